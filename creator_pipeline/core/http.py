@@ -1,0 +1,236 @@
+"""One way to call a platform: time-outs, bounded retries, Retry-After, pace, host pinned, nothing secret in an error.
+
+A platform says which answers are errors by a ``classify`` function; everything else is the same for all of them.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Protocol
+
+import httpx
+import orjson
+import tenacity
+
+from creator_pipeline import __version__
+from creator_pipeline.core.errors import PipelineError, RejectedError, TransientError
+from creator_pipeline.core.secrets import redact
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_RETRY_AFTER = 120.0
+"""Seconds we are ready to wait inside a request; a platform that asks for more is left to the run's own retry."""
+
+
+class Pace(Protocol):
+    """A budget of requests, shared by whoever holds the same token."""
+
+    def wait(self) -> float:
+        """Block until one request may go; returns the seconds waited."""
+        ...
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a client has cost so far. Thread-safe through :meth:`add`."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    waited_seconds: float = 0.0
+    received_bytes: int = 0
+
+    def metadata(self) -> dict[str, int | float]:
+        """For a materialization."""
+        return {
+            "api_requests": self.requests,
+            "api_retries": self.retries,
+            "api_throttled": self.throttled,
+            "api_waited_seconds": round(self.waited_seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response, read whole: ``body`` is the parsed JSON, None where it is not JSON."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+    body: Any
+
+    @property
+    def text(self) -> str:
+        """The first 300 characters, for an error."""
+        return self.content[:300].decode("utf-8", "replace")
+
+
+Classify = Callable[[Answer], PipelineError | None]
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a ``Retry-After`` header, given as a number or as an HTTP date; None where absent or unreadable."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = email.utils.parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, moment.timestamp() - time.time())
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _worth_waiting(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and (error.retry_after or 0.0) <= MAX_RETRY_AFTER
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = getattr(error, "retry_after", None)
+    backoff = tenacity.wait_random_exponential(multiplier=0.25, max=20)(state)
+    # What the platform asks is a floor: jitter on top keeps several processes from coming back at once.
+    return backoff if asked is None else asked + min(backoff, 1.0) * 0.2
+
+
+class ApiClient:
+    """A platform's API behind one base URL and one token. Safe to share between threads.
+
+    Args:
+        base_url: requests never leave this host; redirects are errors.
+        token: sent as ``Authorization: Bearer``; never in a URL.
+        classify: names the error of an answer, None where it is good.
+        pace: the token's shared budget.
+        attempts, deadline: bounds of one logical request, the latter in seconds with all its waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: str,
+        classify: Classify,
+        pace: Pace,
+        headers: Mapping[str, str] | None = None,
+        attempts: int = 8,
+        deadline: float = 300.0,
+        timeout: httpx.Timeout | None = None,
+        connections: int = 8,
+    ) -> None:
+        self._classify = classify
+        self._token = token
+        self._pace = pace
+        self.usage = Usage()
+        self._lock = threading.Lock()
+        self._http = httpx.Client(
+            base_url=base_url,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/json",
+                "User-Agent": f"creator_pipeline/{__version__}",
+                **(headers or {}),
+            },
+            timeout=timeout or httpx.Timeout(30.0, connect=5.0),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            follow_redirects=False,
+        )
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_worth_waiting),
+            stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_before_delay(deadline),
+            wait=_wait,
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def request(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        method: str = "GET",
+        data: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The parsed body of a good answer.
+
+        Raises:
+            TransientError: the bounds of the retries are used up.
+            PipelineError: whatever ``classify`` made of the answer.
+        """
+        return self._retrying(self._once, method, path, params, data).body
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """:meth:`request` with GET."""
+        return self.request(path, params)
+
+    def _count_retry(self, state: tenacity.RetryCallState) -> None:
+        slept = state.next_action.sleep if state.next_action else 0.0
+        with self._lock:
+            self.usage.retries += 1
+            self.usage.waited_seconds += slept
+
+    def _once(
+        self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None
+    ) -> Answer:
+        waited = self._pace.wait()
+        with self._lock:
+            self.usage.requests += 1
+            self.usage.waited_seconds += waited
+        try:
+            answer = self._send(method, path, params, data)
+        except httpx.TransportError as error:
+            # Only the class: httpx puts the URL into some of its texts.
+            raise TransientError(f"{method} {path}: the connection failed ({type(error).__name__}).") from None
+        with self._lock:
+            self.usage.received_bytes += len(answer.content)
+            self.usage.throttled += answer.status == 429
+        error = self._judge(answer, f"{method} {path}")
+        if error is not None:
+            raise error
+        return answer
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None
+    ) -> Answer:
+        with self._http.stream(method, path, params=params, data=data) as response:
+            content = bytearray()
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > MAX_BODY_BYTES:
+                    raise RejectedError(f"{method} {path}: the answer is larger than {MAX_BODY_BYTES >> 20} MiB.")
+            try:
+                body = orjson.loads(bytes(content))
+            except orjson.JSONDecodeError:
+                body = None
+            return Answer(response.status_code, response.headers, bytes(content), body)
+
+    def _judge(self, answer: Answer, what: str) -> PipelineError | None:
+        status = answer.status
+        error = self._classify(answer)
+        if error is None and 200 <= status < 300 and answer.body is not None:
+            return None
+        if error is None:
+            if status == 429 or status == 408 or status >= 500:
+                error = TransientError(f"{what}: HTTP {status}.", retry_after=retry_after(answer.headers))
+            elif 200 <= status < 300:
+                # A page of an edge server, or a body cut off in the middle: it was not the platform that spoke.
+                error = TransientError(f"{what}: HTTP {status} with a body that is not JSON.")
+            elif 300 <= status < 400:
+                error = RejectedError(f"{what}: redirected, which an API must not do.", hint="Check the API's URL.")
+            else:
+                error = RejectedError(f"{what}: HTTP {status}: {redact(answer.text, [self._token])}")
+        return error
+

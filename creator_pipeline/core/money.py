@@ -1,0 +1,62 @@
+"""Money: integer millionths ("micros") of the unit of a currency, never a float.
+
+KDP books fractions of a yen and Whop has three-decimal currencies, so minor units would round.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+
+MICROS = 1_000_000
+MICROS_PER_CENT = 10_000
+_MAX_MICROS = 2**63 - 1
+
+ZERO_DECIMAL = frozenset({"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"})
+"""Currencies without minor units (ISO 4217)."""
+THREE_DECIMAL = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+"""Currencies with thousandths (ISO 4217)."""
+
+
+def from_cents(cents: int) -> int:
+    """Hundredths of a unit to micros: ``from_cents(1999) == 19_990_000``."""
+    return cents * MICROS_PER_CENT
+
+
+def from_decimal(amount: Decimal | str) -> int:
+    """Exact decimal text or Decimal to micros; digits past the sixth are rounded half to even.
+
+    Raises:
+        ValueError: not a finite number, or too large for 64 bits.
+    """
+    try:
+        value = Decimal(amount)
+        # An exponent of a million would cost its digits in memory before any comparison could refuse it.
+        if value.is_finite() and value.adjusted() > 18:
+            raise ValueError(f"{amount!r} is too large for an amount of money")
+        micros = int((value * MICROS).to_integral_value(rounding=ROUND_HALF_EVEN))
+    except (InvalidOperation, OverflowError) as error:
+        raise ValueError(f"{amount!r} is not an amount of money") from error
+    if abs(micros) > _MAX_MICROS:
+        raise ValueError(f"{amount!r} is too large for an amount of money")
+    return micros
+
+
+def to_decimal(micros: int) -> Decimal:
+    """Micros to an exact Decimal in units of the currency."""
+    return Decimal(micros) / MICROS
+
+
+def decimals(currency: str) -> int:
+    """Decimal places people write for a currency."""
+    code = currency.upper()
+    return 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
+
+
+def to_text(micros: int, currency: str) -> str:
+    """An amount for people: two decimals (``12.34``), or as many as the currency has; more only where they are not zero."""
+    value = to_decimal(micros)
+    places = decimals(currency)
+    quantum = Decimal(1).scaleb(-places)
+    if value == value.quantize(quantum):
+        return f"{value.quantize(quantum):f}"
+    return f"{value.normalize():f}"

@@ -1,0 +1,115 @@
+"""Secrets at rest: tokens encrypted with rotating Fernet keys, addresses kept as keyed hashes, text redacted."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from creator_pipeline.core.errors import ConfigError
+
+KEY_FILE = "app_secret_keys"
+_SECRET_PARAMETER = re.compile(r"(?i)((?:access_token|refresh_token|client_secret|token|key|code)=)[^&\s\"']+")
+_BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"',]+")
+
+
+class KeyRing:
+    """Fernet keys: the first encrypts, all decrypt.
+
+    Raises:
+        ConfigError: no key, or one that is not 32 url-safe base64 bytes.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys:
+            raise ConfigError("APP_SECRET_KEYS is empty.", hint="creator-pipeline keys new prints one.")
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError as error:
+            raise ConfigError(
+                "APP_SECRET_KEYS holds something that is not a Fernet key.", hint="creator-pipeline keys new prints one."
+            ) from error
+        self._keys = tuple(keys)
+
+    def encrypt(self, text: str) -> str:
+        """Encrypt with the first key."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, token: str) -> str:
+        """Decrypt with whichever key fits.
+
+        Raises:
+            ConfigError: no key fits: the key it was encrypted with is gone.
+        """
+        try:
+            return self._fernet.decrypt(token.encode()).decode()
+        except InvalidToken:
+            raise ConfigError(
+                "A stored token can't be decrypted with any key of APP_SECRET_KEYS.",
+                hint="Put the former key back (any place but the first), or connect the platform again.",
+            ) from None
+
+    def rotate(self, token: str) -> str:
+        """The same secret under the first key."""
+        try:
+            return self._fernet.rotate(token.encode()).decode()
+        except InvalidToken:
+            return self.encrypt(self.decrypt(token))
+
+    @cached_property
+    def _hash_key(self) -> bytes:
+        # The oldest key: adding a key must not change the hash of a buyer who is already stored.
+        return hashlib.sha256(b"buyer-hash.v1" + self._keys[-1].encode()).digest()
+
+    def hash_address(self, address: str) -> str:
+        """Keyed hash of an e-mail address, the same for any case of its letters: 32 hex digits."""
+        return hmac.new(self._hash_key, address.strip().casefold().encode(), hashlib.sha256).hexdigest()[:32]
+
+    def purpose_key(self, purpose: str) -> list[str]:
+        """One derived signing key per ring key, oldest first, separate for each purpose (OAuth state, links)."""
+        return [hashlib.sha256(f"{purpose}:{key}".encode()).hexdigest() for key in reversed(self._keys)]
+
+
+def new_key() -> str:
+    """A fresh Fernet key."""
+    return Fernet.generate_key().decode()
+
+
+def key_ring(configured: str | None, home: Path) -> KeyRing:
+    """The ring of ``APP_SECRET_KEYS``, else the one generated once into ``home`` with mode 0600."""
+    if configured:
+        return KeyRing([key.strip() for key in configured.split(",") if key.strip()])
+    path = home / KEY_FILE
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{KEY_FILE}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(new_key() + "\n", encoding="utf-8")
+        try:
+            # link() fails where another process was first: both then read the same key.
+            os.link(draft, path)
+            warnings.warn(
+                f"APP_SECRET_KEYS is not set: a key was generated into {path}. Keep it: stored tokens need it.",
+                stacklevel=2,
+            )
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return KeyRing([key.strip() for key in path.read_text(encoding="utf-8").split(",") if key.strip()])
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """``text`` without the given secrets (plain or percent-encoded) and without anything that looks like a credential."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+    return _BEARER.sub(r"\1***", _SECRET_PARAMETER.sub(r"\1***", text))

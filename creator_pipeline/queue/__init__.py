@@ -1,0 +1,1 @@
+"""Redis's three jobs (queue, cache, limits), each with its failure path."""

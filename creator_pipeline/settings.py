@@ -1,0 +1,141 @@
+"""Everything the environment decides, read here and nowhere else.
+
+A variable that is missing is no error here: what needs it calls :meth:`Settings.require`, so the code location
+loads with nothing set. A value that can't be read is a :class:`ConfigError` naming the variable.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import dotenv
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from creator_pipeline.core.errors import ConfigError
+
+WHERE_TO_GET = {
+    "GUMROAD_CLIENT_ID": "Gumroad: Settings, Advanced, Applications.",
+    "GUMROAD_CLIENT_SECRET": "Gumroad: Settings, Advanced, Applications.",
+    "GUMROAD_REDIRECT_URI": "PUBLIC_URL followed by /api/platforms/oauth/gumroad/callback.",
+    "GUMROAD_WEBHOOK_SECRET": "Choose one: python -c 'import secrets; print(secrets.token_urlsafe(32))'.",
+    "WHOP_API_KEY": "Whop: Developer, API keys (an account key with member:basic:read and payment:basic:read).",
+    "WHOP_WEBHOOK_SECRET": "Whop: Developer, Webhooks; it begins with ws_.",
+    "WHOP_ACCOUNT_ID": "Whop: the biz_… in the dashboard's address.",
+    "RESEND_API_KEY": "Resend: API Keys.",
+    "FROM_EMAIL": "An address of a domain verified at Resend.",
+    "RESEND_WEBHOOK_SECRET": "Resend: Webhooks; it begins with whsec_.",
+    "SUPABASE_HOOK_SECRET": "Supabase: Authentication, Hooks, Send Email; it begins with v1,whsec_.",
+    "DATABASE_URL": "postgresql://user:password@host/database.",
+}
+
+
+class Settings(BaseSettings):
+    """The variables of the contract, typed. Times are in the unit the name says; rates are per token."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
+
+    dagster_home: Path | None = None
+    database_url: SecretStr | None = None
+    dagster_postgres_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    upstash_redis_rest_url: str | None = None
+    upstash_redis_rest_token: SecretStr | None = None
+
+    gumroad_client_id: str | None = None
+    gumroad_client_secret: SecretStr | None = None
+    gumroad_redirect_uri: str | None = None
+    gumroad_access_token: SecretStr | None = None
+    gumroad_webhook_secret: SecretStr | None = None
+    whop_api_key: SecretStr | None = None
+    whop_webhook_secret: SecretStr | None = None
+    whop_account_id: str | None = None
+    resend_api_key: SecretStr | None = None
+    from_email: str | None = None
+    resend_webhook_secret: SecretStr | None = None
+    ops_email: str | None = None
+    supabase_hook_secret: SecretStr | None = None
+    app_secret_keys: SecretStr | None = None
+    sentry_dsn: SecretStr | None = None
+
+    kdp_inbox: str | None = None
+    public_url: str = "http://127.0.0.1:8088"
+    pipeline_start_date: date = date(2024, 1, 1)
+
+    gumroad_api_url: str = "https://api.gumroad.com"
+    gumroad_authorize_url: str = "https://gumroad.com/oauth/authorize"
+    whop_api_url: str = "https://api.whop.com/api/v1"
+    resend_api_url: str = "https://api.resend.com"
+
+    gumroad_requests_per_minute: float = Field(default=120, gt=0)
+    whop_requests_per_minute: float = Field(default=600, gt=0)
+    resend_requests_per_second: float = Field(default=2, gt=0)
+
+    enable_gumroad: bool = True
+    enable_whop: bool = True
+    enable_kdp: bool = True
+    enable_email: bool = True
+
+    @field_validator("public_url", "gumroad_api_url", "whop_api_url", "resend_api_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @property
+    def home(self) -> Path:
+        """Where embedded state lives: ``DAGSTER_HOME``, else ``./.data``."""
+        return (self.dagster_home or Path(".data")).absolute()
+
+    @property
+    def warehouse_url(self) -> str:
+        """SQLAlchemy URL of the warehouse; a SQLite file under :attr:`home` by default."""
+        if self.database_url is None:
+            return f"sqlite:///{self.home / 'warehouse.sqlite'}"
+        return self.database_url.get_secret_value()
+
+    @property
+    def inbox(self) -> str:
+        """Directory, or fsspec URL, that is watched for KDP uploads."""
+        return self.kdp_inbox or str(self.home / "kdp_inbox")
+
+    def require(self, name: str) -> str:
+        """The value of variable ``name`` (as written in the environment).
+
+        Raises:
+            ConfigError: it is not set; says where to get it.
+        """
+        value = getattr(self, name.lower())
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not text:
+            raise ConfigError(f"{name} is not set.", hint=WHERE_TO_GET.get(name, ""))
+        return str(text)
+
+    def enabled(self, source: str) -> bool:
+        """Whether the feature flag of ``gumroad``, ``whop``, ``kdp`` or ``email`` is on."""
+        return bool(getattr(self, f"enable_{source}"))
+
+
+def load() -> Settings:
+    """Settings of this moment; flags and keys changed in the environment count at the next call.
+
+    Raises:
+        ConfigError: a variable has a value that can't be read.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        parts = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        raise ConfigError(f"The environment can't be read. {'; '.join(parts)}.", hint="See .env.example.") from None
+
+
+def load_env_file() -> None:
+    """Put ``.env`` of the working directory into the environment, as Dagster's own commands do; what is set wins.
+
+    Dagster reads ``DAGSTER_HOME`` from the environment only.
+    """
+    dotenv.load_dotenv(Path(".env"), override=False)

@@ -1,0 +1,1 @@
+"""The warehouse: tables, engine, migrations, and the one way rows get in."""

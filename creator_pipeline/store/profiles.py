@@ -1,0 +1,236 @@
+"""Profiles and their platform connections: who sells where, and with which token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from creator_pipeline.core.errors import AuthError, ConfigError
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import now
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import platform_connections, profiles
+
+PROFILE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformConnection:
+    """One profile's access to one platform, with its tokens in the clear. Never logged."""
+
+    provider: str
+    profile_id: str
+    access_token: str
+    refresh_token: str | None
+    external_account_id: str | None
+    scopes: str | None
+    status: str
+    last_error: str | None
+
+    def __repr__(self) -> str:
+        return f"PlatformConnection({self.provider}, {self.profile_id}, {self.status})"
+
+
+def check_profile_id(profile_id: str) -> str:
+    """The id itself.
+
+    Raises:
+        ConfigError: it would not be safe in a partition key, a folder's name or a URL.
+    """
+    if not PROFILE_ID.match(profile_id):
+        raise ConfigError(
+            f"{profile_id!r} can't be a profile's id.",
+            hint="Use up to 63 lower-case letters, digits, - and _, beginning with a letter or digit.",
+        )
+    return profile_id
+
+
+def check_timezone(name: str) -> str:
+    """The IANA zone's name itself.
+
+    Raises:
+        ConfigError: there is no such zone.
+    """
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):
+        raise ConfigError(f"{name!r} is no time zone.", hint="Use an IANA name such as America/Los_Angeles.") from None
+    return name
+
+
+def _upsert(connection: Connection, table: Any, values: dict[str, Any], keep: Sequence[str] = ()) -> None:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(values)
+    keys = [column.name for column in table.primary_key]
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=keys,
+            set_={name: statement.excluded[name] for name in values if name not in {*keys, *keep}},
+        )
+    )
+
+
+def add_profile(
+    connection: Connection,
+    profile_id: str,
+    email: str,
+    *,
+    display_name: str | None = None,
+    timezone: str = "UTC",
+    notify: str = "failures",
+) -> None:
+    """Add a profile, or change the address, name, zone and wishes of one that exists; its tier stays."""
+    if "@" not in email or email != email.strip() or any(character.isspace() for character in email):
+        raise ConfigError(f"The e-mail address of {profile_id} can't be used.", hint="It looks like name@example.com.")
+    _upsert(
+        connection,
+        profiles,
+        {
+            "id": check_profile_id(profile_id),
+            "email": email,
+            "display_name": display_name,
+            "subscription_tier": "free",
+            "timezone": check_timezone(timezone),
+            "notify": notify,
+            "created_at": now(),
+        },
+        keep=("subscription_tier", "created_at"),
+    )
+
+
+def connect(
+    connection: Connection,
+    ring: KeyRing,
+    provider: str,
+    profile_id: str,
+    access_token: str | None,
+    *,
+    refresh_token: str | None = None,
+    external_account_id: str | None = None,
+    scopes: str | None = None,
+) -> None:
+    """Store a platform's tokens, encrypted, and mark the connection active."""
+    _upsert(
+        connection,
+        platform_connections,
+        {
+            "provider": provider,
+            "profile_id": profile_id,
+            "external_account_id": external_account_id,
+            "access_token": ring.encrypt(access_token) if access_token else None,
+            "refresh_token": ring.encrypt(refresh_token) if refresh_token else None,
+            "scopes": scopes,
+            "status": "active",
+            "last_error": None,
+            "created_at": now(),
+        },
+        keep=("created_at",),
+    )
+
+
+def connected(warehouse: Warehouse, provider: str) -> list[str]:
+    """Ids of the profiles that have a connection to ``provider``, whatever its status, in order."""
+    with warehouse.read() as connection:
+        return list(
+            connection.execute(
+                select(platform_connections.c.profile_id)
+                .where(platform_connections.c.provider == provider)
+                .order_by(platform_connections.c.profile_id)
+            ).scalars()
+        )
+
+
+def get_profile(warehouse: Warehouse, profile_id: str) -> dict[str, Any]:
+    """The profile's row.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    with warehouse.read() as connection:
+        row = connection.execute(select(profiles).where(profiles.c.id == profile_id)).mappings().first()
+    if row is None:
+        raise unknown_profile(warehouse, profile_id)
+    return dict(row)
+
+
+def unknown_profile(warehouse: Warehouse, profile_id: str) -> ConfigError:
+    """The error for a profile that doesn't exist; names those that do."""
+    with warehouse.read() as connection:
+        known = list(connection.execute(select(profiles.c.id).order_by(profiles.c.id).limit(20)).scalars())
+    return ConfigError(
+        f"There is no profile {profile_id!r}.",
+        hint=f"Known: {', '.join(known) or 'none'}. Add one: creator-pipeline profiles add {profile_id} --email …",
+    )
+
+
+def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_id: str) -> PlatformConnection:
+    """The profile's connection, tokens decrypted.
+
+    Raises:
+        ConfigError: no such profile, not connected, or the key is gone.
+        AuthError: the connection is marked revoked.
+    """
+    with warehouse.read() as connection:
+        row = (
+            connection.execute(
+                select(platform_connections).where(
+                    platform_connections.c.provider == provider, platform_connections.c.profile_id == profile_id
+                )
+            )
+            .mappings()
+            .first()
+        )
+    if row is None or not row["access_token"]:
+        get_profile(warehouse, profile_id)
+        raise ConfigError(
+            f"{profile_id} is not connected to {provider}.",
+            hint=f"creator-pipeline profiles add {profile_id} --email … --{provider}-token …"
+            if provider == "gumroad"
+            else f"creator-pipeline profiles add {profile_id} --email … --{provider}-key …",
+        )
+    if row["status"] == "revoked":
+        raise AuthError(
+            f"{profile_id}'s {provider} connection was revoked: {row['last_error'] or 'the platform refused the token'}",
+            hint="Connect it again, then run this again.",
+        )
+    return PlatformConnection(
+        provider=provider,
+        profile_id=profile_id,
+        access_token=ring.decrypt(row["access_token"]),
+        refresh_token=ring.decrypt(row["refresh_token"]) if row["refresh_token"] else None,
+        external_account_id=row["external_account_id"],
+        scopes=row["scopes"],
+        status=row["status"],
+        last_error=row["last_error"],
+    )
+
+
+def mark_synced(connection: Connection, provider: str, profile_id: str, moment: datetime) -> None:
+    """Note the end of a good sync."""
+    connection.execute(
+        update(platform_connections)
+        .where(platform_connections.c.provider == provider, platform_connections.c.profile_id == profile_id)
+        .values(last_synced_at=moment, status="active", last_error=None)
+    )
+
+
+def mark_revoked(connection: Connection, provider: str, profile_id: str, reason: str) -> bool:
+    """Mark the connection; True when it was not marked before (so that the owner is told once)."""
+    return bool(
+        connection.execute(
+            update(platform_connections)
+            .where(
+                platform_connections.c.provider == provider,
+                platform_connections.c.profile_id == profile_id,
+                platform_connections.c.status != "revoked",
+            )
+            .values(status="revoked", last_error=reason)
+        ).rowcount
+    )

@@ -1,0 +1,355 @@
+"""The warehouse's tables. Comments are the data dictionary: the UI's column schema and the docs are made from them.
+
+Money columns end in ``_micros``: integer millionths of the unit of ``currency``. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table, Text
+
+from creator_pipeline.store.types import UtcDateTime
+
+metadata = MetaData(
+    naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"},
+)
+
+
+def _text(name: str, comment: str, *, key: bool = False, null: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=null and not key, comment=comment)
+
+
+def _micros(name: str, comment: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null, comment=f"{comment}, in millionths of the currency's unit")
+
+
+def _int(name: str, comment: str, *, null: bool = False, key: bool = False) -> Column[int]:
+    return Column(name, Integer, primary_key=key, nullable=null and not key, comment=comment, autoincrement=False)
+
+
+def _flag(name: str, comment: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, comment=comment)
+
+
+def _day(name: str, comment: str, *, null: bool = False, key: bool = False) -> Column[object]:
+    return Column(name, Date, primary_key=key, nullable=null and not key, comment=comment)
+
+
+def _time(name: str, comment: str, *, null: bool = False) -> Column[object]:
+    return Column(name, UtcDateTime, nullable=null, comment=comment)
+
+
+profiles = Table(
+    "profiles",
+    metadata,
+    _text("id", "Name of the profile; lower-case letters, digits, - and _", key=True),
+    _text("email", "Where this profile's mails go"),
+    _text("display_name", "Name for people", null=True),
+    _text("subscription_tier", "Decided by the Whop memberships; free without one"),
+    _text("plan_name", "Title of the plan behind the tier", null=True),
+    _text("timezone", "IANA zone of the seller"),
+    _text("notify", "Which notices are wanted: every, failures, none"),
+    _text("upload_key_hash", "SHA-256 of the bearer key for uploads", null=True),
+    _time("created_at", "When the profile was added"),
+)
+
+platform_connections = Table(
+    "platform_connections",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("external_account_id", "The platform's id of the account", null=True),
+    _text("access_token", "Encrypted", null=True),
+    _text("refresh_token", "Encrypted", null=True),
+    _text("scopes", "Space-separated, as granted", null=True),
+    _text("status", "active, revoked or error"),
+    _text("last_error", "Why the status is not active", null=True),
+    _time("last_synced_at", "End of the last good sync", null=True),
+    _time("created_at", "When it was connected"),
+)
+
+gumroad_products = Table(
+    "gumroad_products",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("id", "Gumroad's id", key=True),
+    _text("name", "Current name"),
+    _text("currency", "Currency the product is listed in"),
+    _micros("price_micros", "Listed price", null=True),
+    _flag("published", "False for drafts"),
+    _text("url", "Public address", null=True),
+    _int("sales_count", "Gumroad's own count of sales; null without the scope view_sales", null=True),
+    _micros("sales_usd_micros", "Gumroad's own revenue net of refunds, US dollars", null=True),
+    _text("raw", "The platform's JSON, as read"),
+    _time("first_seen_at", "When this product was first read"),
+    _time("ingested_at", "When this version of the row was written"),
+    _time("removed_at", "When it was first missing from the catalogue", null=True),
+)
+
+gumroad_sales = Table(
+    "gumroad_sales",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("id", "Gumroad's id", key=True),
+    _day("partition_day", "UTC day of created_at"),
+    _time("created_at", "When it was sold"),
+    _day("local_day", "Day in the seller's time zone, as Gumroad's own totals count it", null=True),
+    Column("order_id", BigInteger, nullable=True, comment="Numeric alias of the sale"),
+    _text("product_id", "Gumroad's id of the product", null=True),
+    _text("product_name", "Name at the time it was read", null=True),
+    _int("quantity", "Units"),
+    _micros("price_micros", "Whole line with tip, shipping and seller's tax; before fees and refunds; US dollars"),
+    _micros("fee_micros", "Gumroad's fee; not reduced by a refund; US dollars"),
+    _micros("refunded_micros", "Given back so far; null when it can't be derived; US dollars", null=True),
+    _flag("refund_exact", "False while the refund is derived by proportion and not settled with Gumroad's totals"),
+    _micros("affiliate_micros", "An affiliate's share, not part of the fee; US dollars", null=True),
+    _text("listed_currency", "Currency the product was listed in", null=True),
+    _flag("refunded", "Given back in full"),
+    _flag("partially_refunded", "Given back in part"),
+    _flag("chargedback", "Disputed and not won back"),
+    _flag("disputed", "A dispute ever happened"),
+    _flag("dispute_won", "The dispute was won back"),
+    _text("kind", "sale, trial (nothing was charged), bundle_part or gift_receipt (the money is on another row)"),
+    _text("subscription_id", "Set for memberships", null=True),
+    _flag("recurring_charge", "A renewal"),
+    _text("buyer_hash", "Keyed hash of the checkout e-mail", null=True),
+    _text("country", "ISO code of the buyer's country", null=True),
+    _text("raw", "The platform's JSON without personal and ever-changing fields"),
+    _time("ingested_at", "When this version of the row was written"),
+    Index(None, "profile_id", "partition_day"),
+)
+
+whop_subscriptions = Table(
+    "whop_subscriptions",
+    metadata,
+    _text("id", "Whop's membership id, mem_…", key=True),
+    _text("account_profile_id", "Profile whose Whop account sells this membership"),
+    _text("profile_id", "The person who holds it, where known", null=True),
+    _text("matched_by", "connection, whop_user or email; null when nobody matched", null=True),
+    _text("status", "As Whop says it"),
+    _flag("has_access", "Whether the holder may use what was bought"),
+    _text("plan_id", "Whop's id of the plan"),
+    _text("plan_name", "Title of the plan", null=True),
+    _text("tier", "Tier the plan maps to", null=True),
+    _text("product_id", "Whop's id of the product"),
+    _text("product_name", "Title of the product", null=True),
+    _text("whop_user_id", "user_…", null=True),
+    _text("member_id", "mber_…", null=True),
+    _text("holder_hash", "Keyed hash of the holder's e-mail", null=True),
+    _time("created_at", "When it was bought"),
+    _time("updated_at", "Whop's last change"),
+    _time("current_period_start", "Begin of the paid period", null=True),
+    _time("current_period_end", "Renewal or expiry", null=True),
+    _flag("cancel_at_period_end", "Ends with the period"),
+    _time("canceled_at", "When the end was asked for", null=True),
+    _micros("price_micros", "Next charge, else the first price", null=True),
+    _text("currency", "Of price_micros", null=True),
+    _text("raw", "The platform's JSON without personal fields"),
+    _time("first_seen_at", "When it was first read"),
+    _time("ingested_at", "When this version of the row was written"),
+    Index(None, "account_profile_id"),
+    Index(None, "profile_id"),
+)
+
+whop_payments = Table(
+    "whop_payments",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("id", "Whop's id, pay_…", key=True),
+    _day("partition_day", "UTC day of created_at"),
+    _time("created_at", "When it was made"),
+    _time("paid_at", "When the money came", null=True),
+    _time("updated_at", "Whop's last change"),
+    _text("status", "As Whop says it"),
+    _text("substatus", "As Whop says it", null=True),
+    _text("billing_reason", "As Whop says it", null=True),
+    _text("membership_id", "mem_…", null=True),
+    _text("product_id", "prod_…", null=True),
+    _text("product_name", "Title of the product", null=True),
+    _text("plan_id", "plan_…", null=True),
+    _text("currency", "Settlement currency"),
+    _micros("total_micros", "What the buyer paid"),
+    _micros("fee_micros", "Total less what remains after fees", null=True),
+    _micros("refunded_micros", "Given back so far"),
+    _text("refunds", "JSON list of {id, micros, status, at}"),
+    _text("disputes", "JSON list of {id, micros, status, at}"),
+    _flag("final", "Nothing about it can change any more"),
+    _text("raw", "The platform's JSON without personal fields"),
+    _time("ingested_at", "When this version of the row was written"),
+    Index(None, "profile_id", "partition_day"),
+)
+
+kdp_uploads = Table(
+    "kdp_uploads",
+    metadata,
+    _text("id", "SHA-256 of the content", key=True),
+    _text("profile_id", "Owner"),
+    _text("file_name", "As uploaded; text, never trusted"),
+    _text("location", "Where the file is kept"),
+    _text("kind", "Which report it is", null=True),
+    _text("format", "csv or xlsx", null=True),
+    _text("finality", "final or estimate", null=True),
+    _day("period_start", "First day covered", null=True),
+    _day("period_end", "Day after the last one covered", null=True),
+    _int("rows", "Source rows stored"),
+    _text("status", "accepted, rejected, quarantined or superseded"),
+    _time("snapshot_at", "When KDP made the export", null=True),
+    _text("totals", "JSON of the workbook's own totals", null=True),
+    _text("error", "JSON: what was wrong, where, and the mend", null=True),
+    _time("uploaded_at", "When it was first seen"),
+    Index(None, "profile_id", "status"),
+)
+
+kdp_royalties = Table(
+    "kdp_royalties",
+    metadata,
+    _text("upload_id", "The upload", key=True),
+    _text("sheet", "Tab of the workbook", key=True),
+    _int("source_row", "Row as a spreadsheet counts, from 1", key=True),
+    _text("profile_id", "Owner"),
+    _text("event_key", "Rows of one key are one ledger event"),
+    _text("slice", "kind × month or day: the unit that is replaced"),
+    _text("finality", "final or estimate"),
+    _flag("counted", "False where a better snapshot counts instead"),
+    _text("kind", "sales, kenp, orders or payments"),
+    _day("occurred_on", "Day, or first of the month"),
+    _text("asin", "Amazon's id", null=True),
+    _text("isbn", "ISBN of print", null=True),
+    _text("title", "As in this file", null=True),
+    _text("author", "As in this file", null=True),
+    _text("marketplace", "Amazon.com, …", null=True),
+    _text("royalty_type", "70%, 35%, …", null=True),
+    _text("transaction", "Transaction type or payout plan", null=True),
+    _int("units_sold", "Units"),
+    _int("units_refunded", "Units given back"),
+    _int("free_units", "Units given away"),
+    _int("pages_read", "KENP pages"),
+    _micros("royalty_micros", "Royalty"),
+    _text("currency", "Of the royalty", null=True),
+    Index(None, "profile_id", "slice"),
+)
+
+sales_events = Table(
+    "sales_events",
+    metadata,
+    _text("id", "Deterministic: platform, profile, the platform's id, event", key=True),
+    _text("profile_id", "Owner"),
+    _text("platform", "gumroad, whop or amazon_kdp"),
+    _text("event_type", "sale, refund, chargeback, chargeback_reversal, royalty, pages_read, fee"),
+    _text("external_id", "The platform's id"),
+    _text("product_id", "The platform's id of the product", null=True),
+    _text("product_name", "Name for people", null=True),
+    _time("occurred_at", "The platform's time of the event; the sale's where it tells no other"),
+    _day("occurred_on", "UTC day of occurred_at"),
+    _int("quantity", "Units; negative where they came back"),
+    _micros("gross_micros", "Money before fees; negative where it went back"),
+    _micros("fee_micros", "The platform's fee, positive"),
+    _micros("net_micros", "gross less fee"),
+    _text("currency", "Of the three amounts"),
+    _text("source", "Partition or file it came from"),
+    _time("first_seen_at", "When the pipeline first learned of it"),
+    _time("ingested_at", "When this version of the row was written"),
+    Index(None, "profile_id", "platform", "occurred_on"),
+    comment="The ledger. Money that went back is its own negative row: a sum over any range is the truth.",
+)
+
+ledger_changes = Table(
+    "ledger_changes",
+    metadata,
+    _day("occurred_on", "Day of the ledger that changed", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("platform", "gumroad, whop or amazon_kdp", key=True),
+    _text("change_id", "Names the last change, so that a roll-up forgets only what it has seen"),
+    _time("changed_at", "When"),
+)
+
+daily_revenue = Table(
+    "daily_revenue",
+    metadata,
+    _day("occurred_on", "UTC day", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("platform", "gumroad, whop or amazon_kdp", key=True),
+    _text("currency", "Of the amounts", key=True),
+    _int("units", "Units sold"),
+    _int("refunds", "Refunds and lost disputes"),
+    _micros("gross_micros", "Gross less what went back"),
+    _micros("fee_micros", "Fees"),
+    _micros("net_micros", "Net"),
+)
+
+ingestion_jobs = Table(
+    "ingestion_jobs",
+    metadata,
+    _text("id", "Job", key=True),
+    _text("profile_id", "Owner"),
+    _text("source", "gumroad, whop or kdp"),
+    _text("kind", "initial_sync, refresh, file, webhook or backfill"),
+    _text("payload", "JSON: what to do"),
+    _text("status", "queued, running, completed, failed or dead"),
+    _int("attempts", "Times it was handed out"),
+    _time("visible_at", "Not handed out before"),
+    _text("run_id", "Dagster run that works on it", null=True),
+    _int("events_count", "Ledger rows it brought", null=True),
+    _text("error", "Why it failed, without secrets", null=True),
+    _time("created_at", "When it was asked for"),
+    _time("finished_at", "When it ended", null=True),
+    Index(None, "status", "visible_at"),
+    comment="The durable truth of the queue.",
+)
+
+webhook_events = Table(
+    "webhook_events",
+    metadata,
+    _text("provider", "gumroad, whop, resend or auth", key=True),
+    _text("delivery_id", "The provider's id of the delivery, or a digest of the body", key=True),
+    _time("received_at", "First arrival"),
+    _flag("verified", "The signature or the secret path was right"),
+    _text("profile_id", "Whose it is, where known", null=True),
+    _text("event_type", "The provider's word", null=True),
+    _text("payload", "What is needed to re-read; no personal data"),
+    _text("status", "stored, queued, done, ignored or failed"),
+    _text("job_id", "Job it became part of", null=True),
+    _int("repeats", "Deliveries after the first"),
+    Index(None, "status"),
+)
+
+email_messages = Table(
+    "email_messages",
+    metadata,
+    _text("id", "Idempotency key of the event", key=True),
+    _text("kind", "Template"),
+    _text("to", "Recipient"),
+    _text("profile_id", "Owner", null=True),
+    _text("subject", "Subject"),
+    _text("payload", "Rendered message, JSON, as handed to Resend"),
+    _text("status", "queued, sent, delivered, bounced, complained, failed, held or suppressed"),
+    _int("attempts", "Times it was handed to Resend"),
+    _text("provider_id", "Resend's id", null=True),
+    _text("error", "Why it is not sent", null=True),
+    _time("created_at", "When the event happened"),
+    _time("next_attempt_at", "Not tried before"),
+    _time("sent_at", "When Resend took it", null=True),
+    Index(None, "status", "next_attempt_at"),
+    Index(None, "provider_id"),
+)
+
+email_suppressions = Table(
+    "email_suppressions",
+    metadata,
+    _text("email", "Address", key=True),
+    _text("category", "Kind of mail, or * for all", key=True),
+    _text("reason", "unsubscribed, bounced or complained"),
+    _time("created_at", "When"),
+)
+
+platform_totals = Table(
+    "platform_totals",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("bucket", "The platform's own day or period", key=True),
+    _int("units", "The platform's count"),
+    _micros("gross_micros", "The platform's gross"),
+    _micros("refunded_micros", "The platform's refunds"),
+    _text("currency", "Of the amounts"),
+    _time("seen_at", "When it was read"),
+)
