@@ -182,9 +182,7 @@ class ApiClient:
             self.usage.retries += 1
             self.usage.waited_seconds += slept
 
-    def _once(
-        self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None
-    ) -> Answer:
+    def _once(self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None) -> Answer:
         waited = self._pace.wait()
         with self._lock:
             self.usage.requests += 1
@@ -202,9 +200,7 @@ class ApiClient:
             raise error
         return answer
 
-    def _send(
-        self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None
-    ) -> Answer:
+    def _send(self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None) -> Answer:
         with self._http.stream(method, path, params=params, data=data) as response:
             content = bytearray()
             for part in response.iter_bytes():
@@ -223,7 +219,7 @@ class ApiClient:
         if error is None and 200 <= status < 300 and answer.body is not None:
             return None
         if error is None:
-            if status == 429 or status == 408 or status >= 500:
+            if status in {408, 429} or status >= 500:
                 error = TransientError(f"{what}: HTTP {status}.", retry_after=retry_after(answer.headers))
             elif 200 <= status < 300:
                 # A page of an edge server, or a body cut off in the middle: it was not the platform that spoke.
@@ -233,4 +229,3 @@ class ApiClient:
             else:
                 error = RejectedError(f"{what}: HTTP {status}: {redact(answer.text, [self._token])}")
         return error
-

@@ -11,7 +11,26 @@ MICROS = 1_000_000
 MICROS_PER_CENT = 10_000
 _MAX_MICROS = 2**63 - 1
 
-ZERO_DECIMAL = frozenset({"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"})
+ZERO_DECIMAL = frozenset(
+    {
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    }
+)
 """Currencies without minor units (ISO 4217)."""
 THREE_DECIMAL = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """Currencies with thousandths (ISO 4217)."""
@@ -53,7 +72,7 @@ def decimals(currency: str) -> int:
 
 
 def to_text(micros: int, currency: str) -> str:
-    """An amount for people: two decimals (``12.34``), or as many as the currency has; more only where they are not zero."""
+    """An amount for people: as many decimals as the currency has (``12.34``), more only where they are not zero."""
     value = to_decimal(micros)
     places = decimals(currency)
     quantum = Decimal(1).scaleb(-places)

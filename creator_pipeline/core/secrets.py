@@ -35,7 +35,8 @@ class KeyRing:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError as error:
             raise ConfigError(
-                "APP_SECRET_KEYS holds something that is not a Fernet key.", hint="creator-pipeline keys new prints one."
+                "APP_SECRET_KEYS holds something that is not a Fernet key.",
+                hint="creator-pipeline keys new prints one.",
             ) from error
         self._keys = tuple(keys)
 
@@ -108,7 +109,7 @@ def key_ring(configured: str | None, home: Path) -> KeyRing:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without the given secrets (plain or percent-encoded) and without anything that looks like a credential."""
+    """``text`` without the given secrets (plain or percent-encoded) and without what looks like a credential."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")

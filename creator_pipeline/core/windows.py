@@ -53,3 +53,8 @@ def today() -> date:
 def now() -> datetime:
     """The current instant, aware UTC."""
     return datetime.now(UTC)
+
+
+def partition_key(day: date, profile_id: str) -> str:
+    """Key of a day of a profile, ``2026-11-22|alice``: Dagster sorts the dimensions (date, profile) by name."""
+    return f"{day.isoformat()}|{profile_id}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -34,7 +34,7 @@ class Warehouse:
         return self.engine.dialect.name == "postgresql"
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Generator[Connection]:
         """A snapshot to read from.
 
         Raises:
@@ -45,7 +45,7 @@ class Warehouse:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Generator[Connection]:
         """One transaction: committed at the end, rolled back on any error.
 
         Raises:
@@ -118,7 +118,7 @@ def _sqlite_begin(connection: Connection) -> None:
 
 
 @contextmanager
-def translated(engine: Engine) -> Iterator[None]:
+def translated(engine: Engine) -> Generator[None]:
     """Turn driver errors that a person must mend into errors that say so."""
     try:
         yield
@@ -128,22 +128,33 @@ def translated(engine: Engine) -> Iterator[None]:
 
 def _translate(engine: Engine, error: DBAPIError) -> PipelineError | DBAPIError:
     url = engine.url
-    where = f"SQLite file {url.database}" if engine.dialect.name == "sqlite" else f"PostgreSQL at {url.host}:{url.port or 5432}"
+    where = (
+        f"SQLite file {url.database}"
+        if engine.dialect.name == "sqlite"
+        else f"PostgreSQL at {url.host}:{url.port or 5432}"
+    )
     cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     if isinstance(error.orig, sqlite3.Error):
         if "disk is full" in cause or "disk I/O" in cause:
-            return TransientError(f"{where}: {cause}.", hint="Nothing was written. Free space on its disk, then run again.")
+            return TransientError(
+                f"{where}: {cause}.", hint="Nothing was written. Free space on its disk, then run again."
+            )
         if "locked" in cause or "busy" in cause:
             return TransientError(
-                f"{where} was locked for {SQLITE_BUSY_SECONDS} s.", hint="Another process writes; set DATABASE_URL to PostgreSQL."
+                f"{where} was locked for {SQLITE_BUSY_SECONDS} s.",
+                hint="Another process writes; set DATABASE_URL to PostgreSQL.",
             )
         if "unable to open" in cause or "readonly" in cause or "not a database" in cause:
-            return ConfigError(f"{where}: {cause}.", hint="Check DATABASE_URL and the rights on the file and its folder.")
+            return ConfigError(
+                f"{where}: {cause}.", hint="Check DATABASE_URL and the rights on the file and its folder."
+            )
         return error
     if "password authentication failed" in cause or ("does not exist" in cause and "FATAL" in cause):
         return ConfigError(f"{where}: {cause}", hint="Check DATABASE_URL.")
     if isinstance(error, ProgrammingError) and "permission denied" in cause:
-        return ConfigError(f"{where}: {cause}", hint="Grant the role of DATABASE_URL its rights; see docs/deployment.md.")
+        return ConfigError(
+            f"{where}: {cause}", hint="Grant the role of DATABASE_URL its rights; see docs/deployment.md."
+        )
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return TransientError(f"{where} can't be reached: {cause}", hint="Is it running, and is DATABASE_URL right?")
     return error

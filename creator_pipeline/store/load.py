@@ -7,13 +7,27 @@ Rows that are already there and equal are left alone, so a second load of the sa
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, MetaData, Table, and_, exists, false, func, insert, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    MetaData,
+    Table,
+    and_,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
@@ -121,7 +135,7 @@ def row_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 @contextmanager
-def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Iterator[Table]:
+def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generator[Table]:
     """A temporary table with the columns of ``table`` that holds ``rows``; dropped at the end."""
     indexed = connection.dialect.name == "sqlite"
     stage = Table(

@@ -181,7 +181,8 @@ def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_i
         row = (
             connection.execute(
                 select(platform_connections).where(
-                    platform_connections.c.provider == provider, platform_connections.c.profile_id == profile_id
+                    platform_connections.c.provider == provider,
+                    platform_connections.c.profile_id == profile_id,
                 )
             )
             .mappings()
@@ -197,7 +198,7 @@ def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_i
         )
     if row["status"] == "revoked":
         raise AuthError(
-            f"{profile_id}'s {provider} connection was revoked: {row['last_error'] or 'the platform refused the token'}",
+            f"{profile_id}'s {provider} connection was revoked: {row['last_error'] or 'refused'}",
             hint="Connect it again, then run this again.",
         )
     return PlatformConnection(

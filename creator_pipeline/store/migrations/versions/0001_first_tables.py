@@ -24,9 +24,7 @@ def upgrade() -> None:
         sa.Column("platform", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
         sa.Column("currency", sa.Text(), nullable=False, comment="Of the amounts"),
         sa.Column("units", sa.Integer(), autoincrement=False, nullable=False, comment="Units sold"),
-        sa.Column(
-            "refunds", sa.Integer(), autoincrement=False, nullable=False, comment="Refunds and lost disputes"
-        ),
+        sa.Column("refunds", sa.Integer(), autoincrement=False, nullable=False, comment="Refunds and lost disputes"),
         sa.Column(
             "gross_micros",
             sa.BigInteger(),
@@ -39,12 +37,8 @@ def upgrade() -> None:
             nullable=False,
             comment="Fees, in millionths of the currency's unit",
         ),
-        sa.Column(
-            "net_micros", sa.BigInteger(), nullable=False, comment="Net, in millionths of the currency's unit"
-        ),
-        sa.PrimaryKeyConstraint(
-            "occurred_on", "profile_id", "platform", "currency", name=op.f("pk_daily_revenue")
-        ),
+        sa.Column("net_micros", sa.BigInteger(), nullable=False, comment="Net, in millionths of the currency's unit"),
+        sa.PrimaryKeyConstraint("occurred_on", "profile_id", "platform", "currency", name=op.f("pk_daily_revenue")),
     )
     op.create_table(
         "email_messages",
@@ -53,9 +47,7 @@ def upgrade() -> None:
         sa.Column("to", sa.Text(), nullable=False, comment="Recipient"),
         sa.Column("profile_id", sa.Text(), nullable=True, comment="Owner"),
         sa.Column("subject", sa.Text(), nullable=False, comment="Subject"),
-        sa.Column(
-            "payload", sa.Text(), nullable=False, comment="Rendered message, JSON, as handed to Resend"
-        ),
+        sa.Column("payload", sa.Text(), nullable=False, comment="Rendered message, JSON, as handed to Resend"),
         sa.Column(
             "status",
             sa.Text(),
@@ -71,9 +63,7 @@ def upgrade() -> None:
         ),
         sa.Column("provider_id", sa.Text(), nullable=True, comment="Resend's id"),
         sa.Column("error", sa.Text(), nullable=True, comment="Why it is not sent"),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), nullable=False, comment="When the event happened"
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When the event happened"),
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False, comment="Not tried before"),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True, comment="When Resend took it"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_email_messages")),
@@ -230,19 +220,13 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False, comment="Job"),
         sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
         sa.Column("source", sa.Text(), nullable=False, comment="gumroad, whop or kdp"),
-        sa.Column(
-            "kind", sa.Text(), nullable=False, comment="initial_sync, refresh, file, webhook or backfill"
-        ),
+        sa.Column("kind", sa.Text(), nullable=False, comment="initial_sync, refresh, file, webhook or backfill"),
         sa.Column("payload", sa.Text(), nullable=False, comment="JSON: what to do"),
         sa.Column("status", sa.Text(), nullable=False, comment="queued, running, completed, failed or dead"),
-        sa.Column(
-            "attempts", sa.Integer(), autoincrement=False, nullable=False, comment="Times it was handed out"
-        ),
+        sa.Column("attempts", sa.Integer(), autoincrement=False, nullable=False, comment="Times it was handed out"),
         sa.Column("visible_at", sa.DateTime(timezone=True), nullable=False, comment="Not handed out before"),
         sa.Column("run_id", sa.Text(), nullable=True, comment="Dagster run that works on it"),
-        sa.Column(
-            "events_count", sa.Integer(), autoincrement=False, nullable=True, comment="Ledger rows it brought"
-        ),
+        sa.Column("events_count", sa.Integer(), autoincrement=False, nullable=True, comment="Ledger rows it brought"),
         sa.Column("error", sa.Text(), nullable=True, comment="Why it failed, without secrets"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was asked for"),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True, comment="When it ended"),
@@ -250,9 +234,7 @@ def upgrade() -> None:
         comment="The durable truth of the queue.",
     )
     with op.batch_alter_table("ingestion_jobs", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_ingestion_jobs_status_visible_at"), ["status", "visible_at"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_ingestion_jobs_status_visible_at"), ["status", "visible_at"], unique=False)
 
     op.create_table(
         "kdp_royalties",
@@ -267,13 +249,9 @@ def upgrade() -> None:
         ),
         sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
         sa.Column("event_key", sa.Text(), nullable=False, comment="Rows of one key are one ledger event"),
-        sa.Column(
-            "slice", sa.Text(), nullable=False, comment="kind × month or day: the unit that is replaced"
-        ),
+        sa.Column("slice", sa.Text(), nullable=False, comment="kind × month or day: the unit that is replaced"),
         sa.Column("finality", sa.Text(), nullable=False, comment="final or estimate"),
-        sa.Column(
-            "counted", sa.Boolean(), nullable=False, comment="False where a better snapshot counts instead"
-        ),
+        sa.Column("counted", sa.Boolean(), nullable=False, comment="False where a better snapshot counts instead"),
         sa.Column("kind", sa.Text(), nullable=False, comment="sales, kenp, orders or payments"),
         sa.Column("occurred_on", sa.Date(), nullable=False, comment="Day, or first of the month"),
         sa.Column("asin", sa.Text(), nullable=True, comment="Amazon's id"),
@@ -284,12 +262,8 @@ def upgrade() -> None:
         sa.Column("royalty_type", sa.Text(), nullable=True, comment="70%, 35%, …"),
         sa.Column("transaction", sa.Text(), nullable=True, comment="Transaction type or payout plan"),
         sa.Column("units_sold", sa.Integer(), autoincrement=False, nullable=False, comment="Units"),
-        sa.Column(
-            "units_refunded", sa.Integer(), autoincrement=False, nullable=False, comment="Units given back"
-        ),
-        sa.Column(
-            "free_units", sa.Integer(), autoincrement=False, nullable=False, comment="Units given away"
-        ),
+        sa.Column("units_refunded", sa.Integer(), autoincrement=False, nullable=False, comment="Units given back"),
+        sa.Column("free_units", sa.Integer(), autoincrement=False, nullable=False, comment="Units given away"),
         sa.Column("pages_read", sa.Integer(), autoincrement=False, nullable=False, comment="KENP pages"),
         sa.Column(
             "royalty_micros",
@@ -301,9 +275,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("upload_id", "sheet", "source_row", name=op.f("pk_kdp_royalties")),
     )
     with op.batch_alter_table("kdp_royalties", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_kdp_royalties_profile_id_slice"), ["profile_id", "slice"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_kdp_royalties_profile_id_slice"), ["profile_id", "slice"], unique=False)
 
     op.create_table(
         "kdp_uploads",
@@ -317,23 +289,15 @@ def upgrade() -> None:
         sa.Column("period_start", sa.Date(), nullable=True, comment="First day covered"),
         sa.Column("period_end", sa.Date(), nullable=True, comment="Day after the last one covered"),
         sa.Column("rows", sa.Integer(), autoincrement=False, nullable=False, comment="Source rows stored"),
-        sa.Column(
-            "status", sa.Text(), nullable=False, comment="accepted, rejected, quarantined or superseded"
-        ),
-        sa.Column(
-            "snapshot_at", sa.DateTime(timezone=True), nullable=True, comment="When KDP made the export"
-        ),
+        sa.Column("status", sa.Text(), nullable=False, comment="accepted, rejected, quarantined or superseded"),
+        sa.Column("snapshot_at", sa.DateTime(timezone=True), nullable=True, comment="When KDP made the export"),
         sa.Column("totals", sa.Text(), nullable=True, comment="JSON of the workbook's own totals"),
         sa.Column("error", sa.Text(), nullable=True, comment="JSON: what was wrong, where, and the mend"),
-        sa.Column(
-            "uploaded_at", sa.DateTime(timezone=True), nullable=False, comment="When it was first seen"
-        ),
+        sa.Column("uploaded_at", sa.DateTime(timezone=True), nullable=False, comment="When it was first seen"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_kdp_uploads")),
     )
     with op.batch_alter_table("kdp_uploads", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_kdp_uploads_profile_id_status"), ["profile_id", "status"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_kdp_uploads_profile_id_status"), ["profile_id", "status"], unique=False)
 
     op.create_table(
         "ledger_changes",
@@ -353,17 +317,13 @@ def upgrade() -> None:
         "platform_connections",
         sa.Column("provider", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
         sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
-        sa.Column(
-            "external_account_id", sa.Text(), nullable=True, comment="The platform's id of the account"
-        ),
+        sa.Column("external_account_id", sa.Text(), nullable=True, comment="The platform's id of the account"),
         sa.Column("access_token", sa.Text(), nullable=True, comment="Encrypted"),
         sa.Column("refresh_token", sa.Text(), nullable=True, comment="Encrypted"),
         sa.Column("scopes", sa.Text(), nullable=True, comment="Space-separated, as granted"),
         sa.Column("status", sa.Text(), nullable=False, comment="active, revoked or error"),
         sa.Column("last_error", sa.Text(), nullable=True, comment="Why the status is not active"),
-        sa.Column(
-            "last_synced_at", sa.DateTime(timezone=True), nullable=True, comment="End of the last good sync"
-        ),
+        sa.Column("last_synced_at", sa.DateTime(timezone=True), nullable=True, comment="End of the last good sync"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was connected"),
         sa.PrimaryKeyConstraint("provider", "profile_id", name=op.f("pk_platform_connections")),
     )
@@ -407,15 +367,9 @@ def upgrade() -> None:
         ),
         sa.Column("plan_name", sa.Text(), nullable=True, comment="Title of the plan behind the tier"),
         sa.Column("timezone", sa.Text(), nullable=False, comment="IANA zone of the seller"),
-        sa.Column(
-            "notify", sa.Text(), nullable=False, comment="Which notices are wanted: every, failures, none"
-        ),
-        sa.Column(
-            "upload_key_hash", sa.Text(), nullable=True, comment="SHA-256 of the bearer key for uploads"
-        ),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), nullable=False, comment="When the profile was added"
-        ),
+        sa.Column("notify", sa.Text(), nullable=False, comment="Which notices are wanted: every, failures, none"),
+        sa.Column("upload_key_hash", sa.Text(), nullable=True, comment="SHA-256 of the bearer key for uploads"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When the profile was added"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profiles")),
     )
     op.create_table(
@@ -503,19 +457,13 @@ def upgrade() -> None:
             comment="The provider's id of the delivery, or a digest of the body",
         ),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False, comment="First arrival"),
-        sa.Column(
-            "verified", sa.Boolean(), nullable=False, comment="The signature or the secret path was right"
-        ),
+        sa.Column("verified", sa.Boolean(), nullable=False, comment="The signature or the secret path was right"),
         sa.Column("profile_id", sa.Text(), nullable=True, comment="Whose it is, where known"),
         sa.Column("event_type", sa.Text(), nullable=True, comment="The provider's word"),
-        sa.Column(
-            "payload", sa.Text(), nullable=False, comment="What is needed to re-read; no personal data"
-        ),
+        sa.Column("payload", sa.Text(), nullable=False, comment="What is needed to re-read; no personal data"),
         sa.Column("status", sa.Text(), nullable=False, comment="stored, queued, done, ignored or failed"),
         sa.Column("job_id", sa.Text(), nullable=True, comment="Job it became part of"),
-        sa.Column(
-            "repeats", sa.Integer(), autoincrement=False, nullable=False, comment="Deliveries after the first"
-        ),
+        sa.Column("repeats", sa.Integer(), autoincrement=False, nullable=False, comment="Deliveries after the first"),
         sa.PrimaryKeyConstraint("provider", "delivery_id", name=op.f("pk_webhook_events")),
     )
     with op.batch_alter_table("webhook_events", schema=None) as batch_op:
@@ -591,9 +539,7 @@ def upgrade() -> None:
             comment="connection, whop_user or email; null when nobody matched",
         ),
         sa.Column("status", sa.Text(), nullable=False, comment="As Whop says it"),
-        sa.Column(
-            "has_access", sa.Boolean(), nullable=False, comment="Whether the holder may use what was bought"
-        ),
+        sa.Column("has_access", sa.Boolean(), nullable=False, comment="Whether the holder may use what was bought"),
         sa.Column("plan_id", sa.Text(), nullable=False, comment="Whop's id of the plan"),
         sa.Column("plan_name", sa.Text(), nullable=True, comment="Title of the plan"),
         sa.Column("tier", sa.Text(), nullable=True, comment="Tier the plan maps to"),
@@ -610,13 +556,9 @@ def upgrade() -> None:
             nullable=True,
             comment="Begin of the paid period",
         ),
-        sa.Column(
-            "current_period_end", sa.DateTime(timezone=True), nullable=True, comment="Renewal or expiry"
-        ),
+        sa.Column("current_period_end", sa.DateTime(timezone=True), nullable=True, comment="Renewal or expiry"),
         sa.Column("cancel_at_period_end", sa.Boolean(), nullable=False, comment="Ends with the period"),
-        sa.Column(
-            "canceled_at", sa.DateTime(timezone=True), nullable=True, comment="When the end was asked for"
-        ),
+        sa.Column("canceled_at", sa.DateTime(timezone=True), nullable=True, comment="When the end was asked for"),
         sa.Column(
             "price_micros",
             sa.BigInteger(),
@@ -625,9 +567,7 @@ def upgrade() -> None:
         ),
         sa.Column("currency", sa.Text(), nullable=True, comment="Of price_micros"),
         sa.Column("raw", sa.Text(), nullable=False, comment="The platform's JSON without personal fields"),
-        sa.Column(
-            "first_seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was first read"
-        ),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was first read"),
         sa.Column(
             "ingested_at",
             sa.DateTime(timezone=True),

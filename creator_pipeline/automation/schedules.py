@@ -1,0 +1,83 @@
+"""Schedules: nightly yesterday, today and a short look-back; weekly a long one."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from creator_pipeline import settings
+from creator_pipeline.automation.jobs import gumroad_catalogue, gumroad_sync
+from creator_pipeline.core.windows import DayWindow, partition_key
+from creator_pipeline.dagster_support.resources import WarehouseResource
+from creator_pipeline.store.profiles import connected
+
+NIGHTLY_DAYS = 7
+"""Days the nightly run reads, today included: most refunds come within a week, and each day costs a tenth of a request
+per sale."""
+LOOKBACK_DAYS = 35
+"""Days of the weekly look-back: refunds and disputes arrive for a month and more."""
+
+Requests = Iterator[dg.RunRequest | dg.SkipReason]
+
+PROFILE_TAG, TRIGGER_TAG = "creator_pipeline/profile", "creator_pipeline/trigger"
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def range_tags(window: DayWindow, profile_id: str) -> dict[str, str]:
+    """Run tags that ask for one run over all days of a profile's window."""
+    last = window.end - timedelta(days=1)
+    return {
+        RANGE_START: partition_key(window.start, profile_id),
+        RANGE_END: partition_key(last, profile_id),
+        PROFILE_TAG: profile_id,
+    }
+
+
+def since_start(day: date, days: int) -> DayWindow:
+    """The last ``days`` days up to ``day``, cut off at the first partition."""
+    start = max(settings.load().pipeline_start_date, day - timedelta(days=days - 1))
+    return DayWindow(start, day + timedelta(days=1))
+
+
+def _requests(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource, days: int, trigger: str) -> Requests:
+    if not settings.load().enable_gumroad:
+        yield dg.SkipReason("ENABLE_GUMROAD is off.")
+        return
+    moment = context.scheduled_execution_time.astimezone(UTC)
+    profiles = connected(warehouse.open(), "gumroad")
+    if not profiles:
+        yield dg.SkipReason("No profile is connected to Gumroad: creator-pipeline profiles add … --gumroad-token …")
+    window = since_start(moment.date(), days)
+    for profile_id in profiles:
+        key = f"{trigger}:{moment:%Y-%m-%dT%H:%M}:{profile_id}"
+        yield dg.RunRequest(run_key=key, tags={**range_tags(window, profile_id), TRIGGER_TAG: trigger})
+
+
+@dg.schedule(job=gumroad_sync, cron_schedule="10 2 * * *", execution_timezone="UTC")
+def gumroad_nightly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
+    """Yesterday, today and the days just before of every connected profile, one run each."""
+    yield from _requests(context, warehouse, NIGHTLY_DAYS, "nightly")
+
+
+@dg.schedule(job=gumroad_sync, cron_schedule="40 3 * * 0", execution_timezone="UTC")
+def gumroad_lookback(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
+    """The last 35 days of every connected profile: refunds and disputes of older sales."""
+    yield from _requests(context, warehouse, LOOKBACK_DAYS, "lookback")
+
+
+@dg.schedule(job=gumroad_catalogue, cron_schedule="5 2 * * *", execution_timezone="UTC")
+def gumroad_products_nightly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
+    """The catalogue of every connected profile."""
+    if not settings.load().enable_gumroad:
+        yield dg.SkipReason("ENABLE_GUMROAD is off.")
+        return
+    moment: datetime = context.scheduled_execution_time.astimezone(UTC)
+    for profile_id in connected(warehouse.open(), "gumroad"):
+        yield dg.RunRequest(
+            run_key=f"catalogue:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
+            partition_key=profile_id,
+            tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "nightly"},
+        )
+
+
+ALL = [gumroad_nightly, gumroad_lookback, gumroad_products_nightly]

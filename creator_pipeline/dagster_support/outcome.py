@@ -1,0 +1,119 @@
+"""The account a run gives of itself, partition by partition.
+
+A partition is logged as soon as its transaction is committed, so what a later failure or a killed worker leaves
+behind is shown truly, and a retry skips it. The outputs of the assets are skippable for that reason: an output would
+log every partition of the run once more, with the same metadata on each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from creator_pipeline.core.errors import AuthError, PipelineError
+
+ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
+PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
+
+RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""For what is transient; the client's own retries come first."""
+
+
+def allow_shrink(context: dg.AssetExecutionContext) -> bool:
+    """Whether the person who launched the run accepts that a load drops most of what is stored."""
+    return context.run.tags.get(ALLOW_SHRINK_TAG, "").lower() in {"1", "true", "yes"}
+
+
+@dataclass
+class _Failed:
+    error: PipelineError
+    keys: list[str]
+
+
+@dataclass
+class Outcome:
+    """Collects what succeeded and what failed in one step."""
+
+    context: dg.AssetExecutionContext
+    failed: list[_Failed] = field(default_factory=list[_Failed])
+    rows: dict[str, int] = field(default_factory=dict[str, int])
+
+    def done_before(self) -> set[tuple[str, str]]:
+        """(asset, partition) pairs that an earlier attempt of this same step has finished."""
+        if not self.context.retry_number:
+            return set()
+        records = self.context.instance.all_logs(self.context.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        events = (record.get_dagster_event() for record in records)
+        return {
+            (event.asset_key.to_user_string(), event.partition)
+            for event in events
+            if event.asset_key and event.partition
+        }
+
+    def materialized(self, key: dg.AssetKey, partition: str | None, rows: int, metadata: Mapping[str, Any]) -> None:
+        """Log one partition of one asset as it stands now."""
+        name = key.to_user_string()
+        self.rows[name] = self.rows.get(name, 0) + rows
+        self.context.log_event(
+            dg.AssetMaterialization(
+                key,
+                partition=partition,
+                metadata={"dagster/partition_row_count": dg.MetadataValue.int(rows), **metadata},
+            )
+        )
+
+    @contextmanager
+    def isolate(self, keys: Iterable[str], done: set[str]) -> Generator[None]:
+        """Keep a failure to the partitions it belongs to; ``done`` are those of ``keys`` that landed before it."""
+        try:
+            yield
+        except PipelineError as error:
+            left = [key for key in keys if key not in done]
+            self.failed.append(_Failed(error, left))
+            # Never ERROR here: a failure that a retry will mend must not raise an alarm.
+            self.context.log.warning("%d partitions did not land: %s", len(left), error)
+
+    def raise_if_failed(self) -> None:
+        """End the step as failed when anything did.
+
+        Raises:
+            dg.Failure: names the partitions; retried by Dagster only when waiting can help.
+        """
+        if not self.failed:
+            return
+        retry = any(failure.error.retryable for failure in self.failed)
+        lines = [f"{describe(failure.keys)}: {failure.error}" for failure in self.failed]
+        if not retry:
+            # The step's retry policy reads the exception; run retries read this tag only.
+            self.context.instance.add_run_tags(self.context.run_id, dict(PERMANENT_TAG))
+        raise dg.Failure(
+            description="\n".join(lines),
+            metadata={
+                "failed_partitions": dg.MetadataValue.json([key for failure in self.failed for key in failure.keys]),
+                "error_code": sorted({failure.error.code for failure in self.failed})[0],
+                "errors": dg.MetadataValue.json([_as_json(failure.error) for failure in self.failed]),
+            },
+            allow_retries=retry,
+        )
+
+
+def revoked(error: PipelineError) -> bool:
+    """Whether the connection the error came from must be marked."""
+    return isinstance(error, AuthError) and error.revoked
+
+
+def describe(keys: list[str]) -> str:
+    """Partitions for a message: the first and the last, and how many."""
+    if not keys:
+        return "no partitions"
+    if len(keys) == 1:
+        return keys[0]
+    return f"{keys[0]} to {keys[-1]} ({len(keys)} partitions)"
+
+
+def _as_json(error: PipelineError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message, "hint": error.hint}

@@ -1,0 +1,79 @@
+"""Resources: the warehouse, and a client for each platform. Settings are read when used, so flags act at once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import dagster as dg
+
+from creator_pipeline import settings
+from creator_pipeline.core import secrets
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.gumroad.client import GumroadClient
+from creator_pipeline.queue.pace import LocalPace
+from creator_pipeline.settings import Settings
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse, open_warehouse
+
+
+@lru_cache(maxsize=4)
+def _ring(configured: str | None, home: Path) -> KeyRing:
+    return secrets.key_ring(configured, home)
+
+
+def key_ring(config: Settings) -> KeyRing:
+    """The keys of this installation."""
+    configured = config.app_secret_keys
+    return _ring(configured.get_secret_value() if configured else None, config.home)
+
+
+@lru_cache(maxsize=256)
+def _local_pace(_token: str, per_minute: float) -> LocalPace:
+    return LocalPace(per_minute)
+
+
+def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> GumroadClient:
+    """A client of one profile's Gumroad account.
+
+    Raises:
+        ConfigError: the profile doesn't exist or isn't connected.
+        AuthError: its connection was revoked.
+    """
+    connection = profiles.get_connection(warehouse, key_ring(config), "gumroad", profile_id)
+    pace = _local_pace(connection.access_token, config.gumroad_requests_per_minute)
+    return GumroadClient(config.gumroad_api_url, connection.access_token, pace)
+
+
+def require_enabled(config: Settings, source: str) -> None:
+    """Refuse to work while a source's feature flag is off."""
+    if not config.enabled(source):
+        raise ConfigError(
+            f"ENABLE_{source.upper()} is off: nothing is read from {source}.",
+            hint="What arrives meanwhile is kept. Set it to true to go on.",
+        )
+
+
+class WarehouseResource(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own idiom
+    """The warehouse of ``DATABASE_URL``."""
+
+    def open(self) -> Warehouse:
+        """Connect and migrate on first use."""
+        return open_warehouse(settings.load().warehouse_url)
+
+
+class GumroadResource(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own idiom
+    """Clients of the connected Gumroad accounts."""
+
+    def client(self, warehouse: Warehouse, profile_id: str) -> GumroadClient:
+        """See :func:`gumroad_client`."""
+        return gumroad_client(settings.load(), warehouse, profile_id)
+
+    def ring(self) -> KeyRing:
+        """The keys that hash buyers' addresses."""
+        return key_ring(settings.load())
+
+    def require_enabled(self) -> None:
+        """Refuse while ``ENABLE_GUMROAD`` is off."""
+        require_enabled(settings.load(), "gumroad")

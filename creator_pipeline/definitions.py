@@ -1,0 +1,27 @@
+"""What is in the house. Dagster loads this module; nothing here reads a platform or a database."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+# The pin in pyproject.toml makes these safe; without this every command starts with a page of them.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+from creator_pipeline.automation import jobs, schedules, sensors  # noqa: E402 - after the filters
+from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource  # noqa: E402
+from creator_pipeline.gumroad import assets as gumroad  # noqa: E402
+from creator_pipeline.ledger import assets as ledger  # noqa: E402
+
+defs = dg.Definitions(
+    assets=[gumroad.products, gumroad.sales, ledger.daily_revenue_asset],
+    asset_checks=[ledger.equals_ledger, ledger.refunds_within_sales],
+    jobs=jobs.ALL,
+    schedules=schedules.ALL,
+    sensors=sensors.ALL,
+    resources={"warehouse": WarehouseResource(), "gumroad": GumroadResource()},
+    # Half the latency and twice the runs per minute of a process for each step.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,1 @@
+"""Gumroad: products and sales."""

@@ -1,0 +1,274 @@
+"""From Gumroad's JSON to typed rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+import orjson
+
+from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.money import MICROS, decimals, from_cents
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.gumroad import catalog
+
+Json = dict[str, Any]
+
+_AMOUNT = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+class SaleRow(NamedTuple):
+    """A row of ``gumroad_sales``, in the order of its columns."""
+
+    profile_id: str
+    id: str
+    partition_day: date
+    created_at: datetime
+    local_day: date | None
+    order_id: int | None
+    product_id: str | None
+    product_name: str | None
+    quantity: int
+    price_micros: int
+    fee_micros: int
+    refunded_micros: int | None
+    refund_exact: bool
+    affiliate_micros: int | None
+    listed_currency: str | None
+    refunded: bool
+    partially_refunded: bool
+    chargedback: bool
+    disputed: bool
+    dispute_won: bool
+    kind: str
+    subscription_id: str | None
+    recurring_charge: bool
+    buyer_hash: str | None
+    country: str | None
+    raw: str
+    ingested_at: datetime
+
+
+class ProductRow(NamedTuple):
+    """A row of ``gumroad_products``, in the order of its columns."""
+
+    profile_id: str
+    id: str
+    name: str
+    currency: str
+    price_micros: int | None
+    published: bool
+    url: str | None
+    sales_count: int | None
+    sales_usd_micros: int | None
+    raw: str
+    first_seen_at: datetime
+    ingested_at: datetime
+    removed_at: datetime | None
+
+
+def _bad(what: str, item: Json, key: str, expected: str) -> DataError:
+    found = item.get(key)
+    return DataError(
+        f"A Gumroad {what} ({item.get('id')}) has no usable {key}.",
+        hint="The API may have changed; nothing was written for its day.",
+        column=key,
+        # The value only where it can't be personal: none of the keys read strictly is.
+        found="nothing" if found is None else f"{type(found).__name__} {str(found)[:40]!r}",
+        expected=expected,
+    )
+
+
+def _text(what: str, item: Json, key: str) -> str:
+    value = item.get(key)
+    if not isinstance(value, str) or not value:
+        raise _bad(what, item, key, "text")
+    return value
+
+
+def _cents(what: str, item: Json, key: str, default: int | None = None) -> int:
+    value = item.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**12:
+        raise _bad(what, item, key, "a whole number of US cents")
+    return value
+
+
+def _flag(what: str, item: Json, key: str) -> bool:
+    value = item.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise _bad(what, item, key, "true or false")
+    return bool(value)
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO time with its zone, as aware UTC.
+
+    Raises:
+        ValueError: no time, or no zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment.astimezone(UTC)
+
+
+def local_day(daystamp: object) -> date | None:
+    """Day of a ``daystamp`` such as ``16 Sep 2026  7:20 AM``: the seller's own, as Gumroad's totals count it."""
+    try:
+        return datetime.strptime(" ".join(str(daystamp).split()[:3]), "%d %b %Y").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+def amount(text: object) -> Decimal | None:
+    """The number in a price made for people (``$1,250``, ``€7.50 a month``); None where there is none."""
+    match = _AMOUNT.search(str(text)) if text is not None else None
+    if match is None:
+        return None
+    try:
+        return Decimal(match.group().replace(",", ""))
+    except InvalidOperation:
+        return None
+
+
+def refunded_cents(sale: Json, price: int, currency: str | None) -> tuple[int | None, bool]:
+    """What was given back of a sale, in US cents, and whether that is exact.
+
+    The API has no refund amounts: a full refund is the price; a partial one is the price less what is still
+    refundable, which is text in the *listed* currency. For other currencies than the dollar the proportion is
+    taken, which can be a cent off. Only the two flags say that there was a refund: ``amount_refundable`` is "0"
+    also where the payment processor is gone.
+    """
+    if sale.get("refunded") is True:
+        return price, True
+    if sale.get("partially_refunded") is not True:
+        return 0, True
+    left = amount(sale.get("amount_refundable_in_currency"))
+    if left is None:
+        return None, False
+    if currency == "USD":
+        return price - int((left * 100).to_integral_value(ROUND_HALF_UP)), True
+    total = amount(sale.get("formatted_total_price"))
+    if not total or left > total:
+        return None, False
+    return price - int((price * left / total).to_integral_value(ROUND_HALF_UP)), False
+
+
+def _kind(sale: Json) -> str:
+    if sale.get("is_gift_receiver_purchase") is True:
+        return "gift_receipt"
+    if sale.get("is_bundle_product_purchase") is True:
+        return "bundle_part"
+    # A trial's sign-up shows the plan's price although nothing was charged; the first charge is a sale of its own.
+    if sale.get("subscription_id") and sale.get("free_trial_ends_on") and sale.get("recurring_charge") is not True:
+        return "trial"
+    return "sale"
+
+
+def _affiliate_micros(sale: Json) -> int | None:
+    affiliate = sale.get("affiliate")
+    if not isinstance(affiliate, dict):
+        return None
+    share = amount(affiliate.get("amount"))  # pyright: ignore[reportUnknownArgumentType] - JSON
+    return None if share is None else int(share * MICROS)
+
+
+def _currency(sale: Json, currencies: Mapping[str, str]) -> str | None:
+    named = sale.get("currency")
+    if isinstance(named, str) and named:
+        return named.upper()
+    return currencies.get(str(sale.get("product_id"))) or catalog.CURRENCY_OF_SYMBOL.get(
+        str(sale.get("currency_symbol"))
+    )
+
+
+def kept(item: Json) -> str:
+    """The JSON that is stored: without what is personal and what differs on every read."""
+    drop = catalog.VOLATILE | catalog.PERSONAL
+    return orjson.dumps({key: value for key, value in item.items() if key not in drop}).decode()
+
+
+def sale_row(
+    profile_id: str, sale: Json, currencies: Mapping[str, str], ring: KeyRing, ingested_at: datetime
+) -> SaleRow:
+    """The row of one sale.
+
+    Args:
+        currencies: listed currency of each product, upper case, by product id.
+
+    Raises:
+        DataError: a key that matters is missing or has another type.
+    """
+    price = _cents("sale", sale, "price")
+    currency = _currency(sale, currencies)
+    kind = _kind(sale)
+    refunded, exact = refunded_cents(sale, price, currency) if kind == "sale" else (0, True)
+    try:
+        created_at = parse_time(_text("sale", sale, "created_at"))
+    except ValueError:
+        raise _bad("sale", sale, "created_at", "a time with its zone") from None
+    address = sale.get("purchase_email") or sale.get("email")
+    order_id, quantity = sale.get("order_id"), sale.get("quantity")
+    return SaleRow(
+        profile_id=profile_id,
+        id=_text("sale", sale, "id"),
+        partition_day=created_at.date(),
+        created_at=created_at,
+        local_day=local_day(sale.get("daystamp")),
+        order_id=order_id if isinstance(order_id, int) else None,
+        product_id=sale.get("product_id"),
+        product_name=sale.get("product_name"),
+        quantity=quantity if isinstance(quantity, int) and quantity > 0 else 1,
+        price_micros=from_cents(price),
+        fee_micros=from_cents(_cents("sale", sale, "gumroad_fee", 0)),
+        refunded_micros=None if refunded is None else from_cents(refunded),
+        refund_exact=exact,
+        affiliate_micros=_affiliate_micros(sale),
+        listed_currency=currency,
+        refunded=_flag("sale", sale, "refunded"),
+        partially_refunded=_flag("sale", sale, "partially_refunded"),
+        chargedback=_flag("sale", sale, "chargedback"),
+        disputed=_flag("sale", sale, "disputed"),
+        dispute_won=_flag("sale", sale, "dispute_won"),
+        kind=kind,
+        subscription_id=sale.get("subscription_id"),
+        recurring_charge=_flag("sale", sale, "recurring_charge"),
+        buyer_hash=ring.hash_address(address) if isinstance(address, str) and address else None,
+        country=sale.get("country_iso2"),
+        raw=kept(sale),
+        ingested_at=ingested_at,
+    )
+
+
+def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:
+    """The row of one product.
+
+    Raises:
+        DataError: a key that matters is missing.
+    """
+    currency = _text("product", product, "currency").upper()
+    price, count, earned = product.get("price"), product.get("sales_count"), product.get("sales_usd_cents")
+    return ProductRow(
+        profile_id=profile_id,
+        id=_text("product", product, "id"),
+        name=_text("product", product, "name"),
+        currency=currency,
+        price_micros=price * MICROS // 10 ** decimals(currency) if isinstance(price, int) else None,
+        published=_flag("product", product, "published"),
+        url=product.get("short_url"),
+        sales_count=int(count) if isinstance(count, int | str) and str(count).isdigit() else None,
+        # It comes from a search aggregation as 128450.0.
+        sales_usd_micros=from_cents(round(earned)) if isinstance(earned, int | float) else None,
+        raw=orjson.dumps({key: value for key, value in product.items() if key not in catalog.VOLATILE}).decode(),
+        first_seen_at=moment,
+        ingested_at=moment,
+        removed_at=None,
+    )
+
+
+def unknown_keys(sale: Json) -> frozenset[str]:
+    """Keys of a sale this code has never heard of."""
+    return frozenset(sale.keys() - catalog.SALE_KEYS)

@@ -1,0 +1,1 @@
+"""Amazon KDP report files: recognized from their contents, read exactly, refused with a reason."""

@@ -1,0 +1,1 @@
+"""The ledger: what every platform's rows become."""
