@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
 import dagster as dg
 
-# The pin in pyproject.toml makes these safe; without this every command starts with a page of them.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-
-from creator_pipeline.automation import jobs, schedules, sensors  # noqa: E402 - after the filters
-from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource  # noqa: E402
-from creator_pipeline.gumroad import assets as gumroad  # noqa: E402
-from creator_pipeline.ledger import assets as ledger  # noqa: E402
+from creator_pipeline.automation import jobs, schedules, sensors
+from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
+from creator_pipeline.gumroad import assets as gumroad
+from creator_pipeline.ledger import assets as ledger
 
 defs = dg.Definitions(
     assets=[gumroad.products, gumroad.sales, ledger.daily_revenue_asset],

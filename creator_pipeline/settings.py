@@ -6,6 +6,7 @@ loads with nothing set. A value that can't be read is a :class:`ConfigError` nam
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -139,3 +140,14 @@ def load_env_file() -> None:
     Dagster reads ``DAGSTER_HOME`` from the environment only.
     """
     dotenv.load_dotenv(Path(".env"), override=False)
+
+
+def ensure_home() -> Path:
+    """Make ``DAGSTER_HOME`` exist, name it in the environment, and put the project's ``dagster.yaml`` into it."""
+    home = load().home
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)
+    target, source = home / "dagster.yaml", Path("dagster.yaml").absolute()
+    if not target.exists() and source.is_file() and source != target:
+        target.symlink_to(source)
+    return home

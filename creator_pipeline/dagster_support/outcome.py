@@ -7,7 +7,7 @@ log every partition of the run once more, with the same metadata on each.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,10 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, 
 def allow_shrink(context: dg.AssetExecutionContext) -> bool:
     """Whether the person who launched the run accepts that a load drops most of what is stored."""
     return context.run.tags.get(ALLOW_SHRINK_TAG, "").lower() in {"1", "true", "yes"}
+
+
+listeners: list[Callable[[str, str | None], None]] = []
+"""Called with (asset, partition) as each one lands; for progress bars of runs in this process."""
 
 
 @dataclass
@@ -65,6 +69,8 @@ class Outcome:
                 metadata={"dagster/partition_row_count": dg.MetadataValue.int(rows), **metadata},
             )
         )
+        for listener in listeners:
+            listener(name, partition)
 
     @contextmanager
     def isolate(self, keys: Iterable[str], done: set[str]) -> Generator[None]:

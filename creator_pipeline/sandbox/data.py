@@ -24,14 +24,10 @@ class World:
     gumroad: GumroadPart
 
     @classmethod
-    def invented(
-        cls, seed: int = 7, *, today: date, sizes: Mapping[str, int] | None = None, days: int = 120
-    ) -> World:
+    def invented(cls, seed: int = 7, *, today: date, sizes: Mapping[str, int] | None = None, days: int = 120) -> World:
         """Sellers with as many listed sales as ``sizes`` says, over the ``days`` UTC days that end with ``today``."""
         counts = SIZES if sizes is None else sizes
-        sellers = [
-            _seller(seed, at, profile, count, today, days) for at, (profile, count) in enumerate(counts.items())
-        ]
+        sellers = [_seller(seed, at, profile, count, today, days) for at, (profile, count) in enumerate(counts.items())]
         return cls(today, GumroadPart(sellers))
 
 

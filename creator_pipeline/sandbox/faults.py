@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import struct
 import threading
@@ -12,7 +11,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, cast
+from typing import cast
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -138,13 +137,6 @@ class Faults:
         return None
 
 
-def shuffled(rows: list[bytes]) -> list[bytes]:
-    """The rows in another order, the same each time."""
-    mixed = rows[:]
-    random.Random(7).shuffle(mixed)
-    return mixed if mixed != rows else rows[::-1]
-
-
 class FaultMiddleware:
     """Stands before the platforms' routes; the sandbox's own routes (``/_sandbox``, ``/``) never fail."""
 
@@ -193,7 +185,7 @@ class FaultMiddleware:
 
 
 async def _reset(scope: Scope, receive: Receive) -> None:
-    transport = cast("Any", scope["state"]["transport"])
+    transport = scope["state"]["transport"]
     # Lingering for no time makes the kernel send RST instead of FIN.
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

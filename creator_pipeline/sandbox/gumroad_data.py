@@ -171,8 +171,8 @@ class GumroadPart(dict[str, GumroadSeller]):
     def add_sale(self, profile: str, *, pings: bool = False, **over: Any) -> Sale:
         """A new sale, by default of the first product, now, at its price.
 
-        ``over`` may hold ``product`` (id or permalink), ``created_at`` (aware datetime), ``price`` (US cents), ``email``
-        and ``full_name`` of the buyer, and any other field of ``Sale``.
+        ``over`` may hold ``product`` (id or permalink), ``created_at`` (aware datetime), ``price`` (US cents),
+        ``email`` and ``full_name`` of the buyer, and any other field of ``Sale``.
         """
         seller = self[profile]
         with self.lock:
@@ -273,6 +273,5 @@ class GumroadPart(dict[str, GumroadSeller]):
                 for at, cents in enumerate((1, sale.price, sale.refunded_cents, sale.fee, lost)):
                     day[at] += cents
         return {
-            datetime.fromtimestamp(day * 86_400, UTC).date(): DayTotals(*values)
-            for day, values in sorted(sums.items())
+            datetime.fromtimestamp(day * 86_400, UTC).date(): DayTotals(*values) for day, values in sorted(sums.items())
         }

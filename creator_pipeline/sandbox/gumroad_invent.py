@@ -42,7 +42,7 @@ CATALOGUE: tuple[tuple[str, str, int, str], ...] = (
     ("sampler", "Free Sampler", 0, "usd"),
     ("studio", "Studio Membership", 0, "usd"),
     ("origami", "折り紙ワークブック", 1500, "jpy"),
-    ("typo", "Typografie für Anfänger – 入門 ✍️", 2000, "eur"),
+    ("typo", "Typografie für Anfänger · 入門 ✍️", 2000, "eur"),
     ("stamp", "Postage Stamp Textures", 99, "usd"),
     ("atlas", "Atlas of Hedgerows", 1850, "gbp"),
     ("brush", "Night Sky Brush Pack", 2500, "usd"),
@@ -117,9 +117,7 @@ class Inventor:
         number = (self.base + self.seq) * 387_420_489 % 1_073_741_824
         over.setdefault("fee", fee_for(cents, discover=bool(over.get("discover"))))
         over.setdefault("buyer", self.buyer())
-        return Sale(
-            opaque_id(self.profile, "sale", self.seq), number, created, self.seq, product, price=cents, **over
-        )
+        return Sale(opaque_id(self.profile, "sale", self.seq), number, created, self.seq, product, price=cents, **over)
 
     def refund_some(self, sale: Sale) -> Sale:
         """Sends part of the money back, exact in US cents."""

@@ -25,9 +25,7 @@ from creator_pipeline.sandbox.gumroad_shapes import (
 def _refundable_text(sale: Sale) -> str:
     if not sale.charged or sale.dead_processor or sale.refunded:
         return "0"
-    return major_text(
-        to_listed(sale.price - sale.refunded_cents, sale.product.currency), sale.product.currency
-    )
+    return major_text(to_listed(sale.price - sale.refunded_cents, sale.product.currency), sale.product.currency)
 
 
 def sale_fields(sale: Sale, seller_id: str, zone: ZoneInfo) -> dict[str, object]:
@@ -36,9 +34,7 @@ def sale_fields(sale: Sale, seller_id: str, zone: ZoneInfo) -> dict[str, object]
     currency = product.currency
     local = datetime.fromtimestamp(sale.created, UTC).astimezone(zone)
     period = PERIODS.get(product.subscription_duration or "", "")
-    before_extras = (
-        sale.price - sale.shipping_cents - sale.tip_cents - (sale.tax_cents if product.physical else 0)
-    )
+    before_extras = sale.price - sale.shipping_cents - sale.tip_cents - (sale.tax_cents if product.physical else 0)
     words = [*sale.variants.values(), *([f"Qty: {sale.quantity}"] if sale.quantity > 1 else [])]
     first: dict[str, object | None] = {
         "id": sale.id,

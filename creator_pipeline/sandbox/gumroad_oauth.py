@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from creator_pipeline.sandbox.gumroad_data import Grant, GumroadPart, GumroadSeller
 
-CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"  # noqa: S105 - the sandbox's, known to everybody
+CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 CODE_SECONDS = 600
 MESSAGES = {
     "invalid_grant": "The provided authorization grant is invalid, expired, revoked, does not match the redirection "

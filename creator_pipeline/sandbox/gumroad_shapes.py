@@ -153,6 +153,7 @@ class Sale:
     affiliate_cents: int = 0
     license_key: str | None = None
     referrer: str | None = "direct"
+    url_params: dict[str, str] = field(default_factory=dict[str, str])
     extra: dict[str, object] = field(default_factory=dict[str, object])
     head: bytes | None = None
 

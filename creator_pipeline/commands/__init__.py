@@ -1,0 +1,1 @@
+"""The commands of ``creator-pipeline``, a file each."""

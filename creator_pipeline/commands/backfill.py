@@ -1,0 +1,54 @@
+"""``creator-pipeline backfill``."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import click
+
+from creator_pipeline.commands.context import instance, warehouse
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command("backfill")
+@click.argument("source", type=click.Choice(["gumroad"]))
+@click.option("--profile", "profile_id", required=True, help="Whose sales.")
+@click.option("--from", "first", required=True, type=_DAY, help="First day, UTC.")
+@click.option("--to", "last", required=True, type=_DAY, help="Last day, inclusive.")
+@click.option("--submit", "hand_over", is_flag=True, help="Hand it to the daemon and return at once.")
+@click.option("--allow-shrink", is_flag=True, help="Accept that most of what is stored goes away.")
+def command(
+    source: str, profile_id: str, first: datetime, last: datetime, *, hand_over: bool, allow_shrink: bool
+) -> None:
+    """Read a range of days again and make the tables equal to it.
+
+    Runs here and now and needs no daemon; it is recorded in Dagster all the same. Stopped in the middle, the same
+    command goes on where it was and does again only what failed.
+    """
+    from creator_pipeline.automation import backfill
+
+    house = warehouse()
+    window = backfill.check(house, source, profile_id, first.date(), last.date())
+    with instance() as dagster:
+        if hand_over:
+            backfill_id = backfill.submit(dagster, source, profile_id, window, allow_shrink=allow_shrink)
+            click.echo(
+                f"Backfill {backfill_id}: {window.days} days handed to the daemon. See Runs, Backfills in the UI."
+            )
+            return
+        dagster.add_dynamic_partitions(backfill.DYNAMIC[source], [profile_id])
+        todo = backfill.plan(house, dagster, source, profile_id, window)
+        if todo.resumed:
+            click.echo(f"Resumed: {len(todo.days)} of {window.days} days are left.")
+        with click.progressbar(
+            length=len(todo.days), label=f"{source} {profile_id}", file=sys.stderr, show_pos=True
+        ) as bar:
+            failures = backfill.execute(house, dagster, todo, allow_shrink=allow_shrink, on_progress=bar.update)
+    if failures:
+        for line in failures:
+            click.echo(line, err=True)
+        click.echo("Run the same command again: it does only what is left.", err=True)
+        raise click.exceptions.Exit(1)
+    click.echo(f"{len(todo.days)} days of {profile_id} are in the ledger ({len(todo.runs())} run).")

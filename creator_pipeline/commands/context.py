@@ -1,0 +1,48 @@
+"""What several commands need: the warehouse, the keys, Dagster's instance."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from creator_pipeline import settings
+from creator_pipeline.core import secrets
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.store.engine import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+def warehouse() -> Warehouse:
+    """The warehouse of ``DATABASE_URL``."""
+    return open_warehouse(settings.load().warehouse_url)
+
+
+def key_ring() -> KeyRing:
+    """The keys of this installation."""
+    config = settings.load()
+    configured = config.app_secret_keys
+    return secrets.key_ring(configured.get_secret_value() if configured else None, config.home)
+
+
+def instance() -> dg.DagsterInstance:
+    """Dagster's instance of ``DAGSTER_HOME``, made at ``./.data`` when nothing is set.
+
+    Raises:
+        ConfigError: its storage can't be reached.
+    """
+    settings.ensure_home()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import dagster as dg
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            return dg.DagsterInstance.get()
+        except OperationalError as error:
+            cause = str(error.orig).strip().splitlines()[0]
+            raise ConfigError(
+                f"Dagster's storage can't be reached: {cause}", hint="Check DAGSTER_POSTGRES_URL."
+            ) from None

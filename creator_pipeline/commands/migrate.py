@@ -1,0 +1,25 @@
+"""``creator-pipeline migrate``."""
+
+from __future__ import annotations
+
+import click
+
+from creator_pipeline.commands.context import warehouse
+from creator_pipeline.store import migrate
+from creator_pipeline.store.engine import translated
+
+
+@click.command("migrate")
+@click.option("--to", "revision", default="head", show_default=True, help="Revision to go to.")
+@click.option("--down", is_flag=True, help="Go back to REVISION instead.")
+def command(revision: str, *, down: bool) -> None:
+    """Bring the warehouse's tables up to date. Everything else does this by itself on first use."""
+    house = warehouse()
+    with translated(house.engine):
+        if down:
+            migrate.downgrade(house.engine, revision)
+            click.echo(f"The warehouse is at revision {revision}.")
+        elif migrate.upgrade(house.engine, revision):
+            click.echo(f"The warehouse is at revision {migrate.HEAD if revision == 'head' else revision} now.")
+        else:
+            click.echo(f"The warehouse is at revision {migrate.HEAD} already.")

@@ -1,0 +1,83 @@
+"""Processes that a command starts and ends."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from creator_pipeline.core.errors import TransientError
+
+
+def free_port(wanted: int) -> int:
+    """``wanted`` where nobody listens on it, else any that is free."""
+    for port in (wanted, 0):
+        with socket.socket() as candidate, contextlib.suppress(OSError):
+            candidate.bind(("127.0.0.1", port))
+            return candidate.getsockname()[1]
+    raise TransientError("No free port on 127.0.0.1.")
+
+
+class Processes:
+    """Named processes on a leash: they end with this object, and with this process however it ends."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._running.values():
+            if process.stdin:
+                process.stdin.close()
+        for process in self._running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=15)
+
+    def log_of(self, name: str) -> Path:
+        """Where a process writes."""
+        return self._logs / f"{name}.log"
+
+    def start(self, name: str, arguments: list[str]) -> None:
+        """Start a process; it sees the environment of this moment."""
+        with self.log_of(name).open("ab") as log:
+            self._running[name] = subprocess.Popen(  # noqa: S603 - our own commands
+                [sys.executable, "-m", "creator_pipeline.commands.leash", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for this process; the leash ends the rest in order.
+                start_new_session=True,
+            )
+
+    def ended(self) -> str | None:
+        """Name of a process that is not running any more."""
+        return next((name for name, process in self._running.items() if process.poll() is not None), None)
+
+    def wait_for(self, name: str, url: str, seconds: float) -> None:
+        """Until ``url`` answers.
+
+        Raises:
+            TransientError: the process ended, or it did not answer in time; names its log.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.ended() == name:
+                break
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(url, timeout=2).is_success:
+                    return
+            time.sleep(0.2)
+        raise TransientError(f"{name} did not start.", hint=f"Its log: {self.log_of(name)}")

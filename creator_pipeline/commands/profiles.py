@@ -1,0 +1,95 @@
+"""``creator-pipeline profiles``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from sqlalchemy import delete, select
+
+from creator_pipeline.commands.context import instance, key_ring, warehouse
+from creator_pipeline.dagster_support.partitions import DYNAMIC
+from creator_pipeline.store import profiles
+from creator_pipeline.store.tables import platform_connections
+from creator_pipeline.store.tables import profiles as profiles_table
+
+
+@click.group("profiles")
+def command() -> None:
+    """Whose sales are read, and with which tokens."""
+
+
+@command.command("add")
+@click.argument("profile_id", metavar="ID")
+@click.option("--email", required=True, help="Where this profile's mails go.")
+@click.option("--name", "display_name", help="Name for people.")
+@click.option("--timezone", default="UTC", show_default=True, help="IANA zone of the seller.")
+@click.option("--notify", type=click.Choice(["every", "failures", "none"]), default="failures", show_default=True)
+@click.option("--gumroad-token", help="Access token of the Gumroad account; stored encrypted.")
+@click.option("--whop-key", help="Account API key of Whop; stored encrypted.")
+def add(
+    profile_id: str,
+    email: str,
+    display_name: str | None,
+    timezone: str,
+    notify: str,
+    gumroad_token: str | None,
+    whop_key: str | None,
+) -> None:
+    """Add a profile, or change one; connect it to the platforms whose tokens are given."""
+    tokens = {"gumroad": gumroad_token, "whop": whop_key}
+    house, ring = warehouse(), key_ring()
+    with house.write() as connection:
+        profiles.add_profile(connection, profile_id, email, display_name=display_name, timezone=timezone, notify=notify)
+        for provider, token in tokens.items():
+            if token:
+                profiles.connect(connection, ring, provider, profile_id, token.strip())
+    # The sensor does this too; here it makes the CLI work while no daemon runs.
+    with instance() as dagster:
+        for provider, token in tokens.items():
+            if token:
+                dagster.add_dynamic_partitions(DYNAMIC[provider], [profile_id])
+    connected = [provider for provider, token in tokens.items() if token]
+    click.echo(f"{profile_id} is here{', connected to ' + ' and '.join(connected) if connected else ''}.")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def list_profiles(*, as_json: bool) -> None:
+    """Profiles and the state of their connections."""
+    with warehouse().read() as connection:
+        rows = connection.execute(
+            select(
+                profiles_table.c.id,
+                profiles_table.c.email,
+                profiles_table.c.subscription_tier,
+                platform_connections.c.provider,
+                platform_connections.c.status,
+                platform_connections.c.last_synced_at,
+            )
+            .select_from(
+                profiles_table.outerjoin(platform_connections, platform_connections.c.profile_id == profiles_table.c.id)
+            )
+            .order_by(profiles_table.c.id, platform_connections.c.provider)
+        ).all()
+    if as_json:
+        names = ("id", "email", "subscription_tier", "provider", "status", "last_synced_at")
+        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str, indent=1))
+        return
+    for profile_id, email, tier, provider, status, synced in rows:
+        click.echo(f"{profile_id:20} {email:30} {tier:8} {provider or '-':12} {status or '':8} {synced or ''}")
+    if not rows:
+        click.echo("No profile yet: creator-pipeline profiles add alice --email alice@example.com --gumroad-token …")
+
+
+@command.command("remove")
+@click.argument("profile_id", metavar="ID")
+def remove(profile_id: str) -> None:
+    """Disconnect a profile from every platform. Its sales stay in the ledger."""
+    house = warehouse()
+    profiles.get_profile(house, profile_id)
+    with house.write() as connection:
+        count = connection.execute(
+            delete(platform_connections).where(platform_connections.c.profile_id == profile_id)
+        ).rowcount
+    click.echo(f"{profile_id}: {count} connections removed. Its partitions go when no run needs them.")

@@ -1,0 +1,325 @@
+"""One file to one :class:`~creator_pipeline.kdp.model.Report`."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from creator_pipeline.kdp import control
+from creator_pipeline.kdp.cells import Grain, day_or_month
+from creator_pipeline.kdp.header import Layout
+from creator_pipeline.kdp.model import Report, Row, Totals, next_period, slice_name, total
+from creator_pipeline.kdp.payments import read_payments
+from creator_pipeline.kdp.reader_csv import open_csv
+from creator_pipeline.kdp.reader_xlsx import guard, open_xlsx
+from creator_pipeline.kdp.refusals import OWN_FILE, BadCell, Findings, RefusedReport
+from creator_pipeline.kdp.report import PRIOR_MONTH, Family
+from creator_pipeline.kdp.rows import SheetReader, first_of_months
+from creator_pipeline.kdp.table import Table
+
+MAX_BYTES = 64 << 20
+"""Largest file read; KDP's own are below 2 MB."""
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_NAMED_MONTH = re.compile(r"Prior[_ ]Month[_ ]Royalties-([0-9]{4})-([0-9]{2})-", re.IGNORECASE)
+_ADVERB = {"month": "monthly", "day": "daily", None: "monthly"}
+
+
+def parse(source: str | Path | bytes, file_name: str | None = None) -> Report:
+    """Read a report in this process; files from outside go through :func:`~creator_pipeline.kdp.guarded.parse_guarded`.
+
+    Args:
+        source: a path, or the file's bytes.
+        file_name: for messages and for the check of the month; the path's name by default.
+
+    Raises:
+        RefusedReport: a DataError that names file, tab, row, column, what was found and what was expected.
+    """
+    if isinstance(source, bytes):
+        return _parse(io.BytesIO(source), len(source), file_name or "upload")
+    path = Path(source)
+    with path.open("rb") as stream:
+        return _parse(stream, path.stat().st_size, file_name or path.name)
+
+
+def _parse(stream: BinaryIO, size: int, file: str) -> Report:
+    if size > MAX_BYTES:
+        raise RefusedReport(
+            "The file is too large for a report of KDP.",
+            hint="Export a shorter range.",
+            file=file,
+            found=f"{size >> 20} MB",
+            expected=f"at most {MAX_BYTES >> 20} MB",
+        )
+    start = stream.read(4096)
+    _refuse_other_formats(start, file)
+    if start.startswith(b"PK"):
+        snapshot = guard(stream, size, file)
+        return _workbook(open_xlsx(stream, file), file, snapshot)
+    table, layout = open_csv(stream, file)
+    return _csv(table, layout, file)
+
+
+def _refuse_other_formats(start: bytes, file: str) -> None:
+    head = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(_OLE):
+        raise RefusedReport(
+            "This is a password-protected workbook or an old .xls file.",
+            hint="Remove the password, or save it as .xlsx; best is the file as KDP made it.",
+            kind="ole",
+            file=file,
+            found="an OLE container",
+            expected="an .xlsx workbook or CSV",
+        )
+    if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<table")):
+        raise RefusedReport(
+            "This is a web page, not a report: a link was saved instead of the file.",
+            hint="Sign in to KDP, download the report, and upload that file.",
+            kind="html",
+            file=file,
+            found=head[:40].decode("utf-8", "replace"),
+            expected="an .xlsx workbook or CSV",
+        )
+    for magic, name in ((b"%pdf", "a PDF"), (b"\x1f\x8b", "a gzip archive"), (b"rar!", "a RAR archive")):
+        if head.startswith(magic):
+            raise RefusedReport(f"This is {name}, not a report.", hint=OWN_FILE, file=file, found=name)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A report while its tabs are read."""
+
+    file: str
+    findings: Findings = field(default_factory=Findings)
+    rows: list[Row] = field(default_factory=list[Row])
+    orders: list[Row] = field(default_factory=list[Row])
+    control: dict[str, Totals] = field(default_factory=dict[str, Totals])
+    days: set[date] = field(default_factory=set[date])
+    grain: Grain | None = None
+    month: date | None = None
+    measures: set[str] = field(default_factory=set[str])
+
+    def read(self, table: Table, layout: Layout, kenp_grain: Grain | None = None) -> list[Row]:
+        if layout.family is PRIOR_MONTH:
+            self.take_month(table, layout)
+        reader = SheetReader(table, layout, self.findings, self.file, self.month, kenp_grain)
+        rows = reader.read()
+        kenp = layout.sheet.kind == "kenp"
+        if kenp and layout.sheet.date and kenp_grain is None and "day" in reader.grains and first_of_months(reader.days):
+            # A tab of its own doesn't say: firsts of months only is what a monthly export looks like.
+            rows = [row._replace(slice=slice_name("kenp", row.date, "month")) for row in rows]
+            reader.grains = {"month"}
+        if layout.sheet.kind != "orders":
+            self.days |= reader.days
+        if self.grain is None and reader.grains and layout.sheet.kind != "orders":
+            self.grain = "day" if "day" in reader.grains else "month"
+        return rows
+
+    def take_month(self, table: Table, layout: Layout) -> None:
+        if layout.sales_period is None:
+            raise RefusedReport(
+                "The month is missing: no Sales Period above the header.",
+                hint="Keep the first row of the tab when saving it as CSV; best is the file as KDP made it.",
+                kind=layout.sheet.csv_kind or layout.family.kind,
+                file=self.file,
+                sheet=table.name or None,
+                row=1,
+                expected="Sales Period, March 2026",
+            )
+        try:
+            month, grain = day_or_month(layout.sales_period)
+            if grain != "month":
+                raise BadCell(layout.sales_period, "a month")
+        except BadCell as bad:
+            raise RefusedReport(
+                "The Sales Period can't be read.",
+                hint=OWN_FILE,
+                kind=layout.sheet.csv_kind or layout.family.kind,
+                file=self.file,
+                sheet=table.name or None,
+                row=1,
+                column="Sales Period",
+                found=layout.sales_period,
+                expected="March 2026",
+            ) from bad
+        if self.month is None:
+            self._compare_with_name(month, table, layout)
+        elif month != self.month:
+            self._other_month(layout.sales_period, f"{self.month:%Y-%m}, as the other tabs say", table)
+        self.month = self.month or month
+
+    def _compare_with_name(self, month: date, table: Table, layout: Layout) -> None:
+        named = _NAMED_MONTH.search(self.file)
+        if named and named.groups() != (f"{month:%Y}", f"{month:%m}"):
+            self._other_month(layout.sales_period or "", f"{named[1]}-{named[2]}, as the file's name says", table)
+
+    def _other_month(self, found: str, expected: str, table: Table) -> None:
+        self.findings.add(
+            "quarantine",
+            "The file contradicts itself about its month. Download this month's report again.",
+            sheet=table.name or None,
+            row=1,
+            column="Sales Period",
+            found=found,
+            expected=expected,
+        )
+
+    def empty_slices(self) -> tuple[str, ...]:
+        """Slices between the first and the last day of the file that have no row."""
+        if not self.days or self.grain is None:
+            return ()
+        filled = {row.slice for row in self.rows}
+        covered: list[str] = []
+        day, last = min(self.days), max(self.days)
+        while day <= last:
+            covered += [slice_name(measure, day, self.grain) for measure in sorted(self.measures)]
+            day = next_period(day, self.grain)
+        return tuple(name for name in covered if name not in filled)
+
+    def report(
+        self, form: Literal["csv", "xlsx"], kind: str, family: Family, snapshot: datetime | None, rows: list[Row]
+    ) -> Report:
+        if self.month:
+            self.days.add(self.month)
+            self.grain = "month"
+        start, last = (min(self.days), max(self.days)) if self.days else (None, None)
+        if not rows:
+            self.findings.add("note", "The report is valid and empty: nothing was sold or read.")
+        return Report(
+            file_name=self.file,
+            format=form,
+            kind=kind,
+            finality=family.finality,
+            grain=self.grain,
+            period_start=start,
+            period_end=next_period(last, self.grain or "month") if last else None,
+            snapshot_at=snapshot,
+            rows=rows,
+            empty_slices=self.empty_slices(),
+            control=self.control,
+            problems=self.findings.closed(),
+        )
+
+
+def _csv(table: Table, layout: Layout, file: str) -> Report:
+    sheet = layout.sheet
+    if sheet.alone:
+        raise RefusedReport(
+            sheet.alone,
+            hint=OWN_FILE if sheet.role == "ignore" else "",
+            kind=sheet.csv_kind or "unknown",
+            file=file,
+            row=layout.header_row + 1,
+            found=", ".join(layout.names),
+            expected="a report with one row per title and marketplace",
+        )
+    draft = _Draft(file)
+    if sheet.kind == "payments":
+        return _payments(draft, table, layout, "csv", None)
+    draft.rows = draft.read(table, layout)
+    # A tab of every format covers both measures; a tab of one format says nothing of the other.
+    draft.measures = {"sales/digital", "sales/print"} if sheet.ids == ("asin_isbn",) else set[str]()
+    if sheet.format or sheet.measure:
+        draft.measures = {sheet.measure or ("sales/digital" if sheet.format == "ebook" else "sales/print")}
+    if sheet.kind == "orders" and draft.rows:
+        draft.days = {row.date for row in draft.rows}
+        draft.grain = "day" if len(draft.rows[0].slice) > len("orders:2026-03") else "month"
+    return draft.report("csv", sheet.csv_kind or layout.family.kind, layout.family, None, draft.rows)
+
+
+def _payments(
+    draft: _Draft, table: Table, layout: Layout, form: Literal["csv", "xlsx"], snapshot: datetime | None
+) -> Report:
+    rows, details = read_payments(table, layout, draft.findings)
+    draft.days = {row.date for row in rows}
+    draft.grain = "month" if rows else None
+    draft.control["breakdown"] = Totals(rows=details)
+    return draft.report(form, "payments", layout.family, snapshot, rows)
+
+
+def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str, snapshot: datetime | None) -> Report:
+    draft = _Draft(file)
+    family: Family | None = None
+    repeating: list[tuple[str, list[Row]]] = []
+    summary: dict[date, Totals] = {}
+    read: set[str] = set()
+    names: list[str] = []
+    for name, table, layout in tabs:
+        names.append(name)
+        if table is None or layout is None:
+            draft.findings.add("note", "This tab is none of KDP's: it was not read.", sheet=name, found=name)
+            continue
+        sheet = layout.sheet
+        if sheet.role == "ignore" and not sheet.alone:
+            continue
+        if sheet.alone and sheet.role == "ignore":
+            raise RefusedReport(sheet.alone, hint=OWN_FILE, kind=sheet.csv_kind or "xlsx", file=file, sheet=name)
+        if sheet.name in read or (family is not None and family is not layout.family):
+            raise RefusedReport(
+                "The workbook holds two reports, or one tab twice.",
+                hint="Upload each report as KDP made it.",
+                kind="xlsx",
+                file=file,
+                sheet=name,
+                expected="each tab once",
+            )
+        read.add(sheet.name)
+        family = layout.family
+        if sheet.kind == "payments":
+            return _payments(draft, table, layout, "xlsx", snapshot)
+        if sheet.kind == "summary":
+            summary = control.read_summary(table, layout, draft.findings)
+        elif sheet.kind == "orders":
+            draft.orders += draft.read(table, layout)
+        elif sheet.role == "control":
+            repeating.append((name, draft.read(table, layout)))
+        else:
+            draft.rows += draft.read(table, layout, draft.grain)
+    if family is None or not read - {"summary"}:
+        raise RefusedReport(
+            "No tab of this workbook is a report of KDP's.",
+            hint=OWN_FILE,
+            kind="xlsx",
+            file=file,
+            found=", ".join(names),
+            expected="tabs such as Combined Sales, eBook Royalty, KENP Read",
+        )
+    return _checked(draft, family, repeating, summary, read, snapshot)
+
+
+def _checked(
+    draft: _Draft,
+    family: Family,
+    repeating: list[tuple[str, list[Row]]],
+    summary: dict[date, Totals],
+    read: set[str],
+    snapshot: datetime | None,
+) -> Report:
+    detailed = bool(read & {"ebook", "audiobook", "paperback", "hardcover", "print"})
+    for name, rows in repeating:
+        draft.control[name] = total(rows)
+        if detailed:
+            control.compare(name, rows, draft.rows, draft.findings)
+        else:
+            kept = {row.kind for row in draft.rows}
+            draft.rows += [row for row in rows if row.kind not in kept]
+    for day, sums in sorted(summary.items()):
+        draft.control[f"Summary {day:%Y-%m}"] = sums
+    if summary:
+        control.check_summary(summary, draft.rows, draft.findings)
+        if draft.grain != "day":
+            draft.days |= {day for day, sums in summary.items() if not sums.units_sold and not sums.pages_read}
+            draft.grain = draft.grain or ("month" if draft.days else None)
+    if draft.orders:
+        draft.control["Orders Processed"] = total(draft.orders)
+        control.check_orders(draft.orders, draft.rows, draft.findings)
+    if detailed or repeating:
+        draft.measures |= {"sales/digital", "sales/print"}
+    if any(name.startswith("kenp") for name in read) or (repeating and family is PRIOR_MONTH):
+        draft.measures.add("kenp")
+    rows = [*draft.rows, *draft.orders]
+    return draft.report("xlsx", family.kind.format(grain=_ADVERB[draft.grain]), family, snapshot, rows)

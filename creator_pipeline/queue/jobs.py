@@ -1,0 +1,291 @@
+"""The queue of job ids: ``ingestion_jobs`` decides, Redis says when to look.
+
+Every change is committed in the table first and told to Redis afterwards, as a hint (see
+:mod:`creator_pipeline.queue.wakeups`). A hint that is lost, stale or doubled makes a consumer look late or in vain;
+it can't hand out a job twice or lose one, so Redis may come and go at any moment:
+
+* hint lost: :meth:`JobQueue.heal` finds the job in the table, at the latest after ``HEAL_SECONDS``;
+* hint stale: the table refuses the claim, and the hint is corrected from it;
+* no Redis: the consumer asks the table at every poll, by the same claim.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, func, select, update
+
+from creator_pipeline.queue import table
+from creator_pipeline.queue.redis import RedisDown, RedisLink
+from creator_pipeline.queue.table import MAX_ATTEMPTS, Group, Job, Kind, Lease, NewJob
+from creator_pipeline.queue.wakeups import HEAL_SECONDS, Wakeups
+from creator_pipeline.store.engine import Warehouse
+
+__all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "Lease", "NewJob"]
+
+HEAL_JOBS = 10_000
+"""Due jobs that are told to Redis at once; the rest follows as these are worked off."""
+_LOOK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs of one source, profile and kind that one run does together."""
+
+    source: str
+    profile_id: str
+    kind: str
+    jobs: tuple[Job, ...]
+
+    @property
+    def leases(self) -> list[Lease]:
+        """What the run acks, extends or fails."""
+        return [job.lease for job in self.jobs]
+
+    @property
+    def run_key(self) -> str:
+        """One for each set of jobs and attempts."""
+        keys = "\n".join(sorted(lease.run_key for lease in self.leases))
+        return hashlib.sha256(keys.encode()).hexdigest()[:32]
+
+
+class JobQueue:
+    """The queue over one warehouse, with or without Redis. Safe to share between threads.
+
+    Args:
+        redis: from :func:`creator_pipeline.queue.redis.connect`; None works as a Redis that is down.
+        name: of the sorted set; two warehouses that share a Redis need two names.
+
+    Every method raises TransientError when the warehouse can't be reached, and none because of Redis.
+    """
+
+    def __init__(self, warehouse: Warehouse, redis: RedisLink | None, *, name: str = "creator_pipeline:jobs") -> None:
+        self._warehouse = warehouse
+        self._wakeups = None if redis is None else Wakeups(redis, name)
+
+    def enqueue(
+        self,
+        profile_id: str,
+        source: str,
+        kind: Kind,
+        payload: Mapping[str, Any],
+        *,
+        delay: float = 0.0,
+        job_id: str | None = None,
+    ) -> str:
+        """Put a job in, to be handed out after ``delay`` seconds; it is durable when this returns its id.
+
+        A ``job_id`` that is known already, in whatever state, is left as it is.
+        """
+        job = NewJob(profile_id, source, kind, payload, delay, job_id or uuid4().hex)
+        with self._warehouse.write() as connection:
+            added = self.add(connection, [job])
+        self.announce([job] if added else [])
+        return job.id
+
+    def add(self, connection: Connection, new: Sequence[NewJob]) -> list[str]:
+        """Put jobs in within the caller's transaction; returns the ids that were new.
+
+        Call :meth:`announce` after the commit.
+        """
+        return table.add(connection, new)
+
+    def announce(self, new: Iterable[NewJob]) -> None:
+        """Tell Redis of jobs that were committed."""
+        self._hint(lambda wakeups: wakeups.set({job.id: job.delay for job in new}))
+
+    def dequeue(self, n: int, lease_seconds: float) -> list[Lease]:
+        """Hand out up to ``n`` due jobs, each until its lease ends; the oldest first."""
+        ids = self._due(n, lease_seconds)
+        if ids == [] or (ids is None and not self._any_due()):
+            return []
+        only = [] if ids is None else [table.jobs.c.id.in_(ids)]
+        with self._warehouse.write() as connection:
+            leases = [job.lease for job in table.claim(connection, lease_seconds, n, *only)]
+        self._correct(set(ids or ()) - {lease.job_id for lease in leases})
+        return leases
+
+    def claim_profile(
+        self, source: str, profile_id: str, kind: Kind, *, lease_seconds: float, limit: int = 500
+    ) -> Batch | None:
+        """All due jobs of one profile as one batch; None where there is none, or a run holds some already.
+
+        What arrives while a run is at work waits for it and makes up the next batch.
+        """
+        return self._claim((source, profile_id, kind), lease_seconds, limit)
+
+    def claim_batches(
+        self, *, lease_seconds: float, sources: Collection[str] | None = None, batches: int = 10, limit: int = 500
+    ) -> list[Batch]:
+        """Batches that may run now, the longest waiting first; costs one Redis command when nothing is due.
+
+        Args:
+            sources: only these; None for all.
+            batches: at most so many.
+            limit: jobs in a batch, at most.
+        """
+        ids = self._due(_LOOK, 0.0)
+        if ids == []:
+            return []
+        with self._warehouse.read() as connection:
+            groups = table.waiting_groups(connection, sources)
+        claimed: list[Batch] = []
+        for group in groups:
+            if len(claimed) == batches:
+                break
+            batch = self._claim(group, lease_seconds, limit)
+            claimed += [batch] if batch else []
+        self._correct(set(ids or ()) - {job.id for batch in claimed for job in batch.jobs})
+        return claimed
+
+    def ack(self, job_id: str, attempt: int, *, events_count: int | None = None) -> bool:
+        """End a job that is done; False where the attempt isn't the newest, and nothing was changed."""
+        return bool(self.ack_all([Lease(job_id, attempt)], events_count=events_count))
+
+    def ack_all(self, leases: Iterable[Lease], *, events_count: int | None = None) -> list[str]:
+        """End the jobs of a batch in one transaction; returns the ids whose lease was good."""
+        with self._warehouse.write() as connection:
+            now = table.moment(connection)
+            done = table.change_held(
+                connection, leases, status="completed", finished_at=now, error=None, events_count=events_count
+            )
+        self._hint(lambda wakeups: wakeups.drop(done))
+        return done
+
+    def extend(self, job_id: str, attempt: int, seconds: float, *, run_id: str | None = None) -> bool:
+        """Make a lease end so many seconds from now; False where it is lost, and the work should stop."""
+        return bool(self.extend_all([Lease(job_id, attempt)], seconds, run_id=run_id))
+
+    def extend_all(self, leases: Iterable[Lease], seconds: float, *, run_id: str | None = None) -> list[str]:
+        """:meth:`extend` for a batch; returns the ids whose lease was good. ``run_id`` is noted where given."""
+        noted = {} if run_id is None else {"run_id": run_id}
+        with self._warehouse.write() as connection:
+            until = table.moment(connection, seconds)
+            held = table.change_held(connection, leases, visible_at=until, **noted)
+        self._hint(lambda wakeups: wakeups.set(dict.fromkeys(held, seconds)))
+        return held
+
+    def fail(self, job_id: str, attempt: int, error: str, retry_in: float | None) -> bool:
+        """Give a job back after a failure; False where the attempt isn't the newest.
+
+        Args:
+            error: without secrets and buyers' addresses.
+            retry_in: seconds until it may be tried again, or ``dead`` after ``MAX_ATTEMPTS``; None where trying
+                again can't help: it is ``failed`` at once.
+        """
+        return bool(self.fail_all([Lease(job_id, attempt)], error, retry_in))
+
+    def fail_all(self, leases: Iterable[Lease], error: str, retry_in: float | None) -> list[str]:
+        """:meth:`fail` for a batch; returns the ids whose lease was good."""
+        with self._warehouse.write() as connection:
+            values = table.failure(connection, error, retry_in)
+            given_back = table.change_held(connection, leases, **values)
+        self._correct(given_back)
+        return given_back
+
+    def schedule(self, job_id: str, delay: float) -> bool:
+        """Let a job that waits be handed out ``delay`` seconds from now; False where it doesn't wait."""
+        jobs = table.jobs
+        with self._warehouse.write() as connection:
+            moved = connection.execute(
+                update(jobs)
+                .where(jobs.c.id == job_id, jobs.c.status == "queued")
+                .values(visible_at=table.moment(connection, delay))
+            ).rowcount
+        self._hint(lambda wakeups: wakeups.set({job_id: delay} if moved else {}))
+        return moved == 1
+
+    def dead_letters(self, limit: int = 100) -> list[Job]:
+        """Jobs that ended badly, the newest first: ``dead`` used up their attempts, ``failed`` can't succeed as is."""
+        jobs = table.jobs
+        with self._warehouse.read() as connection:
+            rows = connection.execute(
+                select(jobs)
+                .where(jobs.c.status.in_(table.ENDED_BADLY))
+                .order_by(jobs.c.finished_at.desc(), jobs.c.id)
+                .limit(limit)
+            ).mappings()
+            return [table.as_job(row) for row in rows]
+
+    def replay(self, job_ids: Collection[str]) -> list[str]:
+        """Put dead letters back; returns the ids that were some. Their attempts go on counting."""
+        jobs = table.jobs
+        with self._warehouse.write() as connection:
+            revived = connection.execute(
+                update(jobs)
+                .where(jobs.c.id.in_(job_ids), jobs.c.status.in_(table.ENDED_BADLY))
+                .values(status="queued", visible_at=table.moment(connection), finished_at=None)
+                .returning(jobs.c.id)
+            )
+            ids = list(revived.scalars())
+        self._hint(lambda wakeups: wakeups.set(dict.fromkeys(ids, 0.0)))
+        return ids
+
+    def get(self, job_ids: Collection[str]) -> list[Job]:
+        """Jobs as they stand now; ids that don't exist are left out."""
+        with self._warehouse.read() as connection:
+            found = select(table.jobs).where(table.jobs.c.id.in_(job_ids)).order_by(table.jobs.c.id)
+            rows = connection.execute(found).mappings()
+            return [table.as_job(row) for row in rows]
+
+    def depth(self) -> dict[str, int]:
+        """Number of jobs that are ``queued``, ``running``, ``failed`` and ``dead``."""
+        status = table.jobs.c.status
+        with self._warehouse.read() as connection:
+            rows = connection.execute(select(status, func.count()).where(status != "completed").group_by(status))
+            return dict.fromkeys((*table.PENDING, *table.ENDED_BADLY), 0) | {row[0]: row[1] for row in rows}
+
+    def heal(self) -> int:
+        """Tell Redis of every job the table knows to be due; returns their number (at most ``HEAL_JOBS``).
+
+        Consumers do so by themselves when Redis was emptied, and every ``HEAL_SECONDS``.
+        """
+        with self._warehouse.read() as connection:
+            delays = table.delays(connection, table.due(connection), limit=HEAL_JOBS)
+        self._hint(lambda wakeups: wakeups.heal(delays))
+        return len(delays)
+
+    def _claim(self, group: Group, lease_seconds: float, limit: int) -> Batch | None:
+        with self._warehouse.write() as connection:
+            jobs = table.claim_group(connection, group, lease_seconds, limit)
+        self._hint(lambda wakeups: wakeups.set({job.id: lease_seconds for job in jobs}))
+        return Batch(*group, tuple(jobs)) if jobs else None
+
+    def _due(self, limit: int, hold: float) -> list[str] | None:
+        """Ids that Redis says are due; None where it can't say."""
+        if self._wakeups is None:
+            return None
+        try:
+            ids = self._wakeups.due(limit, hold)
+            if ids is None:
+                self.heal()
+                ids = self._wakeups.due(limit, hold)
+        except RedisDown:
+            return None
+        return ids
+
+    def _any_due(self) -> bool:
+        # A look takes no write lock, which on SQLite the whole house shares.
+        with self._warehouse.read() as connection:
+            return connection.execute(select(table.jobs.c.id).where(table.due(connection)).limit(1)).first() is not None
+
+    def _correct(self, ids: Collection[str]) -> None:
+        """Make Redis say of these jobs what the table says."""
+        if not ids or self._wakeups is None:
+            return
+        with self._warehouse.read() as connection:
+            delays = table.delays(connection, table.jobs.c.id.in_(ids), limit=len(ids))
+        self._hint(lambda wakeups: (wakeups.set(delays), wakeups.drop(set(ids) - set(delays))))
+
+    def _hint(self, tell: Callable[[Wakeups], object]) -> None:
+        if self._wakeups is None:
+            return
+        try:
+            tell(self._wakeups)
+        except RedisDown:
+            # The table has it; healing brings it to Redis.
+            return

@@ -1,0 +1,177 @@
+"""The connection to Redis, Valkey or Upstash, and the breaker that makes a dead one cheap."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import AuthenticationError, DataError, RedisError
+from redis.retry import Retry
+
+from creator_pipeline.core.errors import ConfigError, TransientError
+from creator_pipeline.settings import Settings
+
+BREAK_SECONDS = 1.0
+"""Pause after the first failure; doubles with each try that fails."""
+BREAK_MAX_SECONDS = 15.0
+"""Longest pause: so long after Redis is back every process that asks uses it again."""
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class RedisDown(TransientError):  # noqa: N818 - a state that callers live with, no failure of theirs
+    """Redis can't be used at the moment; raised inside this room only, where every caller has another way."""
+
+
+class RedisLink:
+    """One client of one Redis, safe to share between threads.
+
+    Args:
+        url: ``redis://`` or ``rediss://``.
+        derived: made from the Upstash REST variables, whose token is not always the TCP password.
+    """
+
+    def __init__(self, url: str, *, derived: bool = False) -> None:
+        self._derived = derived
+        self._lock = threading.Lock()
+        self._scripts: dict[str, Callable[..., Any]] = {}
+        self._closed_until = 0.0
+        self._pause = 0.0
+        try:
+            parts = urlsplit(url)
+            self.where = f"Redis at {parts.hostname}:{parts.port or 6379}"
+            self.client: redis.Redis = redis.Redis.from_url(
+                url,
+                # Few and short: these calls stand in request paths, and a command that is tried again may run twice.
+                retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
+                socket_connect_timeout=2.0,
+                socket_timeout=3.0,
+                health_check_interval=25,
+            )
+        except ValueError:
+            raise ConfigError(
+                "REDIS_URL can't be read.", hint="It looks like rediss://default:password@host:6379."
+            ) from None
+
+    def call(self, work: Callable[[redis.Redis], _T]) -> _T:
+        """What ``work`` makes of the client.
+
+        Raises:
+            RedisDown: it failed, or something failed so recently that it was not tried.
+        """
+        if not self._may_try():
+            raise RedisDown(f"{self.where} is down; not tried.")
+        try:
+            result = work(self.client)
+        except DataError:
+            raise
+        except (RedisError, OSError) as error:
+            raise self._failed(error) from error
+        self._worked()
+        return result
+
+    def script(self, source: str, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
+        """The answer of a Lua script: sent by its digest, loaded again where the server has forgotten it.
+
+        Raises:
+            RedisDown: as :meth:`call`.
+        """
+        script = self._scripts.get(source)
+        if script is None:
+            script = self._scripts[source] = self.client.register_script(source)
+        return self.call(lambda client: script(keys=keys, args=args, client=client))
+
+    def check(self) -> None:
+        """Ask Redis for a sign of life, breaker or not.
+
+        Raises:
+            ConfigError: it refuses the password.
+            TransientError: it can't be reached.
+        """
+        try:
+            self.client.ping()
+        except AuthenticationError:
+            raise ConfigError(f"{self.where} refuses the password.", hint=self._auth_hint()) from None
+        except (RedisError, OSError) as error:
+            raise TransientError(
+                f"{self.where} can't be used: {error}", hint="Is it running, and is the URL right?"
+            ) from None
+        self._worked()
+
+    def _auth_hint(self) -> str:
+        if self._derived:
+            return "The REST token is not this database's password: set REDIS_URL from the console's TCP tab."
+        return "Check user and password in REDIS_URL; special characters in them are percent-encoded."
+
+    def _may_try(self) -> bool:
+        with self._lock:
+            if time.monotonic() < self._closed_until:
+                return False
+            if self._pause:
+                # One caller finds out; the others don't queue up behind its time-outs.
+                self._pause = min(self._pause * 2, BREAK_MAX_SECONDS)
+                self._closed_until = time.monotonic() + self._pause
+            return True
+
+    def _failed(self, error: Exception) -> RedisDown:
+        with self._lock:
+            first = not self._pause
+            self._pause = self._pause or BREAK_SECONDS
+            self._closed_until = time.monotonic() + self._pause
+        hint = self._auth_hint() if isinstance(error, AuthenticationError) else ""
+        if first:
+            _log.warning("%s failed, going on without it: %s %s", self.where, error, hint)
+        return RedisDown(f"{self.where}: {error}", hint=hint)
+
+    def _worked(self) -> None:
+        with self._lock:
+            was_down, self._pause, self._closed_until = self._pause, 0.0, 0.0
+        if was_down:
+            _log.info("%s is back.", self.where)
+
+
+def redis_url(settings: Settings) -> tuple[str, bool] | None:
+    """URL and whether it was derived from the Upstash REST variables; None where nothing is set.
+
+    Upstash serves the REST host's name by TLS on port 6379 too, with the token as the password of ``default``.
+
+    Raises:
+        ConfigError: only one of the two Upstash variables is set, or its URL can't be read.
+    """
+    if settings.redis_url is not None:
+        return settings.redis_url.get_secret_value(), False
+    rest, token = settings.upstash_redis_rest_url, settings.upstash_redis_rest_token
+    if rest is None and token is None:
+        return None
+    if rest is None or token is None:
+        missing = "UPSTASH_REDIS_REST_URL" if rest is None else "UPSTASH_REDIS_REST_TOKEN"
+        raise ConfigError(
+            f"{missing} is not set, its counterpart is.", hint="Upstash console: your database, REST API."
+        )
+    host = urlsplit(rest).hostname
+    if not host:
+        raise ConfigError("UPSTASH_REDIS_REST_URL can't be read.", hint="It looks like https://name.upstash.io.")
+    return f"rediss://default:{quote(token.get_secret_value(), safe='')}@{host}:6379", True
+
+
+def connect(settings: Settings) -> RedisLink | None:
+    """The link of this process; None where no Redis is configured. Doesn't connect yet.
+
+    Raises:
+        ConfigError: the variables can't be read.
+    """
+    found = redis_url(settings)
+    return None if found is None else _link(*found)
+
+
+@lru_cache(maxsize=8)
+def _link(url: str, derived: bool) -> RedisLink:  # noqa: FBT001 - the cache's key
+    return RedisLink(url, derived=derived)

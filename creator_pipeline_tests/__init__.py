@@ -1,0 +1,1 @@
+"""Tests of creator_pipeline; mirrors the package."""
