@@ -33,10 +33,11 @@ _WORKSPACE = """load_from:
 def command(*, exit_at_end: bool) -> None:
     """Start stand-ins of the platforms and Dagster, load three invented profiles, compare, and stay for a look."""
     home = _fresh_home()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: Dagster gives SIGTERM the handler of SIGINT, which a shell's background job has set to ignore.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     with Processes(home / "logs") as processes, contextlib.suppress(KeyboardInterrupt):
-        agrees = _play(processes, home)
+        agrees = _play(processes)
         if exit_at_end:
             raise click.exceptions.Exit(0 if agrees else 1)
         click.echo("Ctrl-C ends it all.")
@@ -48,18 +49,22 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def _fresh_home() -> Path:
-    home = settings.load().home.parent / ".data" / "demo"
+    home = Path(".data/demo").absolute()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
+    if Path("dagster.yaml").is_file():
+        shutil.copy("dagster.yaml", home)
     # Only what the demo itself sets: a key or a database of the person's own must not be touched.
     for name in settings.Settings.model_fields:
         os.environ[name.upper()] = ""
     os.environ["DAGSTER_HOME"] = str(home)
     (home / "workspace.yaml").write_text(_WORKSPACE, encoding="utf-8")
+    # Dagster's processes let a .env of their working directory win over the environment: there is none here.
+    os.chdir(home)
     return home
 
 
-def _play(processes: Processes, home: Path) -> bool:
+def _play(processes: Processes) -> bool:
     python = sys.executable
     sandbox_port, ui_port = free_port(8099), free_port(3000)
     sandbox, ui = f"http://127.0.0.1:{sandbox_port}", f"http://127.0.0.1:{ui_port}"
@@ -70,7 +75,7 @@ def _play(processes: Processes, home: Path) -> bool:
     }
     settings.ensure_home()
     processes.start("sandbox", [python, "-m", "creator_pipeline.sandbox", "--port", str(sandbox_port)])
-    processes.start("dagster", [python, "-m", "dagster", "dev", "-w", str(home / "workspace.yaml"), "-p", str(ui_port)])
+    processes.start("dagster", [python, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", str(ui_port)])
     click.echo("Starting stand-ins of the platforms, and Dagster …")
     processes.wait_for("sandbox", f"{sandbox}/_sandbox/world", 60)
     world = httpx.get(f"{sandbox}/_sandbox/world").json()

@@ -1,0 +1,68 @@
+"""Fixtures for all rooms: a warehouse on each database, an own home, a sandbox."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from creator_pipeline import settings
+from creator_pipeline.core.secrets import KeyRing, new_key
+from creator_pipeline.core.windows import today
+from creator_pipeline.sandbox.data import World
+from creator_pipeline.sandbox.server import SandboxServer
+from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline_tests import servers
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable and no .env of the person who runs the tests may reach them."""
+    for name in settings.Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("APP_SECRET_KEYS", os.environ.setdefault("CREATOR_PIPELINE_TEST_KEY", new_key()))
+    monkeypatch.setenv("GUMROAD_REQUESTS_PER_MINUTE", "60000000")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'warehouse.sqlite'}"
+        return
+    yield servers.postgres().fresh_database()
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """An empty warehouse on each database, also the one that ``DATABASE_URL`` names."""
+    monkeypatch.setenv("DATABASE_URL", warehouse_url)
+    house = open_warehouse(warehouse_url)
+    yield house
+    house.engine.dispose()
+    open_warehouse.cache_clear()
+
+
+@pytest.fixture
+def ring() -> KeyRing:
+    """The keys that settings name."""
+    return KeyRing([os.environ["APP_SECRET_KEYS"]])
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
+    """Stand-ins of the platforms with a world of their own; settings point at them."""
+    with SandboxServer(World.invented(7, today=today())) as server:
+        monkeypatch.setenv("GUMROAD_API_URL", server.gumroad_url)
+        yield server
+
+
+@pytest.fixture
+def first_day() -> date:
+    """A day before everything in the sandbox."""
+    return date.fromordinal(today().toordinal() - 130)
