@@ -77,7 +77,7 @@ def invented_times(rng: random.Random, today: date, days: int, count: int) -> li
     and three in every forty.
     """
     midnight = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())
-    todays = min(count, max(2, count // max(days, 1) // 2))
+    todays = min(count, max(6, count // max(days, 1) // 2))
     span = max(days - 1, 1) * DAY
     times = sorted(
         [midnight - 1 - rng.randrange(span) for _ in range(count - todays)]

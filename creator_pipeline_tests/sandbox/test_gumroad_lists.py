@@ -89,9 +89,11 @@ def test_after_is_inclusive_and_before_exclusive_at_utc_midnight(server, api):
     """Guards: a sale at 00:00:00 counted in two windows or in none."""
     midnight = datetime(2026, 9, 10, tzinfo=UTC)
     sale = server.world.gumroad.add_sale("alice", created_at=midnight, email="edge@example.com")
-    ids = lambda **window: [
-        r["id"] for r in api.get("/v2/sales", params=window | {"email": "edge@example.com"}).json()["sales"]
-    ]  # noqa: E731 - short beside its uses
+
+    def ids(**window: str) -> list[str]:
+        answer = api.get("/v2/sales", params=window | {"email": "edge@example.com"})
+        return [row["id"] for row in answer.json()["sales"]]
+
     assert ids(after="2026-09-10") == [sale.id]
     assert ids(after="2026-09-11") == []
     assert ids(before="2026-09-10") == []
@@ -221,7 +223,10 @@ def test_changes_show_up_at_once_in_rows_and_truth(server, api: httpx.Client):
     day = server.world.today
     before = part.totals("alice")[day]
     sale = part.add_sale("alice", product="course", created_at=datetime(2026, 9, 20, 12, tzinfo=UTC))
-    show = lambda: api.get(f"/v2/sales/{sale.id}").json()["sale"]  # noqa: E731 - short beside its uses
+
+    def show() -> dict:
+        return api.get(f"/v2/sales/{sale.id}").json()["sale"]
+
     assert show()["refunded"] is False
     part.refund("alice", sale.id, 1000)
     assert (show()["partially_refunded"], show()["amount_refundable_in_currency"]) == (True, "39")
