@@ -47,7 +47,9 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> RedisServer:
-        """Start it and wait until it answers."""
+        """Start it, where it isn't running, and wait until it answers."""
+        if self._process is not None:
+            return self
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
         options += ["--appendonly", "yes" if self._persist else "no", "--appendfsync", "always"]
         with (self._folder / "log").open("ab") as log:

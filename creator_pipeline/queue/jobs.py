@@ -28,7 +28,7 @@ from creator_pipeline.store.engine import Warehouse
 __all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "Lease", "NewJob"]
 
 HEAL_JOBS = 10_000
-"""Due jobs that are told to Redis at once; the rest follows as these are worked off."""
+"""Jobs that are told to Redis at once; the rest follows as these are worked off."""
 _LOOK = 100
 
 
@@ -240,12 +240,14 @@ class JobQueue:
             return dict.fromkeys((*table.PENDING, *table.ENDED_BADLY), 0) | {row[0]: row[1] for row in rows}
 
     def heal(self) -> int:
-        """Tell Redis of every job the table knows to be due; returns their number (at most ``HEAL_JOBS``).
+        """Tell Redis of every job that is due before the next healing; returns their number, ``HEAL_JOBS`` at most.
 
         Consumers do so by themselves when Redis was emptied, and every ``HEAL_SECONDS``.
         """
         with self._warehouse.read() as connection:
-            delays = table.delays(connection, table.due(connection), limit=HEAL_JOBS)
+            # Twice as far ahead: the next consumer that looks may be late.
+            soon = table.jobs.c.visible_at <= table.moment(connection, 2 * HEAL_SECONDS)
+            delays = table.delays(connection, soon, limit=HEAL_JOBS)
         self._hint(lambda wakeups: wakeups.heal(delays))
         return len(delays)
 

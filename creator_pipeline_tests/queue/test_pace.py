@@ -1,0 +1,121 @@
+"""Outgoing pace: never above the limit, and little of it wasted."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import time
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from creator_pipeline.queue import pace
+from creator_pipeline.queue.pace import PROCESSES, USED_SHARE, LocalPace, RedisPace, pace_for
+from creator_pipeline.queue.redis import RedisLink
+from creator_pipeline.settings import Settings
+from creator_pipeline_tests.queue.processes import consumers
+from creator_pipeline_tests.servers import RedisServer
+
+PER_SECOND = 50
+SECONDS = 3.5
+WINDOW = 3.0
+
+
+def call_as_fast_as_it_goes(url: str, log: Path, start: Barrier) -> None:
+    """One process that asks without rest, and notes when it was let through."""
+    paced = RedisPace(RedisLink(url), "shared", PER_SECOND * 60)
+    stamps: list[float] = []
+    start.wait(30)
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        paced.wait()
+        stamps.append(time.monotonic())
+    log.write_text("\n".join(map(repr, stamps)))
+
+
+def test_four_processes_stay_below_the_limit_and_use_nearly_all_of_it(server: RedisServer, tmp_path: Path) -> None:
+    """429 for a whole account, or a backfill that takes four times as long as it may."""
+    context = consumers()
+    start = context.Barrier(PROCESSES)
+    logs = [tmp_path / str(n) for n in range(PROCESSES)]
+    workers = [context.Process(target=call_as_fast_as_it_goes, args=(server.url, log, start)) for log in logs]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    stamps = sorted(float(line) for log in logs for line in log.read_text().split())
+    limit = PER_SECOND * WINDOW
+    windows = [bisect.bisect_left(stamps, stamp + WINDOW) - n for n, stamp in enumerate(stamps)]
+    assert max(windows) <= limit
+    assert windows[0] >= 0.95 * limit
+
+
+def test_slots_are_never_closer_than_the_interval_and_none_is_left_out(
+    link: RedisLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes that ask in the same moment are let through in the same moment."""
+    slept: list[float] = []
+    monkeypatch.setattr(pace.time, "sleep", slept.append)
+    paced, interval = RedisPace(link, "k", 600), 60 / (600 * USED_SHARE)
+    ends: list[int] = []
+    for _ in range(40):
+        paced.wait()
+        ends.append(int(link.client.get("v1:pace:k") or 0))
+    assert {after - before for before, after in itertools.pairwise(ends)} == {round(interval * 1e6)}
+    # What the last one is told to sleep is what its slot is away, and not more.
+    assert 38 * interval < slept[-1] <= 39 * interval
+    link.client.script_flush()
+    paced.wait()
+    assert slept[-1] > 39 * interval
+
+
+def test_an_idle_pace_saves_nothing_up(link: RedisLink) -> None:
+    """A bucket that filled overnight empties in one second, and the limit of the minute is gone."""
+    paced = RedisPace(link, "k", 600)
+    paced.wait()
+    time.sleep(0.35)
+    assert [paced.wait() > 0.08 for _ in range(3)] == [False, True, True]
+
+
+def test_without_redis_each_process_keeps_to_its_share_and_comes_back(
+    link: RedisLink, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Redis restarts four processes go at full speed each."""
+    monkeypatch.setattr(pace, "BREAK_MAX_SECONDS", 0.5)
+    paced = RedisPace(link, "k", 1200)
+    interval = 60 / (1200 * USED_SHARE)
+    share = interval * PROCESSES
+    paced.wait()
+    assert interval / 2 < paced.wait() < share / 2
+    server.kill()
+    # The first one too: others have used the budget up to now.
+    assert all(paced.wait() >= share * 0.9 for _ in range(3))
+    server.start()
+    time.sleep(0.11)
+    paced.wait()
+    assert paced.wait() >= share * 0.9, "others may not have noticed yet"
+    time.sleep(0.5)
+    paced.wait()
+    assert interval / 2 < paced.wait() < share / 2
+
+
+def test_the_shares_of_all_processes_together_fit_into_the_limit() -> None:
+    """Four shares of the whole limit, each with one request at both ends of the window."""
+    for per_minute in (120, 600):
+        interval = 60 * PROCESSES / (per_minute * USED_SHARE)
+        assert PROCESSES * (int(60 / interval) + 1) <= per_minute
+    local = LocalPace(6000)
+    assert local.wait() == 0
+    assert local.wait() == pytest.approx(60 * PROCESSES / (6000 * USED_SHARE), rel=0.2)
+
+
+def test_each_token_has_its_own_pace_and_keeps_it() -> None:
+    """One profile's backfill stops all others; or each client of a profile starts a budget of its own."""
+    for extra in ({}, {"redis_url": "redis://127.0.0.1:1/6"}):
+        values = Settings(_env_file=None, **extra)
+        ann = pace_for(values, "gumroad", "token-ann")
+        assert ann is pace_for(values, "gumroad", "token-ann")
+        assert ann is not pace_for(values, "gumroad", "token-bob")
+        assert ann is not pace_for(values, "whop", "token-ann")
+        assert "token" not in repr(vars(ann))
