@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from creator_pipeline.core.money import from_decimal
+from creator_pipeline.core.money import MICROS, from_decimal
 from creator_pipeline.kdp.columns import MONTH_OF, normal
 from creator_pipeline.kdp.refusals import BadCell
 
@@ -27,6 +27,7 @@ _GROUPED = {
     ".": re.compile(r"-?[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+|(?:'[0-9]{3})+)(?:\.[0-9]+)?"),
     ",": re.compile(r"-?[0-9]{1,3}(?:(?:\.[0-9]{3})+|(?: [0-9]{3})+|(?:'[0-9]{3})+)(?:,[0-9]+)?"),
 }
+_PLAIN_MONEY = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,2}|[0-9]{4,6}))?")  # three decimals may be thousands
 _EITHER = re.compile(r"-?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _NUMBERLIKE = re.compile(r"-?[0-9][0-9., ']*")
 _BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\u2019": "'"})
@@ -119,6 +120,11 @@ def micros(cell: Cell, mark: Mark | None) -> int:
     Raises:
         BadCell: no number, or more than 64 bits.
     """
+    if isinstance(cell, str) and mark != "," and (plain := _PLAIN_MONEY.fullmatch(cell)):
+        # Exactly what from_decimal gives for at most six decimals, several times as fast.
+        sign, whole, decimals = plain.groups()
+        value = int(whole) * MICROS + int((decimals or "").ljust(6, "0"))
+        return -value if sign else value
     try:
         return from_decimal(number(cell, mark))
     except ValueError as error:
@@ -172,6 +178,8 @@ def product_id(cell: Cell) -> tuple[str, bool]:
         found = str(int(cell))
         if _ISBN13.fullmatch(found) and isbn13_valid(found):
             return found, True
+        if len(found) > 10:
+            raise BadCell(cell, "an ISBN with all its digits; this number's check digit is wrong")
     else:
         raise BadCell(cell, "an ASIN or ISBN as text")
     if absent(found):
@@ -243,8 +251,6 @@ def currency(cell: Cell) -> str:
     if not _CURRENCY.fullmatch(code):
         raise BadCell(cell, "a currency code such as USD")
     return code
-
-
 
 
 def safe_cell(value: str) -> str:

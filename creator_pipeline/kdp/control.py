@@ -20,8 +20,8 @@ _ROUNDING = 10_000  # micros a row may differ between two tabs that show the sam
 def compare(tab: str, control: Sequence[Row], rows: Sequence[Row], findings: Findings) -> None:
     """Quarantines a workbook whose tabs contradict the tab that repeats them (a tab was changed, or is missing)."""
     for kind in ("sales", "kenp"):
-        theirs = total(row for row in control if row.kind == kind)
-        ours = total(row for row in rows if row.kind == kind)
+        theirs = total(row for row in control if row.facts.kind == kind)
+        ours = total(row for row in rows if row.facts.kind == kind)
         if kind == "kenp" and not theirs.rows:
             continue
         figures = [
@@ -58,7 +58,13 @@ def read_summary(table: Table, layout: Layout, findings: Findings) -> dict[date,
             day, _ = day_or_month(cells[at["date"]])
             units = {
                 name: count(cells[at[name]], mark)
-                for name in ("ebook_paid_units", "ebook_free_units", "paperback_net_units", "hardcover_net_units", "kenp")
+                for name in (
+                    "ebook_paid_units",
+                    "ebook_free_units",
+                    "paperback_net_units",
+                    "hardcover_net_units",
+                    "kenp",
+                )
                 if name in at and not absent(cells[at[name]])
             }
             sums = months.setdefault(day, Totals())
@@ -85,8 +91,8 @@ def check_summary(summary: dict[date, Totals], rows: Iterable[Row], findings: Fi
     """Notes where the Summary lists more or less than the rows: the chosen range may have cut a month."""
     units: defaultdict[str, int] = defaultdict(int)
     for row in rows:
-        if row.kind == "sales":
-            units[row.month] += row.units_sold - row.units_refunded
+        if row.facts.kind == "sales":
+            units[row.facts.month] += row.figures.units_sold - row.figures.units_refunded
     listed: defaultdict[str, int] = defaultdict(int)
     for day, sums in summary.items():
         listed[day.isoformat()[:7]] += sums.units_sold
@@ -106,16 +112,16 @@ def check_orders(orders: Iterable[Row], rows: Iterable[Row], findings: Findings)
     ordered: defaultdict[str, int] = defaultdict(int)
     sold: defaultdict[str, int] = defaultdict(int)
     for row in orders:
-        if row.slice.startswith("orders:"):
-            ordered[row.month] += row.units_sold - row.free_units
+        if row.facts.slice.startswith("orders:"):
+            ordered[row.facts.month] += row.figures.units_sold - row.figures.free_units
     for row in rows:
-        if row.kind == "sales" and not row.free_units:
-            sold[row.month] += row.units_sold - row.units_refunded
+        if row.facts.kind == "sales" and not row.figures.free_units:
+            sold[row.facts.month] += row.figures.units_sold - row.figures.units_refunded
     for month in sorted(ordered):
         if ordered[month] != sold[month]:
             findings.add(
                 "note",
-                f"Orders Processed of {month} counts other paid units than the royalty tabs (shipped in another month?).",
+                f"Orders Processed of {month} counts other paid units than the royalty tabs (shipped later?).",
                 sheet="Orders Processed",
                 found=str(ordered[month]),
                 expected=str(sold[month]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from creator_pipeline.kdp.cells import Cell, text
 from creator_pipeline.kdp.columns import SALES_PERIOD, column, normal, spelling
-from creator_pipeline.kdp.refusals import RefusedReport
+from creator_pipeline.kdp.refusals import ReportError
 from creator_pipeline.kdp.report import Family, Sheet, by_header, by_tab, closest
 
 HEAD_ROWS = 25
@@ -45,7 +45,7 @@ def find_layout(head: Sequence[Sequence[Cell]], *, file: str, tab: str | None, k
     """The layout of a table; None where no row looks like a header of KDP.
 
     Raises:
-        RefusedReport: a header of KDP without a column it needs, or with one twice.
+        ReportError: a header of KDP without a column it needs, or with one twice.
     """
     almost: tuple[int, int] | None = None
     for index, cells in enumerate(head):
@@ -77,7 +77,7 @@ def _layout(
     at: dict[str, int] = {}
     for place, name in known:
         if at.setdefault(name, place) != place and name not in sheet.repeated:
-            raise RefusedReport(
+            raise ReportError(
                 f"The column {names[place]} appears twice.",
                 hint="Delete the wrong one, or upload KDP's own file.",
                 kind=sheet.csv_kind or family.kind if tab is None else kind,
@@ -100,14 +100,14 @@ def _sales_period(preamble: Sequence[Sequence[Cell]]) -> str | None:
     return None
 
 
-def _incomplete(cells: Sequence[Cell], row: int, *, file: str, tab: str | None, kind: str) -> RefusedReport:
+def _incomplete(cells: Sequence[Cell], row: int, *, file: str, tab: str | None, kind: str) -> ReportError:
     names = [text(cell) for cell in cells]
     fields = frozenset(name for header in names if (name := column(header)))
     family, sheet = closest(fields, tab)
     missing = [spelling(name) for name in sorted(sheet.required - fields)]
     unknown = [header for header in names if header and column(header) is None]
     wanted = ", ".join(missing) or "a header of one of KDP's reports"
-    return RefusedReport(
+    return ReportError(
         f"Required column missing: {wanted}." if missing else "These columns belong to no known report.",
         hint=(
             f"Columns we don't know: {', '.join(unknown)}. If KDP wrote them (another language?), send us this header."

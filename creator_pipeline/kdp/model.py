@@ -14,38 +14,44 @@ from creator_pipeline.kdp.refusals import Problem
 Finality = Literal["final", "estimate"]
 
 
-class Row(NamedTuple):
-    """One source row of a tab that counts; exact copies are real sales and are all here.
+class Figures(NamedTuple):
+    """The numbers of a row.
 
     Attributes:
-        source_row: as a spreadsheet counts, from 1.
         units_sold, units_refunded: as the file says, free copies included. Net is sold minus refunded.
         free_units: those of ``units_sold`` that were given away.
         pages_read: KENP pages.
-        royalty_micros: micros of ``currency``; 0 with ``currency`` None where the report has no money (estimated KENP).
+        royalty_micros: micros of the currency; 0 where the report has no money (estimated KENP: currency None).
+    """
+
+    units_sold: int
+    units_refunded: int
+    free_units: int
+    pages_read: int
+    royalty_micros: int
+
+
+class Facts(NamedTuple):
+    """Everything else, one object for all rows alike.
+
+    Attributes:
         sheet: name of the tab, ``""`` for CSV.
         kind: ``sales``, ``kenp``, ``orders`` or ``payments``.
         slice: the unit that is replaced (:func:`slice_name`).
         event_key: (month, format, product id, marketplace, royalty type, transaction, currency), without the account.
             Rows with the same slice and event key add up to one event. Titles, authors and prices are never part of it.
-        date: the day, or the first of the month.
+        day: the day, or the first of the month.
         month: ``2026-03``.
         format: ``ebook``, ``paperback``, ``hardcover``, ``audiobook``, ``kenp``; ``print`` where the tab can't tell
             paperback from hardcover.
         counted: whether it is revenue or pages; orders and payments never are.
     """
 
-    source_row: int
-    units_sold: int
-    units_refunded: int
-    free_units: int
-    pages_read: int
-    royalty_micros: int
     sheet: str
     kind: str
     slice: str
     event_key: tuple[str, ...]
-    date: date
+    day: date
     month: str
     asin: str | None
     isbn: str | None
@@ -57,6 +63,22 @@ class Row(NamedTuple):
     format: str | None
     currency: str | None
     counted: bool
+
+
+class Row(NamedTuple):
+    """One source row of a tab that counts; exact copies are real sales and are all here.
+
+    Attributes:
+        source_row: as a spreadsheet counts, from 1.
+    """
+
+    source_row: int
+    figures: Figures
+    facts: Facts
+
+    def as_dict(self) -> dict[str, object]:
+        """Flat: ``source_row`` and all figures and facts by their names."""
+        return {"source_row": self.source_row, **self.figures._asdict(), **self.facts._asdict()}
 
 
 @dataclass(slots=True)
@@ -77,14 +99,15 @@ class Totals:
 
     def add(self, row: Row) -> None:
         """One row more."""
+        sold, refunded, free, pages, micros = row.figures
         self.rows += 1
-        self.units_sold += row.units_sold
-        self.units_refunded += row.units_refunded
-        self.free_units += row.free_units
-        self.pages_read += row.pages_read
-        if row.currency is not None:
-            money = self.royalty_micros
-            money[row.currency] = money.get(row.currency, 0) + row.royalty_micros
+        self.units_sold += sold
+        self.units_refunded += refunded
+        self.free_units += free
+        self.pages_read += pages
+        code = row.facts.currency
+        if code is not None:
+            self.royalty_micros[code] = self.royalty_micros.get(code, 0) + micros
 
     def as_dict(self) -> dict[str, object]:
         """For JSON; money stays in micros."""
@@ -145,14 +168,14 @@ class Report:
         """Sums of every slice the file covers, the empty ones included."""
         sums: defaultdict[str, Totals] = defaultdict(Totals)
         for row in self.rows:
-            sums[row.slice].add(row)
+            sums[row.facts.slice].add(row)
         for name in self.empty_slices:
             sums[name] = Totals()
         return dict(sums)
 
     def of_kind(self, kind: str) -> Iterator[Row]:
         """The rows of one kind."""
-        return (row for row in self.rows if row.kind == kind)
+        return (row for row in self.rows if row.facts.kind == kind)
 
 
 def slice_name(measure: str, day: date, grain: Grain) -> str:

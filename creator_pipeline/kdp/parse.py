@@ -17,7 +17,7 @@ from creator_pipeline.kdp.model import Report, Row, Totals, next_period, slice_n
 from creator_pipeline.kdp.payments import read_payments
 from creator_pipeline.kdp.reader_csv import open_csv
 from creator_pipeline.kdp.reader_xlsx import guard, open_xlsx
-from creator_pipeline.kdp.refusals import OWN_FILE, BadCell, Findings, RefusedReport
+from creator_pipeline.kdp.refusals import OWN_FILE, BadCell, Findings, ReportError
 from creator_pipeline.kdp.report import PRIOR_MONTH, Family
 from creator_pipeline.kdp.rows import SheetReader, first_of_months
 from creator_pipeline.kdp.table import Table
@@ -26,18 +26,21 @@ MAX_BYTES = 64 << 20
 """Largest file read; KDP's own are below 2 MB."""
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _NAMED_MONTH = re.compile(r"Prior[_ ]Month[_ ]Royalties-([0-9]{4})-([0-9]{2})-", re.IGNORECASE)
+_INSTEAD = "Prior Months' Royalties and the dashboard's exports are read: upload one of those."
 _ADVERB = {"month": "monthly", "day": "daily", None: "monthly"}
 
 
 def parse(source: str | Path | bytes, file_name: str | None = None) -> Report:
     """Read a report in this process; files from outside go through :func:`~creator_pipeline.kdp.guarded.parse_guarded`.
 
+    A hostile workbook can abort the process that reads it (a cell in a far corner makes the reader ask for a terabyte).
+
     Args:
         source: a path, or the file's bytes.
         file_name: for messages and for the check of the month; the path's name by default.
 
     Raises:
-        RefusedReport: a DataError that names file, tab, row, column, what was found and what was expected.
+        ReportError: a DataError that names file, tab, row, column, what was found and what was expected.
     """
     if isinstance(source, bytes):
         return _parse(io.BytesIO(source), len(source), file_name or "upload")
@@ -48,7 +51,7 @@ def parse(source: str | Path | bytes, file_name: str | None = None) -> Report:
 
 def _parse(stream: BinaryIO, size: int, file: str) -> Report:
     if size > MAX_BYTES:
-        raise RefusedReport(
+        raise ReportError(
             "The file is too large for a report of KDP.",
             hint="Export a shorter range.",
             file=file,
@@ -67,7 +70,7 @@ def _parse(stream: BinaryIO, size: int, file: str) -> Report:
 def _refuse_other_formats(start: bytes, file: str) -> None:
     head = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(_OLE):
-        raise RefusedReport(
+        raise ReportError(
             "This is a password-protected workbook or an old .xls file.",
             hint="Remove the password, or save it as .xlsx; best is the file as KDP made it.",
             kind="ole",
@@ -76,7 +79,7 @@ def _refuse_other_formats(start: bytes, file: str) -> None:
             expected="an .xlsx workbook or CSV",
         )
     if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<table")):
-        raise RefusedReport(
+        raise ReportError(
             "This is a web page, not a report: a link was saved instead of the file.",
             hint="Sign in to KDP, download the report, and upload that file.",
             kind="html",
@@ -86,7 +89,7 @@ def _refuse_other_formats(start: bytes, file: str) -> None:
         )
     for magic, name in ((b"%pdf", "a PDF"), (b"\x1f\x8b", "a gzip archive"), (b"rar!", "a RAR archive")):
         if head.startswith(magic):
-            raise RefusedReport(f"This is {name}, not a report.", hint=OWN_FILE, file=file, found=name)
+            raise ReportError(f"This is {name}, not a report.", hint=OWN_FILE, file=file, found=name)
 
 
 @dataclass(slots=True)
@@ -109,9 +112,17 @@ class _Draft:
         reader = SheetReader(table, layout, self.findings, self.file, self.month, kenp_grain)
         rows = reader.read()
         kenp = layout.sheet.kind == "kenp"
-        if kenp and layout.sheet.date and kenp_grain is None and "day" in reader.grains and first_of_months(reader.days):
+        if (
+            kenp
+            and layout.sheet.date
+            and kenp_grain is None
+            and "day" in reader.grains
+            and first_of_months(reader.days)
+        ):
             # A tab of its own doesn't say: firsts of months only is what a monthly export looks like.
-            rows = [row._replace(slice=slice_name("kenp", row.date, "month")) for row in rows]
+            rows = [
+                row._replace(facts=row.facts._replace(slice=slice_name("kenp", row.facts.day, "month"))) for row in rows
+            ]
             reader.grains = {"month"}
         if layout.sheet.kind != "orders":
             self.days |= reader.days
@@ -121,7 +132,7 @@ class _Draft:
 
     def take_month(self, table: Table, layout: Layout) -> None:
         if layout.sales_period is None:
-            raise RefusedReport(
+            raise ReportError(
                 "The month is missing: no Sales Period above the header.",
                 hint="Keep the first row of the tab when saving it as CSV; best is the file as KDP made it.",
                 kind=layout.sheet.csv_kind or layout.family.kind,
@@ -135,7 +146,7 @@ class _Draft:
             if grain != "month":
                 raise BadCell(layout.sales_period, "a month")
         except BadCell as bad:
-            raise RefusedReport(
+            raise ReportError(
                 "The Sales Period can't be read.",
                 hint=OWN_FILE,
                 kind=layout.sheet.csv_kind or layout.family.kind,
@@ -172,7 +183,7 @@ class _Draft:
         """Slices between the first and the last day of the file that have no row."""
         if not self.days or self.grain is None:
             return ()
-        filled = {row.slice for row in self.rows}
+        filled = {row.facts.slice for row in self.rows}
         covered: list[str] = []
         day, last = min(self.days), max(self.days)
         while day <= last:
@@ -208,9 +219,9 @@ class _Draft:
 def _csv(table: Table, layout: Layout, file: str) -> Report:
     sheet = layout.sheet
     if sheet.alone:
-        raise RefusedReport(
+        raise ReportError(
             sheet.alone,
-            hint=OWN_FILE if sheet.role == "ignore" else "",
+            hint=_INSTEAD,
             kind=sheet.csv_kind or "unknown",
             file=file,
             row=layout.header_row + 1,
@@ -226,8 +237,8 @@ def _csv(table: Table, layout: Layout, file: str) -> Report:
     if sheet.format or sheet.measure:
         draft.measures = {sheet.measure or ("sales/digital" if sheet.format == "ebook" else "sales/print")}
     if sheet.kind == "orders" and draft.rows:
-        draft.days = {row.date for row in draft.rows}
-        draft.grain = "day" if len(draft.rows[0].slice) > len("orders:2026-03") else "month"
+        draft.days = {row.facts.day for row in draft.rows}
+        draft.grain = "day" if len(draft.rows[0].facts.slice) > len("orders:2026-03") else "month"
     return draft.report("csv", sheet.csv_kind or layout.family.kind, layout.family, None, draft.rows)
 
 
@@ -235,7 +246,7 @@ def _payments(
     draft: _Draft, table: Table, layout: Layout, form: Literal["csv", "xlsx"], snapshot: datetime | None
 ) -> Report:
     rows, details = read_payments(table, layout, draft.findings)
-    draft.days = {row.date for row in rows}
+    draft.days = {row.facts.day for row in rows}
     draft.grain = "month" if rows else None
     draft.control["breakdown"] = Totals(rows=details)
     return draft.report(form, "payments", layout.family, snapshot, rows)
@@ -257,9 +268,9 @@ def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str
         if sheet.role == "ignore" and not sheet.alone:
             continue
         if sheet.alone and sheet.role == "ignore":
-            raise RefusedReport(sheet.alone, hint=OWN_FILE, kind=sheet.csv_kind or "xlsx", file=file, sheet=name)
+            raise ReportError(sheet.alone, hint=_INSTEAD, kind=sheet.csv_kind or "xlsx", file=file, sheet=name)
         if sheet.name in read or (family is not None and family is not layout.family):
-            raise RefusedReport(
+            raise ReportError(
                 "The workbook holds two reports, or one tab twice.",
                 hint="Upload each report as KDP made it.",
                 kind="xlsx",
@@ -280,7 +291,7 @@ def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str
         else:
             draft.rows += draft.read(table, layout, draft.grain)
     if family is None or not read - {"summary"}:
-        raise RefusedReport(
+        raise ReportError(
             "No tab of this workbook is a report of KDP's.",
             hint=OWN_FILE,
             kind="xlsx",
@@ -305,8 +316,8 @@ def _checked(
         if detailed:
             control.compare(name, rows, draft.rows, draft.findings)
         else:
-            kept = {row.kind for row in draft.rows}
-            draft.rows += [row for row in rows if row.kind not in kept]
+            kept = {row.facts.kind for row in draft.rows}
+            draft.rows += [row for row in rows if row.facts.kind not in kept]
     for day, sums in sorted(summary.items()):
         draft.control[f"Summary {day:%Y-%m}"] = sums
     if summary:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from creator_pipeline.kdp.cells import Cell, Mark, absent, currency, day_or_month, decimal_mark, micros, text
 from creator_pipeline.kdp.columns import normal
 from creator_pipeline.kdp.header import Layout
-from creator_pipeline.kdp.model import Row, slice_name
+from creator_pipeline.kdp.model import Facts, Figures, Row, slice_name
 from creator_pipeline.kdp.refusals import OWN_FILE, BadCell, Findings
 from creator_pipeline.kdp.table import Table
 
@@ -61,18 +61,12 @@ def _payment(cells: Sequence[Cell], layout: Layout, source_row: int, tab: str, m
     number = cells[at["payment_number"]]
     payment = str(int(number)) if isinstance(number, float) and number.is_integer() else text(number)
     month = day.isoformat()[:7]
-    return Row(
-        source_row=source_row,
-        units_sold=0,
-        units_refunded=0,
-        free_units=0,
-        pages_read=0,
-        royalty_micros=micros(cells[at["accrued"]], mark),
+    facts = Facts(
         sheet=tab,
         kind="payments",
         slice=slice_name("payments", day, "month"),
         event_key=(month, "payments", "", normal(shop), "", payment, money),
-        date=day,
+        day=day,
         month=month,
         asin=None,
         isbn=None,
@@ -85,3 +79,4 @@ def _payment(cells: Sequence[Cell], layout: Layout, source_row: int, tab: str, m
         currency=money,
         counted=False,
     )
+    return Row(source_row, Figures(0, 0, 0, 0, micros(cells[at["accrued"]], mark)), facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from creator_pipeline.kdp.header import HEAD_ROWS, Layout, find_layout
-from creator_pipeline.kdp.refusals import OWN_FILE, RefusedReport
+from creator_pipeline.kdp.refusals import OWN_FILE, ReportError
 from creator_pipeline.kdp.table import Table
 
 _CHUNK = 1 << 20
@@ -21,27 +22,29 @@ def open_csv(stream: BinaryIO, file: str) -> tuple[Table, Layout]:
     """The table of a CSV file, whose header was recognized.
 
     Raises:
-        RefusedReport: empty, a web page, NUL bytes, an unreadable encoding, or no header of KDP.
+        ReportError: empty, a web page, NUL bytes, an unreadable encoding, or no header of KDP.
     """
     first: str | None = None
-    error: RefusedReport | None = None
+    error: ReportError | None = None
     for encoding in _encodings(stream, file):
         stream.seek(0)
         # newline="": csv must see the line ends inside quoted cells.
-        lines = io.TextIOWrapper(_Unclosed(stream), encoding=encoding, newline="")
+        lines = io.TextIOWrapper(stream, encoding=encoding, newline="")
         top = list(islice(lines, HEAD_ROWS))
+        lines.detach()
         first = first or next((line.strip() for line in top if line.strip()), None)
         separator, skip = _separator(top)
         counts = {mark: max((line.count(mark) for line in top), default=0) for mark in _DELIMITERS}
         for delimiter in separator or sorted(_DELIMITERS, key=lambda mark: -counts[mark]):
             try:
                 layout = find_layout(_rows_of(top, delimiter, skip), file=file, tab=None, kind="unknown")
-            except RefusedReport as refused:
+            except ReportError as refused:
                 error = error or refused
                 continue
             if layout:
-                return _table(stream, encoding, delimiter, skip, layout, file), layout
-    raise error or RefusedReport(
+                rows = _rows_below(stream, encoding, delimiter, layout, file)
+                return Table("", rows, layout.header_row + 1), layout
+    raise error or ReportError(
         f"No header of a KDP report in the first {HEAD_ROWS} rows.",
         hint=OWN_FILE,
         file=file,
@@ -51,29 +54,11 @@ def open_csv(stream: BinaryIO, file: str) -> tuple[Table, Layout]:
     )
 
 
-class _Unclosed(io.BufferedIOBase):
-    """Keeps a TextIOWrapper that is thrown away from closing the stream under it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return self._stream.read(-1 if size is None else size)
-
-    def read1(self, size: int = -1, /) -> bytes:
-        return self._stream.read(size)
-
-
 def _rows_of(lines: list[str], delimiter: str, skip: int) -> list[list[str]]:
     rows: list[list[str]] = []
-    try:
+    # A quoted cell may go on past these lines; a wrong delimiter may break quotes. What was read decides.
+    with contextlib.suppress(csv.Error):
         rows.extend(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error:
-        # A quoted cell may go on past these lines; a wrong delimiter may break quotes. What was read decides.
-        pass
     return [[] if index < skip else row for index, row in enumerate(rows)]
 
 
@@ -85,28 +70,18 @@ def _separator(lines: list[str]) -> tuple[str, int]:
     return "", 0
 
 
-def _table(stream: BinaryIO, encoding: str, delimiter: str, skip: int, layout: Layout, file: str) -> Table:
+def _rows_below(stream: BinaryIO, encoding: str, delimiter: str, layout: Layout, file: str) -> Iterator[list[str]]:
     stream.seek(0)
-    lines = io.TextIOWrapper(_Unclosed(stream), encoding=encoding, newline="")
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    start = layout.header_row + 1
-    try:
-        for _ in range(start):
-            next(rows)
-    except (csv.Error, StopIteration) as error:
-        raise _broken(error, start, file, layout) from error
-    return Table("", _guarded(rows, start, file, layout), start)
+    # Opened where it is read, so that a table nobody reads leaves nothing open.
+    with io.TextIOWrapper(stream, encoding=encoding, newline="") as lines:
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        try:
+            yield from islice(reader, layout.header_row + 1, None)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise _broken(error, reader.line_num, file, layout) from error
 
 
-def _guarded(rows: Iterator[list[str]], row: int, file: str, layout: Layout) -> Iterator[list[str]]:
-    try:
-        # A bare "yield from" costs nothing per row; the row's number is only wanted for the message.
-        yield from rows
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise _broken(error, row, file, layout) from error
-
-
-def _broken(error: Exception, row: int, file: str, layout: Layout) -> RefusedReport:
+def _broken(error: Exception, line: int, file: str, layout: Layout) -> ReportError:
     reason = str(error)
     if "unexpected end of data" in reason:
         message, expected = "The file ends inside a quoted cell: it was cut off.", "a closing quote"
@@ -114,12 +89,12 @@ def _broken(error: Exception, row: int, file: str, layout: Layout) -> RefusedRep
         message, expected = "A cell is longer than 131072 characters.", "a shorter cell"
     else:
         message, expected = f"A line can't be read as CSV ({reason}).", "quotes doubled inside quoted cells"
-    return RefusedReport(
+    return ReportError(
         message,
         hint=OWN_FILE,
         kind=layout.sheet.csv_kind or "unknown",
         file=file,
-        row=getattr(error, "row", None) or row,
+        row=line,
         expected=expected,
     )
 
@@ -140,11 +115,11 @@ def _encodings(stream: BinaryIO, file: str) -> list[str]:
     try:
         while chunk := stream.read(_CHUNK):
             if len(chunk) == _CHUNK and b"\n" not in chunk and b"\r" not in chunk:
-                raise RefusedReport(
+                raise ReportError(
                     "A line is longer than a million characters.", hint=OWN_FILE, file=file, expected="lines of text"
                 )
             if not (known or "").startswith("utf-16") and b"\0" in chunk:
-                raise RefusedReport(
+                raise ReportError(
                     "The file holds NUL bytes: it is damaged, or no text.", hint=OWN_FILE, file=file, found="NUL bytes"
                 )
             piece = decoder.decode(chunk)
@@ -155,7 +130,7 @@ def _encodings(stream: BinaryIO, file: str) -> list[str]:
         good = error.object[: error.start].decode(known or "utf-8", "replace")
         if known or not ascii_only or not good.isascii():
             # Legacy text practically never holds a valid UTF-8 sequence: this is UTF-8 that was cut or damaged.
-            raise RefusedReport(
+            raise ReportError(
                 f"The text is damaged or cut off: it isn't valid {known or 'utf-8'}.",
                 hint=OWN_FILE,
                 file=file,
@@ -164,7 +139,7 @@ def _encodings(stream: BinaryIO, file: str) -> list[str]:
             ) from error
         return _legacy(stream, file)
     if not filled:
-        raise RefusedReport("The file is empty.", hint="Download the report again.", kind="empty", file=file)
+        raise ReportError("The file is empty.", hint="Download the report again.", kind="empty", file=file)
     return [known or "utf-8"]
 
 
@@ -184,7 +159,7 @@ def _legacy(stream: BinaryIO, file: str) -> list[str]:
         except UnicodeDecodeError:
             continue
     if not found:
-        raise RefusedReport(
+        raise ReportError(
             "The file's encoding can't be told.",
             hint='Save it as "CSV UTF-8", or upload KDP\'s own file.',
             file=file,

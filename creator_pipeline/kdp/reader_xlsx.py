@@ -15,7 +15,7 @@ from typing import BinaryIO
 import python_calamine as calamine
 
 from creator_pipeline.kdp.header import HEAD_ROWS, Layout, find_layout
-from creator_pipeline.kdp.refusals import OWN_FILE, RefusedReport
+from creator_pipeline.kdp.refusals import OWN_FILE, ReportError
 from creator_pipeline.kdp.table import Table
 
 MAX_PARTS = 1000
@@ -27,15 +27,15 @@ _DTD = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _CREATED = re.compile(rb"<dcterms:created[^>]*>([0-9T:.+Z -]{10,35})<")
 
 
-def _refused(message: str, file: str, found: str | None = None, expected: str | None = None) -> RefusedReport:
-    return RefusedReport(message, hint=OWN_FILE, kind="xlsx", file=file, found=found, expected=expected)
+def _refused(message: str, file: str, found: str | None = None, expected: str | None = None) -> ReportError:
+    return ReportError(message, hint=OWN_FILE, kind="xlsx", file=file, found=found, expected=expected)
 
 
 def open_xlsx(stream: BinaryIO, file: str) -> Iterator[tuple[str, Table | None, Layout | None]]:
     """The tabs one after the other: name, table and layout; both None where a tab has no header of KDP.
 
     Raises:
-        RefusedReport: broken, hostile, no workbook, or a tab of KDP whose columns are not KDP's.
+        ReportError: broken, hostile, no workbook, or a tab of KDP whose columns are not KDP's.
     """
     try:
         stream.seek(0)
@@ -71,7 +71,7 @@ def guard(stream: BinaryIO, size: int, file: str) -> datetime | None:
     names, encryption, document type declarations.
 
     Raises:
-        RefusedReport: what a report of KDP never is.
+        ReportError: what a report of KDP never is.
     """
     _guard_directory(stream, size, file)
     try:
@@ -87,7 +87,7 @@ def guard(stream: BinaryIO, size: int, file: str) -> datetime | None:
                 return None
             with archive.open("docProps/core.xml") as core:
                 return _created(core.read(1 << 16))
-    except RefusedReport:
+    except ReportError:
         raise
     except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError, ValueError, EOFError) as error:
         raise _refused(f"The workbook is broken: {str(error)[:120]}.", file) from error

@@ -7,16 +7,17 @@ from typing import Literal, NamedTuple
 
 from creator_pipeline.core.errors import DataError
 
+Level = Literal["note", "quarantine"]
 MAX_LISTED = 50
 """Problems listed of one report; the rest is only counted."""
 OWN_FILE = "Download the report from KDP again and upload that file itself, not one saved by a spreadsheet program."
 
 
-class RefusedReport(DataError):
+class ReportError(DataError):
     """A file that is no usable KDP report.
 
     Attributes:
-        kind: what it is as far as could be told (``empty``, ``html``, ``ole``, ``xlsx``, ``csv_combined``, ``unknown``…).
+        kind: what it is as far as could be told: ``empty``, ``html``, ``ole``, ``xlsx``, ``csv_combined``, ``unknown``…
     """
 
     code = "data"
@@ -61,7 +62,7 @@ class BadCell(Exception):  # noqa: N818 - never leaves this room: the row's read
 class Problem(NamedTuple):
     """One finding. ``level`` is ``note`` (told, and the report counts) or ``quarantine`` (a person must look)."""
 
-    level: Literal["note", "quarantine"]
+    level: Level
     sheet: str | None
     row: int | None
     column: str | None
@@ -81,16 +82,20 @@ class Problem(NamedTuple):
         }
 
 
+def _no_counts() -> dict[Level, int]:
+    return {"note": 0, "quarantine": 0}
+
+
 @dataclass(slots=True)
 class Findings:
     """Collects the problems of one report, at most ``MAX_LISTED`` of each level."""
 
     problems: list[Problem] = field(default_factory=list[Problem])
-    counts: dict[str, int] = field(default_factory=lambda: {"note": 0, "quarantine": 0})
+    counts: dict[Level, int] = field(default_factory=_no_counts)
 
     def add(
         self,
-        level: Literal["note", "quarantine"],
+        level: Level,
         hint: str,
         *,
         sheet: str | None = None,
@@ -109,7 +114,7 @@ class Findings:
         rest = [
             Problem(level, None, None, None, f"{count - MAX_LISTED} more", None, "Only the first are listed.")
             for level, count in self.counts.items()
-            if count > MAX_LISTED and (level == "note" or level == "quarantine")
+            if count > MAX_LISTED
         ]
         return (*self.problems, *rest)
 

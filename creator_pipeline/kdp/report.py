@@ -319,7 +319,7 @@ LEGACY = Family(
             role="ignore",
             without=_DATED | _columns("marketplace currency"),
             csv_kind="legacy_month_end",
-            alone="This is the old layout of before 2017, which is not supported yet.",
+            alone="This is KDP's month-end report of before 2017: old layout, not supported yet.",
         ),
     ),
 )
@@ -341,7 +341,7 @@ def by_tab(name: str, fields: frozenset[str]) -> tuple[Family, Sheet] | None:
 
 
 def closest(fields: frozenset[str], tab: str | None = None) -> tuple[Family, Sheet]:
-    """The declaration a header was probably meant for: of those with this name (if any), most required columns there."""
+    """The declaration a header was probably meant for: of those with this name, most required columns there."""
     named = [pair for pair in DECLARATIONS if tab is not None and pair[1].named(tab)]
     candidates = named or [pair for pair in DECLARATIONS if pair[1].csv_kind]
 

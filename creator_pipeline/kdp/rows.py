@@ -13,27 +13,23 @@ from creator_pipeline.kdp.cells import (
     Cell,
     Grain,
     Mark,
-    absent,
-    count,
     currency,
     day_or_month,
     decimal_mark,
     is_print,
-    micros,
-    number,
     product_id,
     royalty_type,
     text,
 )
 from creator_pipeline.kdp.columns import MARKETPLACE_CURRENCY, SALES_PERIOD, normal, spelling, transaction
+from creator_pipeline.kdp.figures import CACHED, figures_of
 from creator_pipeline.kdp.header import Layout
-from creator_pipeline.kdp.model import Row, slice_name
-from creator_pipeline.kdp.refusals import OWN_FILE, BadCell, Findings, RefusedReport
+from creator_pipeline.kdp.model import Facts, Figures, Row, slice_name
+from creator_pipeline.kdp.refusals import OWN_FILE, BadCell, Findings, ReportError
 from creator_pipeline.kdp.report import Sheet
 from creator_pipeline.kdp.table import Table
 
 _SNIFFED = 5000  # rows that decide the decimal mark
-_CACHED = 20_000  # distinct rows remembered; bounds the memory of a file in which nothing repeats
 _NUMBERS = (
     "royalty",
     "accrued",
@@ -44,36 +40,22 @@ _NUMBERS = (
     "manufacturing_cost",
     "file_size",
 )
+_FIGURES = (
+    "units_sold",
+    "units_refunded",
+    "net_units",
+    "net_units_or_kenp",
+    "offer_price",
+    "royalty",
+    "kenp",
+    "paid_units",
+    "free_units",
+)
+_MODES = ("paid", "free", "kenp", "unknown")
 _FREE = frozenset({"free_promotion", "free_price_match"})
 _TEXTS = ("title", "author", "marketplace", "royalty_type", "transaction", "currency")
 
 T = TypeVar("T")
-
-
-
-class _Converted(dict[Cell, int]):
-    """Remembers what a converter made of each distinct cell."""
-
-    def __init__(self, convert: Callable[[Cell, Mark | None], int], mark: Mark | None, column: str) -> None:
-        super().__init__()
-        self._convert = convert
-        self._mark: Mark | None = mark
-        self._column = column
-
-    def __missing__(self, cell: Cell) -> int:
-        try:
-            value = self._convert(cell, self._mark)
-        except BadCell as bad:
-            bad.column = self._column
-            raise
-        if len(self) >= _CACHED:
-            self.clear()
-        self[cell] = value
-        return value
-
-
-def _count_or_none(cell: Cell, mark: Mark | None) -> int:
-    return 0 if absent(cell) else count(cell, mark)
 
 
 @dataclass(slots=True)
@@ -99,7 +81,7 @@ class SheetReader:
         """All rows; a row that can't be read with certainty is left out and reported.
 
         Raises:
-            RefusedReport: rows are cut off, or longer than the header.
+            ReportError: rows are cut off, or longer than the header.
         """
         for name in self.layout.unknown:
             self._note(f"The column {name!r} is unknown: it was not read.", column=name, found=name)
@@ -133,9 +115,12 @@ class SheetReader:
         statics = [at[name] for name in self._static_columns()]
         # Two places at least: itemgetter of one gives no tuple.
         pick = itemgetter(*statics, statics[0])
-        numbers = self._numbers(mark)
+        numbers = figures_of(self.layout, mark)
+        places = [at[name] for name in _FIGURES if name in at]
+        pick_figures = itemgetter(*places, places[0])
+        known_figures: dict[str, dict[tuple[Cell, ...], Figures]] = {mode: {} for mode in _MODES}
         width = self.layout.width
-        known: dict[tuple[Cell, ...], tuple[tuple[object, ...], str]] = {}
+        known: dict[tuple[Cell, ...], tuple[Facts, str]] = {}
         new, row_type, source_row = tuple.__new__, Row, self.table.row
         for cells in chain(head, self.table.rows):
             source_row += 1
@@ -150,11 +135,17 @@ class SheetReader:
                     entry = self._static(cells, source_row, sheet)
                     if entry is None:
                         continue
-                    if len(known) >= _CACHED:
+                    if len(known) >= CACHED:
                         known.clear()
                     known[key] = entry
                 static, mode = entry
-                figures = numbers(cells, mode)
+                by_cells = known_figures[mode]
+                figures_key = pick_figures(cells)
+                figures = by_cells.get(figures_key)
+                if figures is None:
+                    figures = Figures(*numbers(cells, mode))
+                    if len(by_cells) < CACHED:
+                        by_cells[figures_key] = figures
             except BadCell as bad:
                 self.findings.add(
                     "quarantine",
@@ -166,7 +157,7 @@ class SheetReader:
                     expected=bad.expected,
                 )
                 continue
-            yield new(row_type, (source_row, *figures, *static))
+            yield new(row_type, (source_row, figures, static))
 
     def _static_columns(self) -> list[str]:
         sheet, at = self.layout.sheet, self.layout.at
@@ -181,54 +172,6 @@ class SheetReader:
         places = [self.layout.at[name] for name in _NUMBERS if name in self.layout.at]
         return decimal_mark(cells[place] for cells in rows for place in places if place < len(cells))
 
-    def _numbers(self, mark: Mark | None) -> Callable[[Sequence[Cell], str], tuple[int, int, int, int, int]]:
-        """The function from a row to sold, refunded, free, pages, micros."""
-        at, kind = self.layout.at, self.layout.sheet.kind
-        money = _Converted(micros, mark, "royalty")
-        if kind == "kenp":
-            pages, at_pages, at_money = _Converted(count, mark, "kenp"), at["kenp"], at.get("royalty")
-            if at_money is None:
-                return lambda cells, _mode: (0, 0, 0, pages[cells[at_pages]], 0)
-            return lambda cells, _mode: (0, 0, 0, pages[cells[at_pages]], money[cells[at_money]])
-        if kind == "orders":
-            units, at_paid, at_free = _Converted(_count_or_none, mark, "paid_units"), at["paid_units"], at["free_units"]
-
-            def orders(cells: Sequence[Cell], _mode: str) -> tuple[int, int, int, int, int]:
-                given = units[cells[at_free]]
-                return units[cells[at_paid]] + given, 0, given, 0, 0
-
-            return orders
-        return self._sales(mark, money)
-
-    def _sales(
-        self, mark: Mark | None, money: _Converted
-    ) -> Callable[[Sequence[Cell], str], tuple[int, int, int, int, int]]:
-        at = self.layout.at
-        sold, refunded = _Converted(count, mark, "units_sold"), _Converted(count, mark, "units_refunded")
-        at_sold, at_refunded, at_money = at["units_sold"], at["units_refunded"], at["royalty"]
-        at_pages = at.get("net_units_or_kenp")
-        at_net = at.get("net_units", at_pages)
-        nets = _Converted(_count_or_none, mark, "net_units")
-        at_offer = at.get("offer_price")
-
-        def sales(cells: Sequence[Cell], mode: str) -> tuple[int, int, int, int, int]:
-            if mode == "kenp" and at_pages is not None:
-                return 0, 0, 0, nets[cells[at_pages]], money[cells[at_money]]
-            units, back, amount = sold[cells[at_sold]], refunded[cells[at_refunded]], money[cells[at_money]]
-            if at_net is not None and nets[cells[at_net]] != units - back and not absent(cells[at_net]):
-                raise BadCell(cells[at_net], f"{units} sold minus {back} refunded", column="net_units")
-            if mode == "paid":
-                return units, back, 0, 0, amount
-            free = mode == "free" or (
-                amount == 0
-                and at_offer is not None
-                and not absent(cells[at_offer])
-                and number(cells[at_offer], mark) == 0
-            )
-            return units, back, units if free else 0, 0, amount
-
-        return sales
-
     def _fitted(self, cells: Sequence[Cell], row: int) -> Sequence[Cell]:
         width = self.layout.width
         if not any(text(cell) for cell in cells):
@@ -236,7 +179,7 @@ class SheetReader:
         if len(cells) > width and not any(text(cell) for cell in cells[width:]):
             return cells[:width]
         short = len(cells) < width
-        raise RefusedReport(
+        raise ReportError(
             f"Row {row} has {len(cells)} of {width} fields: the file was cut off or damaged."
             if short
             else f"Row {row} has {len(cells)} fields where the header has {width}.",
@@ -249,7 +192,7 @@ class SheetReader:
             expected=f"{width} fields",
         )
 
-    def _static(self, cells: Sequence[Cell], row: int, sheet: Sheet) -> tuple[tuple[object, ...], str] | None:
+    def _static(self, cells: Sequence[Cell], row: int, sheet: Sheet) -> tuple[Facts, str] | None:
         """What doesn't change between rows alike, and how the numbers are meant; None for a row that is none."""
         texts = [text(cell) for cell in cells]
         if not any(texts):
@@ -289,7 +232,7 @@ class SheetReader:
             _event_code(kind, code, word, share, measure),
             money or MARKETPLACE_CURRENCY.get(normal(shop), "") if kind != "orders" else "",
         )
-        static = (
+        static = Facts(
             self.table.name,
             kind,
             slice_name(measure, day, grain),
