@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from creator_pipeline import settings
 from creator_pipeline.core.secrets import KeyRing, new_key
@@ -15,6 +17,7 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests import servers
 
 
@@ -38,11 +41,57 @@ def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[st
     yield servers.postgres().fresh_database()
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty file to copy: cheaper than migrating for each test."""
+    path = tmp_path_factory.mktemp("migrated") / "warehouse.sqlite"
+    house = open_warehouse(f"sqlite:///{path}")
+    house.ensure_migrated()
+    house.engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres() -> str:
+    """URL of one migrated database of this process; whoever takes it empties its tables first."""
+    url = servers.postgres().fresh_database()
+    house = open_warehouse(url)
+    house.ensure_migrated()
+    house.engine.dispose()
+    return url
+
+
+def _emptied_postgres(request: pytest.FixtureRequest) -> str:
+    url = request.getfixturevalue("migrated_postgres")
+    house = open_warehouse(url)
+    tables = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+    with house.write() as connection:
+        connection.execute(text(f"TRUNCATE {tables}"))
+    house.engine.dispose()
+    open_warehouse.cache_clear()
+    return url
+
+
 @pytest.fixture
-def warehouse(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """An empty warehouse on each database, also the one that ``DATABASE_URL`` names."""
-    monkeypatch.setenv("DATABASE_URL", warehouse_url)
-    house = open_warehouse(warehouse_url)
+def sqlite_warehouse(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """An empty SQLite warehouse, also the one that ``DATABASE_URL`` names."""
+    copy = tmp_path / "warehouse.sqlite"
+    shutil.copyfile(migrated_sqlite, copy)
+    yield from _opened(f"sqlite:///{copy}", monkeypatch)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def warehouse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """An empty, migrated warehouse on each database, also the one that ``DATABASE_URL`` names."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_warehouse")
+        return
+    yield from _opened(_emptied_postgres(request), monkeypatch)
+
+
+def _opened(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    monkeypatch.setenv("DATABASE_URL", url)
+    house = open_warehouse(url)
     yield house
     house.engine.dispose()
     open_warehouse.cache_clear()

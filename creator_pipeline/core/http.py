@@ -83,7 +83,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         try:
             moment = email.utils.parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
@@ -128,6 +128,7 @@ class ApiClient:
         connections: int = 8,
     ) -> None:
         self._classify = classify
+        self._deadline = deadline
         self._token = token
         self._pace = pace
         self.usage = Usage()
@@ -163,14 +164,18 @@ class ApiClient:
         *,
         method: str = "GET",
         data: Mapping[str, str] | None = None,
+        pace: Pace | None = None,
     ) -> Any:
         """The parsed body of a good answer.
+
+        Args:
+            pace: the budget of this operation, where the platform counts operations apart; else the client's.
 
         Raises:
             TransientError: the bounds of the retries are used up.
             PipelineError: whatever ``classify`` made of the answer.
         """
-        return self._retrying(self._once, method, path, params, data).body
+        return self._retrying(self._once, method, path, params, data, pace or self._pace).body
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """:meth:`request` with GET."""
@@ -182,14 +187,16 @@ class ApiClient:
             self.usage.retries += 1
             self.usage.waited_seconds += slept
 
-    def _once(self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None) -> Answer:
-        waited = self._pace.wait()
+    def _once(
+        self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None, pace: Pace
+    ) -> Answer:
+        waited = pace.wait()
         with self._lock:
             self.usage.requests += 1
             self.usage.waited_seconds += waited
         try:
             answer = self._send(method, path, params, data)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             # Only the class: httpx puts the URL into some of its texts.
             raise TransientError(f"{method} {path}: the connection failed ({type(error).__name__}).") from None
         with self._lock:
@@ -201,10 +208,17 @@ class ApiClient:
         return answer
 
     def _send(self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None) -> Answer:
+        if not path.startswith("/"):
+            # httpx would follow an absolute URL to its own host, token and all.
+            raise RejectedError(f"{method}: not a path below the API's URL.")
+        began = time.monotonic()
         with self._http.stream(method, path, params=params, data=data) as response:
             content = bytearray()
             for part in response.iter_bytes():
                 content += part
+                if time.monotonic() - began > self._deadline:
+                    # The read time-out counts from byte to byte: a body that drips would never end.
+                    raise TransientError(f"{method} {path}: the answer took longer than {self._deadline:g} s.")
                 if len(content) > MAX_BODY_BYTES:
                     raise RejectedError(f"{method} {path}: the answer is larger than {MAX_BODY_BYTES >> 20} MiB.")
             try:
@@ -227,5 +241,8 @@ class ApiClient:
             elif 300 <= status < 400:
                 error = RejectedError(f"{what}: redirected, which an API must not do.", hint="Check the API's URL.")
             else:
-                error = RejectedError(f"{what}: HTTP {status}: {redact(answer.text, [self._token])}")
+                error = RejectedError(f"{what}: HTTP {status}: {answer.text}")
+        # A platform may quote the request, and so the token, in what it says.
+        error.message = redact(error.message, [self._token])
+        error.args = (error.message,)
         return error

@@ -49,6 +49,8 @@ def from_decimal(amount: Decimal | str) -> int:
     """
     try:
         value = Decimal(amount)
+        if value.is_nan():
+            raise ValueError(f"{amount!r} is not an amount of money")
         # An exponent of a million would cost its digits in memory before any comparison could refuse it.
         if value.is_finite() and value.adjusted() > 18:
             raise ValueError(f"{amount!r} is too large for an amount of money")

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -108,9 +107,15 @@ def key_ring(configured: str | None, home: Path) -> KeyRing:
     return KeyRing([key.strip() for key in path.read_text(encoding="utf-8").split(",") if key.strip()])
 
 
+def _any_encoding(character: str) -> str:
+    # Each character by itself: libraries disagree on which ones they encode, and on the case of the digits.
+    encoded = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "replace"))
+    return f"(?:{re.escape(character)}|(?i:{encoded}){'|[+]' * (character == ' ')})"
+
+
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` without the given secrets (plain or percent-encoded) and without what looks like a credential."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+    # The longest first: one that another begins with must not leave the other's rest.
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = re.sub("".join(map(_any_encoding, secret)), "***", text)
     return _BEARER.sub(r"\1***", _SECRET_PARAMETER.sub(r"\1***", text))

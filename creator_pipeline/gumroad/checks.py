@@ -45,6 +45,7 @@ class Tally:
     def add(self, part: Loaded) -> None:
         """Count a committed part."""
         self.new_keys |= part.new_keys
+        self.estimated_refunds = [sale for sale in self.estimated_refunds if sale not in part.settled]
         for row in part.sales:
             if row.kind != "sale":
                 continue

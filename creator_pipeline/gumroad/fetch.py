@@ -21,6 +21,7 @@ from creator_pipeline.core.errors import DataError, TransientError
 from creator_pipeline.core.windows import DayWindow, contiguous
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.gumroad.client import GumroadClient, Json, SalesPage, SlowQueryError, repeated_key
+from creator_pipeline.gumroad.models import parse_time
 
 READERS = 4
 SPLIT_PAGES = 40
@@ -66,7 +67,7 @@ class _Walk:
 
     def take(self, sale: Json, day: date) -> bool:
         """Keep the sale; False where its day was already handed on."""
-        sale_id = str(sale["id"])
+        sale_id = _sale_id(sale)
         if sale_id in self.known:
             return True
         if len(self.recent) == REMEMBERED:
@@ -90,6 +91,19 @@ class _Walk:
         return sum(len(sales) for day, sales in self.days.items() if day > self.oldest)
 
 
+def _sale_id(sale: Json) -> str:
+    value = sale.get("id")
+    if not isinstance(value, str) or not value:
+        raise DataError(
+            "A Gumroad sale has no usable id.",
+            hint="The API may have changed; nothing was written for this window.",
+            column="id",
+            found=type(value).__name__,
+            expected="text",
+        )
+    return value
+
+
 def sale_day(sale: Json) -> date:
     """UTC day of a sale.
 
@@ -97,7 +111,7 @@ def sale_day(sale: Json) -> date:
         DataError: ``created_at`` is missing or no time.
     """
     try:
-        return date.fromisoformat(sale["created_at"][:10])
+        return parse_time(sale["created_at"]).date()
     except (KeyError, TypeError, ValueError):
         raise DataError(
             f"A Gumroad sale ({sale.get('id')}) has no usable created_at.",

@@ -129,9 +129,11 @@ def amount(text: object) -> Decimal | None:
     if match is None:
         return None
     try:
-        return Decimal(match.group().replace(",", ""))
+        number = Decimal(match.group().replace(",", ""))
     except InvalidOperation:
         return None
+    # Less than a dollar is written 99¢.
+    return number / 100 if str(text)[match.end() :].startswith("¢") else number
 
 
 def refunded_cents(sale: Json, price: int, currency: str | None) -> tuple[int | None, bool]:
@@ -149,12 +151,12 @@ def refunded_cents(sale: Json, price: int, currency: str | None) -> tuple[int | 
     left = amount(sale.get("amount_refundable_in_currency"))
     if left is None:
         return None, False
-    if currency == "USD":
-        return price - int((left * 100).to_integral_value(ROUND_HALF_UP)), True
-    total = amount(sale.get("formatted_total_price"))
-    if not total or left > total:
+    exact = currency == "USD"
+    total = Decimal(price) / 100 if exact else amount(sale.get("formatted_total_price"))
+    # Nothing left of a sale that was given back in part: its payment processor is gone.
+    if not total or not 0 < left < total:
         return None, False
-    return price - int((price * left / total).to_integral_value(ROUND_HALF_UP)), False
+    return price - int((price * left / total).to_integral_value(ROUND_HALF_UP)), exact
 
 
 def _kind(sale: Json) -> str:

@@ -1,76 +1,93 @@
-"""Refunds that were derived by proportion, settled with Gumroad's own totals of the day."""
+"""Refunds that can only be derived by proportion, settled with Gumroad's own totals of the day."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
-from creator_pipeline.core.money import MICROS_PER_CENT, from_cents
+import orjson
+
+from creator_pipeline.core.money import MICROS_PER_CENT, decimals
 from creator_pipeline.gumroad.client import SummaryDay
-from creator_pipeline.gumroad.models import SaleRow
+from creator_pipeline.gumroad.models import SaleRow, amount, refunded_cents
 
 
-class Neighbour(NamedTuple):
-    """A stored sale of one of the days that isn't among those being settled. Amounts in micros."""
+class _Bounds(NamedTuple):
+    """What a refund can be, in US cents: ``guess`` is the nearest, None where nothing is known."""
 
-    local_day: date
-    price_micros: int
-    refunded_micros: int
+    low: int
+    guess: int | None
+    high: int
+
+
+def is_derived(row: SaleRow) -> bool:
+    """Whether the API tells the refund only by proportion: in part, and in another currency than the dollar."""
+    return row.kind == "sale" and row.partially_refunded and not row.refunded and row.listed_currency != "USD"
 
 
 def days_to_settle(rows: Iterable[SaleRow]) -> set[date]:
-    """The seller's days that hold a refund which isn't exact."""
-    return {row.local_day for row in rows if not row.refund_exact and row.local_day is not None}
+    """The seller's days that hold such a refund."""
+    return {row.local_day for row in rows if is_derived(row) and row.local_day is not None}
 
 
-def settle(
-    rows: Sequence[SaleRow], neighbours: Iterable[Neighbour], totals: Mapping[date, SummaryDay]
-) -> list[SaleRow]:
-    """The rows, with what is left of a day's refunded cents given to the refunds that were estimates.
+def settle(rows: Sequence[SaleRow], others: Iterable[SaleRow], totals: Mapping[date, SummaryDay]) -> list[SaleRow]:
+    """The rows, with the derived refunds of each day adding up to Gumroad's refunded cents of that day.
 
-    A day is settled only when its sales add up to Gumroad's own gross, which proves that all of them are here.
-    Where several refunds of a day are estimates, the difference may not exceed one cent for each of them.
+    A day is settled only when its sales (``rows`` and those stored beside them, ``others``) add up to Gumroad's own
+    gross, which proves that all of them are here. The same day always gives the same cents to the same sales,
+    however its sales came in.
     """
-    gross: dict[date, int] = defaultdict(int)
-    known: dict[date, int] = defaultdict(int)
-    open_rows: dict[date, list[SaleRow]] = defaultdict(list)
-    for other in neighbours:
-        gross[other.local_day] += other.price_micros
-        known[other.local_day] += other.refunded_micros
-    for row in rows:
-        if row.local_day is None or row.kind != "sale":
-            continue
-        gross[row.local_day] += row.price_micros
-        if row.refund_exact:
-            known[row.local_day] += row.refunded_micros or 0
-        else:
-            open_rows[row.local_day].append(row)
-    settled: dict[str, SaleRow] = {}
-    for day, estimates in open_rows.items():
+    days: dict[date, list[SaleRow]] = defaultdict(list)
+    for row in (*rows, *others):
+        if row.local_day is not None and row.kind == "sale":
+            days[row.local_day].append(row)
+    settled: dict[str, int] = {}
+    for day, sales in days.items():
         total = totals.get(day)
-        if total is not None and from_cents(total.gross_cents) == gross[day]:
-            for row in _share(estimates, from_cents(total.refunded_cents) - known[day]):
-                settled[row.id] = row
-    return [settled.get(row.id, row) for row in rows]
-
-
-def _share(estimates: list[SaleRow], refunded: int) -> list[SaleRow]:
-    if len(estimates) == 1:
-        row = estimates[0]
-        fits = 0 < refunded < row.price_micros
-        return [row._replace(refunded_micros=refunded, refund_exact=True)] if fits else []
-    if any(row.refunded_micros is None for row in estimates):
-        return []
-    difference = refunded - sum(row.refunded_micros or 0 for row in estimates)
-    steps, rest = divmod(abs(difference), MICROS_PER_CENT)
-    if rest or steps > len(estimates):
-        return []
-    cent = MICROS_PER_CENT if difference > 0 else -MICROS_PER_CENT
-    # By id, so that reading again gives the same cents to the same sales.
-    ordered = sorted(estimates, key=lambda row: row.id)
+        derived = [row for row in sales if is_derived(row)]
+        if (
+            not derived
+            or total is None
+            or sum(row.price_micros for row in sales) != total.gross_cents * MICROS_PER_CENT
+        ):
+            continue
+        certain = sum(row.refunded_micros or 0 for row in sales if not is_derived(row))
+        settled |= _share(derived, total.refunded_cents - certain // MICROS_PER_CENT)
     return [
-        row._replace(refunded_micros=(row.refunded_micros or 0) + (cent if index < steps else 0), refund_exact=True)
-        for index, row in enumerate(ordered)
+        row._replace(refunded_micros=settled[row.id] * MICROS_PER_CENT, refund_exact=True) if row.id in settled else row
+        for row in rows
     ]
+
+
+def _share(derived: list[SaleRow], cents: int) -> dict[str, int]:
+    """Cents of each sale, adding up to ``cents``; empty where their bounds don't allow it."""
+    bounds = {row.id: _bounds(row) for row in sorted(derived, key=lambda row: row.id)}
+    unknown = [sale_id for sale_id, bound in bounds.items() if bound.guess is None]
+    shares = {sale_id: bound.guess for sale_id, bound in bounds.items() if bound.guess is not None}
+    rest = cents - sum(shares.values())
+    if unknown:
+        bound = bounds[unknown[0]]
+        return {**shares, unknown[0]: rest} if len(unknown) == 1 and bound.low <= rest <= bound.high else {}
+    for sale_id, bound in bounds.items():
+        guess = shares[sale_id]
+        step = max(bound.low - guess, min(rest, bound.high - guess))
+        shares[sale_id] += step
+        rest -= step
+    return {} if rest else shares
+
+
+def _bounds(row: SaleRow) -> _Bounds:
+    """What Gumroad's rounded texts leave open: the refundable rest and the total are rounded in the listed currency."""
+    sale = orjson.loads(row.raw)
+    price = row.price_micros // MICROS_PER_CENT
+    guess, _ = refunded_cents(sale, price, row.listed_currency)
+    left, total = amount(sale.get("amount_refundable_in_currency")), amount(sale.get("formatted_total_price"))
+    if guess is None or left is None or not total:
+        return _Bounds(1, None, price - 1)
+    half = Decimal(1).scaleb(-decimals(row.listed_currency or "USD")) / 2
+    most = ((left + half) * price / max(total - half, half)).to_integral_value(ROUND_FLOOR)
+    least = (max(left - half, Decimal(0)) * price / (total + half)).to_integral_value(ROUND_CEILING)
+    return _Bounds(min(guess, max(1, price - int(most))), guess, max(guess, min(price - 1, price - int(least))))

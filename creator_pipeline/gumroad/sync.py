@@ -12,9 +12,9 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.gumroad.client import GumroadClient
-from creator_pipeline.gumroad.fetch import Chunk, fetch_sales
+from creator_pipeline.gumroad.fetch import fetch_sales
 from creator_pipeline.gumroad.models import ProductRow, SaleRow, product_row, sale_row, unknown_keys
-from creator_pipeline.gumroad.settle import Neighbour, days_to_settle, settle
+from creator_pipeline.gumroad.refunds import RefundSettler, ledger_sale
 from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
 from creator_pipeline.ledger.store import replace_window
 from creator_pipeline.store.engine import Warehouse
@@ -32,6 +32,7 @@ class Loaded:
         sales, events: the rows of the window, as they stand now.
         sales_change, ledger_change: what writing them did.
         new_keys: keys of the API's objects this code doesn't know.
+        settled: sales of earlier parts whose refund is exact now.
     """
 
     window: DayWindow
@@ -40,10 +41,7 @@ class Loaded:
     sales_change: Change
     ledger_change: Change
     new_keys: frozenset[str] = frozenset()
-
-
-def _ledger_sale(row: SaleRow) -> GumroadSale:
-    return GumroadSale(*(getattr(row, name) for name in GumroadSale._fields))
+    settled: frozenset[str] = frozenset()
 
 
 def _in_window(profile_id: str, window: DayWindow):
@@ -62,7 +60,7 @@ def currencies(warehouse: Warehouse, profile_id: str) -> dict[str, str]:
                 gumroad_products.c.profile_id == profile_id
             )
         )
-        return dict(rows.tuples().all())
+        return {product_id: currency for product_id, currency in rows}  # noqa: C416 - a Row is no tuple to the checker
 
 
 def load_sales(
@@ -80,13 +78,16 @@ def load_sales(
     Each chunk of whole days is one transaction over both tables. One pass over the API; stopping anywhere and
     running again is safe.
     """
-    listed_in = currencies(warehouse, profile_id)
+    listed_in, refunds = currencies(warehouse, profile_id), RefundSettler(warehouse, client, profile_id, window)
     for chunk in fetch_sales(client, window):
         moment = now()
         rows = [sale_row(profile_id, sale, listed_in, ring, moment) for sale in chunk.sales]
-        rows = _settled(warehouse, client, profile_id, chunk, rows)
+        rows = refunds.settled(chunk.window, rows)
         new_keys = frozenset[str]().union(*map(unknown_keys, chunk.sales))
         yield _store(warehouse, profile_id, chunk.window, rows, new_keys, with_ledger, allow_shrink)
+    # A seller's day can lie across two chunks: what the first one lacked is there now.
+    if settled := refunds.settle_stored(with_ledger=with_ledger):
+        yield Loaded(DayWindow(window.end, window.end), [], [], Change(), Change(), settled=settled)
 
 
 def _store(
@@ -99,7 +100,7 @@ def _store(
     allow_shrink: bool,  # noqa: FBT001 - private
 ) -> Loaded:
     moment = now()
-    events = [event for row in rows for event in gumroad_events(_ledger_sale(row), moment)] if with_ledger else []
+    events = [event for row in rows for event in gumroad_events(ledger_sale(row), moment)] if with_ledger else []
     what = f"gumroad/sales {window.start} to {window.end} of {profile_id}"
     with warehouse.write() as connection:
         sales_change = replace(
@@ -116,29 +117,6 @@ def _store(
             else Change()
         )
     return Loaded(window, rows, events, sales_change, ledger_change, new_keys)
-
-
-def _settled(
-    warehouse: Warehouse, client: GumroadClient, profile_id: str, chunk: Chunk, rows: list[SaleRow]
-) -> list[SaleRow]:
-    days = days_to_settle(rows)
-    if not days:
-        return rows
-    totals = client.summary(min(days), max(days))
-    if totals is None:
-        return rows
-    sales = gumroad_sales.c
-    with warehouse.read() as connection:
-        stored = connection.execute(
-            select(sales.local_day, sales.price_micros, sales.refunded_micros).where(
-                sales.profile_id == profile_id,
-                sales.kind == "sale",
-                sales.local_day.in_(days),
-                (sales.partition_day < chunk.window.start) | (sales.partition_day >= chunk.window.end),
-            )
-        )
-        neighbours = [Neighbour(day, price, refunded or 0) for day, price, refunded in stored]
-    return settle(rows, neighbours, totals)
 
 
 def rebuild_ledger(warehouse: Warehouse, profile_id: str, window: DayWindow, *, allow_shrink: bool = False) -> Loaded:

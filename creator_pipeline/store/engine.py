@@ -86,7 +86,7 @@ def open_warehouse(url: str) -> Warehouse:
     if backend == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS})
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
     else:
@@ -95,6 +95,8 @@ def open_warehouse(url: str) -> Warehouse:
             engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg2"),
                 pool_pre_ping=True,
+                # Values of a failing statement are addresses and tokens; its error ends in a log.
+                hide_parameters=True,
                 connect_args={"connect_timeout": 10, "options": "-c timezone=utc"},
             )
         except NoSuchModuleError as error:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from creator_pipeline.core.errors import ConfigError
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -23,19 +25,31 @@ def current(connection: Connection) -> str | None:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> bool:
-    """Migrate to ``revision``; processes that start at once wait for each other. True when something was done."""
+    """Migrate to ``revision``; processes that start at once wait for each other. True when something was done.
+
+    Raises:
+        ConfigError: the database is at a revision this release doesn't know.
+    """
     with engine.execution_options(read_only=True).connect() as connection:
         if current(connection) == HEAD and revision == "head":
             return False
     from alembic import command
+    from alembic.util import CommandError
 
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if current(connection) == HEAD and revision == "head":
             return False
-        # One transaction on both databases: a crash in the middle leaves the former schema.
-        command.upgrade(_config(connection), revision)
+        found = current(connection)
+        try:
+            # One transaction on both databases: a crash in the middle leaves the former schema.
+            command.upgrade(_config(connection), revision)
+        except CommandError as error:
+            raise ConfigError(
+                f"The warehouse is at revision {found}, which can't be migrated to {revision}: {error}.",
+                hint="It was made by a newer release: install that one, or restore a backup.",
+            ) from error
         return True
 
 

@@ -60,7 +60,7 @@ def check_timezone(name: str) -> str:
     """
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ConfigError(f"{name!r} is no time zone.", hint="Use an IANA name such as America/Los_Angeles.") from None
     return name
 

@@ -249,7 +249,7 @@ def upgrade() -> None:
         ),
         sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
         sa.Column("event_key", sa.Text(), nullable=False, comment="Rows of one key are one ledger event"),
-        sa.Column("slice", sa.Text(), nullable=False, comment="kind × month or day: the unit that is replaced"),
+        sa.Column("slice", sa.Text(), nullable=False, comment="kind by month or day: the unit that is replaced"),
         sa.Column("finality", sa.Text(), nullable=False, comment="final or estimate"),
         sa.Column("counted", sa.Boolean(), nullable=False, comment="False where a better snapshot counts instead"),
         sa.Column("kind", sa.Text(), nullable=False, comment="sales, kenp, orders or payments"),

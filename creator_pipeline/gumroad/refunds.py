@@ -1,0 +1,84 @@
+"""Settling estimated refunds while a window is loaded: what to ask for, and what is stored beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from creator_pipeline.core.windows import DayWindow, now
+from creator_pipeline.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.gumroad.models import SaleRow
+from creator_pipeline.gumroad.settle import days_to_settle, settle
+from creator_pipeline.ledger.events import GumroadSale, gumroad_events
+from creator_pipeline.ledger.store import note_changes
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import upsert
+from creator_pipeline.store.tables import gumroad_sales, sales_events
+
+
+def ledger_sale(row: SaleRow) -> GumroadSale:
+    """What the ledger needs of a stored sale."""
+    return GumroadSale(*(getattr(row, name) for name in GumroadSale._fields))
+
+
+class RefundSettler:
+    """Gives the refunds of one load their exact cents; asks for Gumroad's totals once, and only if it must."""
+
+    def __init__(self, warehouse: Warehouse, client: GumroadClient, profile_id: str, window: DayWindow) -> None:
+        self._warehouse = warehouse
+        self._client = client
+        self._profile_id = profile_id
+        self._window = window
+        self._totals: dict[date, SummaryDay] | None = None
+        self._asked = False
+
+    def settled(self, window: DayWindow, rows: Sequence[SaleRow]) -> list[SaleRow]:
+        """The rows of a window about to be stored, settled where all sales of a day are here or stored."""
+        days = days_to_settle(rows)
+        totals = self._platform_totals() if days else None
+        if totals is None:
+            return list(rows)
+        sales = gumroad_sales.c
+        outside = or_(sales.partition_day < window.start, sales.partition_day >= window.end)
+        return settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), outside)), totals)
+
+    def settle_stored(self, *, with_ledger: bool) -> frozenset[str]:
+        """Settle what is stored and still an estimate; the ids that are exact now."""
+        if self._totals is None:
+            return frozenset()
+        sales = gumroad_sales.c
+        inside = and_(sales.partition_day >= self._window.start, sales.partition_day < self._window.end)
+        days = days_to_settle(self._stored(and_(inside, sales.refund_exact.is_(False))))
+        rows = self._stored(sales.local_day.in_(sorted(days)))
+        moment = now()
+        exact = [
+            after._replace(ingested_at=moment)
+            for before, after in zip(rows, settle(rows, [], self._totals), strict=True)
+            if after != before
+        ]
+        if exact:
+            self._write(exact, with_ledger=with_ledger)
+        return frozenset(row.id for row in exact)
+
+    def _write(self, rows: list[SaleRow], *, with_ledger: bool) -> None:
+        events = [event for row in rows for event in gumroad_events(ledger_sale(row), row.ingested_at)]
+        with self._warehouse.write() as connection:
+            upsert(connection, gumroad_sales, rows)
+            if with_ledger and upsert(connection, sales_events, events).any:
+                note_changes(connection, "gumroad", self._profile_id, {event.occurred_on for event in events})
+
+    def _stored(self, which: ColumnElement[bool]) -> list[SaleRow]:
+        with self._warehouse.read() as connection:
+            found = connection.execute(
+                select(gumroad_sales).where(gumroad_sales.c.profile_id == self._profile_id, which)
+            )
+            return [SaleRow(*row) for row in found]
+
+    def _platform_totals(self) -> dict[date, SummaryDay] | None:
+        if not self._asked:
+            # A zone is at most fourteen hours away: a day more on each side holds every seller's day.
+            self._totals = self._client.summary(self._window.start - timedelta(days=1), self._window.end)
+            self._asked = True
+        return self._totals
