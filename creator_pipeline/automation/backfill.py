@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -111,7 +111,8 @@ def plan(warehouse: Warehouse, instance: dg.DagsterInstance, source: str, profil
                     payload=payload,
                     status="running",
                     attempts=1,
-                    visible_at=moment,
+                    # Never due: the queue would hand it out as a job whose worker was lost.
+                    visible_at=datetime.max.replace(tzinfo=UTC),
                     created_at=moment,
                 )
             )

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import dagster as dg
 
-from creator_pipeline.dagster_support.partitions import gumroad_days, gumroad_profiles
 from creator_pipeline.gumroad.assets import EVENTS, PRODUCTS, SALES
+from creator_pipeline.gumroad.jobs import gumroad_refresh
 from creator_pipeline.ledger.assets import DAILY_REVENUE
 
 gumroad_sync = dg.define_asset_job(
     "gumroad_sync",
     selection=dg.AssetSelection.assets(SALES, EVENTS),
-    partitions_def=gumroad_days,
     description="Sales of the days and profiles of the partition or range, and their ledger rows.",
 )
 gumroad_catalogue = dg.define_asset_job(
     "gumroad_catalogue",
     selection=dg.AssetSelection.assets(PRODUCTS),
-    partitions_def=gumroad_profiles,
     description="The catalogue of a profile.",
 )
 ledger = dg.define_asset_job(
@@ -26,4 +24,4 @@ ledger = dg.define_asset_job(
     description="Rolls up the days whose ledger changed.",
 )
 
-ALL = [gumroad_sync, gumroad_catalogue, ledger]
+ALL = [gumroad_sync, gumroad_refresh, gumroad_catalogue, ledger]

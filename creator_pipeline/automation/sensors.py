@@ -3,11 +3,19 @@
 import dagster as dg
 from sqlalchemy import func, select
 
+from creator_pipeline import settings
 from creator_pipeline.automation.jobs import ledger
+from creator_pipeline.automation.schedules import PROFILE_TAG, TRIGGER_TAG
+from creator_pipeline.dagster_support.leases import LEASE_SECONDS, job_queue
 from creator_pipeline.dagster_support.partitions import DYNAMIC
 from creator_pipeline.dagster_support.resources import WarehouseResource
+from creator_pipeline.gumroad import jobs as gumroad_jobs
+from creator_pipeline.gumroad.jobs import gumroad_refresh
 from creator_pipeline.store.profiles import connected
 from creator_pipeline.store.tables import ledger_changes
+
+REFRESH = {"gumroad": gumroad_jobs.run_config}
+"""Source to the run config of its refresh job."""
 
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -24,6 +32,11 @@ def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
     tags = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
     values = [run.tags.get(tag) for run in runs for tag in tags]
     return {value.rsplit("|", 1)[-1] for value in values if value}
+
+
+def profiles_at_work(instance: dg.DagsterInstance) -> set[str]:
+    """Profiles that a run works on or is queued for."""
+    return {run.tags.get(PROFILE_TAG, "") for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))}
 
 
 @dg.sensor(name="profiles", minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -58,4 +71,37 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"{newest}:{count}")])
 
 
-ALL = [profiles_sensor, ledger_changes_sensor]
+@dg.sensor(
+    name="webhook_jobs",
+    jobs=[gumroad_refresh],
+    minimum_interval_seconds=1,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def webhook_jobs_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
+    config = settings.load()
+    sources = [source for source in REFRESH if config.enabled(source)]
+    batches = job_queue(warehouse.open()).claim_batches(
+        lease_seconds=LEASE_SECONDS,
+        sources=sources,
+        # A profile's runs go one after another: a lease taken now would run out while this one waits its turn.
+        busy=lambda: profiles_at_work(context.instance),
+    )
+    if not batches:
+        off = ", ".join(sorted(REFRESH.keys() - sources))
+        return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                job_name=f"{batch.source}_refresh",
+                # With the attempts in it: a job that is handed out again must not be taken for the same request.
+                run_key=batch.run_key,
+                run_config=REFRESH[batch.source](batch.profile_id, [lease.run_key for lease in batch.leases]),
+                tags={PROFILE_TAG: batch.profile_id, TRIGGER_TAG: batch.kind},
+            )
+            for batch in batches
+        ]
+    )
+
+
+ALL = [profiles_sensor, ledger_changes_sensor, webhook_jobs_sensor]

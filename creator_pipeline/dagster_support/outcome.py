@@ -42,7 +42,7 @@ class _Failed:
 class Outcome:
     """Collects what succeeded and what failed in one step."""
 
-    context: dg.AssetExecutionContext
+    context: dg.AssetExecutionContext | dg.OpExecutionContext
     failed: list[_Failed] = field(default_factory=list[_Failed])
     rows: dict[str, int] = field(default_factory=dict[str, int])
 

@@ -10,9 +10,11 @@ import dagster as dg
 from creator_pipeline import settings
 from creator_pipeline.core import secrets
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.http import Renew
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.gumroad import oauth
 from creator_pipeline.gumroad.client import GumroadClient
-from creator_pipeline.queue.pace import LocalPace
+from creator_pipeline.queue.pace import pace_for
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
@@ -29,11 +31,6 @@ def key_ring(config: Settings) -> KeyRing:
     return _ring(configured.get_secret_value() if configured else None, config.home)
 
 
-@lru_cache(maxsize=256)
-def _local_pace(_token: str, per_minute: float) -> LocalPace:
-    return LocalPace(per_minute)
-
-
 def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> GumroadClient:
     """A client of one profile's Gumroad account.
 
@@ -42,8 +39,19 @@ def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> G
         AuthError: its connection was revoked.
     """
     connection = profiles.get_connection(warehouse, key_ring(config), "gumroad", profile_id)
-    pace = _local_pace(connection.access_token, config.gumroad_requests_per_minute)
-    return GumroadClient(config.gumroad_api_url, connection.access_token, pace)
+    pace = pace_for(config, "gumroad", connection.access_token)
+    return GumroadClient(
+        config.gumroad_api_url, connection.access_token, pace, renew=_renewal(config, warehouse, profile_id)
+    )
+
+
+def _renewal(config: Settings, warehouse: Warehouse, profile_id: str) -> Renew | None:
+    """The way to a new token; None without an OAuth application: tokens of a settings page can't be refreshed."""
+    try:
+        app = oauth.oauth_app(config)
+    except ConfigError:
+        return None
+    return lambda refused: oauth.refresh(warehouse, key_ring(config), app, profile_id, refused)
 
 
 def require_enabled(config: Settings, source: str) -> None:

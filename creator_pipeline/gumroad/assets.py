@@ -168,7 +168,7 @@ def _sync_profile(
     selected, shrink, started = context.selected_asset_keys, allow_shrink(context), now()
     if SALES not in selected:
         for window in contiguous(days):
-            _report(profile_id, rebuild_ledger(house, profile_id, window, allow_shrink=shrink), {}, {EVENTS}, outcome)
+            report(profile_id, rebuild_ledger(house, profile_id, window, allow_shrink=shrink), {}, {EVENTS}, outcome)
         return
     with gumroad.client(house, profile_id) as client:
         for window in contiguous(days):
@@ -176,15 +176,16 @@ def _sync_profile(
                 house, client, gumroad.ring(), profile_id, window, with_ledger=EVENTS in selected, allow_shrink=shrink
             ):
                 tally.add(part)
-                _report(profile_id, part, client.usage.metadata(), set(selected), outcome)
+                report(profile_id, part, client.usage.metadata(), set(selected), outcome)
                 landed.update(partition_key(day, profile_id) for day in part.window.each())
     with house.write() as connection:
         mark_synced(connection, PLATFORM, profile_id, started)
 
 
-def _report(
+def report(
     profile_id: str, part: Loaded, usage: dict[str, int | float], selected: set[dg.AssetKey], outcome: Outcome
 ) -> None:
+    """Log every day of a committed part, for each of the two assets that was asked for."""
     rows_of, events_of = defaultdict[date, list[SaleRow]](list), defaultdict[date, list[LedgerEvent]](list)
     for row in part.sales:
         rows_of[row.partition_day].append(row)

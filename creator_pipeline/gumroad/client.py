@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError, TransientError
-from creator_pipeline.core.http import Answer, ApiClient, Pace, Usage
+from creator_pipeline.core.http import Answer, ApiClient, Pace, Renew, Usage
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.gumroad import catalog
 
@@ -70,10 +70,15 @@ class GumroadClient:
         base_url: ``https://api.gumroad.com`` or a stand-in.
         token: of the seller.
         pace: the token's budget of requests.
+        renew: gives a new token for one that is refused.
     """
 
-    def __init__(self, base_url: str, token: str, pace: Pace, *, connections: int = 8) -> None:
-        self._api = ApiClient(base_url=base_url, token=token, classify=classify, pace=pace, connections=connections)
+    def __init__(
+        self, base_url: str, token: str, pace: Pace, *, connections: int = 8, renew: Renew | None = None
+    ) -> None:
+        self._api = ApiClient(
+            base_url=base_url, token=token, classify=classify, pace=pace, connections=connections, renew=renew
+        )
 
     def __enter__(self) -> GumroadClient:
         return self
@@ -133,6 +138,11 @@ class GumroadClient:
                 return None
             raise
 
+    def listed(self, sale: Json) -> Json | None:
+        """The same sale as the list shows it; None where the list leaves it out (a test purchase, say)."""
+        found = _objects(self._api.get("/v2/sales", {"order_id": str(sale.get("order_id"))}), "sales")
+        return next((item for item in found if item.get("id") == sale.get("id")), None)
+
     def summary(self, first: date, last: date) -> dict[date, SummaryDay] | None:
         """Gumroad's own totals per day, both dates inclusive, in the seller's time zone; empty days are left out.
 
@@ -156,6 +166,20 @@ class GumroadClient:
                     days[_date(item)] = day
             first = date.fromordinal(until.toordinal() + 1)
         return days
+
+    def subscriptions(self, resource_name: str) -> list[Json]:
+        """This application's resource subscriptions for one event: ``id``, ``resource_name``, ``post_url``."""
+        asked = {"resource_name": resource_name, "current_oauth_application_only": "true"}
+        return _objects(self._api.get("/v2/resource_subscriptions", asked), "resource_subscriptions")
+
+    def subscribe(self, resource_name: str, post_url: str) -> None:
+        """Add a resource subscription; Gumroad makes one more for each call."""
+        form = {"resource_name": resource_name, "post_url": post_url}
+        self._api.request("/v2/resource_subscriptions", method="PUT", data=form)
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        """Delete a resource subscription."""
+        self._api.request(f"/v2/resource_subscriptions/{quote(subscription_id, safe='')}", method="DELETE")
 
 
 def repeated_key(path: str, key: str) -> DataError:

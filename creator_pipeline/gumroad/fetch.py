@@ -26,6 +26,8 @@ from creator_pipeline.gumroad.models import parse_time
 READERS = 4
 SPLIT_PAGES = 40
 """Pages that must be left before a window is split: each split costs up to one page more, so at most 2.5 %."""
+EVIDENCE_ROWS = 4 * PAGE_SIZE
+"""Sales a window must have shown before it is split: a launch today says nothing about the year before it."""
 FLUSH_ROWS = 2_000
 """Sales of finished days that are handed on before the window is read to its end: bounds memory."""
 REMEMBERED = 2_000
@@ -189,7 +191,9 @@ class _Fetch:
                 self._changed.wait()
 
     def _split_largest(self) -> _Walk | None:
-        candidates = [walk for walk in self._active if (walk.oldest - walk.start).days >= 2]
+        candidates = [
+            walk for walk in self._active if walk.read >= EVIDENCE_ROWS and (walk.oldest - walk.start).days >= 2
+        ]
         victim = max(candidates, key=_Walk.left, default=None)
         if victim is None or victim.left() < SPLIT_PAGES:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.gumroad.client import GumroadClient, SummaryDay
@@ -43,6 +43,16 @@ class RefundSettler:
         sales = gumroad_sales.c
         outside = or_(sales.partition_day < window.start, sales.partition_day >= window.end)
         return settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), outside)), totals)
+
+    def settled_named(self, rows: Sequence[SaleRow]) -> list[SaleRow]:
+        """Named rows about to be stored, settled with the stored sales of their days."""
+        days = days_to_settle(rows)
+        totals = self._platform_totals() if days else None
+        if totals is None:
+            return list(rows)
+        sales = gumroad_sales.c
+        named = sales.id.in_([row.id for row in rows])
+        return settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), not_(named))), totals)
 
     def settle_stored(self, *, with_ledger: bool) -> frozenset[str]:
         """Settle what is stored and still an estimate; the ids that are exact now."""

@@ -24,8 +24,13 @@ class _Bounds(NamedTuple):
 
 
 def is_derived(row: SaleRow) -> bool:
-    """Whether the API tells the refund only by proportion: in part, and in another currency than the dollar."""
-    return row.kind == "sale" and row.partially_refunded and not row.refunded and row.listed_currency != "USD"
+    """Whether the API doesn't tell the refund exactly: in part, and in another currency than the dollar, or not at
+    all where the payment processor is gone."""
+    if row.kind != "sale" or row.refunded or not row.partially_refunded:
+        return False
+    # From what was read, not from the stored flag: a refund that was settled before must be looked at again.
+    price = row.price_micros // MICROS_PER_CENT
+    return not refunded_cents(orjson.loads(row.raw), price, row.listed_currency)[1]
 
 
 def days_to_settle(rows: Iterable[SaleRow]) -> set[date]:

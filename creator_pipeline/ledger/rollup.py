@@ -61,15 +61,15 @@ def _batches(rows: Sequence[Any]) -> list[list[Any]]:
 def _roll_up(connection: Connection, keys: list[tuple[date, str, str]]) -> Change:
     events = sales_events.c
     key = tuple_(events.occurred_on, events.profile_id, events.platform)
-    back = events.event_type.in_(_BACK)
+    back, won_back = events.event_type.in_(_BACK), events.event_type == "chargeback_reversal"
     rows = connection.execute(
         select(
             events.occurred_on,
             events.profile_id,
             events.platform,
             events.currency,
-            func.sum(case((back, literal(0)), else_=events.quantity)),
-            func.sum(case((back, literal(1)), else_=literal(0))),
+            func.sum(case((back | won_back, literal(0)), else_=events.quantity)),
+            func.sum(case((back, literal(1)), (won_back, literal(-1)), else_=literal(0))),
             func.sum(events.gross_micros),
             func.sum(events.fee_micros),
             func.sum(events.net_micros),

@@ -68,3 +68,18 @@ def note_changes(connection: Connection, platform: str, profile_id: str, days: I
         ),
         rows,
     )
+
+
+def replace_sales(
+    connection: Connection, platform: str, profile_id: str, external_ids: Sequence[str], events: Sequence[LedgerEvent]
+) -> Change:
+    """Make the ledger rows of the named sales, and of no others, equal to ``events``."""
+    events_of = sales_events.c
+    scope = and_(
+        events_of.platform == platform, events_of.profile_id == profile_id, events_of.external_id.in_(external_ids)
+    )
+    before = set(connection.execute(select(events_of.occurred_on).where(scope).distinct()).scalars())
+    change = replace(connection, sales_events, events, scope, what=f"sales of {profile_id}", allow_shrink=True)
+    if change.any:
+        note_changes(connection, platform, profile_id, before | {event.occurred_on for event in events})
+    return change

@@ -119,7 +119,13 @@ class JobQueue:
         return self._claim((source, profile_id, kind), lease_seconds, limit)
 
     def claim_batches(
-        self, *, lease_seconds: float, sources: Collection[str] | None = None, batches: int = 10, limit: int = 500
+        self,
+        *,
+        lease_seconds: float,
+        sources: Collection[str] | None = None,
+        batches: int = 10,
+        limit: int = 500,
+        busy: Callable[[], Collection[str]] = tuple,
     ) -> list[Batch]:
         """Batches that may run now, the longest waiting first; costs one Redis command when nothing is due.
 
@@ -127,6 +133,7 @@ class JobQueue:
             sources: only these; None for all.
             batches: at most so many.
             limit: jobs in a batch, at most.
+            busy: profiles whose jobs must wait; asked only when something is due.
         """
         ids = self._due(_LOOK, 0.0)
         if ids == []:
@@ -134,7 +141,10 @@ class JobQueue:
         with self._warehouse.read() as connection:
             groups = table.waiting_groups(connection, sources)
         claimed: list[Batch] = []
+        waiting = set(busy()) if groups else set[str]()
         for group in groups:
+            if group[1] in waiting:
+                continue
             if len(claimed) == batches:
                 break
             batch = self._claim(group, lease_seconds, limit)
