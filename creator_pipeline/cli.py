@@ -14,10 +14,12 @@ from creator_pipeline.core.errors import ConfigError, PipelineError
 COMMANDS = {
     "backfill": "backfill",
     "demo": "demo",
+    "gateway": "gateway",
     "keys": "keys",
     "migrate": "migrate",
     "profiles": "profiles",
     "sandbox": "sandbox",
+    "webhooks": "webhooks",
 }
 """Command to module of :mod:`creator_pipeline.commands`: loaded when it is called, so that ``--help`` is quick."""
 
@@ -43,7 +45,8 @@ def cli() -> None:
 def main() -> None:
     """The console script."""
     try:
-        cli.main(standalone_mode=False)
+        # Without standalone mode click returns the code of an Exit instead of raising it.
+        sys.exit(cli.main(standalone_mode=False))
     except click.exceptions.Abort:
         click.echo("Stopped.", err=True)
         sys.exit(1)
@@ -55,5 +58,3 @@ def main() -> None:
         if error.hint:
             click.echo(f"  {error.hint}", err=True)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)

@@ -7,11 +7,12 @@ import dagster as dg
 from creator_pipeline.automation import jobs, schedules, sensors
 from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
 from creator_pipeline.gumroad import assets as gumroad
+from creator_pipeline.gumroad import checks as gumroad_checks
 from creator_pipeline.ledger import assets as ledger
 
 defs = dg.Definitions(
     assets=[gumroad.products, gumroad.sales, ledger.daily_revenue_asset],
-    asset_checks=[ledger.equals_ledger, ledger.refunds_within_sales],
+    asset_checks=[gumroad_checks.agrees_with_gumroad, ledger.equals_ledger, ledger.refunds_within_sales],
     jobs=jobs.ALL,
     schedules=schedules.ALL,
     sensors=sensors.ALL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from creator_pipeline.gumroad.assets import EVENTS, PRODUCTS, SALES
-from creator_pipeline.gumroad.jobs import gumroad_refresh
+from creator_pipeline.gumroad.jobs import gumroad_drift, gumroad_refresh
 from creator_pipeline.ledger.assets import DAILY_REVENUE
 
 gumroad_sync = dg.define_asset_job(
@@ -24,4 +24,4 @@ ledger = dg.define_asset_job(
     description="Rolls up the days whose ledger changed.",
 )
 
-ALL = [gumroad_sync, gumroad_refresh, gumroad_catalogue, ledger]
+ALL = [gumroad_sync, gumroad_refresh, gumroad_drift, gumroad_catalogue, ledger]

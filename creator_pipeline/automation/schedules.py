@@ -9,6 +9,7 @@ from creator_pipeline import settings
 from creator_pipeline.automation.jobs import gumroad_catalogue, gumroad_sync
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.dagster_support.resources import WarehouseResource
+from creator_pipeline.gumroad.jobs import drift_config, gumroad_drift
 from creator_pipeline.store.profiles import connected
 
 NIGHTLY_DAYS = 7
@@ -80,4 +81,19 @@ def gumroad_products_nightly(context: dg.ScheduleEvaluationContext, warehouse: W
         )
 
 
-ALL = [gumroad_nightly, gumroad_lookback, gumroad_products_nightly]
+@dg.schedule(job=gumroad_drift, cron_schedule="40 2 * * *", execution_timezone="UTC")
+def gumroad_drift_nightly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
+    """Gumroad's totals of the last year beside ours, for every connected profile."""
+    if not settings.load().enable_gumroad:
+        yield dg.SkipReason("ENABLE_GUMROAD is off.")
+        return
+    moment: datetime = context.scheduled_execution_time.astimezone(UTC)
+    for profile_id in connected(warehouse.open(), "gumroad"):
+        yield dg.RunRequest(
+            run_key=f"drift:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
+            run_config=drift_config(profile_id),
+            tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "drift"},
+        )
+
+
+ALL = [gumroad_nightly, gumroad_lookback, gumroad_products_nightly, gumroad_drift_nightly]

@@ -65,10 +65,11 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
         ).one()
     if not count:
         return dg.SensorResult(skip_reason="No day of the ledger changed.")
-    if context.instance.get_runs(dg.RunsFilter(job_name=ledger.name, statuses=_ACTIVE), limit=1):
+    last = next(iter(context.instance.get_runs(dg.RunsFilter(job_name=ledger.name), limit=1)), None)
+    if last is not None and last.status in _ACTIVE:
         return dg.SensorResult(skip_reason="A roll-up is under way.")
-    # A run that fails leaves the days waiting: the minute lets the next tick ask again without asking every tick.
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"{newest}:{count}")])
+    # With the last run in it: a roll-up that failed leaves its days waiting, and they must be asked for again.
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"{newest}:{count}:{last.run_id if last else ''}")])
 
 
 @dg.sensor(

@@ -19,7 +19,7 @@ import orjson
 import tenacity
 
 from creator_pipeline import __version__
-from creator_pipeline.core.errors import PipelineError, RejectedError, TransientError
+from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
 from creator_pipeline.core.secrets import redact
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -71,6 +71,8 @@ class Answer:
 
 
 Classify = Callable[[Answer], PipelineError | None]
+Renew = Callable[[str], str | None]
+"""Gives a new token for one that was refused; None where there is none."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -111,6 +113,7 @@ class ApiClient:
         token: sent as ``Authorization: Bearer``; never in a URL.
         classify: names the error of an answer, None where it is good.
         pace: the token's shared budget.
+        renew: asked once in the client's life, when the token is refused (an AuthError that says ``revoked``).
         attempts, deadline: bounds of one logical request, the latter in seconds with all its waits.
     """
 
@@ -122,6 +125,7 @@ class ApiClient:
         classify: Classify,
         pace: Pace,
         headers: Mapping[str, str] | None = None,
+        renew: Renew | None = None,
         attempts: int = 8,
         deadline: float = 300.0,
         timeout: httpx.Timeout | None = None,
@@ -130,6 +134,9 @@ class ApiClient:
         self._classify = classify
         self._deadline = deadline
         self._token = token
+        self._secrets = [token]
+        self._renew = renew
+        self._renewal = threading.Lock()
         self._pace = pace
         self.usage = Usage()
         self._lock = threading.Lock()
@@ -175,11 +182,31 @@ class ApiClient:
             TransientError: the bounds of the retries are used up.
             PipelineError: whatever ``classify`` made of the answer.
         """
-        return self._retrying(self._once, method, path, params, data, pace or self._pace).body
+        token, budget = self._token, pace or self._pace
+        try:
+            return self._retrying(self._once, method, path, params, data, budget).body
+        except AuthError as error:
+            if not error.revoked or not self._renewed(token):
+                raise
+        return self._retrying(self._once, method, path, params, data, budget).body
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """:meth:`request` with GET."""
         return self.request(path, params)
+
+    def _renewed(self, refused: str) -> bool:
+        """Whether there is another token than the refused one; threads that are refused together ask once."""
+        with self._renewal:
+            if self._token != refused:
+                return True
+            ask, self._renew = self._renew, None
+            token = ask(refused) if ask is not None else None
+            if token is None or token == refused:
+                return False
+            self._secrets.append(token)
+            self._token = token
+            self._http.headers["Authorization"] = f"Bearer {token}"
+            return True
 
     def _count_retry(self, state: tenacity.RetryCallState) -> None:
         slept = state.next_action.sleep if state.next_action else 0.0
@@ -243,6 +270,6 @@ class ApiClient:
             else:
                 error = RejectedError(f"{what}: HTTP {status}: {answer.text}")
         # A platform may quote the request, and so the token, in what it says.
-        error.message = redact(error.message, [self._token])
+        error.message = redact(error.message, self._secrets)
         error.args = (error.message,)
         return error

@@ -50,7 +50,7 @@ class Outcome:
         """(asset, partition) pairs that an earlier attempt of this same step has finished."""
         if not self.context.retry_number:
             return set()
-        records = self.context.instance.all_logs(self.context.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        records = self.context.instance.all_logs(self.context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         events = (record.get_dagster_event() for record in records)
         return {
             (event.asset_key.to_user_string(), event.partition)
@@ -95,7 +95,7 @@ class Outcome:
         lines = [f"{describe(failure.keys)}: {failure.error}" for failure in self.failed]
         if not retry:
             # The step's retry policy reads the exception; run retries read this tag only.
-            self.context.instance.add_run_tags(self.context.run_id, dict(PERMANENT_TAG))
+            self.context.instance.add_run_tags(self.context.run.run_id, dict(PERMANENT_TAG))
         raise dg.Failure(
             description="\n".join(lines),
             metadata={

@@ -14,8 +14,8 @@ NOT_FOUND_SUFFIX = "was not found."
 SCOPES = ("view_profile", "view_sales")
 """What we ask for. ``account`` would be full access: never."""
 
-SUMMARY_MAX_DAYS = 366
-"""Days of one ``/v2/sales/summary`` request; the endpoint has an upper bound and answers 400 past it."""
+SUMMARY_SURE_DAYS = 92
+"""``/v2/sales/summary`` answers 400 past an upper bound of days it doesn't tell; so few are surely allowed."""
 
 RESOURCES = (
     "sale",

@@ -1,14 +1,16 @@
 """Checks on what a run has just read. They ride in the run's own step and cost no request."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import dagster as dg
 
+from creator_pipeline.dagster_support.resources import WarehouseResource
+from creator_pipeline.gumroad import drift
 from creator_pipeline.gumroad.sync import Loaded
+from creator_pipeline.store.profiles import connected
 
 _SALES = dg.AssetKey(["gumroad", "sales"])
 _EVENTS = dg.AssetKey(["sales_events", "gumroad"])
@@ -96,3 +98,27 @@ def results(tally: Tally, selected: AbstractSet[dg.AssetCheckKey]) -> Iterator[d
     for key in selected:
         if key.name in made:
             yield made[key.name]
+
+
+@dg.asset_check(
+    asset=dg.AssetKey("daily_revenue"),
+    name="agrees_with_gumroad",
+    description="The ledger equals Gumroad's own totals of each day, as the last drift scan saw them.",
+)
+def agrees_with_gumroad(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """Compare every profile's days; names those that differ and the command that reads them again."""
+    house, lines, mends, days = warehouse.open(), list[str](), list[str](), 0
+    for profile_id in connected(house, "gumroad"):
+        seen = drift.seen_totals(house, profile_id)
+        if not seen:
+            continue
+        days += len(seen)
+        for found in drift.differing(seen, drift.ledger_totals(house, profile_id, min(seen), max(seen))):
+            lines.append(f"{profile_id} {found.describe()}")
+            first, last = found.day - timedelta(days=1), found.day + timedelta(days=1)
+            mends.append(f"creator-pipeline backfill gumroad --profile {profile_id} --from {first} --to {last}")
+    return dg.AssetCheckResult(
+        passed=not lines,
+        metadata={"days_compared": days, "differences": lines[:20], "mend": mends[:20]},
+        description=lines[0] if lines else None,
+    )

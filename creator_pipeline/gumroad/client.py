@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
@@ -17,6 +17,10 @@ Json = dict[str, Any]
 
 class SlowQueryError(RejectedError):
     """The server gave up on a query: the same one would time out again, half of its window may not."""
+
+
+class NotFoundError(RejectedError):
+    """There is no such endpoint on this server."""
 
 
 class SalesPage(NamedTuple):
@@ -50,6 +54,8 @@ def classify(answer: Answer) -> PipelineError | None:
             "The Gumroad token lacks the scope view_sales.",
             hint="Connect again with the scopes view_profile view_sales.",
         )
+    if answer.status == 404:
+        return NotFoundError("Gumroad knows no such endpoint (HTTP 404).")
     if not isinstance(answer.body, dict):
         return None
     body = cast("Json", answer.body)
@@ -146,40 +152,25 @@ class GumroadClient:
     def summary(self, first: date, last: date) -> dict[date, SummaryDay] | None:
         """Gumroad's own totals per day, both dates inclusive, in the seller's time zone; empty days are left out.
 
-        None on servers without the endpoint. Ranges past the endpoint's bound are asked for in parts.
+        None on servers without the endpoint. A range it finds too long is asked for in halves.
         """
-        days: dict[date, SummaryDay] = {}
-        while first <= last:
-            until = min(last, date.fromordinal(first.toordinal() + catalog.SUMMARY_MAX_DAYS - 1))
-            try:
-                body = self._api.get(
-                    "/v2/sales/summary",
-                    {"from": first.isoformat(), "to": until.isoformat(), "group_by": "day"},
-                )
-            except RejectedError as error:
-                if "HTTP 404" in error.message:
-                    return None
+        parameters = {"from": first.isoformat(), "to": last.isoformat(), "group_by": "day"}
+        try:
+            body = self._api.get("/v2/sales/summary", parameters)
+        except NotFoundError:
+            return None
+        except RejectedError:
+            days = (last - first).days
+            if days < catalog.SUMMARY_SURE_DAYS:
                 raise
-            for item in _objects(body, "breakdown"):
-                day = SummaryDay(*(_integer(item, name) for name in ("units", "gross_cents", "refunded_cents")))
-                if any(day):
-                    days[_date(item)] = day
-            first = date.fromordinal(until.toordinal() + 1)
-        return days
-
-    def subscriptions(self, resource_name: str) -> list[Json]:
-        """This application's resource subscriptions for one event: ``id``, ``resource_name``, ``post_url``."""
-        asked = {"resource_name": resource_name, "current_oauth_application_only": "true"}
-        return _objects(self._api.get("/v2/resource_subscriptions", asked), "resource_subscriptions")
-
-    def subscribe(self, resource_name: str, post_url: str) -> None:
-        """Add a resource subscription; Gumroad makes one more for each call."""
-        form = {"resource_name": resource_name, "post_url": post_url}
-        self._api.request("/v2/resource_subscriptions", method="PUT", data=form)
-
-    def unsubscribe(self, subscription_id: str) -> None:
-        """Delete a resource subscription."""
-        self._api.request(f"/v2/resource_subscriptions/{quote(subscription_id, safe='')}", method="DELETE")
+            middle = first + timedelta(days=days // 2)
+            older, newer = self.summary(first, middle), self.summary(middle + timedelta(days=1), last)
+            return None if older is None or newer is None else older | newer
+        days_of = {
+            _date(item): SummaryDay(*(_integer(item, name) for name in ("units", "gross_cents", "refunded_cents")))
+            for item in _objects(body, "breakdown")
+        }
+        return {day: figures for day, figures in days_of.items() if any(figures)}
 
 
 def repeated_key(path: str, key: str) -> DataError:

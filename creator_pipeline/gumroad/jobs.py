@@ -12,15 +12,18 @@ from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_
 from creator_pipeline.dagster_support.leases import RefreshConfig, working
 from creator_pipeline.dagster_support.outcome import Outcome
 from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
+from creator_pipeline.gumroad import drift
 from creator_pipeline.gumroad.assets import EVENTS, SALES, note_auth, report
 from creator_pipeline.gumroad.client import GumroadClient
 from creator_pipeline.gumroad.refresh import Refreshed, refresh_sales
-from creator_pipeline.gumroad.sync import PLATFORM, load_sales
+from creator_pipeline.gumroad.sync import PLATFORM, load_sales, lookback
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.tables import gumroad_sales, sales_events
 
+FALLBACK_DAYS = 7
+"""Days a drift scan reads on servers without totals."""
 _ASKED_DAYS = 2
 """Days that are read where a delivery names no sale (an event of a subscription): yesterday and today."""
 
@@ -31,7 +34,7 @@ def refresh(
 ) -> None:
     """Work off the jobs of one profile."""
     house, profile_id = warehouse.open(), config.profile_id
-    with working(house, config, context.run_id) as work:
+    with working(house, config, context.run.run_id) as work:
         gumroad.require_enabled()
         windows, sale_ids = _asked(work.jobs)
         if not windows and not sale_ids:
@@ -108,6 +111,56 @@ def _log(outcome: Outcome, house: Warehouse, profile_id: str, done: Refreshed, c
 def gumroad_refresh() -> None:
     """One op: see :func:`refresh`."""
     refresh()
+
+
+class DriftConfig(dg.Config):
+    """Whose past is compared."""
+
+    profile_id: str
+
+
+@dg.op(name="gumroad_drift_scan", pool="gumroad_api", description="Compares Gumroad's totals per day with ours.")
+def drift_scan(
+    context: dg.OpExecutionContext, config: DriftConfig, warehouse: WarehouseResource, gumroad: GumroadResource
+) -> None:
+    """Read again what changed in the last year; without the endpoint, the last week."""
+    house, profile_id, outcome = warehouse.open(), config.profile_id, Outcome(context)
+    with outcome.isolate([profile_id], set()):
+        gumroad.require_enabled()
+        first = max(settings.load().pipeline_start_date, today() - timedelta(days=drift.SCAN_DAYS - 1))
+        try:
+            with gumroad.client(house, profile_id) as client:
+                found = drift.scan(house, client, profile_id, first, today())
+                windows = [lookback(today(), FALLBACK_DAYS)] if found is None else found[0]
+                _read(context, house, gumroad, client, profile_id, windows, [])
+                if found is not None:
+                    drift.remember(house, profile_id, first, today(), found[1])
+                context.add_output_metadata(
+                    {
+                        "days_read_again": sum(window.days for window in windows),
+                        "has_totals_endpoint": found is not None,
+                        **client.usage.metadata(),
+                    }
+                )
+        except PipelineError as error:
+            note_auth(house, profile_id, error)
+            raise
+    outcome.raise_if_failed()
+
+
+@dg.job(
+    name="gumroad_drift",
+    description="Finds refunds of old sales by one request: Gumroad's totals per day beside ours.",
+    executor_def=dg.in_process_executor,
+)
+def gumroad_drift() -> None:
+    """One op: see :func:`drift_scan`."""
+    drift_scan()
+
+
+def drift_config(profile_id: str) -> dict[str, Any]:
+    """Run config of :data:`gumroad_drift`."""
+    return {"ops": {"gumroad_drift_scan": {"config": {"profile_id": profile_id}}}}
 
 
 def run_config(profile_id: str, leases: list[str]) -> dict[str, Any]:

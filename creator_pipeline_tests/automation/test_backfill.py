@@ -92,7 +92,9 @@ def test_a_backfill_that_is_under_way_is_not_started_twice(house, instance):
     """Guards: two processes replacing the same days at once."""
     todo = backfill.plan(house, instance, "gumroad", "alice", WINDOW)
     tags = {backfill.JOB_TAG: todo.job_id, backfill.PROCESS_TAG: "another-host:1"}
-    instance.create_run_for_job(small.defs.resolve_job_def("gumroad_sync"), status=dg.DagsterRunStatus.STARTED, tags=tags)
+    instance.create_run_for_job(
+        small.defs.resolve_job_def("gumroad_sync"), status=dg.DagsterRunStatus.STARTED, tags=tags
+    )
     with pytest.raises(ConfigError, match="under way"):
         backfill.plan(house, instance, "gumroad", "alice", WINDOW)
 

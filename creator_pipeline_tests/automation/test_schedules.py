@@ -71,7 +71,9 @@ def test_each_profile_gets_one_run_over_the_days_to_look_back(house, instance, s
     moment = datetime(2026, 11, 22, 2, 10, tzinfo=UTC)
     found = tick(schedule, instance, moment)
     first = moment.date() - timedelta(days=days - 1)
-    assert [(r.tags[RANGE_START], r.tags[RANGE_END]) for r in found] == [(f"{first}|{p}", f"2026-11-22|{p}") for p in SIZES]
+    assert [(r.tags[RANGE_START], r.tags[RANGE_END]) for r in found] == [
+        (f"{first}|{p}", f"2026-11-22|{p}") for p in SIZES
+    ]
     assert [r.tags["creator_pipeline/profile"] for r in found] == list(SIZES)
     again = tick(schedule, instance, moment)
     assert [r.run_key for r in again] == [r.run_key for r in found]

@@ -1,0 +1,115 @@
+"""Wrong words on the command line: a sentence, the mend, and an honest exit code."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from creator_pipeline import cli
+from creator_pipeline.core.windows import today
+from creator_pipeline_tests import house as small
+
+TODAY, TOMORROW, OLD = today().isoformat(), (today() + timedelta(days=1)).isoformat(), "2019-01-01"
+YESTERDAY = (today() - timedelta(days=1)).isoformat()
+
+
+def call(monkeypatch, capsys, *arguments: str) -> tuple[int, str]:
+    """The console script in this process: exit code, and all that was said."""
+    monkeypatch.setattr("sys.argv", ["creator-pipeline", *arguments])
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        code = stop.code or 0
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+def backfill(profile: str, first: str, last: str) -> tuple[str, ...]:
+    """The words of a backfill."""
+    return "backfill", "gumroad", "--profile", profile, "--from", first, "--to", last
+
+
+@pytest.fixture
+def alice(sqlite_warehouse, ring, monkeypatch):
+    with small.small_sandbox() as server:
+        monkeypatch.setenv("GUMROAD_API_URL", server.gumroad_url)
+        small.connect_all(sqlite_warehouse, ring, server)
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (backfill("nobody", TODAY, TODAY), "no profile 'nobody'"),
+        (backfill("alice", TODAY, YESTERDAY), "after --to"),
+        (backfill("alice", TODAY, TOMORROW), "in the future"),
+        (backfill("alice", OLD, TODAY), "PIPELINE_START_DATE"),
+        (backfill("alice", "yesterday", TODAY), "does not match the format"),
+        (("backfill", "patreon", "--profile", "alice", "--from", TODAY, "--to", TODAY), "patreon"),
+        (("profiles", "add", "Al ice", "--email", "a@example.com"), "can't be a profile's id"),
+        (("profiles", "add", "bob", "--email", "nobody"), "name@example.com"),
+        (("profiles", "remove", "nobody"), "no profile 'nobody'"),
+        (("nonsense",), "No such command"),
+        (("backfill",), "Missing"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
+)
+def test_wrong_words_end_with_2_and_ask_nothing_of_the_platform(alice, monkeypatch, capsys, words, says):
+    """Guards: a stack trace for a typing error, and a script that goes on after it."""
+    code, said = call(monkeypatch, capsys, *words)
+    assert says in said
+    assert "Traceback" not in said
+    assert code == 2, said
+    assert alice.faults.requests.total() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "says"),
+    [
+        ("nonsense", 2, "DATABASE_URL"),
+        ("mysql://u:secret@h/d", 2, "DATABASE_URL"),
+        ("postgresql://u:secret@127.0.0.1:9/d", 1, "can't be reached"),
+    ],
+)
+def test_a_warehouse_that_is_not_there_is_told_without_its_password(monkeypatch, capsys, url, code, says):
+    """Guards: a password in a terminal's history because the database was down."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    ended, said = call(monkeypatch, capsys, "migrate")
+    assert (ended, says in said, "secret" in said, "Traceback" in said) == (code, True, False, False), said
+
+
+def test_a_variable_that_can_not_be_read_is_named(monkeypatch, capsys):
+    """Guards: a validation error that shows the value, or nothing."""
+    monkeypatch.setenv("GUMROAD_API_URL", "gumroad.com")
+    code, said = call(monkeypatch, capsys, "migrate")
+    assert (code, "GUMROAD_API_URL" in said, ".env.example" in said) == (2, True, True), said
+
+
+def test_migrate_says_what_it_did_and_lists_are_empty_with_a_hint(warehouse_url, monkeypatch, capsys):
+    """Guards: a command that says nothing."""
+    monkeypatch.setenv("DATABASE_URL", warehouse_url)
+    assert call(monkeypatch, capsys, "migrate") == (0, "The warehouse is at revision 0001 now.\n")
+    assert call(monkeypatch, capsys, "migrate") == (0, "The warehouse is at revision 0001 already.\n")
+    code, said = call(monkeypatch, capsys, "profiles", "list")
+    assert (code, "profiles add" in said) == (0, True)
+
+
+def test_profiles_are_listed_and_removed_and_no_token_is_shown(alice, monkeypatch, capsys):
+    """Guards: a token on a screen that is shared."""
+    code, said = call(monkeypatch, capsys, "profiles", "list", "--json")
+    assert code == 0
+    assert {row["id"]: row["provider"] for row in json.loads(said)} == dict.fromkeys(small.SIZES, "gumroad")
+    assert call(monkeypatch, capsys, "profiles", "remove", "bea")[0] == 0
+    code, said = call(monkeypatch, capsys, "profiles", "list")
+    assert code == 0
+    assert not [seller.token for seller in alice.world.gumroad.values() if seller.token in said]
+
+
+def test_a_new_key_is_one_that_can_be_used(monkeypatch, capsys):
+    """Guards: a printed key that the next start refuses."""
+    from creator_pipeline.core.secrets import KeyRing
+
+    code, said = call(monkeypatch, capsys, "keys", "new")
+    assert code == 0
+    assert KeyRing([said.strip()]).decrypt(KeyRing([said.strip()]).encrypt("x")) == "x"

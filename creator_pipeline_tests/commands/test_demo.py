@@ -1,0 +1,61 @@
+"""The demo, as a newcomer starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from creator_pipeline_tests.commands.conftest import BIN, copy_project
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of the living processes whose home is below a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (path / "environ").read_bytes()
+            state = (path / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            if str(folder).encode() in environment and state != "Z" and int(path.name) != os.getpid():
+                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except (OSError, IndexError):
+            continue
+    return found
+
+
+def none_left(folder: Path, seconds: float = 20) -> list[str]:
+    """What is still alive when it should have ended."""
+    deadline = time.monotonic() + seconds
+    while (left := processes_of(folder)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return left
+
+
+def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_killed(tmp_path):
+    """Guards: a first impression that fails, and a port that stays taken after Ctrl-C."""
+    copy_project(tmp_path)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "DAGSTER_HOME": str(tmp_path / ".data"),
+        "LANG": "C.UTF-8",
+    }
+    arguments = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL, "text": True}
+    ended = subprocess.run(
+        [BIN / "creator-pipeline", "demo", "--exit"], capture_output=True, check=False, timeout=100, **arguments
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("equal on every day, to the cent") >= 3
+    assert "Every figure agrees" in ended.stdout
+    assert none_left(tmp_path) == []
+    process = subprocess.Popen(
+        [BIN / "creator-pipeline", "demo"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **arguments
+    )
+    deadline = time.monotonic() + 15
+    while len(processes_of(tmp_path)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(processes_of(tmp_path)) >= 3, sys.platform
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert none_left(tmp_path) == []

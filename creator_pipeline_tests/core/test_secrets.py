@@ -1,0 +1,123 @@
+"""Tokens at rest, and what may be shown of them."""
+
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KEY_FILE, KeyRing, key_ring, new_key, redact
+
+OLD, NEW = new_key(), new_key()
+SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="*"), min_size=8, max_size=40)
+
+
+@given(st.text(max_size=200))
+def test_what_is_encrypted_comes_back_and_is_not_readable(text):
+    """Guards: a token lost to an encoding."""
+    ring = KeyRing([OLD])
+    assert ring.decrypt(ring.encrypt(text)) == text
+
+
+def test_a_new_first_key_reads_old_tokens_and_rotation_frees_them_of_the_old_key():
+    """Guards: a rotation after which nobody can log in."""
+    stored = KeyRing([OLD]).encrypt("gr_token")
+    both = KeyRing([NEW, OLD])
+    assert both.decrypt(stored) == "gr_token"
+    assert KeyRing([NEW]).decrypt(both.rotate(stored)) == "gr_token"
+    with pytest.raises(ConfigError, match="APP_SECRET_KEYS"):
+        KeyRing([NEW]).decrypt(stored)
+
+
+def test_a_new_first_key_does_not_change_the_hash_of_a_buyer():
+    """Guards: every buyer counted twice after a rotation."""
+    assert KeyRing([NEW, OLD]).hash_address(" Ada@Example.com ") == KeyRing([OLD]).hash_address("ada@example.COM")
+    assert KeyRing([OLD]).hash_address("ada@example.com") != KeyRing([NEW]).hash_address("ada@example.com")
+
+
+@pytest.mark.parametrize("keys", [[], ["short"], ["x" * 44]])
+def test_keys_that_are_none_are_refused_with_the_command_that_makes_one(keys):
+    """Guards: a stack trace from a cryptography library for a typing error."""
+    with pytest.raises(ConfigError, match="creator-pipeline keys new"):
+        KeyRing(keys)
+
+
+def test_the_key_is_generated_once_readable_by_its_owner_only(tmp_path):
+    """Guards: a key that any user of the machine can read, or another one at each start."""
+    with pytest.warns(UserWarning, match="APP_SECRET_KEYS is not set"):
+        first = key_ring(None, tmp_path / "new")
+    assert stat.S_IMODE((tmp_path / "new" / KEY_FILE).stat().st_mode) == 0o600
+    assert key_ring(None, tmp_path / "new").decrypt(first.encrypt("x")) == "x"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [KEY_FILE]
+
+
+_RACE = """
+import sys, time, warnings
+from pathlib import Path
+from creator_pipeline.core.secrets import KeyRing, key_ring
+warnings.simplefilter("ignore")
+home = Path(sys.argv[1])
+sys.stdin.readline()
+print(key_ring(None, home).hash_address("a@example.com"))
+"""
+
+
+def test_processes_that_start_at_once_share_one_generated_key(tmp_path):
+    """Guards: a token encrypted with a key that the other process has just overwritten."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", _RACE, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_root()
+        )
+        for _ in range(3)
+    ]
+    for process in started:
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    answers = {process.communicate(timeout=30)[0] for process in started}
+    assert len(answers) == 1
+    assert answers != {b""}
+
+
+def _root() -> Path:
+    return Path(__file__).parents[2]
+
+
+def _every_reading(text: str) -> list[str]:
+    return [text, unquote(text), unquote_plus(text)]
+
+
+@given(SECRETS, st.text(max_size=30), st.text(max_size=30))
+@example("gr/secret+token=", "https://h/v2?x=", "&y=1")
+def test_a_redacted_text_holds_the_secret_in_no_encoding(secret, before, after):
+    """Guards: a token in a log as %2F in place of a slash, or %2f."""
+    encoded = quote(secret, safe="")
+    lower = re.sub("%..", lambda match: match.group().lower(), encoded)
+    for form in (secret, encoded, lower, quote(secret), quote_plus(secret)):
+        shown = redact(f"{before}{form}{after}", [secret])
+        assert not any(secret in reading for reading in _every_reading(shown)), (form, shown)
+
+
+def test_a_secret_that_begins_another_does_not_leave_the_rest_of_it():
+    """Guards: half a token in a log because the shorter one was taken out first."""
+    assert redact("a abcdefgh12345678 b", ["abcdefgh", "abcdefgh12345678"]) == "a *** b"
+
+
+@pytest.mark.parametrize(
+    "text", ["Authorization: Bearer gr_abc", "GET /x?access_token=gr_abc&b=1", "client_secret=gr_abc"]
+)
+def test_what_looks_like_a_credential_goes_without_being_named(text):
+    """Guards: a token nobody thought of passing to redact."""
+    assert "gr_abc" not in redact(text)
+
+
+def test_the_environment_key_wins_over_the_file(tmp_path):
+    """Guards: a generated file that shadows what the operator set."""
+    ring = key_ring(f" {NEW} , {OLD} ", tmp_path)
+    assert ring.decrypt(KeyRing([OLD]).encrypt("x")) == "x"
+    assert list(tmp_path.iterdir()) == []
