@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     whop_api_key: SecretStr | None = None
     whop_webhook_secret: SecretStr | None = None
     whop_account_id: str | None = None
+    whop_tiers: str | None = None
+    whop_past_due_access: bool = True
     resend_api_key: SecretStr | None = None
     from_email: str | None = None
     resend_webhook_secret: SecretStr | None = None

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from creator_pipeline.sandbox.gumroad_data import GumroadPart, GumroadSeller
 from creator_pipeline.sandbox.gumroad_invent import Inventor, invented_products, invented_times
 from creator_pipeline.sandbox.gumroad_shapes import opaque_id
+from creator_pipeline.sandbox.whop_data import WhopPart
+from creator_pipeline.sandbox.whop_invent import invented_whop
 
 SIZES: Mapping[str, int] = {"alice": 430, "bea": 180, "chen": 40}
 ZONES: Mapping[str, str] = {"alice": "America/Los_Angeles", "bea": "Asia/Tokyo"}
@@ -22,13 +24,14 @@ class World:
 
     today: date
     gumroad: GumroadPart
+    whop: WhopPart
 
     @classmethod
     def invented(cls, seed: int = 7, *, today: date, sizes: Mapping[str, int] | None = None, days: int = 120) -> World:
         """Sellers with as many listed sales as ``sizes`` says, over the ``days`` UTC days that end with ``today``."""
         counts = SIZES if sizes is None else sizes
         sellers = [_seller(seed, at, profile, count, today, days) for at, (profile, count) in enumerate(counts.items())]
-        return cls(today, GumroadPart(sellers))
+        return cls(today, GumroadPart(sellers), invented_whop(seed, today, days=days))
 
 
 def _seller(seed: int, at: int, profile: str, count: int, today: date, days: int) -> GumroadSeller:

@@ -22,6 +22,21 @@ TRANSPORT_KINDS = frozenset(
 )
 # The sales list answers wrongly; the handler reads the kind from ``scope["sandbox_fault"]``.
 LIST_KINDS = frozenset({"timeout_400", "repeat_rows", "repeat_key", "shuffle", "arrivals"})
+# Resend answers with one of its own errors, by the error's name.
+RESEND_KINDS = frozenset(
+    {
+        "restricted_api_key",
+        "invalid_api_key",
+        "unverified_domain",
+        "invalid_idempotent_request",
+        "concurrent_idempotent_requests",
+        "validation_error",
+        "rate_limit_exceeded",
+        "daily_quota_exceeded",
+        "monthly_quota_exceeded",
+        "application_error",
+    }
+)
 RETRY_LATER = "Retry later\n"
 
 
@@ -71,8 +86,9 @@ class Faults:
         Raises:
             ValueError: an unknown kind, or ``n`` below 1.
         """
-        if n < 1 or kind not in TRANSPORT_KINDS | LIST_KINDS:
-            raise ValueError(f"no fault {kind!r} every {n}; kinds: {', '.join(sorted(TRANSPORT_KINDS | LIST_KINDS))}")
+        known = TRANSPORT_KINDS | LIST_KINDS | RESEND_KINDS
+        if n < 1 or kind not in known:
+            raise ValueError(f"no fault {kind!r} every {n}; kinds: {', '.join(sorted(known))}")
         with self._lock:
             self._rules.append(Rule(n, kind, path, times))
 

@@ -27,6 +27,10 @@ from creator_pipeline.sandbox.gumroad import GumroadApi, not_found
 from creator_pipeline.sandbox.gumroad_data import SandboxError
 from creator_pipeline.sandbox.gumroad_oauth import CLIENT_ID, CLIENT_SECRET, OAuth
 from creator_pipeline.sandbox.pings import PingSender
+from creator_pipeline.sandbox.resend import ResendApi
+from creator_pipeline.sandbox.whop import PREFIX as WHOP_PREFIX
+from creator_pipeline.sandbox.whop import WhopApi
+from creator_pipeline.sandbox.whop_webhooks import WebhookSender
 
 
 def _json(value: object, status: int = 200) -> Response:
@@ -60,7 +64,8 @@ class Control:
         paths = "".join(f"<li><code>{html.escape(route.path)}</code></li>" for route in self.routes())
         title = "Sandbox of creator_pipeline"
         text = f"<!DOCTYPE html><title>{title}</title><h1>{title}</h1><p>Invented data of {self.world.today}."
-        return HTMLResponse(f"{text} Gumroad's API v2 is under <code>/v2</code>.</p><ul>{rows}</ul><ul>{paths}</ul>")
+        text += " Gumroad's API v2 is under <code>/v2</code>; mails are in the <a href='/inbox'>inbox</a>.</p>"
+        return HTMLResponse(f"{text}<ul>{rows}</ul><ul>{paths}</ul>")
 
     async def tokens(self, _request: Request) -> Response:
         """Who there is, with tokens, and the OAuth app."""
@@ -76,7 +81,10 @@ class Control:
             for seller in self.world.gumroad.values()
         }
         app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-        return _json({"today": self.world.today, "oauth": app, "gumroad": sellers})
+        accounts = {
+            account.profile: {"account_id": account.id, "key": account.key} for account in self.world.whop.values()
+        }
+        return _json({"today": self.world.today, "oauth": app, "gumroad": sellers, "whop": accounts})
 
     async def requests(self, _request: Request) -> Response:
         """What was asked so far."""
@@ -91,9 +99,10 @@ class Control:
         return _json({day.isoformat(): figures._asdict() for day, figures in totals.items()})
 
     async def set_faults(self, request: Request) -> Response:
-        """Replaces all faults: ``{"every": {"7": "429"}, "limit_per_minute": 120, "slow_window_days": 30, …}``."""
+        """Replaces all faults: ``{"every": {"7": "429"}, "path": "/v2/", "limit_per_minute": 120, …}``."""
         wish = cast("dict[str, Any]", orjson.loads(await request.body() or b"{}"))
         every = cast("dict[str, str]", wish.pop("every", {}))
+        path = str(wish.pop("path", "/v2/"))
         limits = {name: wish.pop(name) for name in ("limit_per_minute", "limit_per_second") if name in wish}
         plain = {"retry_after", "retry_after_as_date", "delay", "slow_window_days"}
         if unknown := set(wish) - plain:
@@ -101,7 +110,7 @@ class Control:
         self.faults.clear()
         try:
             for n, kind in every.items():
-                self.faults.every(int(n), kind)
+                self.faults.every(int(n), kind, path=path)
         except ValueError as error:
             return _json({"error": str(error)}, 400)
         for name, count in limits.items():
@@ -135,7 +144,13 @@ class Control:
         return _json({key: value for key, value in asdict(sale).items() if key != "head"} if sale else {"ok": True})
 
 
-def build_app(world: World, faults: Faults, gumroad: GumroadApi | None = None) -> Starlette:
+def build_app(
+    world: World,
+    faults: Faults,
+    gumroad: GumroadApi | None = None,
+    whop: WhopApi | None = None,
+    resend: ResendApi | None = None,
+) -> Starlette:
     """The ASGI application of one world.
 
     The fault ``reset`` needs the server's own connection, which ``uvicorn_config`` provides.
@@ -146,7 +161,12 @@ def build_app(world: World, faults: Faults, gumroad: GumroadApi | None = None) -
 
     api = gumroad or GumroadApi(world.gumroad, faults, OAuth(world.gumroad))
     return Starlette(
-        routes=[*api.routes(), *Control(world, faults).routes()],
+        routes=[
+            *api.routes(),
+            *(whop or WhopApi(world.whop)).routes(),
+            *(resend or ResendApi(faults)).routes(),
+            *Control(world, faults).routes(),
+        ],
         middleware=[Middleware(FaultMiddleware, faults=faults)],
         exception_handlers={404: unknown},
     )
@@ -182,8 +202,8 @@ class SandboxServer(AbstractContextManager["SandboxServer"]):
     """Runs the sandbox in a thread of this process, on a free port of 127.0.0.1.
 
     Attributes:
-        url, gumroad_url: where it answers, without a slash at the end.
-        world, faults, gumroad, pings: what it serves, to be changed while it runs.
+        url, gumroad_url, whop_url, resend_url: where it answers, without a slash at the end.
+        world, faults, gumroad, pings, whop, webhooks, resend: what it serves, to be changed while it runs.
     """
 
     def __init__(self, world: World, faults: Faults | None = None, *, ping_factor: float = 0.0) -> None:
@@ -191,16 +211,20 @@ class SandboxServer(AbstractContextManager["SandboxServer"]):
         self.faults = faults or Faults()
         self.oauth = OAuth(world.gumroad)
         self.gumroad = GumroadApi(world.gumroad, self.faults, self.oauth)
+        self.whop = WhopApi(world.whop)
+        self.resend = ResendApi(self.faults)
         self._ping_factor = ping_factor
 
     def __enter__(self) -> SandboxServer:
         """Starts, and returns once it answers."""
         listener = socket.create_server(("127.0.0.1", 0))
-        self.url = self.gumroad_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = build_app(self.world, self.faults, self.gumroad)
+        self.url = self.gumroad_url = self.resend_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.whop_url = f"{self.url}{WHOP_PREFIX}"
+        app = build_app(self.world, self.faults, self.gumroad, self.whop, self.resend)
         self._server = uvicorn.Server(uvicorn_config(app))
         self._thread = threading.Thread(target=self._serve, args=(listener,), name="sandbox", daemon=True)
         self.pings = PingSender(self.world.gumroad, self._ping_factor)
+        self.webhooks = WebhookSender(self.world.whop, self._ping_factor)
         self._thread.start()
         while not self._server.started:
             if not self._thread.is_alive():
@@ -214,5 +238,7 @@ class SandboxServer(AbstractContextManager["SandboxServer"]):
     def __exit__(self, *_: object) -> None:
         """Stops, and returns once the thread has ended."""
         self.pings.close()
+        self.webhooks.close()
+        self.resend.events.close()
         self._server.should_exit = True
         self._thread.join()

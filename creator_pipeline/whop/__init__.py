@@ -1,0 +1,1 @@
+"""Whop: memberships and payments of an account, from the API to the tables."""

@@ -1,0 +1,129 @@
+"""Webhooks: a verified delivery names what to read again. Nothing else in it is believed."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, cast
+
+import orjson
+from standardwebhooks import Webhook
+
+from creator_pipeline.core.errors import ConfigError, RejectedError
+from creator_pipeline.core.windows import now
+
+TOLERANCE_SECONDS = 300
+"""Both ways. The timestamp is that of the send: verify on receipt, not when the queue gets to it."""
+
+Kind = Literal["membership", "payment", "member", "plan", "ignored"]
+
+_PREFIX: Mapping[str, str] = {"membership": "mem_", "payment": "pay_", "member": "mber_", "plan": "plan_"}
+_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
+
+
+class BadSignatureError(RejectedError):
+    """A delivery isn't Whop's, is too old, or its headers can't be read."""
+
+    code = "bad_signature"
+
+
+class Reread(NamedTuple):
+    """What a delivery asks to read again.
+
+    Attributes:
+        delivery_id: the same for every retry and replay.
+        event_type: Whop's word.
+        account_id: the account it is about, where told; only a hint whose key to use.
+        ids: of the objects of ``kind``; empty where it is ``ignored``.
+    """
+
+    delivery_id: str
+    event_type: str
+    account_id: str | None
+    kind: Kind
+    ids: tuple[str, ...]
+
+
+def verify(secret: str, headers: Mapping[str, str], body: bytes, *, moment: datetime | None = None) -> str:
+    """Check a delivery's signature over its raw bytes; returns its ``webhook-id``.
+
+    The key is the literal UTF-8 bytes of the whole secret, ``ws_`` included: nothing is decoded. A header with several
+    signatures is good if one of them is.
+
+    Args:
+        headers: names in any case.
+        moment: the time of receipt; now by default.
+
+    Raises:
+        BadSignatureError: anything at all is wrong.
+        ConfigError: the secret is empty.
+    """
+    if not secret:
+        raise ConfigError("WHOP_WEBHOOK_SECRET is not set.", hint="Whop: Developer, Webhooks; it begins with ws_.")
+    named = {name.lower(): value for name, value in headers.items()}
+    try:
+        delivery_id, sent = named["webhook-id"], int(named["webhook-timestamp"])
+        signatures = named["webhook-signature"].split(" ")
+        webhook = Webhook(secret.encode())
+        expected = webhook.sign(delivery_id, datetime.fromtimestamp(sent, UTC), body.decode())
+    except KeyError as error:
+        raise BadSignatureError(f"The delivery has no header {error.args[0]}.") from None
+    except (ValueError, OverflowError, OSError):
+        raise BadSignatureError("The delivery's headers or body can't be read.") from None
+    received = (moment or now()).timestamp()
+    if abs(received - sent) > TOLERANCE_SECONDS:
+        raise BadSignatureError("The delivery's timestamp is more than five minutes off.", hint="Check the clock.")
+    if not delivery_id or not any(_equal(expected, signature) for signature in signatures):
+        raise BadSignatureError(
+            "The delivery's signature doesn't fit.",
+            hint="WHOP_WEBHOOK_SECRET is the whole secret of this very webhook, beginning with ws_.",
+        )
+    return delivery_id
+
+
+def _equal(expected: str, signature: str) -> bool:
+    return hmac.compare_digest(expected.encode(), signature.encode())
+
+
+def reread(delivery_id: str, body: bytes) -> Reread:
+    """What a verified delivery names.
+
+    Refunds and disputes name their payment. A refund comes in the undated shape even in a dated webhook, with its
+    payment as an object; dated shapes have ``payment_id``: both are understood. What can't be understood is
+    ``ignored``: it was signed, so refusing it would only make Whop send it again.
+    """
+    try:
+        envelope = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        envelope = None
+    told = cast("dict[str, Any]", envelope) if isinstance(envelope, dict) else {}
+    event_type = told["type"] if isinstance(told.get("type"), str) else ""
+    account = told.get("account_id") or told.get("company_id")
+    data = cast("dict[str, Any]", told["data"]) if isinstance(told.get("data"), dict) else {}
+    kind, object_id = _named(event_type.partition(".")[0], data)
+    return Reread(
+        delivery_id=delivery_id,
+        event_type=event_type,
+        account_id=account if isinstance(account, str) else None,
+        kind=kind,
+        ids=(object_id,) if object_id else (),
+    )
+
+
+def _named(family: str, data: dict[str, Any]) -> tuple[Kind, str | None]:
+    kind: Kind
+    match family:
+        case "membership" | "payment" | "member" | "plan":
+            kind, object_id = family, data.get("id")
+        case "refund" | "dispute" | "dispute_alert":
+            payment: Any = data.get("payment")
+            nested = cast("dict[str, Any]", payment).get("id") if isinstance(payment, dict) else payment
+            kind, object_id = "payment", data.get("payment_id") or nested
+        case _:
+            return "ignored", None
+    # An id ends up in the path of a request.
+    if not isinstance(object_id, str) or not _ID.fullmatch(object_id) or not object_id.startswith(_PREFIX[kind]):
+        return "ignored", None
+    return kind, object_id
