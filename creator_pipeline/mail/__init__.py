@@ -1,0 +1,1 @@
+"""Mail: templates, the outbox that sends each event's mail exactly once, auth hook, delivery truth. No Dagster."""

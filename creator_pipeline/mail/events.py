@@ -1,0 +1,321 @@
+"""Who is told what of the pipeline's events. Hooks, sensors and nets call these; one mail results from all of them.
+
+Each ``notify_…`` writes to the outbox in one transaction and returns the ids of the mails that tell of the event,
+whoever wrote them. What was told before is read from the outbox itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import Connection, func, select
+
+from creator_pipeline.core.windows import now
+from creator_pipeline.mail import outbox
+from creator_pipeline.mail.functions import NEXT_STEP, completed_key, completed_values, failed_key, failed_values
+from creator_pipeline.mail.outbox import Mail, digest, event_key
+from creator_pipeline.mail.wording import moment_text, plain_error, source_name
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import email_messages, platform_connections, profiles
+
+Trigger = Literal["request", "schedule", "operator", "webhook", "backfill"]
+"""Who started it: the profile's owner (connected, uploaded), a schedule, a person at the UI or the command line, a
+webhook, or a backfill (which has a digest of its own)."""
+
+REPEAT_AFTER = timedelta(hours=20)
+"""The same failure is told again after this: a nightly job that starts an hour early still tells each night."""
+
+_SHOWN_PARTITIONS = 5
+
+
+def wants_success(notify: str, trigger: Trigger) -> bool:
+    """Whether the owner is told of a success: what they asked for, and with ``every`` also what ran by itself."""
+    if notify == "none" or trigger in {"webhook", "backfill"}:
+        return False
+    return notify == "every" or trigger == "request"
+
+
+def wants_failure(notify: str, trigger: Trigger) -> bool:
+    """Whether the owner is told of a failure."""
+    return notify != "none" and trigger != "backfill"
+
+
+def partitions_text(partitions: Sequence[str]) -> str:
+    """The partitions by name, the first few of many."""
+    shown = ", ".join(partitions[:_SHOWN_PARTITIONS])
+    rest = len(partitions) - _SHOWN_PARTITIONS
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def notify_success(
+    warehouse: Warehouse,
+    settings: Settings,
+    *,
+    profile_id: str,
+    event_id: str,
+    source: str,
+    trigger: Trigger,
+    events_count: int,
+    partitions: Sequence[str] = (),
+    unit: str = "",
+) -> list[str]:
+    """An ingestion came to its end. Where its failure was told before, the mail tells of the recovery.
+
+    Args:
+        event_id: the queue's job id, else the id of the root run: the same from every teller.
+        partitions: partitions or the file's name, for people.
+        unit: what fails and recovers by itself within the source: a KDP upload's id; empty for a whole source.
+    """
+    with warehouse.write() as connection:
+        owner = _owner(connection, profile_id)
+        if owner is None:
+            return []
+        _one_at_a_time(connection, profile_id, source)
+        key = completed_key(event_id, owner.email)
+        if _known(connection, key):
+            return [key]
+        what = partitions_text(partitions)
+        open_failure = _open_failure(connection, owner, source, unit)
+        if open_failure is not None:
+            mail = _recovery(key, owner, open_failure, source, unit, what, events_count)
+        elif wants_success(owner.notify, trigger):
+            values = completed_values(event_id, events_count, source=source, what=what)
+            mail = Mail(key, "ingestion_completed", owner.email, values, profile_id, _tags(source, unit))
+        else:
+            return []
+        outbox.add(connection, settings, mail)
+        return [key]
+
+
+def notify_recovered(
+    warehouse: Warehouse,
+    settings: Settings,
+    *,
+    profile_id: str,
+    event_id: str,
+    source: str,
+    events_count: int = 0,
+    partitions: Sequence[str] = (),
+    unit: str = "",
+) -> list[str]:
+    """Tell that a failure is over, once; nothing where none was told. :func:`notify_success` includes this."""
+    with warehouse.write() as connection:
+        owner = _owner(connection, profile_id)
+        if owner is None:
+            return []
+        _one_at_a_time(connection, profile_id, source)
+        key = completed_key(event_id, owner.email)
+        if _known(connection, key):
+            return [key]
+        failure = _open_failure(connection, owner, source, unit)
+        if failure is None:
+            return []
+        what = partitions_text(partitions)
+        outbox.add(connection, settings, _recovery(key, owner, failure, source, unit, what, events_count))
+        return [key]
+
+
+def notify_failure(
+    warehouse: Warehouse,
+    settings: Settings,
+    *,
+    profile_id: str,
+    event_id: str,
+    source: str,
+    trigger: Trigger,
+    error_message: str,
+    error_code: str = "",
+    partitions: Sequence[str] = (),
+    unit: str = "",
+    next_step: str = NEXT_STEP,
+    run_url: str | None = None,
+    will_retry: bool = False,
+) -> list[str]:
+    """An ingestion failed. Nothing while it will be retried; the same failure at most daily; ops get the run's link.
+
+    Args:
+        event_id, partitions, unit: as for :func:`notify_success`.
+        error_message: cleaned here of stack trace and secrets.
+        error_code: ``PipelineError.code``, where known: with source and unit it is what makes two failures the same.
+    """
+    if will_retry or trigger == "backfill":
+        return []
+    what = partitions_text(partitions)
+    values = failed_values(settings, event_id, error_message, source=source, what=what, next_step=next_step)
+    tags = _tags(source, unit) | {"failure": digest(profile_id, source, unit, error_code)}
+    mails: list[Mail] = []
+    with warehouse.write() as connection:
+        _one_at_a_time(connection, profile_id, source)
+        owner = _owner(connection, profile_id)
+        if owner is not None and wants_failure(owner.notify, trigger):
+            key = failed_key(event_id, owner.email)
+            mails.append(Mail(key, "ingestion_failed", owner.email, values, profile_id, tags))
+        if settings.ops_email:
+            ops = {**values, "profile_id": profile_id, "trigger": trigger, "url": run_url}
+            mails.append(Mail(event_key("ops-failed", event_id), "ops_failure", settings.ops_email, ops, None, tags))
+        return [mail.id for mail in mails if _tell(connection, settings, mail)]
+
+
+def notify_backfill(
+    warehouse: Warehouse,
+    settings: Settings,
+    *,
+    profile_id: str,
+    backfill_id: str,
+    source: str,
+    partitions: int,
+    failed: int,
+    failed_partitions: Sequence[str] = (),
+    events_count: int | None = None,
+    next_step: str = "Run the same backfill again: it does only what is left.",
+    run_url: str | None = None,
+) -> list[str]:
+    """A backfill ended: one digest for each profile in it; without failures only for who asked for every success."""
+    values = {
+        "backfill_id": backfill_id,
+        "source": source_name(source),
+        "partitions": partitions,
+        "failed": failed,
+        "failed_partitions": partitions_text(failed_partitions),
+        "event_count": events_count,
+        "next_step": next_step,
+        "finished_at": moment_text(now()),
+    }
+    mails: list[Mail] = []
+    with warehouse.write() as connection:
+        owner = _owner(connection, profile_id)
+        if owner is not None and owner.notify != "none" and (failed or owner.notify == "every"):
+            key = event_key("backfill", backfill_id, source, profile_id)
+            kind = "backfill_failed" if failed else "backfill_finished"
+            mails.append(Mail(key, kind, owner.email, values, profile_id, {"source": source}))
+        if failed and settings.ops_email:
+            key = event_key("ops-backfill", backfill_id, source, profile_id)
+            ops = {**values, "profile_id": profile_id, "url": run_url}
+            mails.append(Mail(key, "ops_backfill", settings.ops_email, ops))
+        for mail in mails:
+            outbox.add(connection, settings, mail)
+    return [mail.id for mail in mails]
+
+
+def notify_revoked(
+    warehouse: Warehouse,
+    settings: Settings,
+    *,
+    profile_id: str,
+    provider: str,
+    reason: str,
+    reconnect_url: str | None = None,
+    next_step: str = "Connect the platform again.",
+) -> list[str]:
+    """A platform refuses the connection's token: the owner is told once, until the connection has worked again."""
+    table = platform_connections
+    with warehouse.write() as connection:
+        owner = _owner(connection, profile_id)
+        if owner is None or owner.notify == "none":
+            return []
+        worked = connection.execute(
+            select(table.c.last_synced_at).where(table.c.provider == provider, table.c.profile_id == profile_id)
+        ).scalar()
+        key = event_key("revoked", provider, profile_id, worked.isoformat() if worked else "never")
+        values = {
+            "platform": source_name(provider),
+            "profile_id": profile_id,
+            "reason": plain_error(reason, settings),
+            "url": reconnect_url,
+            "next_step": next_step,
+        }
+        outbox.add(connection, settings, Mail(key, "connection_revoked", owner.email, values, profile_id))
+        return [key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    profile_id: str
+    email: str
+    notify: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A mail of before."""
+
+    id: str
+    kind: str
+    created_at: datetime
+    tags: dict[str, str]
+
+
+def _owner(connection: Connection, profile_id: str) -> _Owner | None:
+    row = connection.execute(select(profiles.c.email, profiles.c.notify).where(profiles.c.id == profile_id)).first()
+    return None if row is None else _Owner(profile_id, row.email, row.notify)
+
+
+def _one_at_a_time(connection: Connection, profile_id: str, source: str) -> None:
+    # Tellers of different events must see each other's mails; SQLite's write transaction sees to it by itself.
+    if connection.dialect.name == "postgresql":
+        key = func.hashtextextended(f"mail/{profile_id}/{source}", 0)
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def _known(connection: Connection, key: str) -> bool:
+    return connection.execute(select(email_messages.c.id).where(email_messages.c.id == key)).first() is not None
+
+
+def _tags(source: str, unit: str) -> dict[str, str]:
+    return {"source": source, "unit": digest(unit) if unit else "all"}
+
+
+def _told(connection: Connection, to: str, kinds: Sequence[str], since: datetime | None = None) -> list[_Told]:
+    """Mails of these kinds that reached, or are to reach, a reader; the newest first."""
+    table = email_messages
+    recent = [] if since is None else [table.c.created_at > since]
+    rows = connection.execute(
+        select(table.c.id, table.c.kind, table.c.created_at, table.c.payload)
+        .where(table.c.to == to, table.c.kind.in_(kinds), table.c.status != "suppressed", *recent)
+        .order_by(table.c.created_at.desc())
+        .limit(200)
+    ).all()
+    return [_Told(row.id, row.kind, row.created_at, _tags_of(row.payload)) for row in rows]
+
+
+def _tags_of(payload: str) -> dict[str, str]:
+    message: dict[str, Any] = orjson.loads(payload)
+    return {tag["name"]: tag["value"] for tag in message["tags"]}
+
+
+def _open_failure(connection: Connection, owner: _Owner, source: str, unit: str) -> _Told | None:
+    """The first mail of a failure whose recovery was not told yet."""
+    wanted, first = _tags(source, unit), None
+    for told in _told(connection, owner.email, ["ingestion_failed", "ingestion_recovered"]):
+        if wanted.items() <= told.tags.items():
+            if told.kind == "ingestion_recovered":
+                break
+            first = told
+    return first
+
+
+def _recovery(key: str, owner: _Owner, failure: _Told, source: str, unit: str, what: str, events_count: int) -> Mail:
+    values = {
+        "source": source_name(source),
+        "what": what,
+        "event_count": events_count,
+        "failed_since": moment_text(failure.created_at),
+        "finished_at": moment_text(now()),
+    }
+    return Mail(key, "ingestion_recovered", owner.email, values, owner.profile_id, _tags(source, unit))
+
+
+def _tell(connection: Connection, settings: Settings, mail: Mail) -> bool:
+    """Store a failure's mail; False where the same failure was told within the day."""
+    if _known(connection, mail.id):
+        return True
+    for told in _told(connection, mail.to, [mail.kind], now() - REPEAT_AFTER):
+        if told.tags.get("failure") == mail.tags["failure"]:
+            return False
+    outbox.add(connection, settings, mail)
+    return True

@@ -1,0 +1,152 @@
+"""Links that turn a category of notices off: signed, without an address in them, good for as long as a key is.
+
+``GET`` shows :func:`read`'s answer and changes nothing; ``POST`` calls :func:`turn_off` (RFC 8058).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from itsdangerous import BadData, URLSafeSerializer
+from sqlalchemy import Connection, delete, select, union
+
+from creator_pipeline.core.secrets import KeyRing, key_ring
+from creator_pipeline.core.windows import now
+from creator_pipeline.mail.kinds import CATEGORIES
+from creator_pipeline.mail.upsert import insert_new
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import email_messages, email_suppressions, profiles
+
+ALL = "*"
+_HASHED = "~"
+_SALT = "unsubscribe.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a link is about.
+
+    Attributes:
+        address: whose mails; never shown in full to whoever holds the link.
+        category: a key of :data:`creator_pipeline.mail.kinds.CATEGORIES`.
+        words: the category for people.
+        wanted: for each category, whether it is still sent.
+    """
+
+    address: str
+    category: str
+    words: str
+    wanted: dict[str, bool]
+
+    @property
+    def masked(self) -> str:
+        """``a…@example.com``."""
+        name, _, domain = self.address.partition("@")
+        return f"{name[:1]}…@{domain}"
+
+
+def ring_of(settings: Settings) -> KeyRing:
+    """The keys that settings name."""
+    configured = settings.app_secret_keys
+    return key_ring(configured.get_secret_value() if configured else None, settings.home)
+
+
+def token(settings: Settings, category: str, *, address: str, profile_id: str | None) -> str:
+    """The same for the same reader and category, so that a payload with it is the same at each attempt."""
+    ring = ring_of(settings)
+    return _signer(ring).dumps({"u": profile_id or _HASHED + ring.hash_address(address), "k": category})
+
+
+def url(settings: Settings, made: str) -> str:
+    """Where a token's page is."""
+    return f"{settings.public_url}/unsubscribe/{made}"
+
+
+def read(warehouse: Warehouse, settings: Settings, made: str) -> Choice | None:
+    """What a token is about; None where it is forged, mistyped, or its reader is gone. Changes nothing."""
+    ring = ring_of(settings)
+    try:
+        said: Any = _signer(ring).loads(made)
+        reader, category = str(said["u"]), str(said["k"])
+    except (BadData, KeyError, TypeError, UnicodeError):
+        return None
+    if category not in CATEGORIES:
+        return None
+    with warehouse.read() as connection:
+        address = _address(connection, ring, reader)
+        if address is None:
+            return None
+        return Choice(address, category, CATEGORIES[category], _wanted(connection, address))
+
+
+def turn_off(warehouse: Warehouse, settings: Settings, made: str, *, everything: bool = False) -> bool:
+    """Send this category, or no notice at all, to its reader any more; False for a bad token. May be repeated."""
+    choice = read(warehouse, settings, made)
+    if choice is None:
+        return False
+    row = {
+        "email": choice.address.casefold(),
+        "category": ALL if everything else choice.category,
+        "reason": "unsubscribed",
+        "created_at": now(),
+    }
+    with warehouse.write() as connection:
+        insert_new(connection, email_suppressions, row)
+    return True
+
+
+def turn_on(warehouse: Warehouse, settings: Settings, made: str) -> bool:
+    """Take back what the reader turned off; an address that bounces stays blocked. False for a bad token."""
+    choice = read(warehouse, settings, made)
+    if choice is None:
+        return False
+    table = email_suppressions
+    with warehouse.write() as connection:
+        connection.execute(
+            delete(table).where(
+                table.c.email == choice.address.casefold(),
+                table.c.category.in_([choice.category, ALL]),
+                table.c.reason == "unsubscribed",
+            )
+        )
+    return True
+
+
+def why_suppressed(connection: Connection, address: str, category: str) -> str | None:
+    """Why an address gets no mail of this category; None where it may.
+
+    An address that bounces or complained gets none at all. What a person turned off stops notices only: who can't
+    reset a password any more is locked out.
+    """
+    table = email_suppressions
+    rows = connection.execute(select(table.c.category, table.c.reason).where(table.c.email == address.casefold())).all()
+    for row in rows:
+        if row.category == ALL and row.reason != "unsubscribed":
+            return f"The address {'bounces' if row.reason == 'bounced' else row.reason} (suppressed)."
+        if category in CATEGORIES and row.category in {category, ALL}:
+            return f"The reader turned {'all notices' if row.category == ALL else category + ' notices'} off."
+    return None
+
+
+def _wanted(connection: Connection, address: str) -> dict[str, bool]:
+    return {category: why_suppressed(connection, address, category) is None for category in CATEGORIES}
+
+
+def _signer(ring: KeyRing) -> URLSafeSerializer:
+    # The library's own defaults are SHA-1 and a plain concatenation.
+    return URLSafeSerializer(
+        ring.purpose_key("unsubscribe"),
+        salt=_SALT,
+        signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+    )
+
+
+def _address(connection: Connection, ring: KeyRing, reader: str) -> str | None:
+    if not reader.startswith(_HASHED):
+        return connection.execute(select(profiles.c.email).where(profiles.c.id == reader)).scalar()
+    # A reader without a profile: rare, so a walk over the known addresses is cheaper than a table for them.
+    known = connection.execute(union(select(email_messages.c.to), select(profiles.c.email))).scalars()
+    return next((address for address in known if ring.hash_address(address) == reader[1:]), None)

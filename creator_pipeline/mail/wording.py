@@ -1,0 +1,73 @@
+"""Words for people: an error without stack trace and secrets, a moment, a source's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from creator_pipeline.core.secrets import redact
+from creator_pipeline.mail.render import one_line
+from creator_pipeline.settings import Settings
+
+MAX_ERROR = 600
+SOURCES = {"gumroad": "Gumroad", "whop": "Whop", "kdp": "Amazon KDP", "amazon_kdp": "Amazon KDP"}
+
+_FRAME = re.compile(
+    r'^\s*(Traceback \(most recent|Stack Trace:|File "[^"]*", line \d+|[~^]+$|During handling of|The above exception)'
+)
+_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+_URL_PASSWORD = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+@")
+# Keys by their providers' prefixes, signed tokens, Fernet tokens, and anything long that only a machine would write.
+_LOOKS_SECRET = re.compile(
+    r"\b(?:re_|whsec_|ws_|apik_|sk_|pk_|sbp_|ghp_)[\w+/=-]{8,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bgAAAA[\w-]{20,}=*"
+)
+
+
+def source_name(source: str) -> str:
+    """``kdp`` to ``Amazon KDP``; an unknown one as it is."""
+    return SOURCES.get(source, source)
+
+
+def moment_text(moment: datetime | None) -> str | None:
+    """``23 November 2026, 20:05 UTC``."""
+    if moment is None:
+        return None
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%B %Y, %H:%M} UTC"
+
+
+def plain_error(message: str, settings: Settings) -> str:
+    """What went wrong, fit to be mailed: no stack trace, no secret, no address of a buyer, bounded."""
+    lines = list(_without_trace(message))
+    text = redact(" ".join(lines), _secrets(settings))
+    text = _LOOKS_SECRET.sub("***", without_addresses(_URL_PASSWORD.sub(r"\1***@", text)))
+    text = one_line(text) or "No reason was given."
+    return text if len(text) <= MAX_ERROR else text[: MAX_ERROR - 1].rstrip() + "…"
+
+
+def without_addresses(text: str) -> str:
+    """``text`` with ``[address]`` in place of e-mail addresses."""
+    return _ADDRESS.sub("[address]", text)
+
+
+def _secrets(settings: Settings) -> list[str]:
+    values = (getattr(settings, name) for name in type(settings).model_fields)
+    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    # Short ones are no secrets, and would black out words of the message.
+    return [part for value in found for part in {value, *value.split(",")} if len(part) >= 8]
+
+
+def _without_trace(message: str) -> Iterator[str]:
+    """The lines a person can use: of a stack trace only the last one, which names the error."""
+    tracing = False
+    for line in message.splitlines():
+        if _FRAME.match(line):
+            tracing = True
+        elif tracing and (line[:1].isspace() or not line.strip()):
+            continue
+        else:
+            tracing = False
+            yield line.strip()
