@@ -7,9 +7,10 @@ import json
 import click
 from sqlalchemy import delete, select
 
+from creator_pipeline import settings
 from creator_pipeline.commands.context import instance, key_ring, warehouse
 from creator_pipeline.dagster_support.partitions import DYNAMIC
-from creator_pipeline.store import profiles
+from creator_pipeline.store import profile_keys, profiles
 from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.store.tables import profiles as profiles_table
 
@@ -93,3 +94,26 @@ def remove(profile_id: str) -> None:
             delete(platform_connections).where(platform_connections.c.profile_id == profile_id)
         ).rowcount
     click.echo(f"{profile_id}: {count} connections removed. Its partitions go when no run needs them.")
+
+
+@command.command("key")
+@click.argument("profile_id", metavar="ID")
+def key(profile_id: str) -> None:
+    """Make a profile a new key for uploads and job status, and print it this once. The former one ends."""
+    house = warehouse()
+    profiles.get_profile(house, profile_id)
+    with house.write() as connection:
+        click.echo(profile_keys.renew(connection, profile_id))
+
+
+@command.command("connect")
+@click.argument("profile_id", metavar="ID")
+def connect(profile_id: str) -> None:
+    """Print the link that connects a profile's Gumroad account in a browser; it is good for an hour."""
+    from creator_pipeline.gateway.connecting import start_link
+    from creator_pipeline.gumroad.oauth import oauth_app
+
+    config = settings.load()
+    oauth_app(config)
+    profiles.get_profile(warehouse(), profile_id)
+    click.echo(start_link(key_ring(), config.public_url, profile_id))

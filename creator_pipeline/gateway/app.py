@@ -1,0 +1,90 @@
+"""The application: its routes, and what is around them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from creator_pipeline import __version__
+from creator_pipeline.gateway import docs, health, jobs, oauth, openapi, unsubscribe, uploads, webhooks
+from creator_pipeline.gateway.door import Door
+from creator_pipeline.gateway.errors import GatewayError, respond
+from creator_pipeline.gateway.services import Services, build
+from creator_pipeline.settings import Settings
+
+_PLAIN = {
+    404: ("not_found", "There is nothing here.", "GET /docs lists what there is."),
+    405: ("method_not_allowed", "This route doesn't take this method.", "GET /docs lists what there is."),
+}
+
+
+def create_app(config: Settings) -> FastAPI:
+    """The gateway of an installation; it connects and migrates when it starts."""
+    house = build(config)
+    app = FastAPI(
+        title="creator_pipeline gateway",
+        version=__version__,
+        description="Webhooks, uploads and links of the pipeline that keeps a creator's sales in one ledger.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(house),
+    )
+    app.state.services = house
+    for room in (webhooks, oauth, uploads, jobs, unsubscribe, health, docs):
+        app.include_router(room.router)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_middleware(_door(house))
+    app.openapi = _with_security(app)
+    return app
+
+
+def _lifespan(house: Services) -> Any:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        await asyncio.to_thread(house.warehouse.ensure_migrated)
+        house.deliveries.start()
+        yield
+        await house.deliveries.stop()
+
+    return lifespan
+
+
+def _door(house: Services) -> Any:
+    def around(app: ASGIApp) -> Door:
+        return Door(app, house.gate, house.metrics)
+
+    return around
+
+
+def _with_security(app: FastAPI) -> Any:
+    plain = app.openapi
+
+    def document() -> dict[str, Any]:
+        told = plain()
+        told.setdefault("components", {})["securitySchemes"] = openapi.SECURITY_SCHEMES
+        return told
+
+    return document
+
+
+async def _plain(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code, message, hint = _PLAIN.get(status, ("bad_request", "The request can't be understood.", ""))
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return respond(request, GatewayError(status, code, message, hint, headers=headers))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    where = ", ".join(".".join(str(part) for part in item["loc"][1:]) for item in found)
+    return respond(
+        request, GatewayError(422, "invalid", f"Can't be read: {where}.", "GET /docs says what is expected.")
+    )

@@ -1,0 +1,180 @@
+"""What every request passes: its id, the limits, a bound on its body, one way to fail, one line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+from typing import Any
+from uuid import uuid4
+
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from creator_pipeline.core.errors import PipelineError, TransientError
+from creator_pipeline.gateway.errors import GatewayError, respond, unavailable
+from creator_pipeline.gateway.limits import Gate, Rule, rule_for, too_large
+from creator_pipeline.gateway.metrics import Metrics
+
+_log = logging.getLogger("creator_pipeline.gateway.requests")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CHUNK_SECONDS = 10.0
+"""A sender that is silent for so long in the middle of a body is hung up on."""
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 8 * 1024 * 1024
+SECURITY = (
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+            b"frame-ancestors 'none'; base-uri 'none'"
+        ),
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+"""The referrer of a page could carry a token of its address to where a link leads."""
+
+
+class Door:
+    """Outermost layer around the routes."""
+
+    def __init__(self, app: ASGIApp, gate: Gate, metrics: Metrics) -> None:
+        self._app = app
+        self._gate = gate
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = _request_id(scope)
+        scope["request_id"] = request_id.decode()
+        client = scope.get("client")
+        caller: str = client[0] if client else "local"
+        scope["caller"] = caller
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                present = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id),
+                    *(header for header in SECURITY if header[0] not in present),
+                ]
+            await send(message)
+
+        rule = rule_for(scope["path"])
+        body = _Body(scope, receive, rule)
+        try:
+            await self._gate.check(rule, caller)
+            await self._app(scope, body, answer)
+        except Exception as error:
+            if status:
+                raise
+            refusal = _refusal(error)
+            await respond(Request(scope), refusal)(scope, receive, body.lingering(answer, refusal))
+        finally:
+            self._account(scope, status, time.perf_counter() - began)
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._metrics.request(method, route, status, seconds)
+        fields: dict[str, Any] = {
+            "request_id": scope["request_id"],
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "caller": scope["caller"],
+        }
+        _log.info("request", extra=fields)
+
+
+def _request_id(scope: Scope) -> bytes:
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex.encode()
+
+
+def _refusal(error: Exception) -> GatewayError:
+    if isinstance(error, GatewayError):
+        return error
+    if isinstance(error, TransientError):
+        _log.warning("%s", error)
+        return unavailable(error)
+    _log.error("A request failed", exc_info=error)
+    if isinstance(error, PipelineError):
+        return GatewayError(500, error.code, "The gateway can't do this as it is set up.", "Its log says why.")
+    return GatewayError(500, "internal", "The gateway failed.", "Its log says why, under this request id.")
+
+
+class _Body:
+    """Hands the body on, as far as the rule allows."""
+
+    def __init__(self, scope: Scope, receive: Receive, rule: Rule) -> None:
+        self._receive = receive
+        self._rule = rule
+        self._left = rule.body_bytes
+        self._deadline: float | None = None
+        self._more = True
+        headers = dict(scope["headers"])
+        announced = headers.get(b"content-length", b"0")
+        self._announced = int(announced) if announced.isdigit() else 0
+        self._any = self._announced > 0 or b"transfer-encoding" in headers
+
+    async def __call__(self) -> Message:
+        if not self._more:
+            return await self._receive()
+        if self._announced > self._rule.body_bytes:
+            raise too_large(self._rule.body_bytes)
+        now = asyncio.get_running_loop().time()
+        if self._deadline is None:
+            self._deadline = now + self._rule.body_seconds
+        try:
+            async with asyncio.timeout_at(min(self._deadline, now + CHUNK_SECONDS)):
+                message = await self._receive()
+        except TimeoutError:
+            raise GatewayError(
+                408, "timeout", "The body took too long.", "Send it again.", headers={"Connection": "close"}
+            ) from None
+        self._left -= len(message.get("body", b""))
+        self._more = message.get("more_body", False)
+        if self._left < 0:
+            raise too_large(self._rule.body_bytes)
+        return message
+
+    def lingering(self, send: Send, refusal: GatewayError) -> Send:
+        """``send`` that, once the refusal is out, takes a little more of a body that is still coming.
+
+        Hanging up at once would reset the connection, and the sender would see that and not the refusal.
+        """
+
+        async def sent(message: Message) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if not last or not self._any or not self._more or refusal.status == 408:
+                await send(message)
+                return
+            await send({**message, "more_body": True})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_SECONDS):
+                    await self._drain()
+            await send({"type": "http.response.body", "body": b""})
+
+        return sent
+
+    async def _drain(self) -> None:
+        taken = 0
+        while self._more and taken < LINGER_BYTES:
+            message = await self._receive()
+            taken += len(message.get("body", b""))
+            self._more = message["type"] == "http.request" and message.get("more_body", False)

@@ -1,0 +1,97 @@
+"""Live, ready, measured."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.core.windows import now
+from creator_pipeline.gateway import openapi
+from creator_pipeline.gateway.errors import json_response
+from creator_pipeline.gateway.services import Services, services
+from creator_pipeline.settings import Settings
+
+TICK_SECONDS = 600
+"""A sensor that hasn't ticked for so long is dead; the slowest of the house ticks every minute or so."""
+_LAST_TICK = "SELECT max(timestamp) FROM job_ticks WHERE type = 'SENSOR'"
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    """The process answers. Asks nobody else."""
+    return json_response({"status": "ok"})
+
+
+@router.get("/readyz", responses=openapi.answers())
+async def readyz(request: Request) -> Response:
+    """The database is there and someone works off the queue; else 503 with the reason.
+
+    For alarms. A load balancer asks ``/healthz``: deliveries are taken while nobody works off the queue.
+    """
+    house = services(request)
+    state, reason = await asyncio.to_thread(_state, house)
+    ready = reason is None
+    return json_response(
+        {"status": "ready" if ready else "not_ready", "reason": reason, **state}, 200 if ready else 503
+    )
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus' text format."""
+    content = await asyncio.to_thread(services(request).metrics.text)
+    return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _state(house: Services) -> tuple[dict[str, object], str | None]:
+    try:
+        depth = house.queue.depth()
+    except PipelineError:
+        return {"database": False}, "The warehouse can't be reached."
+    tick = last_sensor_tick(house.config)
+    age = None if tick is None else round((now() - tick).total_seconds(), 1)
+    state: dict[str, object] = {
+        "database": True,
+        "queue": depth,
+        "waiting": house.deliveries.waiting,
+        "sensor_tick_age_seconds": age,
+    }
+    if age is not None and age > TICK_SECONDS:
+        return state, f"No sensor has ticked for {age:.0f} s: is dagster-daemon running?"
+    return state, None
+
+
+def last_sensor_tick(config: Settings) -> datetime | None:
+    """When Dagster's daemon last evaluated a sensor; None where it never did, or its storage can't be read.
+
+    Read by SQL: Dagster's own instance would cost seconds to import and a hundred megabytes to keep.
+    """
+    try:
+        if config.dagster_postgres_url is not None:
+            with _dagster(config.dagster_postgres_url.get_secret_value()).connect() as connection:
+                found = connection.execute(text(_LAST_TICK)).scalar_one_or_none()
+        else:
+            path = config.home / "schedules" / "schedules.db"
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)) as file:
+                found = file.execute(_LAST_TICK).fetchone()[0]
+    except (SQLAlchemyError, sqlite3.Error):
+        return None
+    if found is None:
+        return None
+    moment = datetime.fromisoformat(found) if isinstance(found, str) else found
+    return moment.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=2)
+def _dagster(url: str) -> Engine:
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), pool_size=1, pool_pre_ping=True)

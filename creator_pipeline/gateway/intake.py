@@ -1,0 +1,211 @@
+"""What becomes of a delivery: whose it is, the row that remembers it, and the jobs that follow from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from creator_pipeline.core.windows import now
+from creator_pipeline.queue.jobs import JobQueue, NewJob
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import platform_connections, webhook_events
+
+Status = Literal["stored", "queued", "ignored"]
+SOURCES = frozenset({"gumroad", "whop"})
+"""Providers whose deliveries become jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A verified delivery, cut down to what is needed to read again.
+
+    Attributes:
+        payload: JSON-able; ids, the provider's word and time; no personal data.
+        profile_id: told by the address it was sent to.
+        account_id: told by the body, so a hint only.
+        work: whether anything follows from it.
+        alike: another event may come with the same id; it is a repeat, but is worked on as well.
+    """
+
+    provider: str
+    delivery_id: str
+    event_type: str | None
+    payload: Mapping[str, Any]
+    profile_id: str | None = None
+    account_id: str | None = None
+    work: bool = True
+    alike: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Once per provider and delivery id."""
+        return self.provider, self.delivery_id
+
+
+class Stored(NamedTuple):
+    """``new`` is false for a repeat."""
+
+    new: bool
+    status: Status
+
+
+class Account(NamedTuple):
+    """A row of ``platform_connections`` without its tokens."""
+
+    provider: str
+    profile_id: str
+    external_account_id: str | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    status: Status
+    profile_id: str | None = None
+    jobs: tuple[NewJob, ...] = field(default=())
+
+
+def owners(delivery: Delivery, accounts: Sequence[Account], whop_account: str | None) -> list[Account]:
+    """Connections that a delivery may be about. More than one only costs requests: each asks for its own sales."""
+    own = [account for account in accounts if account.provider == delivery.provider]
+    if delivery.profile_id is not None:
+        return [account for account in own if account.profile_id == delivery.profile_id]
+    wanted = delivery.account_id or (whop_account if delivery.provider == "whop" else None)
+    named = [account for account in own if wanted is not None and account.external_account_id == wanted]
+    if named:
+        return named
+    if delivery.provider == "gumroad":
+        return own
+    # A key that was typed in comes without its account; where there is one such key, it is its.
+    unnamed = [account for account in own if account.external_account_id is None]
+    return unnamed if len(unnamed) == 1 and (whop_account is None or wanted in {None, whop_account}) else []
+
+
+def read_accounts(connection: Connection) -> list[Account]:
+    """All connections."""
+    columns = [platform_connections.c[name] for name in Account._fields]
+    rows = connection.execute(select(*columns).order_by(platform_connections.c.profile_id))
+    return [Account(*row) for row in rows]
+
+
+def job_id(delivery: Delivery, profile_id: str, repeat: int = 0) -> str:
+    """The same for the same delivery, so that it can be put in again safely."""
+    parts = [delivery.provider, delivery.delivery_id, profile_id, *([str(repeat)] if repeat else [])]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+class Intake:
+    """Writes deliveries and their jobs. Safe to share between threads."""
+
+    def __init__(self, warehouse: Warehouse, queue: JobQueue, config: Settings) -> None:
+        self._warehouse = warehouse
+        self._queue = queue
+        self._config = config
+
+    def commit(self, batch: Sequence[Delivery]) -> tuple[list[Stored], list[NewJob]]:
+        """One transaction; returns what became of each delivery, and the jobs to announce.
+
+        Raises:
+            TransientError: nothing was written.
+        """
+        first: dict[tuple[str, str], Delivery] = {}
+        for delivery in batch:
+            first.setdefault(delivery.key, delivery)
+        times = Counter(delivery.key for delivery in batch)
+        with self._warehouse.write() as connection:
+            accounts = read_accounts(connection)
+            plans = {key: self.plan(delivery, accounts) for key, delivery in first.items()}
+            new = self._insert(connection, [(first[key], plans[key]) for key in sorted(first)])
+            again = {key: count - (key in new) for key, count in times.items() if count > (key in new)}
+            jobs = [job for key in new for job in plans[key].jobs]
+            if again:
+                seen = _count_repeats(connection, again)
+                jobs += [
+                    NewJob(job.profile_id, job.source, job.kind, job.payload, id=job_id(first[key], job.profile_id, n))
+                    for key, n in seen.items()
+                    # In this very batch the first one's job has not begun: it will see both.
+                    if first[key].alike and key not in new
+                    for job in plans[key].jobs
+                ]
+            self._queue.add(connection, jobs)
+        unseen = set(new)
+        outcomes: list[Stored] = []
+        for delivery in batch:
+            outcomes.append(Stored(delivery.key in unseen, plans[delivery.key].status))
+            unseen.discard(delivery.key)
+        return outcomes, jobs
+
+    def plan(self, delivery: Delivery, accounts: Sequence[Account]) -> _Plan:
+        """What follows from a delivery, given the connections of this moment."""
+        if delivery.provider not in SOURCES:
+            return _Plan("stored", delivery.profile_id)
+        found = owners(delivery, accounts, self._config.whop_account_id)
+        profile_id = found[0].profile_id if len(found) == 1 else None
+        if not delivery.work or not found:
+            return _Plan("ignored", profile_id)
+        # A revoked account can't be asked: kept, and put in by a replay once it is connected again.
+        ready = [account for account in found if account.status != "revoked"]
+        if not ready or not self._config.enabled(delivery.provider):
+            return _Plan("stored", profile_id)
+        jobs = tuple(
+            NewJob(
+                account.profile_id,
+                delivery.provider,
+                "webhook",
+                delivery.payload,
+                id=job_id(delivery, account.profile_id),
+            )
+            for account in ready
+        )
+        return _Plan("queued", profile_id, jobs)
+
+    @staticmethod
+    def _insert(connection: Connection, rows: Sequence[tuple[Delivery, _Plan]]) -> set[tuple[str, str]]:
+        # In the order of the keys: two gateways that get the same deliveries must not wait for each other crosswise.
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        statement = (
+            dialect.insert(webhook_events)
+            .on_conflict_do_nothing()
+            .returning(webhook_events.c.provider, webhook_events.c.delivery_id)
+        )
+        received = now()
+        values = [
+            {
+                "provider": delivery.provider,
+                "delivery_id": delivery.delivery_id,
+                "received_at": received,
+                "verified": True,
+                "profile_id": plan.profile_id,
+                "event_type": delivery.event_type,
+                "payload": orjson.dumps(delivery.payload).decode(),
+                "status": plan.status,
+                "job_id": plan.jobs[0].id if plan.jobs else None,
+                "repeats": 0,
+            }
+            for delivery, plan in rows
+        ]
+        return {(row[0], row[1]) for row in connection.execute(statement, values)}
+
+
+def _count_repeats(connection: Connection, again: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """Add to ``repeats``; returns the new figures."""
+    table = webhook_events
+    key = tuple_(table.c.provider, table.c.delivery_id)
+    rows = connection.execute(
+        select(table.c.provider, table.c.delivery_id, table.c.repeats)
+        .where(key.in_(sorted(again)))
+        .order_by(table.c.provider, table.c.delivery_id)
+        .with_for_update()
+    ).all()
+    for count in sorted(set(again.values())):
+        same = [one for one, number in again.items() if number == count]
+        connection.execute(update(table).where(key.in_(same)).values(repeats=table.c.repeats + count))
+    return {(row[0], row[1]): row[2] + again[row[0], row[1]] for row in rows}

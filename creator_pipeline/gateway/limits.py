@@ -1,0 +1,102 @@
+"""What each route may cost: bytes, seconds, requests. The table, and the counting."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from creator_pipeline.gateway.errors import GatewayError, too_many
+from creator_pipeline.kdp.parse import MAX_BYTES
+from creator_pipeline.queue.limits import Limits
+
+MIB = 1 << 20
+FORM_OVERHEAD = 64 * 1024
+"""Bytes of a multipart body beside the file itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """For the paths that begin with ``prefix``.
+
+    Attributes:
+        caller, api: requests of one address, and of all, in the words of :mod:`creator_pipeline.queue.limits`.
+        shared: counted over all processes through Redis; else by this process without leaving it.
+        body_bytes: largest body.
+        body_seconds: for the whole body, from the first byte asked for.
+    """
+
+    prefix: str
+    caller: str
+    api: str
+    shared: bool = True
+    body_bytes: int = 64 * 1024
+    body_seconds: float = 15.0
+
+    @property
+    def name(self) -> str:
+        """Names the counters."""
+        return self.prefix.strip("/").replace("/", "-") or "other"
+
+
+RULES = (
+    # A platform sends all its deliveries from few addresses, and Gumroad never repeats one that was answered 429:
+    # only a flood may meet this limit. A round trip to Redis for each would cost more than it guards.
+    Rule("/webhooks/", "5000/second", "10000/second", shared=False, body_bytes=MIB),
+    Rule("/uploads/", "60/minute", "600/minute", body_bytes=MAX_BYTES + FORM_OVERHEAD, body_seconds=300.0),
+    Rule("/jobs/", "600/minute", "6000/minute"),
+    Rule("/oauth/", "60/minute", "600/minute"),
+    Rule("/api/", "60/minute", "600/minute"),
+    Rule("/unsubscribe/", "120/minute", "3000/minute"),
+    Rule("/", "1200/minute", "12000/minute", shared=False),
+)
+REFUSED = "600/minute"
+"""Wrong secrets, keys and signatures of one address. They are too long to be guessed; this keeps the noise down."""
+
+
+def rule_for(path: str) -> Rule:
+    """The rule of a path."""
+    return next(rule for rule in RULES if path.startswith(rule.prefix))
+
+
+class Gate:
+    """Counts requests. Without Redis each process counts for itself."""
+
+    def __init__(self, shared: Limits) -> None:
+        self._shared = shared
+        self._local = Limits(None)
+
+    async def check(self, rule: Rule, caller: str) -> None:
+        """Count one request.
+
+        Raises:
+            GatewayError: 429.
+        """
+        if rule.shared:
+            await asyncio.to_thread(_hit, self._shared, rule, caller)
+        else:
+            _hit(self._local, rule, caller)
+
+    def refused(self, caller: str) -> None:
+        """Count a wrong secret, key or signature.
+
+        Raises:
+            GatewayError: 429, after too many.
+        """
+        allowed, seconds = self._local.hit("refused", caller, REFUSED)
+        if not allowed:
+            raise too_many(seconds)
+
+
+def _hit(limits: Limits, rule: Rule, caller: str) -> None:
+    for kind, key, text in (("caller", caller, rule.caller), ("api", "all", rule.api)):
+        allowed, seconds = limits.hit(f"{rule.name}-{kind}", key, text)
+        if not allowed:
+            raise too_many(seconds)
+
+
+def too_large(limit: int) -> GatewayError:
+    """413; the rest of the body is not read."""
+    size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit // 1024} KiB"
+    return GatewayError(
+        413, "too_large", f"The body is larger than {size}.", "Send less.", headers={"Connection": "close"}
+    )

@@ -1,0 +1,49 @@
+"""Logs as JSON lines. What a request carried is never in them: its route's template is, its path and query are not."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+
+import orjson
+
+from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.core.secrets import redact
+
+FIELDS = ("request_id", "method", "route", "status", "ms", "caller")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        line |= {name: record.__dict__[name] for name in FIELDS if name in record.__dict__}
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = _error(record.exc_info[1])
+        return orjson.dumps(line, default=str).decode()
+
+
+def _error(error: BaseException) -> dict[str, object]:
+    # A driver's text may quote the row it choked on: of a foreign error only its kind and place are told.
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    text = redact(str(error)) if isinstance(error, PipelineError) else ""
+    return {"type": type(error).__name__, "text": text, "frames": frames[-12:]}
+
+
+def set_up(level: int = logging.INFO) -> None:
+    """Send everything that this process logs to standard error as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    # It names every request with its URL.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

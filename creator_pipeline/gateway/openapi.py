@@ -1,0 +1,57 @@
+"""Parts of the OpenAPI document that can't be read from a route's signature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "hint"],
+            "properties": {
+                "code": {"type": "string", "description": "A stable word"},
+                "message": {"type": "string", "description": "What is wrong"},
+                "hint": {"type": "string", "description": "The mend"},
+            },
+        }
+    },
+}
+_WORDS = {
+    400: "Can't be done as asked",
+    401: "Wrong signature or key",
+    404: "Nothing here",
+    408: "The body took too long",
+    413: "The body is too large",
+    415: "Not a spreadsheet",
+    422: "The file is not what it should be; says where",
+    429: "Too many requests",
+    503: "Not at the moment",
+}
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route, beside those that every route has."""
+    content = {"application/json": {"schema": ERROR_SCHEMA}}
+    return {status: {"description": _WORDS[status], "content": content} for status in (*statuses, 408, 429, 503)}
+
+
+def body(content_type: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A request body that the route reads by itself."""
+    return {"requestBody": {"required": True, "content": {content_type: {"schema": schema or {"type": "object"}}}}}
+
+
+def bearer() -> dict[str, Any]:
+    """The route wants a profile's key."""
+    return {"security": [{"profileKey": []}]}
+
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "profileKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A profile's key: creator-pipeline profiles key ID",
+    }
+}

@@ -1,0 +1,85 @@
+"""Looking at deliveries, and putting back what ended badly."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+from sqlalchemy import or_, select, update
+
+from creator_pipeline.gateway.intake import SOURCES, Delivery, Intake, read_accounts
+from creator_pipeline.queue.jobs import JobQueue, NewJob
+from creator_pipeline.queue.table import ENDED_BADLY
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import ingestion_jobs as jobs
+from creator_pipeline.store.tables import webhook_events as events
+
+_SHOWN = ("received_at", "provider", "event_type", "profile_id", "status", "job_id", "repeats", "delivery_id")
+
+
+def deliveries(warehouse: Warehouse, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """The newest first, each with the status and error of its job.
+
+    Args:
+        status: of the delivery or of its job; None for all.
+    """
+    asked = (
+        select(*(events.c[name] for name in _SHOWN), jobs.c.status.label("job_status"), jobs.c.error)
+        .select_from(events.outerjoin(jobs, jobs.c.id == events.c.job_id))
+        .order_by(events.c.received_at.desc(), events.c.delivery_id)
+        .limit(limit)
+    )
+    if status is not None:
+        asked = asked.where(or_(events.c.status == status, jobs.c.status == status))
+    with warehouse.read() as connection:
+        return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def replay(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collection[str] | None) -> int:
+    """Put jobs that ended badly back, and make jobs of deliveries that were only stored; returns their number.
+
+    Args:
+        ids: of deliveries or jobs; None for all.
+    """
+    return len(queue.replay(_dead(warehouse, ids))) + _stored(warehouse, queue, config, ids)
+
+
+def _dead(warehouse: Warehouse, ids: Collection[str] | None) -> list[str]:
+    asked = select(jobs.c.id).where(jobs.c.status.in_(ENDED_BADLY))
+    if ids is not None:
+        theirs = select(events.c.job_id).where(events.c.delivery_id.in_(ids))
+        asked = asked.where(or_(jobs.c.id.in_(ids), jobs.c.id.in_(theirs)))
+    with warehouse.read() as connection:
+        return list(connection.execute(asked).scalars())
+
+
+def _stored(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collection[str] | None) -> int:
+    asked = select(events).where(events.c.provider.in_(SOURCES), events.c.status == "stored")
+    if ids is not None:
+        asked = asked.where(events.c.delivery_id.in_(ids))
+    intake = Intake(warehouse, queue, config)
+    put: list[NewJob] = []
+    with warehouse.write() as connection:
+        accounts = read_accounts(connection)
+        for row in connection.execute(asked).mappings().all():
+            delivery = Delivery(
+                row["provider"],
+                row["delivery_id"],
+                row["event_type"],
+                orjson.loads(row["payload"]),
+                profile_id=row["profile_id"],
+            )
+            plan = intake.plan(delivery, accounts)
+            if not plan.jobs:
+                continue
+            connection.execute(
+                update(events)
+                .where(events.c.provider == delivery.provider, events.c.delivery_id == delivery.delivery_id)
+                .values(status=plan.status, job_id=plan.jobs[0].id)
+            )
+            put += plan.jobs
+        queue.add(connection, put)
+    queue.announce(put)
+    return len(put)

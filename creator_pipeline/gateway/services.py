@@ -1,0 +1,63 @@
+"""What the routes share, made once for each gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+from pydantic import SecretStr
+
+from creator_pipeline.core import secrets
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.gateway.deliveries import DeliveryWriter
+from creator_pipeline.gateway.intake import Intake
+from creator_pipeline.gateway.limits import Gate
+from creator_pipeline.gateway.metrics import Metrics
+from creator_pipeline.queue.cache import cache_for
+from creator_pipeline.queue.jobs import JobQueue
+from creator_pipeline.queue.limits import Limits
+from creator_pipeline.queue.redis import connect
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse, open_warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Settings are those of the start: another value wants a restart.
+
+    Attributes:
+        looks: reports that are read at once, each in a process of up to a gigabyte.
+    """
+
+    config: Settings
+    warehouse: Warehouse
+    ring: KeyRing
+    queue: JobQueue
+    gate: Gate
+    deliveries: DeliveryWriter
+    metrics: Metrics
+    looks: asyncio.Semaphore
+
+    def secret(self, name: str) -> str | None:
+        """The value of a secret setting; None where it is not set."""
+        value = getattr(self.config, name)
+        return value.get_secret_value() or None if isinstance(value, SecretStr) else None
+
+
+def build(config: Settings) -> Services:
+    """Nothing is connected to yet."""
+    warehouse = open_warehouse(config.warehouse_url)
+    configured = config.app_secret_keys
+    ring = secrets.key_ring(configured.get_secret_value() if configured else None, config.home)
+    redis = connect(config)
+    queue = JobQueue(warehouse, redis)
+    deliveries = DeliveryWriter(Intake(warehouse, queue, config), queue)
+    metrics = Metrics(queue.depth, lambda: deliveries.waiting, cache_for(config).stats)
+    return Services(config, warehouse, ring, queue, Gate(Limits(redis)), deliveries, metrics, asyncio.Semaphore(2))
+
+
+def services(request: Request) -> Services:
+    """Those of the application that got the request."""
+    return cast("Services", request.app.state.services)

@@ -1,0 +1,52 @@
+"""Links of mails that turn notices off (RFC 8058): ``GET`` asks, ``POST`` does it. Scanners follow links."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+
+from creator_pipeline.gateway import openapi
+from creator_pipeline.gateway.errors import GatewayError
+from creator_pipeline.gateway.pages import page
+from creator_pipeline.gateway.services import services
+from creator_pipeline.mail import unsubscribe as mail
+from creator_pipeline.mail.unsubscribe import Choice
+
+router = APIRouter(prefix="/unsubscribe", tags=["mail"])
+
+
+@router.get("/{token}", responses=openapi.answers(404))
+async def confirm(request: Request, token: str) -> Response:
+    """Asks whether to turn these notices off; changes nothing."""
+    return page("unsubscribe.html", choice=await _choice(request, token), done=False)
+
+
+@router.post(
+    "/{token}",
+    responses=openapi.answers(404),
+    openapi_extra=openapi.body(
+        "application/x-www-form-urlencoded",
+        {"type": "object", "properties": {"List-Unsubscribe": {"type": "string", "enum": ["One-Click"]}}},
+    ),
+)
+async def turn_off(request: Request, token: str) -> Response:
+    """Turns them off: by a mailbox's one click, or by the page's button. May be repeated."""
+    house = services(request)
+    choice = await _choice(request, token)
+    body = await request.body()
+    await asyncio.to_thread(
+        mail.turn_off, house.warehouse, house.config, token, everything=b"everything=yes" in body.split(b"&")
+    )
+    if b"List-Unsubscribe=One-Click" in body:
+        return Response(status_code=200)
+    return page("unsubscribe.html", choice=choice, done=True)
+
+
+async def _choice(request: Request, token: str) -> Choice:
+    house = services(request)
+    choice = await asyncio.to_thread(mail.read, house.warehouse, house.config, token)
+    if choice is None:
+        house.gate.refused(request.scope["caller"])
+        raise GatewayError(404, "not_found", "This link is not one of ours.", "Open it from the mail once more.")
+    return choice

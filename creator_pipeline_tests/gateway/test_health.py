@@ -1,0 +1,104 @@
+"""Live, ready, measured, documented."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from creator_pipeline.gateway.health import last_sensor_tick
+from creator_pipeline_tests import servers
+from creator_pipeline_tests.gateway.serving import Gateway, settings_of, signed, whop_event
+
+
+def test_ready_tells_of_the_queue_and_the_last_tick(shared: Gateway):
+    """Guards: a gateway that is fine in front of a daemon that is dead."""
+    told = shared.http.get("/readyz")
+    assert told.status_code == 200
+    assert told.json()["queue"].keys() == {"queued", "running", "failed", "dead"}
+    schedules = Path(shared.config.home) / "schedules"
+    schedules.mkdir()
+    try:
+        tick(schedules / "schedules.db", datetime.now(UTC) - timedelta(hours=1))
+        late = shared.http.get("/readyz")
+        assert late.status_code == 503
+        assert "dagster-daemon" in late.json()["reason"]
+        tick(schedules / "schedules.db", datetime.now(UTC))
+        assert shared.http.get("/readyz").json()["sensor_tick_age_seconds"] < 60
+    finally:
+        (schedules / "schedules.db").unlink()
+        schedules.rmdir()
+
+
+def tick(path: Path, moment: datetime) -> None:
+    file = sqlite3.connect(path)
+    with file:
+        file.execute("CREATE TABLE IF NOT EXISTS job_ticks (type TEXT, timestamp TIMESTAMP)")
+        file.execute("INSERT INTO job_ticks VALUES ('SENSOR', ?)", (moment.replace(tzinfo=None).isoformat(" "),))
+    file.close()
+
+
+def test_dagster_s_own_tables_are_read_as_dagster_writes_them(tmp_path: Path):
+    """Guards: a tick that is never seen, because a release named its column otherwise."""
+    import dagster as dg
+    from dagster._core.scheduler.instigation import TickData, TickStatus
+    from dagster._core.definitions.run_request import InstigatorType
+
+    moment = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        instance.create_tick(
+            TickData("origin", "name", InstigatorType.SENSOR, TickStatus.SKIPPED, moment.timestamp(), selector_id="s")
+        )
+    assert last_sensor_tick(settings_of("sqlite://", dagster_home=tmp_path)) == moment
+
+
+def test_a_dead_database_is_a_503_with_the_reason_and_live_stays_live(tmp_path: Path):
+    """Guards: traffic sent to a gateway that can store nothing."""
+    url = servers.postgres().fresh_database()
+    with Gateway(url, dagster_home=tmp_path) as gateway:
+        assert gateway.http.get("/readyz").status_code == 200
+        gateway.services.warehouse.engine.dispose()
+        servers.postgres().close()
+        body = whop_event()
+        assert gateway.http.get("/readyz").status_code == 503
+        assert gateway.http.get("/healthz").status_code == 200
+        assert gateway.whop(body, signed(body)).status_code == 503
+        assert "gateway_requests_total" in gateway.http.get("/metrics").text
+
+
+def test_metrics_count_requests_deliveries_and_jobs(shared: Gateway):
+    """Guards: alarms on figures that nobody writes."""
+    body = whop_event()
+    shared.whop(body, signed(body, "msg_counted"))
+    shared.whop(body, {})
+    text = shared.http.get("/metrics").text
+    assert 'gateway_deliveries_total{outcome="refused",provider="whop"}' in text
+    assert 'gateway_deliveries_total{outcome="queued",provider="whop"}' in text
+    assert 'gateway_requests_total{method="POST",route="/webhooks/whop",status="401"}' in text
+    assert 'ingestion_jobs{status="queued"}' in text
+    assert "gateway_deliveries_waiting 0.0" in text
+
+
+def test_the_document_and_its_page_name_every_route(shared: Gateway):
+    """Guards: a route of the contract that nobody can find."""
+    document = shared.http.get("/openapi.json").json()
+    assert set(document["paths"]) == {
+        "/webhooks/whop",
+        "/webhooks/gumroad/{secret}",
+        "/webhooks/resend",
+        "/webhooks/auth",
+        "/oauth/gumroad/start",
+        "/api/platforms/oauth/gumroad/callback",
+        "/oauth/gumroad/connected",
+        "/uploads/kdp",
+        "/jobs/{job_id}",
+        "/unsubscribe/{token}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
+    page = httpx.get(f"{shared.url}/docs").text
+    for path in document["paths"]:
+        assert path in page
