@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dagster as dg
 
-from creator_pipeline.automation import jobs, schedules, sensors
-from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
+from creator_pipeline.automation import jobs, notices, schedules, sensors
+from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource, WhopResource
 from creator_pipeline.gumroad import assets as gumroad
 from creator_pipeline.gumroad import checks as gumroad_checks
 from creator_pipeline.ledger import assets as ledger
+from creator_pipeline.whop import assets as whop
 
 defs = dg.Definitions(
-    assets=[gumroad.products, gumroad.sales, ledger.daily_revenue_asset],
+    assets=[gumroad.products, gumroad.sales, whop.memberships, whop.payments, ledger.daily_revenue_asset],
     asset_checks=[gumroad_checks.agrees_with_gumroad, ledger.equals_ledger, ledger.refunds_within_sales],
     jobs=jobs.ALL,
     schedules=schedules.ALL,
-    sensors=sensors.ALL,
-    resources={"warehouse": WarehouseResource(), "gumroad": GumroadResource()},
+    sensors=[*sensors.ALL, *notices.ALL],
+    resources={"warehouse": WarehouseResource(), "gumroad": GumroadResource(), "whop": WhopResource()},
     # Half the latency and twice the runs per minute of a process for each step.
     executor=dg.in_process_executor,
 )

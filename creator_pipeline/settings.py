@@ -66,6 +66,7 @@ class Settings(BaseSettings):
 
     kdp_inbox: str | None = None
     public_url: str = "http://127.0.0.1:8088"
+    dagster_url: str = "http://127.0.0.1:3000"
     pipeline_start_date: date = date(2024, 1, 1)
 
     gumroad_api_url: str = "https://api.gumroad.com"
@@ -82,7 +83,7 @@ class Settings(BaseSettings):
     enable_kdp: bool = True
     enable_email: bool = True
 
-    @field_validator("public_url", "gumroad_api_url", "whop_api_url", "resend_api_url")
+    @field_validator("public_url", "dagster_url", "gumroad_api_url", "whop_api_url", "resend_api_url")
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):

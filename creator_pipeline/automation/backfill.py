@@ -16,22 +16,27 @@ import orjson
 from sqlalchemy import insert, select, update
 
 from creator_pipeline import settings
-from creator_pipeline.automation.schedules import PROFILE_TAG, TRIGGER_TAG, range_tags
+from creator_pipeline.automation.schedules import range_tags
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
 from creator_pipeline.dagster_support import outcome
 from creator_pipeline.dagster_support.outcome import ALLOW_SHRINK_TAG
 from creator_pipeline.dagster_support.partitions import DYNAMIC
+from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
 from creator_pipeline.gumroad import assets as gumroad
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_profile
 from creator_pipeline.store.tables import ingestion_jobs
+from creator_pipeline.whop import checks as whop
 
 DAYS_PER_RUN = 366
 JOB_TAG, PROCESS_TAG = "creator_pipeline/backfill", "creator_pipeline/process"
-SOURCES = {"gumroad": ("gumroad_sync", (gumroad.SALES, gumroad.EVENTS))}
+SOURCES = {
+    "gumroad": ("gumroad_sync", (gumroad.SALES, gumroad.EVENTS)),
+    "whop": ("whop_sync", (whop.PAYMENTS, whop.EVENTS)),
+}
 """Source to its job and the assets a day is done with."""
-CATALOGUES = {"gumroad": "gumroad_catalogue"}
+CATALOGUES = {"gumroad": "gumroad_catalogue", "whop": "whop_memberships_scan"}
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,10 @@ def check(warehouse: Warehouse, source: str, profile_id: str, first: date, last:
         )
     get_profile(warehouse, profile_id)
     if profile_id not in connected(warehouse, source):
+        option = "--whop-key" if source == "whop" else f"--{source}-token"
         raise ConfigError(
             f"{profile_id} is not connected to {source}.",
-            hint=f"creator-pipeline profiles add {profile_id} --email … --{source}-token …",
+            hint=f"creator-pipeline profiles add {profile_id} --email … {option} …",
         )
     if not settings.load().enabled(source):
         raise ConfigError(f"ENABLE_{source.upper()} is off.", hint="Set it to true to read from the platform.")

@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from creator_pipeline import settings
-from creator_pipeline.automation.jobs import gumroad_catalogue, gumroad_sync
+from creator_pipeline.automation.jobs import gumroad_catalogue, gumroad_sync, whop_memberships_scan, whop_sync
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.dagster_support.resources import WarehouseResource
+from creator_pipeline.dagster_support.tags import PROFILE_TAG, RANGE_END, RANGE_START, TRIGGER_TAG
 from creator_pipeline.gumroad.jobs import drift_config, gumroad_drift
-from creator_pipeline.store.profiles import connected
+from creator_pipeline.store.profiles import connected, last_synced
+from creator_pipeline.whop.jobs import changes_config, whop_changes
 
 NIGHTLY_DAYS = 7
 """Days the nightly run reads, today included: most refunds come within a week, and each day costs a tenth of a request
@@ -19,9 +21,6 @@ LOOKBACK_DAYS = 35
 """Days of the weekly look-back: refunds and disputes arrive for a month and more."""
 
 Requests = Iterator[dg.RunRequest | dg.SkipReason]
-
-PROFILE_TAG, TRIGGER_TAG = "creator_pipeline/profile", "creator_pipeline/trigger"
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def range_tags(window: DayWindow, profile_id: str) -> dict[str, str]:
@@ -96,4 +95,72 @@ def gumroad_drift_nightly(context: dg.ScheduleEvaluationContext, warehouse: Ware
         )
 
 
-ALL = [gumroad_nightly, gumroad_lookback, gumroad_products_nightly, gumroad_drift_nightly]
+def _whop_profiles(warehouse: WarehouseResource) -> list[str] | dg.SkipReason:
+    if not settings.load().enable_whop:
+        return dg.SkipReason("ENABLE_WHOP is off.")
+    found = connected(warehouse.open(), "whop")
+    return found or dg.SkipReason(
+        "No profile's account is connected to Whop: creator-pipeline profiles add … --whop-key …"
+    )
+
+
+@dg.schedule(job=whop_sync, cron_schedule="20 2 * * *", execution_timezone="UTC")
+def whop_nightly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
+    """Payments of yesterday and today, and of the days since the last good sync where nights were missed."""
+    profiles = _whop_profiles(warehouse)
+    if isinstance(profiles, dg.SkipReason):
+        yield profiles
+        return
+    moment = context.scheduled_execution_time.astimezone(UTC)
+    for profile_id in profiles:
+        synced, day = last_synced(warehouse.open(), "whop", profile_id), moment.date()
+        # A webhook is dropped after a minute: what was bought while nothing ran here is found by nobody else.
+        missed = (day - synced.date()).days if synced else (day - settings.load().pipeline_start_date).days
+        window = since_start(day, max(2, missed + 2))
+        yield dg.RunRequest(
+            run_key=f"nightly:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
+            tags={**range_tags(window, profile_id), TRIGGER_TAG: "nightly"},
+        )
+
+
+@dg.schedule(job=whop_changes, cron_schedule="35 2 * * *", execution_timezone="UTC")
+def whop_changes_nightly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
+    """What changed since the last sync: refunds, disputes, open payments, memberships. One run for each profile."""
+    profiles = _whop_profiles(warehouse)
+    if isinstance(profiles, dg.SkipReason):
+        yield profiles
+        return
+    moment = context.scheduled_execution_time.astimezone(UTC)
+    for profile_id in profiles:
+        yield dg.RunRequest(
+            run_key=f"changes:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
+            run_config=changes_config(profile_id),
+            tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "nightly"},
+        )
+
+
+@dg.schedule(job=whop_memberships_scan, cron_schedule="50 3 * * 0", execution_timezone="UTC")
+def whop_memberships_weekly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
+    """All memberships: only a full scan finds what changed without leaving a trace."""
+    profiles = _whop_profiles(warehouse)
+    if isinstance(profiles, dg.SkipReason):
+        yield profiles
+        return
+    moment = context.scheduled_execution_time.astimezone(UTC)
+    for profile_id in profiles:
+        yield dg.RunRequest(
+            run_key=f"memberships:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
+            partition_key=profile_id,
+            tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "lookback"},
+        )
+
+
+ALL = [
+    gumroad_nightly,
+    gumroad_lookback,
+    gumroad_products_nightly,
+    gumroad_drift_nightly,
+    whop_nightly,
+    whop_changes_nightly,
+    whop_memberships_weekly,
+]

@@ -5,16 +5,18 @@ from sqlalchemy import func, select
 
 from creator_pipeline import settings
 from creator_pipeline.automation.jobs import ledger
-from creator_pipeline.automation.schedules import PROFILE_TAG, TRIGGER_TAG
 from creator_pipeline.dagster_support.leases import LEASE_SECONDS, job_queue
 from creator_pipeline.dagster_support.partitions import DYNAMIC
 from creator_pipeline.dagster_support.resources import WarehouseResource
+from creator_pipeline.dagster_support.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START, TRIGGER_TAG
 from creator_pipeline.gumroad import jobs as gumroad_jobs
 from creator_pipeline.gumroad.jobs import gumroad_refresh
 from creator_pipeline.store.profiles import connected
 from creator_pipeline.store.tables import ledger_changes
+from creator_pipeline.whop import jobs as whop_jobs
+from creator_pipeline.whop.jobs import whop_refresh
 
-REFRESH = {"gumroad": gumroad_jobs.run_config}
+REFRESH = {"gumroad": gumroad_jobs.run_config, "whop": whop_jobs.run_config}
 """Source to the run config of its refresh job."""
 
 _ACTIVE = [
@@ -29,7 +31,7 @@ _ACTIVE = [
 def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
     """Profiles a run works on right now: their partitions must not go away under it."""
     runs = instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))
-    tags = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    tags = (PARTITION, RANGE_START, RANGE_END)
     values = [run.tags.get(tag) for run in runs for tag in tags]
     return {value.rsplit("|", 1)[-1] for value in values if value}
 
@@ -74,7 +76,7 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
 
 @dg.sensor(
     name="webhook_jobs",
-    jobs=[gumroad_refresh],
+    jobs=[gumroad_refresh, whop_refresh],
     minimum_interval_seconds=1,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )

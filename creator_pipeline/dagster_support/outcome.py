@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from creator_pipeline.core.errors import AuthError, PipelineError
+from creator_pipeline.core.errors import PipelineError
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
@@ -50,7 +50,9 @@ class Outcome:
         """(asset, partition) pairs that an earlier attempt of this same step has finished."""
         if not self.context.retry_number:
             return set()
-        records = self.context.instance.all_logs(self.context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        records = self.context.instance.all_logs(
+            self.context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
         events = (record.get_dagster_event() for record in records)
         return {
             (event.asset_key.to_user_string(), event.partition)
@@ -105,11 +107,6 @@ class Outcome:
             },
             allow_retries=retry,
         )
-
-
-def revoked(error: PipelineError) -> bool:
-    """Whether the connection the error came from must be marked."""
-    return isinstance(error, AuthError) and error.revoked
 
 
 def describe(keys: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -18,6 +19,8 @@ from creator_pipeline.queue.pace import pace_for
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline.whop.client import WhopClient
+from creator_pipeline.whop.tiers import Tiers, parse_tiers
 
 
 @lru_cache(maxsize=4)
@@ -54,6 +57,27 @@ def _renewal(config: Settings, warehouse: Warehouse, profile_id: str) -> Renew |
     return lambda refused: oauth.refresh(warehouse, key_ring(config), app, profile_id, refused)
 
 
+class WhopAccess(NamedTuple):
+    """A client of one profile's Whop account, and that account's ``biz_…`` where it is known."""
+
+    client: WhopClient
+    account_id: str | None
+
+
+def whop_access(config: Settings, warehouse: Warehouse, profile_id: str) -> WhopAccess:
+    """The way to one profile's Whop account; its own id goes before WHOP_ACCOUNT_ID.
+
+    Raises:
+        ConfigError: the profile doesn't exist or isn't connected.
+        AuthError: its connection was revoked.
+    """
+    connection = profiles.get_connection(warehouse, key_ring(config), "whop", profile_id)
+    key, named = connection.access_token, connection.external_account_id or ""
+    # Each operation of a key has a budget of its own at Whop.
+    client = WhopClient(config.whop_api_url, key, lambda operation: pace_for(config, "whop", f"{key}:{operation}"))
+    return WhopAccess(client, named if named.startswith("biz_") else config.whop_account_id)
+
+
 def require_enabled(config: Settings, source: str) -> None:
     """Refuse to work while a source's feature flag is off."""
     if not config.enabled(source):
@@ -85,3 +109,24 @@ class GumroadResource(dg.ConfigurableResource):  # pyright: ignore[reportMissing
     def require_enabled(self) -> None:
         """Refuse while ``ENABLE_GUMROAD`` is off."""
         require_enabled(settings.load(), "gumroad")
+
+
+class WhopResource(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own idiom
+    """Clients of the connected Whop accounts, and what their plans mean here."""
+
+    def access(self, warehouse: Warehouse, profile_id: str) -> WhopAccess:
+        """See :func:`whop_access`."""
+        return whop_access(settings.load(), warehouse, profile_id)
+
+    def ring(self) -> KeyRing:
+        """The keys that hash buyers' addresses."""
+        return key_ring(settings.load())
+
+    def tiers(self) -> Tiers:
+        """Tier of each plan, of WHOP_TIERS and WHOP_PAST_DUE_ACCESS."""
+        config = settings.load()
+        return parse_tiers(config.whop_tiers, past_due=config.whop_past_due_access)
+
+    def require_enabled(self) -> None:
+        """Refuse while ``ENABLE_WHOP`` is off."""
+        require_enabled(settings.load(), "whop")

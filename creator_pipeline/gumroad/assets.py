@@ -10,6 +10,7 @@ import dagster as dg
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import contiguous, now, partition_key
+from creator_pipeline.dagster_support.connections import note_auth
 from creator_pipeline.dagster_support.describe import (
     OWNERS,
     PREVIEW_ROWS,
@@ -18,15 +19,16 @@ from creator_pipeline.dagster_support.describe import (
     ledger_totals,
     preview,
 )
-from creator_pipeline.dagster_support.outcome import RETRY, Outcome, allow_shrink, revoked
+from creator_pipeline.dagster_support.outcome import RETRY, Outcome, allow_shrink
 from creator_pipeline.dagster_support.partitions import PROFILE, days_by_profile, gumroad_days, gumroad_profiles
 from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
 from creator_pipeline.gumroad import checks
 from creator_pipeline.gumroad.models import SaleRow
 from creator_pipeline.gumroad.sync import PLATFORM, Loaded, load_products, load_sales, rebuild_ledger
 from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.mail.hooks import HOOKS
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.profiles import mark_revoked, mark_synced
+from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales, sales_events
 
 PRODUCTS = dg.AssetKey(["gumroad", "products"])
@@ -34,13 +36,6 @@ SALES = dg.AssetKey(["gumroad", "sales"])
 EVENTS = dg.AssetKey(["sales_events", "gumroad"])
 POOL = "gumroad_api"
 NIGHTLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
-
-
-def note_auth(warehouse: Warehouse, profile_id: str, error: PipelineError) -> None:
-    """Mark the connection when the platform says its token is gone."""
-    if revoked(error):
-        with warehouse.write() as connection:
-            mark_revoked(connection, PLATFORM, profile_id, error.message)
 
 
 @dg.multi_asset(
@@ -59,6 +54,7 @@ def note_auth(warehouse: Warehouse, profile_id: str, error: PipelineError) -> No
         )
     ],
     partitions_def=gumroad_profiles,
+    hooks=HOOKS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY,
     pool=POOL,
@@ -78,7 +74,7 @@ def products(
                 with gumroad.client(house, profile_id) as client:
                     rows, change = load_products(house, client, profile_id, allow_shrink=allow_shrink(context))
             except PipelineError as error:
-                note_auth(house, profile_id, error)
+                note_auth(house, PLATFORM, profile_id, error)
                 raise
             shown = [
                 (row.name, to_text(row.price_micros or 0, row.currency), row.currency, row.published, row.sales_count)
@@ -124,6 +120,7 @@ def products(
     check_specs=checks.SPECS,
     can_subset=True,
     partitions_def=gumroad_days,
+    hooks=HOOKS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY,
     pool=POOL,
@@ -147,7 +144,7 @@ def sales(
             try:
                 _sync_profile(context, house, gumroad, profile_id, todo, outcome, tally, landed)
             except PipelineError as error:
-                note_auth(house, profile_id, error)
+                note_auth(house, PLATFORM, profile_id, error)
                 raise
     yield from checks.results(tally, context.selected_asset_check_keys)
     outcome.raise_if_failed()

@@ -172,6 +172,20 @@ class GumroadClient:
         }
         return {day: figures for day, figures in days_of.items() if any(figures)}
 
+    def subscriptions(self, resource_name: str) -> list[Json]:
+        """This application's resource subscriptions for one event: ``id``, ``resource_name``, ``post_url``."""
+        asked = {"resource_name": resource_name, "current_oauth_application_only": "true"}
+        return _objects(self._api.get("/v2/resource_subscriptions", asked), "resource_subscriptions")
+
+    def subscribe(self, resource_name: str, post_url: str) -> None:
+        """Add a resource subscription; Gumroad makes one more for each call."""
+        form = {"resource_name": resource_name, "post_url": post_url}
+        self._api.request("/v2/resource_subscriptions", method="PUT", data=form)
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        """Delete a resource subscription."""
+        self._api.request(f"/v2/resource_subscriptions/{quote(subscription_id, safe='')}", method="DELETE")
+
 
 def repeated_key(path: str, key: str) -> DataError:
     """The error of a walk that would never end."""

@@ -9,11 +9,12 @@ from sqlalchemy import func, select
 from creator_pipeline import settings
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
+from creator_pipeline.dagster_support.connections import note_auth
 from creator_pipeline.dagster_support.leases import RefreshConfig, working
 from creator_pipeline.dagster_support.outcome import Outcome
 from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
 from creator_pipeline.gumroad import drift
-from creator_pipeline.gumroad.assets import EVENTS, SALES, note_auth, report
+from creator_pipeline.gumroad.assets import EVENTS, SALES, report
 from creator_pipeline.gumroad.client import GumroadClient
 from creator_pipeline.gumroad.refresh import Refreshed, refresh_sales
 from creator_pipeline.gumroad.sync import PLATFORM, load_sales, lookback
@@ -43,7 +44,7 @@ def refresh(
             with gumroad.client(house, profile_id) as client:
                 work.events_count = _read(context, house, gumroad, client, profile_id, windows, sale_ids)
         except PipelineError as error:
-            note_auth(house, profile_id, error)
+            note_auth(house, PLATFORM, profile_id, error)
             raise
 
 
@@ -143,7 +144,7 @@ def drift_scan(
                     }
                 )
         except PipelineError as error:
-            note_auth(house, profile_id, error)
+            note_auth(house, PLATFORM, profile_id, error)
             raise
     outcome.raise_if_failed()
 
