@@ -24,6 +24,7 @@ from creator_pipeline.dagster_support.outcome import ALLOW_SHRINK_TAG
 from creator_pipeline.dagster_support.partitions import DYNAMIC
 from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
 from creator_pipeline.gumroad import assets as gumroad
+from creator_pipeline.mail.events import notify_backfill
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_profile
 from creator_pipeline.store.tables import ingestion_jobs
@@ -194,6 +195,13 @@ def execute(
     job_name, keys = SOURCES[todo.source]
     last_asset = keys[-1].to_user_string()
     failures: list[str] = []
+    landed = set[str]()
+
+    def note(asset: str, partition: str | None) -> None:
+        if asset == last_asset and partition:
+            landed.add(partition)
+            on_progress(1)
+
     for window in todo.runs():
         tags = {
             **range_tags(window, todo.profile_id),
@@ -202,7 +210,7 @@ def execute(
             PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}",
             **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
         }
-        with _listening(lambda asset, _partition: on_progress(1) if asset == last_asset else None):
+        with _listening(note):
             failures += _run(defs, instance, job_name, tags)
     failures += _run(defs, instance, "ledger", {TRIGGER_TAG: "backfill", JOB_TAG: todo.job_id})
     with warehouse.write() as connection:
@@ -215,6 +223,17 @@ def execute(
                 finished_at=now(),
             )
         )
+    missing = [key for day in todo.days if (key := partition_key(day, todo.profile_id)) not in landed]
+    notify_backfill(
+        warehouse,
+        settings.load(),
+        profile_id=todo.profile_id,
+        backfill_id=todo.job_id,
+        source=todo.source,
+        partitions=len(todo.days),
+        failed=len(missing),
+        failed_partitions=missing,
+    )
     return failures
 
 
