@@ -14,6 +14,7 @@ from creator_pipeline.core.errors import ConfigError, PipelineError
 COMMANDS = {
     "backfill": "backfill",
     "demo": "demo",
+    "doctor": "doctor",
     "gateway": "gateway",
     "keys": "keys",
     "migrate": "migrate",

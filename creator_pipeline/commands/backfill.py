@@ -13,7 +13,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command("backfill")
-@click.argument("source", type=click.Choice(["gumroad"]))
+@click.argument("source", type=click.Choice(["gumroad", "whop"]))
 @click.option("--profile", "profile_id", required=True, help="Whose sales.")
 @click.option("--from", "first", required=True, type=_DAY, help="First day, UTC.")
 @click.option("--to", "last", required=True, type=_DAY, help="Last day, inclusive.")

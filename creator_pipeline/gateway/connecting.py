@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -90,7 +91,9 @@ def connect_gumroad(house: Services, profile_id: str, code: str, verifier: str) 
 
 
 def _store(house: Services, profile_id: str, grant: Grant, account_id: str) -> str:
-    span = {"from": house.config.pipeline_start_date.isoformat(), "to": today().isoformat()}
+    # Half-open, today included.
+    until = today() + timedelta(days=1)
+    span = {"from": house.config.pipeline_start_date.isoformat(), "to": until.isoformat()}
     job = NewJob(profile_id, "gumroad", "initial_sync", span, id=uuid4().hex)
     with house.warehouse.write() as connection:
         profiles.connect(

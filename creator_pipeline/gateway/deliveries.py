@@ -94,14 +94,13 @@ class DeliveryWriter:
     def _commit(self, batch: list[Delivery]) -> tuple[list[Any], list[NewJob]]:
         try:
             return self._intake.commit(batch)
-        except TransientError as error:
+        except PipelineError as error:
             _log.warning("%d deliveries were not stored: %s", len(batch), error)
             return [error] * len(batch), []
-        except Exception as error:  # noqa: BLE001 - whatever it is, every sender must get an answer
+        except Exception:  # noqa: BLE001 - whatever it is, every sender must get an answer
             if len(batch) > 1:
                 # One that the database refuses must not take the others with it.
                 halves = self._commit(batch[: len(batch) // 2]), self._commit(batch[len(batch) // 2 :])
                 return halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
             _log.exception("A delivery of %s can't be stored", batch[0].provider)
-            refused = error if isinstance(error, PipelineError) else TransientError("The warehouse refuses it.")
-            return [refused], []
+            return [TransientError("The warehouse refuses this delivery.")], []

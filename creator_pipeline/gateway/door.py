@@ -7,18 +7,22 @@ import contextlib
 import logging
 import re
 import time
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from creator_pipeline.core.errors import PipelineError, TransientError
+from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.gateway.errors import GatewayError, respond, unavailable
 from creator_pipeline.gateway.limits import Gate, Rule, rule_for, too_large
 from creator_pipeline.gateway.metrics import Metrics
 
 _log = logging.getLogger("creator_pipeline.gateway.requests")
+_PROCESS = uuid4().hex[:16].encode()
+_NUMBERS = count(1)
+# One that a caller sends is kept; ours need no secret, and a system call for each would be felt.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CHUNK_SECONDS = 10.0
@@ -103,18 +107,17 @@ class Door:
 
 def _request_id(scope: Scope) -> bytes:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex.encode()
+    return given if _REQUEST_ID.fullmatch(given) else b"%s-%d" % (_PROCESS, next(_NUMBERS))
 
 
 def _refusal(error: Exception) -> GatewayError:
     if isinstance(error, GatewayError):
         return error
-    if isinstance(error, TransientError):
-        _log.warning("%s", error)
+    if isinstance(error, ConfigError | TransientError):
+        # A wrong setting too: what is sent again after the mend is not lost.
+        _log.error("%s", error)
         return unavailable(error)
     _log.error("A request failed", exc_info=error)
-    if isinstance(error, PipelineError):
-        return GatewayError(500, error.code, "The gateway can't do this as it is set up.", "Its log says why.")
     return GatewayError(500, "internal", "The gateway failed.", "Its log says why, under this request id.")
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
 
-from creator_pipeline.gateway.errors import GatewayError
+from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.gateway.services import Services
+from creator_pipeline.mail import outbox
+from creator_pipeline.mail.auth_hook import AuthHookResult, handle_auth_hook
 from creator_pipeline.mail.delivery import handle_resend_event
-from creator_pipeline.mail.signatures import verified
+
+_log = logging.getLogger(__name__)
 
 
 async def resend_event(house: Services, headers: Mapping[str, str], body: bytes) -> int:
@@ -19,9 +22,16 @@ async def resend_event(house: Services, headers: Mapping[str, str], body: bytes)
     return await asyncio.to_thread(handle_resend_event, body, headers, warehouse=house.warehouse, settings=house.config)
 
 
-async def auth_mail(house: Services, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
-    """Take a call of Supabase's Send Email hook; returns status and JSON body of the answer."""
-    secret = house.secret("supabase_hook_secret")
-    if secret is None or not verified(body, headers, secret):
-        return 401, {}
-    raise GatewayError(503, "no_mail", "Mails of accounts can't be sent yet.", headers={"Retry-After": "60"})
+async def auth_mail(house: Services, headers: Mapping[str, str], body: bytes) -> AuthHookResult:
+    """Store the mails that a call of Supabase's Send Email hook asks for; its caller waits, so nothing is sent yet."""
+    if house.secret("supabase_hook_secret") is None:
+        return AuthHookResult(401, {})
+    return await asyncio.to_thread(handle_auth_hook, body, headers, warehouse=house.warehouse, settings=house.config)
+
+
+def send_now(house: Services, message_ids: Sequence[str]) -> None:
+    """Send mails that somebody waits for. What fails is left to the outbox, which tries again."""
+    try:
+        outbox.flush(house.warehouse, house.config, limit=len(message_ids), ids=message_ids)
+    except PipelineError as error:
+        _log.warning("Mails of accounts were not sent at once: %s", error)

@@ -30,6 +30,7 @@ _WORDS = {
     429: "Too many requests",
     503: "Not at the moment",
 }
+_DONE = {"200": "Done", "202": "Stored", "302": "To Gumroad", "303": "To the page that says what happens next"}
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -55,3 +56,20 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "description": "A profile's key: creator-pipeline profiles key ID",
     }
 }
+
+
+def finished(document: dict[str, Any]) -> dict[str, Any]:
+    """The framework's document with our keys, our shape of refusals, and words for what went well."""
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = SECURITY_SCHEMES
+    components.pop("schemas", None)
+    for item in document["paths"].values():
+        for told in item.values():
+            responses = told["responses"]
+            if responses.get("422", {}).get("description") == "Validation Error":
+                del responses["422"]
+            for status, response in responses.items():
+                if response["description"] == "Successful Response":
+                    response["description"] = _DONE[status]
+                    response.pop("content", None)
+    return document

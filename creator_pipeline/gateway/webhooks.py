@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.background import BackgroundTask
 
-from creator_pipeline.core.errors import ConfigError, RejectedError, TransientError
+from creator_pipeline.core.errors import ConfigError, PipelineError, RejectedError
 from creator_pipeline.gateway import mail_calls, openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response
 from creator_pipeline.gateway.intake import Delivery, Stored
@@ -91,22 +93,21 @@ async def resend(request: Request) -> Response:
 async def auth(request: Request) -> Response:
     """Supabase's Send Email hook: sign-up, password reset and the other mails of an account."""
     house = services(request)
-    status, answer = await mail_calls.auth_mail(house, request.headers, await request.body())
-    if status == 401:
+    result = await mail_calls.auth_mail(house, request.headers, await request.body())
+    if result.status == 401:
         raise _refused(house, request, "auth", "SUPABASE_HOOK_SECRET")
-    house.metrics.delivery("auth", "stored" if status == 200 else "failed")
-    return json_response(answer, status)
+    house.metrics.delivery("auth", "stored" if result.message_ids else "ignored")
+    answer = json_response(result.json_body, result.status)
+    if result.message_ids:
+        answer.background = BackgroundTask(mail_calls.send_now, house, result.message_ids)
+    return answer
 
 
 def _gumroad_payload(ping: pings.Ping) -> dict[str, Any]:
-    day = ping.sale_day.isoformat() if ping.sale_day else None
-    return {
-        "sale_ids": list(ping.sale_ids),
-        "subscription_ids": list(ping.subscription_ids),
-        "sale_day": day,
-        "read_days": ping.days_needed,
-        "test": ping.test,
-    }
+    payload: dict[str, Any] = {"sale_ids": list(ping.sale_ids), "test": ping.test}
+    if ping.days_needed and ping.sale_day:
+        return payload | {"from": ping.sale_day.isoformat(), "to": (ping.sale_day + timedelta(days=1)).isoformat()}
+    return payload | {"read_days": not ping.sale_ids}
 
 
 def _refused(house: Services, request: Request, provider: str, variable: str) -> GatewayError:
@@ -127,7 +128,7 @@ async def _accept(house: Services, delivery: Delivery) -> Response:
 async def _store(house: Services, delivery: Delivery) -> Stored:
     try:
         stored = await house.deliveries.store(delivery)
-    except TransientError:
+    except PipelineError:
         house.metrics.delivery(delivery.provider, "failed")
         raise
     house.metrics.delivery(delivery.provider, stored.status if stored.new else "repeat")

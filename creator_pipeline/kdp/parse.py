@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from creator_pipeline.kdp import control
-from creator_pipeline.kdp.cells import Grain, day_or_month
+from creator_pipeline.kdp.draft import Draft
 from creator_pipeline.kdp.header import Layout
-from creator_pipeline.kdp.model import Report, Row, Totals, next_period, slice_name, total
+from creator_pipeline.kdp.model import Report, Row, Totals, total
 from creator_pipeline.kdp.payments import read_payments
 from creator_pipeline.kdp.reader_csv import open_csv
 from creator_pipeline.kdp.reader_xlsx import guard, open_xlsx
-from creator_pipeline.kdp.refusals import OWN_FILE, BadCell, Findings, ReportError
+from creator_pipeline.kdp.refusals import OWN_FILE, ReportError
 from creator_pipeline.kdp.report import PRIOR_MONTH, Family
-from creator_pipeline.kdp.rows import SheetReader, first_of_months
 from creator_pipeline.kdp.table import Table
 
 MAX_BYTES = 64 << 20
 """Largest file read; KDP's own are below 2 MB."""
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
-_NAMED_MONTH = re.compile(r"Prior[_ ]Month[_ ]Royalties-([0-9]{4})-([0-9]{2})-", re.IGNORECASE)
 _INSTEAD = "Prior Months' Royalties and the dashboard's exports are read: upload one of those."
 _ADVERB = {"month": "monthly", "day": "daily", None: "monthly"}
 
@@ -92,130 +88,6 @@ def _refuse_other_formats(start: bytes, file: str) -> None:
             raise ReportError(f"This is {name}, not a report.", hint=OWN_FILE, file=file, found=name)
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A report while its tabs are read."""
-
-    file: str
-    findings: Findings = field(default_factory=Findings)
-    rows: list[Row] = field(default_factory=list[Row])
-    orders: list[Row] = field(default_factory=list[Row])
-    control: dict[str, Totals] = field(default_factory=dict[str, Totals])
-    days: set[date] = field(default_factory=set[date])
-    grain: Grain | None = None
-    month: date | None = None
-    measures: set[str] = field(default_factory=set[str])
-
-    def read(self, table: Table, layout: Layout, kenp_grain: Grain | None = None) -> list[Row]:
-        if layout.family is PRIOR_MONTH:
-            self.take_month(table, layout)
-        reader = SheetReader(table, layout, self.findings, self.file, self.month, kenp_grain)
-        rows = reader.read()
-        kenp = layout.sheet.kind == "kenp"
-        if (
-            kenp
-            and layout.sheet.date
-            and kenp_grain is None
-            and "day" in reader.grains
-            and first_of_months(reader.days)
-        ):
-            # A tab of its own doesn't say: firsts of months only is what a monthly export looks like.
-            rows = [
-                row._replace(facts=row.facts._replace(slice=slice_name("kenp", row.facts.day, "month"))) for row in rows
-            ]
-            reader.grains = {"month"}
-        if layout.sheet.kind != "orders":
-            self.days |= reader.days
-        if self.grain is None and reader.grains and layout.sheet.kind != "orders":
-            self.grain = "day" if "day" in reader.grains else "month"
-        return rows
-
-    def take_month(self, table: Table, layout: Layout) -> None:
-        if layout.sales_period is None:
-            raise ReportError(
-                "The month is missing: no Sales Period above the header.",
-                hint="Keep the first row of the tab when saving it as CSV; best is the file as KDP made it.",
-                kind=layout.sheet.csv_kind or layout.family.kind,
-                file=self.file,
-                sheet=table.name or None,
-                row=1,
-                expected="Sales Period, March 2026",
-            )
-        try:
-            month, grain = day_or_month(layout.sales_period)
-            if grain != "month":
-                raise BadCell(layout.sales_period, "a month")
-        except BadCell as bad:
-            raise ReportError(
-                "The Sales Period can't be read.",
-                hint=OWN_FILE,
-                kind=layout.sheet.csv_kind or layout.family.kind,
-                file=self.file,
-                sheet=table.name or None,
-                row=1,
-                column="Sales Period",
-                found=layout.sales_period,
-                expected="March 2026",
-            ) from bad
-        if self.month is None:
-            self._compare_with_name(month, table, layout)
-        elif month != self.month:
-            self._other_month(layout.sales_period, f"{self.month:%Y-%m}, as the other tabs say", table)
-        self.month = self.month or month
-
-    def _compare_with_name(self, month: date, table: Table, layout: Layout) -> None:
-        named = _NAMED_MONTH.search(self.file)
-        if named and named.groups() != (f"{month:%Y}", f"{month:%m}"):
-            self._other_month(layout.sales_period or "", f"{named[1]}-{named[2]}, as the file's name says", table)
-
-    def _other_month(self, found: str, expected: str, table: Table) -> None:
-        self.findings.add(
-            "quarantine",
-            "The file contradicts itself about its month. Download this month's report again.",
-            sheet=table.name or None,
-            row=1,
-            column="Sales Period",
-            found=found,
-            expected=expected,
-        )
-
-    def empty_slices(self) -> tuple[str, ...]:
-        """Slices between the first and the last day of the file that have no row."""
-        if not self.days or self.grain is None:
-            return ()
-        filled = {row.facts.slice for row in self.rows}
-        covered: list[str] = []
-        day, last = min(self.days), max(self.days)
-        while day <= last:
-            covered += [slice_name(measure, day, self.grain) for measure in sorted(self.measures)]
-            day = next_period(day, self.grain)
-        return tuple(name for name in covered if name not in filled)
-
-    def report(
-        self, form: Literal["csv", "xlsx"], kind: str, family: Family, snapshot: datetime | None, rows: list[Row]
-    ) -> Report:
-        if self.month:
-            self.days.add(self.month)
-            self.grain = "month"
-        start, last = (min(self.days), max(self.days)) if self.days else (None, None)
-        if not rows:
-            self.findings.add("note", "The report is valid and empty: nothing was sold or read.")
-        return Report(
-            file_name=self.file,
-            format=form,
-            kind=kind,
-            finality=family.finality,
-            grain=self.grain,
-            period_start=start,
-            period_end=next_period(last, self.grain or "month") if last else None,
-            snapshot_at=snapshot,
-            rows=rows,
-            empty_slices=self.empty_slices(),
-            control=self.control,
-            problems=self.findings.closed(),
-        )
-
-
 def _csv(table: Table, layout: Layout, file: str) -> Report:
     sheet = layout.sheet
     if sheet.alone:
@@ -228,7 +100,7 @@ def _csv(table: Table, layout: Layout, file: str) -> Report:
             found=", ".join(layout.names),
             expected="a report with one row per title and marketplace",
         )
-    draft = _Draft(file)
+    draft = Draft(file)
     if sheet.kind == "payments":
         return _payments(draft, table, layout, "csv", None)
     draft.rows = draft.read(table, layout)
@@ -243,7 +115,7 @@ def _csv(table: Table, layout: Layout, file: str) -> Report:
 
 
 def _payments(
-    draft: _Draft, table: Table, layout: Layout, form: Literal["csv", "xlsx"], snapshot: datetime | None
+    draft: Draft, table: Table, layout: Layout, form: Literal["csv", "xlsx"], snapshot: datetime | None
 ) -> Report:
     rows, details = read_payments(table, layout, draft.findings)
     draft.days = {row.facts.day for row in rows}
@@ -253,7 +125,7 @@ def _payments(
 
 
 def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str, snapshot: datetime | None) -> Report:
-    draft = _Draft(file)
+    draft = Draft(file)
     family: Family | None = None
     repeating: list[tuple[str, list[Row]]] = []
     summary: dict[date, Totals] = {}
@@ -303,7 +175,7 @@ def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str
 
 
 def _checked(
-    draft: _Draft,
+    draft: Draft,
     family: Family,
     repeating: list[tuple[str, list[Row]]],
     summary: dict[date, Totals],

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
-import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from creator_pipeline.core.windows import now
-from creator_pipeline.mail import outbox
+from creator_pipeline.mail import history, outbox
 from creator_pipeline.mail.functions import NEXT_STEP, completed_key, completed_values, failed_key, failed_values
 from creator_pipeline.mail.outbox import Mail, digest, event_key
 from creator_pipeline.mail.wording import moment_text, plain_error, source_name
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import email_messages, platform_connections, profiles
+from creator_pipeline.store.tables import platform_connections
 
 Trigger = Literal["request", "schedule", "operator", "webhook", "backfill"]
 """Who started it: the profile's owner (connected, uploaded), a schedule, a person at the UI or the command line, a
@@ -71,25 +70,12 @@ def notify_success(
         partitions: partitions or the file's name, for people.
         unit: what fails and recovers by itself within the source: a KDP upload's id; empty for a whole source.
     """
-    with warehouse.write() as connection:
-        owner = _owner(connection, profile_id)
-        if owner is None:
-            return []
-        _one_at_a_time(connection, profile_id, source)
-        key = completed_key(event_id, owner.email)
-        if _known(connection, key):
-            return [key]
-        what = partitions_text(partitions)
-        open_failure = _open_failure(connection, owner, source, unit)
-        if open_failure is not None:
-            mail = _recovery(key, owner, open_failure, source, unit, what, events_count)
-        elif wants_success(owner.notify, trigger):
-            values = completed_values(event_id, events_count, source=source, what=what)
-            mail = Mail(key, "ingestion_completed", owner.email, values, profile_id, _tags(source, unit))
-        else:
-            return []
-        outbox.add(connection, settings, mail)
-        return [key]
+    return _succeeded(
+        warehouse,
+        settings,
+        _Success(profile_id, event_id, source, unit, partitions_text(partitions), events_count),
+        trigger,
+    )
 
 
 def notify_recovered(
@@ -104,20 +90,8 @@ def notify_recovered(
     unit: str = "",
 ) -> list[str]:
     """Tell that a failure is over, once; nothing where none was told. :func:`notify_success` includes this."""
-    with warehouse.write() as connection:
-        owner = _owner(connection, profile_id)
-        if owner is None:
-            return []
-        _one_at_a_time(connection, profile_id, source)
-        key = completed_key(event_id, owner.email)
-        if _known(connection, key):
-            return [key]
-        failure = _open_failure(connection, owner, source, unit)
-        if failure is None:
-            return []
-        what = partitions_text(partitions)
-        outbox.add(connection, settings, _recovery(key, owner, failure, source, unit, what, events_count))
-        return [key]
+    success = _Success(profile_id, event_id, source, unit, partitions_text(partitions), events_count)
+    return _succeeded(warehouse, settings, success, None)
 
 
 def notify_failure(
@@ -147,11 +121,11 @@ def notify_failure(
         return []
     what = partitions_text(partitions)
     values = failed_values(settings, event_id, error_message, source=source, what=what, next_step=next_step)
-    tags = _tags(source, unit) | {"failure": digest(profile_id, source, unit, error_code)}
+    tags = history.tags_for(source, unit) | {"failure": digest(profile_id, source, unit, error_code)}
     mails: list[Mail] = []
     with warehouse.write() as connection:
-        _one_at_a_time(connection, profile_id, source)
-        owner = _owner(connection, profile_id)
+        history.one_at_a_time(connection, profile_id, source)
+        owner = history.owner_of(connection, profile_id)
         if owner is not None and wants_failure(owner.notify, trigger):
             key = failed_key(event_id, owner.email)
             mails.append(Mail(key, "ingestion_failed", owner.email, values, profile_id, tags))
@@ -188,7 +162,7 @@ def notify_backfill(
     }
     mails: list[Mail] = []
     with warehouse.write() as connection:
-        owner = _owner(connection, profile_id)
+        owner = history.owner_of(connection, profile_id)
         if owner is not None and owner.notify != "none" and (failed or owner.notify == "every"):
             key = event_key("backfill", backfill_id, source, profile_id)
             kind = "backfill_failed" if failed else "backfill_finished"
@@ -215,7 +189,7 @@ def notify_revoked(
     """A platform refuses the connection's token: the owner is told once, until the connection has worked again."""
     table = platform_connections
     with warehouse.write() as connection:
-        owner = _owner(connection, profile_id)
+        owner = history.owner_of(connection, profile_id)
         if owner is None or owner.notify == "none":
             return []
         worked = connection.execute(
@@ -234,87 +208,54 @@ def notify_revoked(
 
 
 @dataclass(frozen=True, slots=True)
-class _Owner:
+class _Success:
     profile_id: str
-    email: str
-    notify: str
+    event_id: str
+    source: str
+    unit: str
+    what: str
+    events_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A mail of before."""
-
-    id: str
-    kind: str
-    created_at: datetime
-    tags: dict[str, str]
-
-
-def _owner(connection: Connection, profile_id: str) -> _Owner | None:
-    row = connection.execute(select(profiles.c.email, profiles.c.notify).where(profiles.c.id == profile_id)).first()
-    return None if row is None else _Owner(profile_id, row.email, row.notify)
-
-
-def _one_at_a_time(connection: Connection, profile_id: str, source: str) -> None:
-    # Tellers of different events must see each other's mails; SQLite's write transaction sees to it by itself.
-    if connection.dialect.name == "postgresql":
-        key = func.hashtextextended(f"mail/{profile_id}/{source}", 0)
-        connection.execute(select(func.pg_advisory_xact_lock(key)))
-
-
-def _known(connection: Connection, key: str) -> bool:
-    return connection.execute(select(email_messages.c.id).where(email_messages.c.id == key)).first() is not None
+def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trigger: Trigger | None) -> list[str]:
+    """One mail under the success's key: of the recovery where a failure is open, else of the success if wanted."""
+    profile_id, source = success.profile_id, success.source
+    with warehouse.write() as connection:
+        owner = history.owner_of(connection, profile_id)
+        if owner is None:
+            return []
+        history.one_at_a_time(connection, profile_id, source)
+        key = completed_key(success.event_id, owner.email)
+        if history.known(connection, key):
+            return [key]
+        failure = history.open_failure(connection, owner, source, success.unit)
+        if failure is not None:
+            kind, values = "ingestion_recovered", _recovered_values(success, failure)
+        elif trigger is not None and wants_success(owner.notify, trigger):
+            kind = "ingestion_completed"
+            values = completed_values(success.event_id, success.events_count, source=source, what=success.what)
+        else:
+            return []
+        tags = history.tags_for(source, success.unit)
+        outbox.add(connection, settings, Mail(key, kind, owner.email, values, profile_id, tags))
+        return [key]
 
 
-def _tags(source: str, unit: str) -> dict[str, str]:
-    return {"source": source, "unit": digest(unit) if unit else "all"}
-
-
-def _told(connection: Connection, to: str, kinds: Sequence[str], since: datetime | None = None) -> list[_Told]:
-    """Mails of these kinds that reached, or are to reach, a reader; the newest first."""
-    table = email_messages
-    recent = [] if since is None else [table.c.created_at > since]
-    rows = connection.execute(
-        select(table.c.id, table.c.kind, table.c.created_at, table.c.payload)
-        .where(table.c.to == to, table.c.kind.in_(kinds), table.c.status != "suppressed", *recent)
-        .order_by(table.c.created_at.desc())
-        .limit(200)
-    ).all()
-    return [_Told(row.id, row.kind, row.created_at, _tags_of(row.payload)) for row in rows]
-
-
-def _tags_of(payload: str) -> dict[str, str]:
-    message: dict[str, Any] = orjson.loads(payload)
-    return {tag["name"]: tag["value"] for tag in message["tags"]}
-
-
-def _open_failure(connection: Connection, owner: _Owner, source: str, unit: str) -> _Told | None:
-    """The first mail of a failure whose recovery was not told yet."""
-    wanted, first = _tags(source, unit), None
-    for told in _told(connection, owner.email, ["ingestion_failed", "ingestion_recovered"]):
-        if wanted.items() <= told.tags.items():
-            if told.kind == "ingestion_recovered":
-                break
-            first = told
-    return first
-
-
-def _recovery(key: str, owner: _Owner, failure: _Told, source: str, unit: str, what: str, events_count: int) -> Mail:
-    values = {
-        "source": source_name(source),
-        "what": what,
-        "event_count": events_count,
+def _recovered_values(success: _Success, failure: history.Told) -> dict[str, Any]:
+    return {
+        "source": source_name(success.source),
+        "what": success.what,
+        "event_count": success.events_count,
         "failed_since": moment_text(failure.created_at),
         "finished_at": moment_text(now()),
     }
-    return Mail(key, "ingestion_recovered", owner.email, values, owner.profile_id, _tags(source, unit))
 
 
 def _tell(connection: Connection, settings: Settings, mail: Mail) -> bool:
     """Store a failure's mail; False where the same failure was told within the day."""
-    if _known(connection, mail.id):
+    if history.known(connection, mail.id):
         return True
-    for told in _told(connection, mail.to, [mail.kind], now() - REPEAT_AFTER):
+    for told in history.told_to(connection, mail.to, [mail.kind], now() - REPEAT_AFTER):
         if told.tags.get("failure") == mail.tags["failure"]:
             return False
     outbox.add(connection, settings, mail)

@@ -82,7 +82,7 @@ def claim(
     """The next due message, mails of security first, and how many suppressed ones were passed over.
 
     Args:
-        sender: From address of a message that was written when none was configured.
+        sender: From address of a message that goes for the first time.
     """
     suppressed = 0
     while True:
@@ -132,6 +132,10 @@ def record(connection: Connection, message: Claimed, verdict: Verdict) -> None:
     if verdict.action == "failed":
         values["status"] = "failed"
     else:
+        if verdict.action == "stop":
+            # Refused for its key or its From address, so never taken: the next attempt goes by the new setting.
+            unsigned = {name: value for name, value in message.payload.items() if name != "from"}
+            values["payload"] = orjson.dumps(unsigned).decode()
         wait = backoff(message.attempts) if verdict.wait is None else verdict.wait
         values["next_attempt_at"] = moment(connection, wait)
     connection.execute(

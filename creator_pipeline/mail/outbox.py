@@ -102,7 +102,11 @@ def why_held(settings: Settings) -> str | None:
     if not settings.enabled("email"):
         return "ENABLE_EMAIL is false."
     missing = [name for name in ("RESEND_API_KEY", "FROM_EMAIL") if not getattr(settings, name.lower())]
-    return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set." if missing else None
+    if missing:
+        return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set."
+    if not _ADDRESS.match(parseaddr(settings.from_email or "")[1]):
+        return "FROM_EMAIL is not an address such as Name <name@example.com>."
+    return None
 
 
 def write(warehouse: Warehouse, settings: Settings, *mails: Mail) -> list[str]:
@@ -167,8 +171,7 @@ def _compose(connection: Connection, settings: Settings, mail: Mail, to: str) ->
     greeting = f"Hello {one_line(name)}," if name else "Hello,"
     rendered = render(mail.kind, mail.values, product=product, unsubscribe_url=link, greeting=greeting)
     tags = {"app": delivery.APP_TAG, "kind": mail.kind, "category": kind.category, **mail.tags}
-    payload: dict[str, Any] = {"from": settings.from_email} if settings.from_email else {}
-    payload |= {
+    payload: dict[str, Any] = {
         "to": [to],
         "subject": rendered.subject,
         "html": rendered.html,

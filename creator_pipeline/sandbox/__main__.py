@@ -13,6 +13,7 @@ from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.faults import Faults
 from creator_pipeline.sandbox.pings import PingSender
 from creator_pipeline.sandbox.server import build_app, uvicorn_config
+from creator_pipeline.sandbox.whop_webhooks import WebhookSender
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     tokens = " ".join(f"{seller.profile}={seller.token}" for seller in world.gumroad.values())
     sys.stdout.write(f"sandbox on http://{wish.host}:{wish.port} {tokens}\n")
     sys.stdout.flush()
-    pings = PingSender(world.gumroad)
+    pings, webhooks = PingSender(world.gumroad), WebhookSender(world.whop)
     # uvicorn raises the signal that stopped it once more when it is done: that is then a clean end.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         server.run()
     finally:
         pings.close()
+        webhooks.close()
     return 0
 
 

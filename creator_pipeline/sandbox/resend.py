@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parseaddr
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from uuid import uuid4
 
 import orjson
@@ -20,49 +18,12 @@ from starlette.routing import Route
 
 from creator_pipeline.sandbox.faults import Faults
 from creator_pipeline.sandbox.resend_pages import inbox_page, mail_page
+from creator_pipeline.sandbox.resend_rules import ERRORS, ApiError, fault_of
 from creator_pipeline.sandbox.resend_webhooks import EventSender
 
 KEY = "re_sandbox_key"
 """A key that is taken; any other that begins with ``re_`` is as good."""
 MAX_BATCH = 100
-MAX_RECIPIENTS = 50
-
-_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+\Z")
-_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}\Z")
-
-
-class ApiError(NamedTuple):
-    """An answer of the service that is no success."""
-
-    status: int
-    name: str
-    message: str
-
-
-ERRORS = {
-    "invalid_idempotency_key": ApiError(400, "invalid_idempotency_key", "The key must be between 1-256 chars."),
-    "missing_api_key": ApiError(401, "missing_api_key", "Missing API key in the authorization header."),
-    "restricted_api_key": ApiError(401, "restricted_api_key", "This API key is restricted to only send emails."),
-    "invalid_api_key": ApiError(403, "invalid_api_key", "API key is invalid."),
-    "unverified_domain": ApiError(403, "validation_error", "The example.com domain is not verified."),
-    "invalid_idempotent_request": ApiError(
-        409, "invalid_idempotent_request", "Same idempotency key used with a different request payload."
-    ),
-    "concurrent_idempotent_requests": ApiError(
-        409,
-        "concurrent_idempotent_requests",
-        "Same idempotency key used while original request is still in progress.",
-    ),
-    "validation_error": ApiError(422, "validation_error", "Invalid `to` field."),
-    "rate_limit_exceeded": ApiError(
-        429, "rate_limit_exceeded", "Too many requests. Please limit the number of requests per second."
-    ),
-    "daily_quota_exceeded": ApiError(429, "daily_quota_exceeded", "You have reached your daily email sending quota."),
-    "monthly_quota_exceeded": ApiError(
-        429, "monthly_quota_exceeded", "You have reached your monthly email sending quota."
-    ),
-    "application_error": ApiError(500, "application_error", "An unexpected error occurred."),
-}
 
 
 @dataclass(slots=True)
@@ -261,7 +222,7 @@ class ResendApi:
         payloads = cast("list[dict[str, Any]]", said if batch else [said])
         if len(payloads) > MAX_BATCH:
             return _error(ApiError(422, "validation_error", "A batch has at most 100 emails."))
-        faults = [_fault(payload) for payload in payloads]
+        faults = [fault_of(payload) for payload in payloads]
         first = next(filter(None, faults), None)
         if first is not None and not lenient:
             return _error(first)
@@ -282,24 +243,6 @@ class ResendApi:
 
 def _lenient(request: Request) -> bool:
     return request.headers.get("x-batch-validation") == "permissive"
-
-
-def _fault(payload: dict[str, Any]) -> ApiError | None:
-    for name in ("from", "to", "subject"):
-        if not payload.get(name):
-            return ApiError(422, "missing_required_field", f"Missing `{name}` field.")
-    to = [payload["to"]] if isinstance(payload["to"], str) else cast("list[str]", payload["to"])
-    if len(to) > MAX_RECIPIENTS:
-        return ApiError(422, "validation_error", "The `to` field has more than 50 recipients.")
-    for name, value in [("from", str(payload["from"])), *(("to", address) for address in to)]:
-        if not _ADDRESS.match(parseaddr(value)[1]):
-            return ApiError(422, "validation_error", f"Invalid `{name}` field: it must be an email address.")
-    if not (payload.get("html") or payload.get("text")):
-        return ApiError(422, "missing_required_field", "Missing `html` or `text` field.")
-    for tag in cast("list[dict[str, str]]", payload.get("tags") or []):
-        if not _TAG.match(tag["name"]) or not _TAG.match(tag["value"]):
-            return ApiError(422, "validation_error", "Tags should only contain ASCII letters, numbers, _ and -.")
-    return None
 
 
 def _json(value: object) -> Response:

@@ -18,8 +18,10 @@ table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; padding: 6px 12px 6px 0; vertical-align: top; border-bottom: 1px solid #8884 }
 td, pre { overflow-wrap: anywhere }
 iframe { width: 100%; height: 760px; border: 1px solid #8886; background: #fff }
+th { white-space: nowrap }
 pre { white-space: pre-wrap; border: 1px solid #8886; padding: 12px }
 .small { font-size: 13px; opacity: .75 }
+.once { white-space: nowrap }
 @media (max-width: 600px) { .wide { display: none } }
 </style>"""
 
@@ -27,13 +29,14 @@ pre { white-space: pre-wrap; border: 1px solid #8886; padding: 12px }
 def inbox_page(mails: Sequence[SentMail]) -> HTMLResponse:
     """All mails, the newest first."""
     rows = "".join(
-        f"<tr><td class=wide>{mail.created_at:%H:%M:%S}</td><td>{_to(mail)}</td>"
-        f'<td><a href="/inbox/{mail.id}">{_escaped(mail.payload["subject"])}</a></td>'
-        f"<td class=wide>{_escaped(mail.last_event)}</td>"
+        f'<tr><td class="wide once">{mail.created_at:%H:%M:%S}</td>'
+        f'<td><a href="/inbox/{mail.id}">{_escaped(mail.payload["subject"])}</a>'
+        f"<br><span class=small>to {_to(mail)}</span></td>"
+        f'<td class="wide once">{_escaped(mail.last_event)}</td>'
         f'<td class="wide small">{_escaped(mail.idempotency_key or "none")}</td></tr>'
         for mail in reversed(mails)
     )
-    head = "<tr><th class=wide>Time<th>To<th>Subject<th class=wide>Event<th class=wide>Idempotency key</tr>"
+    head = "<tr><th class=wide>Time<th>Mail<th class=wide>Event<th class=wide>Idempotency key</tr>"
     body = f"<table>{head}{rows}</table>" if mails else "<p>Nothing was sent yet. Reload to look again.</p>"
     return _page(f"Inbox: {len(mails)} mails", f"<p class=small>Nothing here left this machine.</p>{body}")
 

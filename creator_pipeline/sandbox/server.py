@@ -30,6 +30,7 @@ from creator_pipeline.sandbox.pings import PingSender
 from creator_pipeline.sandbox.resend import ResendApi
 from creator_pipeline.sandbox.whop import PREFIX as WHOP_PREFIX
 from creator_pipeline.sandbox.whop import WhopApi
+from creator_pipeline.sandbox.whop_control import WhopControl
 from creator_pipeline.sandbox.whop_webhooks import WebhookSender
 
 
@@ -53,6 +54,7 @@ class Control:
             Route("/_sandbox/faults", self.set_faults, methods=post),
             Route("/_sandbox/totals/{profile}", self.totals),
             Route("/_sandbox/gumroad/{profile}/{verb}", self.change, methods=post),
+            *WhopControl(self.world.whop).routes(),
         ]
 
     async def index(self, _request: Request) -> Response:
@@ -64,7 +66,8 @@ class Control:
         paths = "".join(f"<li><code>{html.escape(route.path)}</code></li>" for route in self.routes())
         title = "Sandbox of creator_pipeline"
         text = f"<!DOCTYPE html><title>{title}</title><h1>{title}</h1><p>Invented data of {self.world.today}."
-        text += " Gumroad's API v2 is under <code>/v2</code>; mails are in the <a href='/inbox'>inbox</a>.</p>"
+        text += f" Gumroad's API v2 is under <code>/v2</code>, Whop's under <code>{WHOP_PREFIX}</code>;"
+        text += " mails are in the <a href='/inbox'>inbox</a>.</p>"
         return HTMLResponse(f"{text}<ul>{rows}</ul><ul>{paths}</ul>")
 
     async def tokens(self, _request: Request) -> Response:
@@ -82,7 +85,13 @@ class Control:
         }
         app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
         accounts = {
-            account.profile: {"account_id": account.id, "key": account.key} for account in self.world.whop.values()
+            account.profile: {
+                "account_id": account.id,
+                "key": account.key,
+                "memberships": len(account.tables["memberships"]),
+                "payments": len(account.tables["payments"]),
+            }
+            for account in self.world.whop.values()
         }
         return _json({"today": self.world.today, "oauth": app, "gumroad": sellers, "whop": accounts})
 

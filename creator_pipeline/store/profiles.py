@@ -136,12 +136,15 @@ def connect(
 
 
 def connected(warehouse: Warehouse, provider: str) -> list[str]:
-    """Ids of the profiles that have a connection to ``provider``, whatever its status, in order."""
+    """Ids of the profiles that have an account at ``provider`` we hold a token of, whatever its status, in order.
+
+    A connection without a token only says who somebody is there: a buyer's Whop user.
+    """
     with warehouse.read() as connection:
         return list(
             connection.execute(
                 select(platform_connections.c.profile_id)
-                .where(platform_connections.c.provider == provider)
+                .where(platform_connections.c.provider == provider, platform_connections.c.access_token.is_not(None))
                 .order_by(platform_connections.c.profile_id)
             ).scalars()
         )
@@ -211,6 +214,15 @@ def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_i
         status=row["status"],
         last_error=row["last_error"],
     )
+
+
+def last_synced(warehouse: Warehouse, provider: str, profile_id: str) -> datetime | None:
+    """Begin of the last good sync of a profile's account; None before the first."""
+    columns = platform_connections.c
+    with warehouse.read() as connection:
+        return connection.execute(
+            select(columns.last_synced_at).where(columns.provider == provider, columns.profile_id == profile_id)
+        ).scalar()
 
 
 def mark_synced(connection: Connection, provider: str, profile_id: str, moment: datetime) -> None:

@@ -5,7 +5,7 @@ Money columns end in ``_micros``: integer millionths of the unit of ``currency``
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table, Text, false
 
 from creator_pipeline.store.types import UtcDateTime
 
@@ -197,9 +197,32 @@ kdp_uploads = Table(
     _text("status", "accepted, rejected, quarantined or superseded"),
     _time("snapshot_at", "When KDP made the export", null=True),
     _text("totals", "JSON of the workbook's own totals", null=True),
+    _text("slices", "JSON of what it covers: slice to rows, units, pages; empty ones too", null=True),
+    Column(
+        "accepted_smaller",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="A person said that it may hold less than what it replaces",
+    ),
     _text("error", "JSON: what was wrong, where, and the mend", null=True),
     _time("uploaded_at", "When it was first seen"),
     Index(None, "profile_id", "status"),
+)
+
+kdp_files = Table(
+    "kdp_files",
+    metadata,
+    _text("location", "Path or URL of a file", key=True),
+    _text("profile_id", "Owner"),
+    Column("size", BigInteger, nullable=False, comment="Bytes at the last look"),
+    Column("modified_ns", BigInteger, nullable=False, comment="Time of change at the last look, ns since 1970"),
+    _text("state", "looked, settled, requested, copy (of an upload that is in) or refused"),
+    _text("upload_id", "SHA-256 of the content; null while it may still be written to", null=True),
+    _text("problem", "Why it is refused", null=True),
+    Index(None, "upload_id"),
+    Index(None, "state"),
+    comment="Files that were seen, so that each content is taken once.",
 )
 
 kdp_royalties = Table(
@@ -355,4 +378,17 @@ platform_totals = Table(
     _micros("refunded_micros", "The platform's refunds"),
     _text("currency", "Of the amounts"),
     _time("seen_at", "When it was read"),
+)
+
+health_reports = Table(
+    "health_reports",
+    metadata,
+    _text("id", "What is wrong with what: one row for each, used again when it comes back", key=True),
+    _text("text", "What was found, for people; without secrets and addresses"),
+    _text("mend", "The command or the step that mends it"),
+    _time("since", "When it was first seen, this time"),
+    _time("told_at", "When it was told; null until it could be", null=True),
+    _time("resolved_at", "When it was found mended; null while it is open", null=True),
+    Index(None, "resolved_at"),
+    comment="What the sensor pipeline_health has found: each problem is told once, and once when it is mended.",
 )

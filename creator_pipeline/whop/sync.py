@@ -107,6 +107,27 @@ def rebuild_ledger(
     return LoadedPayments(rows, events, Change(), change)
 
 
+def stored_days(warehouse: Warehouse, profile_id: str, days: Iterable[date]) -> LoadedPayments:
+    """The payments made on these days and their ledger rows, as stored."""
+    whole = sorted(set(days))
+    sources = [partition_key(day, profile_id) for day in whole]
+    payments, ledger = whop_payments.c, sales_events.c
+    with warehouse.read() as connection:
+        rows = connection.execute(
+            select(whop_payments)
+            .where(payments.profile_id == profile_id, payments.partition_day.in_(whole))
+            .order_by(payments.created_at, payments.id)
+        )
+        events = connection.execute(
+            select(sales_events)
+            .where(ledger.profile_id == profile_id, ledger.platform == PLATFORM, ledger.source.in_(sources))
+            .order_by(ledger.occurred_at, ledger.id)
+        )
+        return LoadedPayments(
+            [PaymentRow(*row) for row in rows], [LedgerEvent(*row) for row in events], Change(), Change()
+        )
+
+
 def refresh_payments(
     warehouse: Warehouse, client: WhopClient, profile_id: str, account_id: str | None, ids: Iterable[str]
 ) -> LoadedPayments:

@@ -172,8 +172,9 @@ def _store_memberships(
         change = replace(connection, whop_subscriptions, rows, mine, what=what, allow_shrink=allow_shrink)
         held = {row.profile_id for row in before} | {row.profile_id for row in rows}
         changed = _set_tiers(connection, tiers, {holder for holder in held if holder})
-        for one in changed if tell else ():
-            tell(connection, one)
+        if tell:
+            for one in changed:
+                tell(connection, one)
     return LoadedMemberships(
         memberships=rows,
         change=change,
@@ -205,9 +206,7 @@ def _set_tiers(connection: Connection, tiers: Tiers, holders: set[str]) -> list[
         if wanted == (tier, plan_name):
             continue
         connection.execute(
-            update(profiles)
-            .where(of.id == holder)
-            .values(subscription_tier=wanted.tier, plan_name=wanted.plan_name)
+            update(profiles).where(of.id == holder).values(subscription_tier=wanted.tier, plan_name=wanted.plan_name)
         )
         moved = max((row.updated_at for row in rows if row.profile_id == holder), default=None)
         changed.append(TierChange(holder, *wanted, before=Standing(tier, plan_name), changed_at=moved))

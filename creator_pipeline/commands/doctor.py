@@ -1,0 +1,53 @@
+"""``creator-pipeline doctor``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from creator_pipeline import settings
+from creator_pipeline.automation.doctor import Finding, Probe, examine
+from creator_pipeline.core.errors import ConfigError
+
+_COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yellow"}
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, mend}.")
+def command(*, as_json: bool) -> None:
+    """Look at every integration and table; exit 1 when something that is configured doesn't work."""
+    found = _findings()
+    click.echo(json.dumps([finding.as_json() for finding in found], indent=1) if as_json else _table(found))
+    if any(finding.state == "no" for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+def _findings() -> list[Finding]:
+    from creator_pipeline.automation import doctor_house, doctor_platforms
+    from creator_pipeline.commands.context import instance, key_ring
+
+    try:
+        config = settings.load()
+    except ConfigError as error:
+        return [Finding("settings", "no", error.message, error.hint)]
+    probes = [
+        Probe("settings", lambda: [Finding("settings", "ok", "the environment can be read")]),
+        *doctor_house.probes(config, instance),
+        *doctor_platforms.probes(config, key_ring),
+    ]
+    return examine(probes, config)
+
+
+def _table(found: list[Finding]) -> str:
+    width = max(len(finding.name) for finding in found)
+    lines: list[str] = []
+    for finding in found:
+        state = click.style(f"{finding.state:7}", fg=_COLOURS[finding.state])
+        lines.append(f"{state} {finding.name:{width}}  {finding.detail}".rstrip())
+        if finding.mend and finding.state != "ok":
+            lines.append(f"{'':7} {'':{width}}  → {finding.mend}")
+    counts = {state: sum(finding.state == state for finding in found) for state in _COLOURS}
+    lines.append("")
+    lines.append(f"{counts['ok']} ok, {counts['no']} no, {counts['off']} off, {counts['unknown']} unknown")
+    return "\n".join(lines)
