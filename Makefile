@@ -38,9 +38,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
 
 # Pins with hashes, for every Python that is supported.
 requirements: $(VENV)/.installed-dev
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv pip compile --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		pyproject.toml requirements/build.in -o requirements/main.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv pip compile --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		-c requirements/main.txt --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
 
 clean:
