@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import secrets
 import signal
 import subprocess
@@ -23,6 +24,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import httpx
 import orjson
@@ -36,7 +39,7 @@ from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import ingestion_jobs, webhook_events
 from creator_pipeline_tests import servers
 
-SECRET = "ws_benchmark"
+SECRET = "ws_benchmark"  # noqa: S105
 ACCOUNT = "biz_benchmark"
 
 
@@ -145,9 +148,10 @@ def measure(kind: str, url: str, home: Path, options: argparse.Namespace) -> boo
     with house.write() as connection:
         profiles.add_profile(connection, "alice", "alice@example.com")
         profiles.connect(connection, KeyRing([key]), "whop", "alice", "key", external_account_id=ACCOUNT)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-c", "from creator_pipeline.cli import main; main()", "gateway", "--port", str(port)]
     with (home / "gateway.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, cwd=home)
+        process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, cwd=home)  # noqa: S603
     try:
         wait_for(port)
         source = requests(options.repeats)
@@ -158,16 +162,19 @@ def measure(kind: str, url: str, home: Path, options: argparse.Namespace) -> boo
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     with house.read() as connection:
         stored = connection.execute(select(func.count()).select_from(webhook_events)).scalar_one()
         repeats = connection.execute(select(func.coalesce(func.sum(webhook_events.c.repeats), 0))).scalar_one()
         jobs = connection.execute(select(func.count()).select_from(ingestion_jobs)).scalar_one()
     house.engine.dispose()
     answered = len(fast.seconds) + len(half.seconds)
-    print(
+    print(  # noqa: T201
         f"{kind:11} {rate:7.0f}/s  p50 {fast.percentile(0.5):6.1f} ms  p99 {fast.percentile(0.99):6.1f} ms   "
         f"at {rate / 2:.0f}/s: p50 {half.percentile(0.5):5.1f} ms  p99 {half.percentile(0.99):5.1f} ms   "
-        f"statuses {fast.statuses | {}} {half.statuses}  answered {answered}, stored {stored} + {repeats} repeats, "
+        f"CPU of the gateway with its start {cpu / answered * 1000:.2f} ms each   "
+        f"statuses {fast.statuses} {half.statuses}  answered {answered}, stored {stored} + {repeats} repeats, "
         f"jobs {jobs}, exit {code}"
     )
     return stored + repeats == answered and jobs == stored and code == 0

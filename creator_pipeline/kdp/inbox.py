@@ -6,60 +6,21 @@ as new as any, and nothing has to be remembered elsewhere. Files are never moved
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from collections.abc import Collection, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import fsspec
 from sqlalchemy import Connection, delete, select, update
 
-from creator_pipeline.core.errors import DataError, TransientError
-from creator_pipeline.ledger.kdp_events import PARTITION_DIGITS
+from creator_pipeline.core.errors import DataError
+from creator_pipeline.kdp.files import File, Found, digest, filesystem, listing, modified_ns
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import kdp_files, kdp_uploads, profiles
 
 HASHED_BYTES = 256 << 20
 """Bytes read in one look, one file at least: a look must end soon."""
-_UNFINISHED = (".part", ".tmp", ".crdownload")
-_CHUNK = 1 << 20
 _BATCH = 500
-
-
-class Found(NamedTuple):
-    """A file as a look sees it. ``folder`` is the name of the profile's folder, empty for a file beside them."""
-
-    location: str
-    folder: str
-    size: int
-    modified_ns: int
-
-
-class File(NamedTuple):
-    """A row of ``kdp_files``."""
-
-    location: str
-    profile_id: str
-    size: int
-    modified_ns: int
-    state: str
-    upload_id: str | None
-    problem: str | None
-
-    @property
-    def modified_at(self) -> datetime:
-        """Time of change, aware UTC."""
-        return datetime.fromtimestamp(self.modified_ns / 1e9, UTC)
-
-    @property
-    def partition(self) -> str:
-        """Key of the content's partition."""
-        return (self.upload_id or "")[:PARTITION_DIGITS]
 
 
 @dataclass
@@ -75,93 +36,6 @@ class Look:
     ready: list[File] = field(default_factory=list[File])
     strays: list[str] = field(default_factory=list[str])
     waiting: int = 0
-
-
-def listing(inbox: str) -> list[Found]:
-    """All finished files of an inbox; dotfiles and names of unfinished downloads are left out.
-
-    Raises:
-        TransientError: the inbox can't be read.
-    """
-    try:
-        files, root = _filesystem(inbox)
-        if not files.exists(root):
-            return []
-        details: dict[str, dict[str, Any]] = files.find(root, detail=True)
-        prefix = root.rstrip("/") + "/"
-        found: list[Found] = []
-        for path, info in details.items():
-            parts = path.removeprefix(prefix).split("/")
-            if any(part.startswith(".") for part in parts) or parts[-1].lower().endswith(_UNFINISHED):
-                continue
-            folder = parts[0] if len(parts) == 2 else ""
-            location = path if _is_local(inbox) else files.unstrip_protocol(path)
-            found.append(Found(location, folder, int(info.get("size") or 0), _modified_ns(info)))
-    except OSError as error:
-        raise TransientError(
-            f"The inbox {inbox} can't be read: {error}.", hint="Check KDP_INBOX and the rights on it."
-        ) from error
-    return sorted(found, key=lambda each: (each.modified_ns, each.location))
-
-
-def _filesystem(location: str) -> tuple[Any, str]:
-    files, path = fsspec.core.url_to_fs(location, use_listings_cache=False)
-    return files, str(path)
-
-
-def _is_local(location: str) -> bool:
-    return "://" not in location or location.startswith(("file://", "local://"))
-
-
-def _modified_ns(info: Mapping[str, Any]) -> int:
-    moment = next((info[key] for key in ("mtime", "LastModified", "last_modified", "created") if info.get(key)), 0)
-    seconds = moment.timestamp() if isinstance(moment, datetime) else float(moment)
-    return int(seconds * 1_000_000) * 1000
-
-
-def digest(location: str) -> str:
-    """SHA-256 of the content, hex.
-
-    Raises:
-        TransientError: it can't be read.
-    """
-    sha = hashlib.sha256()
-    try:
-        with fsspec.open(location, "rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                sha.update(chunk)
-    except OSError as error:
-        raise TransientError(f"{location} can't be read: {error}.", hint="Is it still there?") from error
-    return sha.hexdigest()
-
-
-@contextmanager
-def local_copy(file: File) -> Generator[Path]:
-    """The file on this machine, with the content it was taken for.
-
-    Raises:
-        DataError: the content changed; it is a new upload, which the sensor takes by itself.
-        TransientError: it can't be read.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "report"
-        try:
-            sha = hashlib.sha256()
-            with fsspec.open(file.location, "rb") as source, path.open("wb") as target:
-                while chunk := source.read(_CHUNK):
-                    sha.update(chunk)
-                    target.write(chunk)
-        except OSError as error:
-            raise TransientError(f"{file.location} can't be read: {error}.", hint="Is it still there?") from error
-        if sha.hexdigest() != file.upload_id:
-            raise DataError(
-                f"{file.location} has another content now than when it was taken.",
-                hint="The new content is an upload of its own: its partition comes by itself.",
-                file=file.location,
-                found=sha.hexdigest()[:PARTITION_DIGITS],
-                expected=file.partition,
-            )
-        yield path
 
 
 def look(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[str] = ()) -> Look:
@@ -272,7 +146,11 @@ def foreign(file: File, owner: str) -> DataError:
 
 
 def register(warehouse: Warehouse, paths: Iterable[Path], profile_id: str) -> list[File]:
-    """Take files from anywhere on this machine for a profile, as a person at the command line does."""
+    """Take files from anywhere on this machine for a profile, as a person at the command line does.
+
+    Raises:
+        DataError: a file is another profile's upload.
+    """
     files: list[File] = []
     for path in paths:
         status = path.stat()
@@ -282,13 +160,19 @@ def register(warehouse: Warehouse, paths: Iterable[Path], profile_id: str) -> li
                 str(found),
                 profile_id,
                 status.st_size,
-                _modified_ns({"mtime": status.st_mtime}),
+                modified_ns({"mtime": status.st_mtime}),
                 "requested",
                 digest(str(found)),
                 None,
             )
         )
     with warehouse.write() as connection:
+        for file in files:
+            owner = connection.execute(
+                select(kdp_uploads.c.profile_id).where(kdp_uploads.c.id == file.upload_id)
+            ).scalar_one_or_none()
+            if owner not in {None, profile_id}:
+                raise foreign(file, str(owner))
         upsert(connection, kdp_files, [row_of(kdp_files, file._asdict()) for file in files])
     return files
 
@@ -309,7 +193,7 @@ def file_of(warehouse: Warehouse, partition: str) -> File:
         ).all()
     for row in rows:
         file = File(*row)
-        files, path = _filesystem(file.location)
+        files, path = filesystem(file.location)
         if files.exists(path):
             return file
     raise DataError(

@@ -131,6 +131,6 @@ def _groups(connection: Connection, profile_id: str, window: DayWindow) -> Itera
         .group_by(columns.upload_id, columns.slice, columns.event_key, columns.kind)
         .order_by(columns.slice, columns.event_key)
     )
-    for upload_id, slice_, event_key, kind, day, title, *sums, currency in rows:
+    for *named, sold, refunded, pages, micros, currency in rows:
         # PostgreSQL sums bigints to numeric.
-        yield KdpGroup(upload_id, slice_, event_key, kind, day, title, *map(int, sums), currency)
+        yield KdpGroup(*named, int(sold), int(refunded), int(pages), int(micros), currency)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-import orjson
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from creator_pipeline.core.errors import ConfigError, DataError
-from creator_pipeline.core.windows import now
+from creator_pipeline.kdp.files import File, local_copy
 from creator_pipeline.kdp.guarded import parse_guarded
-from creator_pipeline.kdp.inbox import File, foreign, local_copy
+from creator_pipeline.kdp.inbox import foreign
 from creator_pipeline.kdp.model import Report
-from creator_pipeline.kdp.overlap import Decision, Shrunk, Size
+from creator_pipeline.kdp.overlap import Decision
 from creator_pipeline.kdp.refusals import Problem, ReportError
 from creator_pipeline.kdp.settle import Settled, decision, settle
+from creator_pipeline.kdp.uploads import as_json, close_job, judge, store_upload
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.load import Change, replace, row_of, upsert
-from creator_pipeline.store.tables import ingestion_jobs, kdp_files, kdp_royalties, kdp_uploads, profiles
+from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.tables import kdp_royalties, kdp_uploads, profiles
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, ru
             done = _refused(connection, file, name, report, problem, stored)
         else:
             done = _landed(connection, file, name, report, stored, accept_smaller=accept_smaller)
-        _close_job(connection, done, run_id)
+        close_job(connection, file, done.error, len(done.events), run_id)
     return done
 
 
@@ -129,10 +128,10 @@ def _refused(
 ) -> Ingested:
     problems = report.problems if report else ()
     status = "quarantined" if report else "rejected"
-    if stored is not None and stored["status"] in {"accepted", "superseded"}:
+    if stored is not None and stored["slices"] is not None:
         # A reader that is out of memory, or a newer one that is stricter, takes nothing back.
         return Ingested(file, name, stored["status"], report, error, problems)
-    _store_upload(connection, file, name, report, status=status, stored=stored, error=as_json(error, problems))
+    store_upload(connection, file, name, report, status=status, stored=stored, error=as_json(error, problems))
     return Ingested(file, name, status, report, error, problems)
 
 
@@ -147,7 +146,7 @@ def _landed(
 ) -> Ingested:
     upload_id = file.upload_id or ""
     before = decision(connection, file.profile_id)
-    _store_upload(connection, file, name, report, status="accepted", stored=stored, accept_smaller=accept_smaller)
+    store_upload(connection, file, name, report, status="accepted", stored=stored, accept_smaller=accept_smaller)
     after = decision(connection, file.profile_id)
     rows = replace(
         connection,
@@ -158,7 +157,7 @@ def _landed(
         allow_shrink=True,
     )
     settled = settle(connection, file.profile_id, before, after, own=report.slices())
-    held = _judge(connection, after)
+    held = judge(connection, after)
     error = held.pop(upload_id, None)
     status = "quarantined" if error else "superseded" if upload_id in after.superseded else "accepted"
     new = [each for each in held if each not in before.quarantined]
@@ -179,49 +178,6 @@ def _landed(
 
 def _from_upload(settled: Settled, file: File) -> list[LedgerEvent]:
     return [event for event in settled.events if event.source == file.partition]
-
-
-def _store_upload(
-    connection: Connection,
-    file: File,
-    name: str,
-    report: Report | None,
-    *,
-    status: str,
-    stored: dict[str, Any] | None,
-    error: str | None = None,
-    accept_smaller: bool = False,
-) -> None:
-    lands = status == "accepted"
-    covered = {slice_: list(Size.of(sums)) for slice_, sums in report.slices().items()} if report and lands else None
-    control = {tab: sums.as_dict() for tab, sums in report.control.items()} if report else {}
-    made_at = report.snapshot_at if report else None
-    if made_at is None:
-        # A CSV doesn't tell when KDP made it: the file's own time is next, the same in whatever order files come.
-        made_at = min(filter(None, (file.modified_at, stored and stored["snapshot_at"])))
-    values: dict[str, Any] = {
-        "id": file.upload_id,
-        "profile_id": file.profile_id,
-        "file_name": name,
-        "location": file.location,
-        "kind": report.kind if report else None,
-        "format": report.format if report else None,
-        "finality": report.finality if report else None,
-        "period_start": report.period_start if report else None,
-        "period_end": report.period_end if report else None,
-        "rows": len(report.rows) if report and lands else 0,
-        "status": status,
-        "snapshot_at": made_at,
-        "totals": orjson.dumps(control).decode() if control else None,
-        "slices": orjson.dumps(covered).decode() if covered is not None else None,
-        "accepted_smaller": accept_smaller or bool(stored and stored["accepted_smaller"]),
-        "error": error,
-        "uploaded_at": stored["uploaded_at"] if stored else now(),
-    }
-    upsert(connection, kdp_uploads, [row_of(kdp_uploads, values)])
-    connection.execute(
-        update(kdp_files).where(kdp_files.c.location == file.location).values(state="requested", problem=None)
-    )
 
 
 def _rows(file: File, report: Report, decided: Decision) -> Iterator[tuple[Any, ...]]:
@@ -258,73 +214,3 @@ def _rows(file: File, report: Report, decided: Decision) -> Iterator[tuple[Any, 
             figures.royalty_micros,
             facts.currency,
         )
-
-
-def _judge(connection: Connection, decided: Decision) -> dict[str, DataError]:
-    """Write the status of every upload that takes part; returns those held back, with the reason of each."""
-    columns, held = kdp_uploads.c, dict[str, DataError]()
-    for shrunk in decided.shrunk:
-        if shrunk.upload_id not in held:
-            row = connection.execute(
-                select(columns.file_name, columns.location, columns.profile_id).where(columns.id == shrunk.upload_id)
-            ).one()
-            held[shrunk.upload_id] = _smaller(shrunk, *row)
-    connection.execute(
-        update(kdp_uploads).where(columns.id.in_(decided.superseded)).values(status="superseded", error=None)
-    )
-    connection.execute(
-        update(kdp_uploads).where(columns.id.in_(set(decided.counts.values()))).values(status="accepted", error=None)
-    )
-    for upload_id, error in held.items():
-        connection.execute(
-            update(kdp_uploads).where(columns.id == upload_id).values(status="quarantined", error=as_json(error, ()))
-        )
-    return held
-
-
-def _smaller(shrunk: Shrunk, name: str, location: str, profile_id: str) -> DataError:
-    period = shrunk.slice.rpartition(":")[2]
-    return DataError(
-        f"{name} holds less of {period} than an upload that is stored: it may be cut off, so it is held back.",
-        hint=shrunk.hint(shlex.quote(location), profile_id),
-        file=name,
-        column=shrunk.slice,
-        found=f"{shrunk.found.units} units, {shrunk.found.pages} pages",
-        expected=f"at least {shrunk.stored.units} units, {shrunk.stored.pages} pages",
-    )
-
-
-def as_json(error: DataError, problems: Sequence[Problem]) -> str:
-    """For ``kdp_uploads.error``: message, hint, the place, and every problem found."""
-    return orjson.dumps(
-        {
-            "message": error.message,
-            "hint": error.hint,
-            **error.where(),
-            "problems": [{"level": each.level, **each.as_dict()} for each in problems],
-        }
-    ).decode()
-
-
-def _close_job(connection: Connection, done: Ingested, run_id: str | None) -> None:
-    """End the job of whoever uploaded it through the gateway and waits for an answer."""
-    jobs, failed = ingestion_jobs.c, done.error is not None
-    values: dict[str, Any] = {
-        "status": "dead" if failed else "completed",
-        "error": str(done.error)[:4000] if failed else None,
-        "events_count": len(done.events),
-        "attempts": jobs.attempts + 1,
-        "run_id": run_id,
-        "finished_at": now(),
-    }
-    connection.execute(
-        update(ingestion_jobs)
-        .where(
-            jobs.source == "kdp",
-            jobs.kind == "file",
-            jobs.profile_id == done.file.profile_id,
-            jobs.payload.contains(done.file.upload_id or "", autoescape=True),
-            jobs.status != "completed",
-        )
-        .values(values)
-    )

@@ -62,13 +62,14 @@ def _roll_up(connection: Connection, keys: list[tuple[date, str, str]]) -> Chang
     events = sales_events.c
     key = tuple_(events.occurred_on, events.profile_id, events.platform)
     back, won_back = events.event_type.in_(_BACK), events.event_type == "chargeback_reversal"
+    pages = events.event_type == "pages_read"
     rows = connection.execute(
         select(
             events.occurred_on,
             events.profile_id,
             events.platform,
             events.currency,
-            func.sum(case((back | won_back, literal(0)), else_=events.quantity)),
+            func.sum(case((back | won_back | pages, literal(0)), else_=events.quantity)),
             func.sum(case((back, literal(1)), (won_back, literal(-1)), else_=literal(0))),
             func.sum(events.gross_micros),
             func.sum(events.fee_micros),

@@ -91,13 +91,14 @@ def open_warehouse(url: str) -> Warehouse:
         event.listen(engine, "begin", _sqlite_begin)
     else:
         # SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3; dagster-postgres works with psycopg2 only.
+        given = parsed.normalized_query.get("options", ())
         try:
             engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg2"),
                 pool_pre_ping=True,
                 # Values of a failing statement are addresses and tokens; its error ends in a log.
                 hide_parameters=True,
-                connect_args={"connect_timeout": 10, "options": "-c timezone=utc"},
+                connect_args={"connect_timeout": 10, "options": " ".join((*given, "-c timezone=utc"))},
             )
         except NoSuchModuleError as error:
             raise ConfigError(f"DATABASE_URL: {error}.", hint=hint) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,8 +79,8 @@ class Memberships:
         if loaded.change.deleted:
             self.gone.append(f"{profile_id}: {loaded.change.deleted} of the list")
 
-    def made(self) -> Iterator[dict[str, Any]]:
-        """Each check, as the arguments of a result or of an evaluation."""
+    def made(self) -> Iterator[dg.AssetCheckResult]:
+        """The result of each check."""
         yield _check(
             MEMBERSHIPS,
             "statuses_known",
@@ -142,8 +142,8 @@ class Payments:
                 self.sold_in_ledger += event.gross_micros
                 self.fee_in_ledger += event.fee_micros
 
-    def made(self) -> Iterator[dict[str, Any]]:
-        """Each check, as the arguments of a result or of an evaluation."""
+    def made(self) -> Iterator[dg.AssetCheckResult]:
+        """The result of each check."""
         yield _check(
             PAYMENTS,
             "refunds_agree",
@@ -168,29 +168,36 @@ class Payments:
             )
 
 
-def _check(asset: dg.AssetKey, name: str, passed: bool, metadata: dict[str, Any], mend: str) -> dict[str, Any]:  # noqa: FBT001 - private
-    severity = dg.AssetCheckSeverity.ERROR if name == "ledger_agrees" else dg.AssetCheckSeverity.WARN
-    told = metadata if passed else {**metadata, "mend": mend}
-    return {"asset_key": asset, "check_name": name, "passed": passed, "severity": severity, "metadata": told}
+def _check(
+    asset: dg.AssetKey,
+    name: str,
+    passed: bool,  # noqa: FBT001 - private
+    metadata: Mapping[str, Any],
+    mend: str,
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR if name == "ledger_agrees" else dg.AssetCheckSeverity.WARN,
+        metadata=metadata if passed else {**metadata, "mend": mend},
+    )
 
 
 def results(tally: Memberships | Payments, selected: AbstractSet[dg.AssetCheckKey]) -> Iterator[dg.AssetCheckResult]:
     """Results of those checks that belong to the run; none where nothing was read."""
     names = {key.name for key in selected}
-    for made in tally.made() if tally.read else ():
-        if made["check_name"] in names:
-            yield dg.AssetCheckResult(**made)
+    yield from (made for made in tally.made() if tally.read and made.check_name in names)
 
 
 def log(context: dg.OpExecutionContext, tally: Memberships | Payments) -> None:
     """The same results from a run that no asset is selected in."""
-    for made in tally.made() if tally.read else ():
-        shown = {name: dg.MetadataValue.json(value) for name, value in made["metadata"].items()}
+    for made in tally.made():
         evaluation = dg.AssetCheckEvaluation(
-            asset_key=made["asset_key"],
-            check_name=made["check_name"],
-            passed=made["passed"],
-            severity=made["severity"],
-            metadata=shown,
+            asset_key=dg.AssetKey(made.asset_key or []),
+            check_name=made.check_name or "",
+            passed=made.passed,
+            severity=made.severity,
+            metadata=made.metadata,
         )
         context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, but not named by its type

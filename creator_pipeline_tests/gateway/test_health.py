@@ -43,8 +43,8 @@ def tick(path: Path, moment: datetime) -> None:
 def test_dagster_s_own_tables_are_read_as_dagster_writes_them(tmp_path: Path):
     """Guards: a tick that is never seen, because a release named its column otherwise."""
     import dagster as dg
-    from dagster._core.scheduler.instigation import TickData, TickStatus
     from dagster._core.definitions.run_request import InstigatorType
+    from dagster._core.scheduler.instigation import TickData, TickStatus
 
     moment = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:

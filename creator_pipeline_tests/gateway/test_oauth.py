@@ -12,6 +12,7 @@ import pytest
 
 from creator_pipeline.core import signing
 from creator_pipeline.gateway.connecting import start_link
+from creator_pipeline.gumroad.catalog import RESOURCES
 from creator_pipeline.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.sandbox.gumroad_oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.sandbox.server import SandboxServer
@@ -86,10 +87,7 @@ def test_the_whole_way_stores_encrypted_tokens_registers_eight_pings_and_asks_fo
         (job,) = gateway.rows(ingestion_jobs)
         assert (job["kind"], job["source"], job["profile_id"]) == ("initial_sync", "gumroad", "alice")
         assert '"from":"2025-01-01"' in job["payload"]
-        assert sorted(hook["resource_name"] for hook in seller.subscriptions) == sorted(
-            ["sale", "refund", "dispute", "dispute_won", "cancellation"]
-            + ["subscription_updated", "subscription_ended", "subscription_restarted"]
-        )
+        assert sorted(hook["resource_name"] for hook in seller.subscriptions) == sorted(RESOURCES)
         (address,) = {hook["post_url"] for hook in seller.subscriptions}
         sale = sandbox.world.gumroad.add_sale("alice")
         assert gateway.http.post(urlsplit(address).path, data={"sale_id": sale.id}).json()["status"] == "queued"

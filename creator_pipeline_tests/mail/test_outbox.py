@@ -56,7 +56,7 @@ def test_many_tellers_one_mail(warehouse: Warehouse, settings: Settings, resend:
     outbox.write(warehouse, settings, notice("e/1"))
     assert outbox.flush(warehouse, settings) == outbox.FlushReport()
     (mail,) = resend.inbox
-    assert mail.payload == stored
+    assert mail.payload == {"from": "Pipeline <no-reply@example.com>", **stored} == message("e/1")["payload"]
     assert (mail.idempotency_key, message("e/1")["status"]) == ("e/1", "sent")
     assert message("e/1")["provider_id"] == mail.id
 
@@ -188,6 +188,30 @@ def test_what_concerns_all_mail_stops_all_mail(
     assert outbox.flush(warehouse, settings).sent == 3
 
 
+def test_a_new_from_address_counts_for_what_its_former_one_stopped(
+    warehouse: Warehouse, settings: Settings, server: SandboxServer, resend: ResendApi
+) -> None:
+    """A domain that is not verified is corrected, and the old mails go on stopping everything."""
+    outbox.write(warehouse, settings, notice("e/1"), notice("e/2"))
+    server.faults.every(1, "unverified_domain", path="/emails", times=1)
+    assert isinstance(outbox.flush(warehouse, settings).problem, ConfigError)
+    due_now(warehouse)
+    mended = settings.model_copy(update={"from_email": "b@example.org"})
+    assert outbox.flush(warehouse, mended).sent == 2
+    assert {mail.payload["from"] for mail in resend.inbox} == {"b@example.org"}
+
+
+def test_a_from_address_that_is_none_holds_mails_and_loses_none(
+    warehouse: Warehouse, settings: Settings, resend: ResendApi, message: Read
+) -> None:
+    """A typing error in one variable fails every mail for good."""
+    broken = settings.model_copy(update={"from_email": "Pipeline"})
+    outbox.write(warehouse, broken, notice("e/1"))
+    assert outbox.flush(warehouse, broken).held == 1
+    assert "FROM_EMAIL is not an address" in message("e/1")["error"]
+    assert outbox.flush(warehouse, settings).sent == 1
+
+
 def test_a_mail_that_is_refused_is_failed_and_the_others_go(
     warehouse: Warehouse, settings: Settings, server: SandboxServer, message: Read
 ) -> None:
@@ -230,6 +254,18 @@ def test_mails_of_security_go_first_and_by_name_alone(
     assert outbox.flush(warehouse, settings, ids=["n/2"]).sent == 1
     assert [mail.idempotency_key for mail in resend.inbox] == ["s", "n/2"]
     assert outbox.flush(warehouse, settings, ids=[]) == outbox.FlushReport()
+
+
+def test_a_mail_in_one_senders_hands_is_not_handed_to_another(warehouse: Warehouse, settings: Settings) -> None:
+    """Every sender works on the first mail, and the lease of none counts."""
+    outbox.write(warehouse, settings, notice("e/1"), notice("e/2"))
+    taken: list[str | None] = []
+    for _ in range(3):
+        with warehouse.write() as connection:
+            claimed, _ = messages.claim(connection, "a@example.com", 60.0)
+        taken.append(claimed.id if claimed else None)
+    assert taken == ["e/1", "e/2", None]
+    assert outbox.flush(warehouse, settings) == outbox.FlushReport()
 
 
 def test_what_a_sender_finds_out_after_its_lease_undoes_nothing(

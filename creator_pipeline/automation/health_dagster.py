@@ -1,0 +1,171 @@
+"""Looks at Dagster's own record: sensors, schedules, partitions and runs that ended badly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
+from sqlalchemy import select
+
+from creator_pipeline.automation.health import HOUSE, Look, Problem
+from creator_pipeline.core.windows import contiguous, now
+from creator_pipeline.dagster_support.tags import PROFILE_TAG
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import kdp_uploads
+
+SILENT_SECONDS = 600.0
+"""A sensor that says nothing for so long, and for ten of its intervals, is dead."""
+SCHEDULE_GRACE = timedelta(hours=1)
+"""How late a schedule may tick: the daemon catches up after a restart."""
+_ERROR_CHARACTERS = 300
+_CLEANING = "Read the run's log in the UI, mend the cause, then start the job again there."
+
+
+def looks(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, warehouse: Warehouse) -> list[Look]:
+    """All of this file."""
+    return [
+        Look("sensor/", lambda: sensors(instance, repository)),
+        Look("schedule/", lambda: schedules(instance, repository)),
+        Look("partitions/", lambda: partitions(instance, repository, warehouse)),
+        Look("job/", lambda: jobs(instance, repository)),
+    ]
+
+
+def sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
+    """Sensors that are on and fail, or say nothing. One that a person switched off is no problem."""
+    intervals = {sensor.name: sensor.minimum_interval_seconds or 30 for sensor in repository.sensor_defs}
+    for state in _running(instance, InstigatorType.SENSOR):
+        if state.name not in intervals:
+            continue
+        if failing := _failing(instance, state):
+            yield _broken("sensor", state.name, failing)
+            continue
+        last = _last_tick(instance, state)
+        silent = max(SILENT_SECONDS, 10.0 * intervals[state.name])
+        if last is not None and (now() - last).total_seconds() > silent:
+            text = f"Sensor {state.name} has said nothing since {last:%Y-%m-%d %H:%M} UTC."
+            mend = "Restart dagster-daemon; does its code location load (UI, Deployment)?"
+            yield Problem(f"sensor/{state.name}", f"Sensor {state.name}", text, mend)
+
+
+def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
+    """Schedules that are on and fail, or passed over the last time they were due."""
+    known = {schedule.name: schedule for schedule in repository.schedule_defs}
+    for state in _running(instance, InstigatorType.SCHEDULE):
+        schedule = known.get(state.name)
+        if schedule is None:
+            continue
+        if failing := _failing(instance, state):
+            yield _broken("schedule", state.name, failing)
+            continue
+        last = _last_tick(instance, state)
+        if last is None:
+            continue  # switched on and not due yet, as far as can be told
+        following = next(iter(schedule.get_execution_time_iterator((last + timedelta(seconds=1)).timestamp())))
+        due = following.astimezone(UTC) if isinstance(following, datetime) else None
+        if due is not None and now() > due + SCHEDULE_GRACE:
+            text = f"Schedule {state.name} was due at {due:%Y-%m-%d %H:%M} UTC and did not run."
+            mend = "Restart dagster-daemon; what it missed: the weekly look-back, or creator-pipeline backfill."
+            yield Problem(f"schedule/{state.name}", f"Schedule {state.name}", text, mend)
+
+
+def _running(instance: dg.DagsterInstance, kind: InstigatorType) -> Iterator[InstigatorState]:
+    return (s for s in instance.all_instigator_state(instigator_type=kind) if s.status != InstigatorStatus.STOPPED)
+
+
+def _failing(instance: dg.DagsterInstance, state: InstigatorState) -> str | None:
+    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+    if not ticks or ticks[0].status != TickStatus.FAILURE:
+        return None
+    return ticks[0].error.message.strip() if ticks[0].error else "no reason was kept"
+
+
+def _last_tick(instance: dg.DagsterInstance, state: InstigatorState) -> datetime | None:
+    # A sensor's skipped ticks are purged and, while nothing happens, the newest one is only moved on.
+    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+    moments = [ticks[0].timestamp, ticks[0].tick_data.end_timestamp or 0.0] if ticks else []
+    data = state.instigator_data
+    moments += [getattr(data, name, None) or 0.0 for name in ("last_tick_timestamp", "last_tick_start_timestamp")]
+    newest = max(moments, default=0.0)
+    return datetime.fromtimestamp(newest, UTC) if newest else None
+
+
+def _broken(kind: str, name: str, error: str) -> Problem:
+    last = error.splitlines()[-1] if error else ""
+    text = f"{kind.capitalize()} {name} fails: {last[:_ERROR_CHARACTERS]}"
+    mend = f"Read its ticks in the UI under Automation, {name}; it tries again by itself once the cause is mended."
+    return Problem(f"{kind}/{name}", f"{kind.capitalize()} {name}", text, mend)
+
+
+def partitions(
+    instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, warehouse: Warehouse
+) -> Iterator[Problem]:
+    """Partitions whose last attempt failed, by source and profile, with the command that clears them."""
+    left: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    graph = repository.asset_graph
+    for key in sorted(graph.materializable_asset_keys, key=lambda one: one.to_user_string()):
+        definition = graph.get(key).partitions_def
+        if definition is None:
+            continue
+        failed = _failed(instance, key)
+        if key.path[0] == "kdp" or key.path[-1] == "amazon_kdp":
+            failed = _without_verdict(warehouse, failed)
+        source = key.path[-1] if key.path[0] == "sales_events" else key.path[0]
+        daily = isinstance(definition, dg.MultiPartitionsDefinition)
+        unit = "days" if daily else key.to_user_string()
+        for partition in failed:
+            left[source, unit, partition.rpartition("|")[2]].add(partition)
+    for (source, unit, owner), keys in sorted(left.items()):
+        yield _partitions_left(source, unit, owner, sorted(keys))
+
+
+def _failed(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[str]:
+    """Planned, not landed, and the run is over."""
+    storage = instance.event_log_storage
+    attempts = storage.get_latest_asset_partition_materialization_attempts_without_materializations(key)
+    runs = sorted({run_id for run_id, _ in attempts.values()})
+    if not runs:
+        return []
+    bad = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    over = {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=runs, statuses=bad))}
+    return [partition for partition, (run_id, _) in attempts.items() if run_id in over]
+
+
+def _without_verdict(warehouse: Warehouse, failed: Sequence[str]) -> list[str]:
+    """Uploads that were refused have their verdict, and their owner was told; the others are left."""
+    with warehouse.read() as connection:
+        ids = connection.execute(select(kdp_uploads.c.id)).scalars()
+        judged = {upload_id[:16] for upload_id in ids} if failed else set[str]()
+    return [key for key in failed if key not in judged]
+
+
+def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Problem:
+    shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+    text = f"{len(keys)} partition{'s' if len(keys) > 1 else ''} of {source} failed: {shown}."
+    name = f"partitions/{source}/{owner}" if unit == "days" else f"partitions/{unit}/{owner}"
+    if unit == "days":
+        spans = contiguous(date.fromisoformat(key.partition("|")[0]) for key in keys)
+        first, last = spans[0].start, spans[-1].end - timedelta(days=1)
+        mend = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
+    else:
+        mend = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
+    return Problem(name, f"{unit if unit != 'days' else source} of some days" if unit == "days" else unit, text, mend, owner)
+
+
+def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
+    """Jobs without partitions whose last run failed, by profile. What the queue asked for, the queue tells."""
+    for job in repository.get_all_jobs():
+        if job.partitions_def is not None or job.name.startswith("__") or job.name.endswith("_refresh"):
+            continue
+        newest: dict[str, dg.DagsterRun] = {}
+        for run in instance.get_runs(dg.RunsFilter(job_name=job.name), limit=100):
+            if run.is_finished:
+                newest.setdefault(run.tags.get(PROFILE_TAG, HOUSE), run)
+        for owner, run in newest.items():
+            if run.status == dg.DagsterRunStatus.FAILURE and "dagster/asset_partition_range_start" not in run.tags:
+                text = f"The last run of job {job.name} failed: run {run.run_id}."
+                yield Problem(f"job/{job.name}/{owner}", f"Job {job.name}", text, _CLEANING, owner)

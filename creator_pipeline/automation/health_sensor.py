@@ -1,0 +1,96 @@
+"""Sensor ``pipeline_health`` and the asset check that shows what it found."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from creator_pipeline import settings
+from creator_pipeline.automation import health, health_dagster, health_house
+from creator_pipeline.automation.health import Look, Problem
+from creator_pipeline.automation.pings_registered import mend_of, missing_pings, own_address
+from creator_pipeline.core.windows import today
+from creator_pipeline.dagster_support.leases import job_queue
+from creator_pipeline.dagster_support.resources import WarehouseResource, gumroad_client
+from creator_pipeline.dagster_support.tags import PROFILE_TAG
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.profiles import connected
+
+_DAILY_REVENUE = dg.AssetKey("daily_revenue")
+
+
+@dg.sensor(name="pipeline_health", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def pipeline_health(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Look at everything that runs by itself; tell of each problem once, and once when it is mended."""
+    try:
+        return _tick(context, warehouse.open())
+    except Exception as error:  # a raising health sensor would be the one thing nobody watches
+        context.log.exception("The health of the pipeline could not be looked at.")
+        return dg.SensorResult(skip_reason=f"Nothing was looked at: {type(error).__name__}.", cursor=context.cursor)
+
+
+def _tick(context: dg.SensorEvaluationContext, house: Warehouse) -> dg.SensorResult:
+    config, instance = settings.load(), context.instance
+    running = instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    at_work = {run.tags[PROFILE_TAG] for run in running if PROFILE_TAG in run.tags}
+    looks = health_house.looks(house, config, job_queue(house), at_work)
+    if context.repository_def is not None:
+        looks += health_dagster.looks(instance, context.repository_def, house)
+    nightly, cursor = _next_pings(house, config, context.cursor)
+    news = health.take([*looks, *nightly], house, config)
+    for problem in news.new:
+        context.log.warning("%s Mend: %s", problem.text, problem.mend)
+    for report_id in news.mended:
+        context.log.info("Mended: %s", report_id)
+    text = f"{news.open} problems are open." if news.open else "All is well."
+    return dg.SensorResult(skip_reason=text, cursor=cursor)
+
+
+def _next_pings(house: Warehouse, config: Settings, cursor: str | None) -> tuple[list[Look], str | None]:
+    """The look at one profile's pings: each profile once a day, one in a tick, because it takes eight requests.
+
+    The cursor is ``day|profile``: the last one looked at.
+    """
+    if not config.enable_gumroad or config.gumroad_webhook_secret is None:
+        return [], cursor
+    day, _, last = (cursor or "").partition("|")
+    names = connected(house, "gumroad")
+    following = [name for name in names if day != today().isoformat() or name > last]
+    if not following:
+        return [], cursor
+    profile_id = following[0]
+    look = Look(f"pings/{profile_id}", lambda: pings(house, config, profile_id))
+    return [look], f"{today().isoformat()}|{profile_id}"
+
+
+def pings(house: Warehouse, config: Settings, profile_id: str) -> Iterator[Problem]:
+    """Events of a profile's account that Gumroad doesn't tell us of."""
+    address = own_address(config.public_url, config.require("GUMROAD_WEBHOOK_SECRET"), profile_id)
+    with gumroad_client(config, house, profile_id) as client:
+        missing = missing_pings(client.subscriptions, address)
+    if missing:
+        text = f"Gumroad sends no ping of {profile_id}'s account for {', '.join(missing)}."
+        yield Problem(
+            f"pings/{profile_id}", "The Gumroad pings", text, mend_of("gumroad", profile_id), profile_id
+        )
+
+
+@dg.asset_check(
+    asset=_DAILY_REVENUE,
+    name="pipeline_is_healthy",
+    description="The sensor pipeline_health knows of no open problem: nothing fails, is stuck or was left behind.",
+)
+def pipeline_is_healthy(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """List the open problems, the oldest first, each with its mend."""
+    rows = health.open_problems(warehouse.open())
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "open": len(rows),
+            "problems": [str(row["text"]) for row in rows[:20]],
+            "mend": [str(row["mend"]) for row in rows[:20]],
+        },
+        description=str(rows[0]["text"]) if rows else None,
+    )
