@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from creator_pipeline.automation import jobs, notices, schedules, sensors
+from creator_pipeline.automation import health_sensor, jobs, notices, schedules, sensors
 from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource, WhopResource
 from creator_pipeline.gumroad import assets as gumroad
 from creator_pipeline.gumroad import checks as gumroad_checks
@@ -13,10 +13,15 @@ from creator_pipeline.whop import assets as whop
 
 defs = dg.Definitions(
     assets=[gumroad.products, gumroad.sales, whop.memberships, whop.payments, ledger.daily_revenue_asset],
-    asset_checks=[gumroad_checks.agrees_with_gumroad, ledger.equals_ledger, ledger.refunds_within_sales],
+    asset_checks=[
+        gumroad_checks.agrees_with_gumroad,
+        ledger.equals_ledger,
+        ledger.refunds_within_sales,
+        health_sensor.pipeline_is_healthy,
+    ],
     jobs=jobs.ALL,
     schedules=schedules.ALL,
-    sensors=[*sensors.ALL, *notices.ALL],
+    sensors=[*sensors.ALL, *notices.ALL, health_sensor.pipeline_health],
     resources={"warehouse": WarehouseResource(), "gumroad": GumroadResource(), "whop": WhopResource()},
     # Half the latency and twice the runs per minute of a process for each step.
     executor=dg.in_process_executor,

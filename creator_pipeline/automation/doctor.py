@@ -73,7 +73,7 @@ class _Running:
             except PipelineError as error:
                 found.append(Finding(self.probe.name, "no", error.message, error.hint))
             except Exception as error:  # noqa: BLE001 - a broken probe is a line of its own and hides no other
-                text = f"The probe itself broke: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                text = f"The probe itself broke: {type(error).__name__}: {error}".splitlines()[0]
                 found.append(Finding(self.probe.name, "no", text[:300], "Report it; the other lines stand."))
         self.findings = found
         self._done.set()

@@ -15,11 +15,12 @@ from sqlalchemy import Connection, inspect, make_url, select
 from creator_pipeline.automation.doctor import Finding, Probe
 from creator_pipeline.core import secrets
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.kdp import inbox
 from creator_pipeline.queue.redis import connect
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import Warehouse, open_warehouse, translated
-from creator_pipeline.store.tables import health_reports, metadata
+from creator_pipeline.store.tables import health_reports, metadata, profiles
 
 MIN_FREE_BYTES = 1 << 30
 DAEMON_SILENT_SECONDS = 300.0
@@ -36,6 +37,7 @@ def probes(config: Settings, open_instance: Callable[[], dg.DagsterInstance]) ->
         Probe("warehouse", lambda: warehouse(config)),
         Probe("redis", lambda: redis(config)),
         Probe("dagster storage", lambda: dagster(open_instance)),
+        Probe("kdp inbox", lambda: kdp_inbox(config)),
         Probe("disk", lambda: disk(config.home)),
         Probe("sentry", lambda: sentry(config)),
         Probe("health", lambda: health(config)),
@@ -165,6 +167,28 @@ def schedules(instance: dg.DagsterInstance) -> Finding:
     if off:
         return Finding("schedules", "off", f"Stopped: {', '.join(off)}.", "In the UI under Automation.")
     return Finding("schedules", "ok", f"{len(known)} schedules and sensors on")
+
+
+def kdp_inbox(config: Settings) -> Iterator[Finding]:
+    """Readable, and every file in the folder of a profile."""
+    if not config.enable_kdp:
+        yield Finding("kdp inbox", "off", "ENABLE_KDP is off.")
+        return
+    found = inbox.listing(config.inbox)
+    house = known_warehouse(config)
+    known: set[str] = set()
+    if house is not None:
+        with translated(house.engine), house.engine.connect() as connection:
+            if inspect(connection).has_table(profiles.name):
+                known = set(connection.execute(select(profiles.c.id)).scalars())
+    strays = sorted({each.folder or each.location for each in found} - known)
+    if strays:
+        text = f"In {config.inbox}: {', '.join(strays[:5])} {'is' if len(strays) == 1 else 'are'} no profile's folder."
+        yield Finding(
+            "kdp inbox", "no", text, "Reports go to KDP_INBOX/PROFILE/FILE; add a profile or rename the folder."
+        )
+        return
+    yield Finding("kdp inbox", "ok", f"{config.inbox}: {len(found)} files")
 
 
 def disk(home: Path) -> Iterator[Finding]:

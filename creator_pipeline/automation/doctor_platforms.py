@@ -1,10 +1,9 @@
-"""Probes of what is outside: Gumroad, Whop, Resend, the gateway, the inbox of KDP reports."""
+"""Probes of what is outside: each connected account at Gumroad and Whop, and the gateway as the platforms see it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from email.utils import parseaddr
 from typing import Any, NamedTuple, cast
 
 import httpx
@@ -13,17 +12,15 @@ from sqlalchemy import inspect, select
 from creator_pipeline.automation.doctor import Finding, Probe
 from creator_pipeline.automation.doctor_calls import TIMEOUT, Caller
 from creator_pipeline.automation.doctor_house import known_warehouse
-from creator_pipeline.automation.pings_registered import mend_of, missing_pings, own_address
+from creator_pipeline.automation.pings_registered import mend_of, missing_pings
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError, RejectedError
-from creator_pipeline.core.http import Answer
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import today
 from creator_pipeline.gumroad import oauth
 from creator_pipeline.gumroad.client import classify as classify_gumroad
-from creator_pipeline.kdp import inbox
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import translated
-from creator_pipeline.store.tables import platform_connections, profiles
+from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.whop import catalog as whop_catalog
 from creator_pipeline.whop.answers import NotFoundError
 from creator_pipeline.whop.answers import classify as classify_whop
@@ -55,10 +52,6 @@ def probes(config: Settings, ring: KeyRingOf) -> list[Probe]:
         *_of_source(config, ring, found, "gumroad", gumroad_account),
         *_of_source(config, ring, found, "whop", whop_account),
         Probe("whop webhooks", lambda: whop_secret(config)),
-        Probe("kdp inbox", lambda: kdp_inbox(config)),
-        Probe("resend", lambda: resend(config)),
-        Probe("resend webhooks", lambda: signing_secret("resend webhooks", "RESEND_WEBHOOK_SECRET", config)),
-        Probe("auth hook", lambda: signing_secret("auth hook", "SUPABASE_HOOK_SECRET", config)),
         Probe("gateway", lambda: gateway(config)),
     ]
 
@@ -143,18 +136,11 @@ def gumroad_account(config: Settings, account: Account, token: str) -> Iterator[
         caller.get("/v2/sales", {"after": day.isoformat(), "before": (day + timedelta(days=1)).isoformat()})
         yield Finding(f"{name} scopes", "ok", "sales can be read")
         yield caller.clock(f"{name} clock")
-        secret = config.gumroad_webhook_secret
-        if secret is None:
+        if config.gumroad_webhook_secret is None:
             text = "GUMROAD_WEBHOOK_SECRET is not set: sales come with the nightly run."
             yield Finding(f"{name} webhooks", "off", text, "See docs/gumroad.md, Webhooks.")
             return
-        address = own_address(config.public_url, secret.get_secret_value(), account.profile_id)
-
-        def registered(resource: str) -> list[dict[str, Any]]:
-            params = {"resource_name": resource, "current_oauth_application_only": "true"}
-            return cast("list[dict[str, Any]]", caller.get("/v2/resource_subscriptions", params)["resource_subscriptions"])
-
-        missing = missing_pings(registered, address)
+        missing = missing_pings(caller, config, account.profile_id)
         if missing:
             text = f"No ping is registered for {', '.join(missing)}."
             yield Finding(f"{name} webhooks", "no", text, mend_of("gumroad", account.profile_id))
@@ -198,7 +184,9 @@ def _whop_webhook(config: Settings, caller: Caller, name: str) -> Finding:
         return Finding(name, "unknown", text, f"Look under Developer, Webhooks, for {wanted}.")
     hooks = [hook for hook in cast("list[dict[str, Any]]", body.get("data") or []) if hook.get("url") == wanted]
     if not hooks:
-        return Finding(name, "no", f"No webhook points to {wanted}.", "Make one under Developer, Webhooks; see docs/whop.md.")
+        return Finding(
+            name, "no", f"No webhook points to {wanted}.", "Make one under Developer, Webhooks; see docs/whop.md."
+        )
     return Finding(name, "ok", wanted)
 
 
@@ -209,84 +197,11 @@ def whop_secret(config: Settings) -> Iterator[Finding]:
         text = "WHOP_WEBHOOK_SECRET is not set: memberships come with the nightly run."
         yield Finding(name, "off", text, "See docs/whop.md, Webhooks.")
     elif not secret.get_secret_value().startswith("ws_"):
-        yield Finding(name, "no", "WHOP_WEBHOOK_SECRET doesn't begin with ws_.", "Copy it whole from Developer, Webhooks.")
+        yield Finding(
+            name, "no", "WHOP_WEBHOOK_SECRET doesn't begin with ws_.", "Copy it whole from Developer, Webhooks."
+        )
     else:
         yield Finding(name, "ok", "the secret is set")
-
-
-def signing_secret(name: str, variable: str, config: Settings) -> Iterator[Finding]:
-    """A signing secret of a webhook: set, and of the form its sender gives."""
-    value = getattr(config, variable.lower())
-    prefix = "v1,whsec_" if variable == "SUPABASE_HOOK_SECRET" else "whsec_"
-    if value is None:
-        yield Finding(name, "off", f"{variable} is not set: the gateway refuses these calls.")
-    elif not value.get_secret_value().startswith(prefix):
-        yield Finding(name, "no", f"{variable} doesn't begin with {prefix}", "Copy it whole from its sender's page.")
-    else:
-        yield Finding(name, "ok", "the secret is set")
-
-
-def kdp_inbox(config: Settings) -> Iterator[Finding]:
-    """Readable, and every file in the folder of a profile."""
-    if not config.enable_kdp:
-        yield Finding("kdp inbox", "off", "ENABLE_KDP is off.")
-        return
-    found = inbox.listing(config.inbox)
-    house = known_warehouse(config)
-    known: set[str] = set()
-    if house is not None:
-        with translated(house.engine), house.engine.connect() as connection:
-            if inspect(connection).has_table(profiles.name):
-                known = set(connection.execute(select(profiles.c.id)).scalars())
-    strays = sorted({each.folder or each.location for each in found} - known)
-    if strays:
-        text = f"In {config.inbox}: {', '.join(strays[:5])} {'is' if len(strays) == 1 else 'are'} no profile's folder."
-        yield Finding("kdp inbox", "no", text, "Reports go to KDP_INBOX/PROFILE/FILE; add a profile or rename the folder.")
-        return
-    yield Finding("kdp inbox", "ok", f"{config.inbox}: {len(found)} files")
-
-
-def resend(config: Settings) -> Iterator[Finding]:
-    """The key, and whether the sender's domain is verified."""
-    if not config.enable_email:
-        yield Finding("resend", "off", "ENABLE_EMAIL is off: mails are kept and not sent.")
-        return
-    if config.resend_api_key is None:
-        yield Finding("resend", "off", "RESEND_API_KEY is not set: mails are rendered and held.")
-        return
-    domain = parseaddr(config.require("FROM_EMAIL"))[1].rpartition("@")[2].lower()
-    with Caller(config.resend_api_url, config.require("RESEND_API_KEY"), classify_resend) as caller:
-        try:
-            body = caller.get("/domains")
-        except RestrictedKeyError:
-            yield Finding("resend", "ok", f"{caller.host} answers")
-            text = "The key may only send, so the domain can't be looked up."
-            yield Finding("resend domain", "unknown", text, f"Look at Resend, Domains, for {domain}.")
-            yield caller.clock("resend clock")
-            return
-    yield Finding("resend", "ok", f"{caller.host} answers")
-    rows = cast("list[dict[str, Any]]", body.get("data") or [])
-    status = next((str(row.get("status")) for row in rows if str(row.get("name")).lower() == domain), None)
-    if status == "verified":
-        yield Finding("resend domain", "ok", f"{domain} is verified")
-    else:
-        said = f"is {status}" if status else "is not in this account"
-        yield Finding("resend domain", "no", f"{domain} {said}.", "Resend, Domains: add its DNS records and verify it.")
-    yield caller.clock("resend clock")
-
-
-class RestrictedKeyError(RejectedError):
-    """The key may send and nothing else."""
-
-
-def classify_resend(answer: Answer) -> PipelineError | None:
-    """Resend's refusals of a key."""
-    named = cast("dict[str, Any]", answer.body).get("name") if isinstance(answer.body, dict) else None
-    if named == "restricted_api_key":
-        return RestrictedKeyError("This key may only send.")
-    if answer.status in {401, 403}:
-        return AuthError("Resend refuses RESEND_API_KEY.", hint="Make a new one: Resend, API Keys.", revoked=True)
-    return None
 
 
 def gateway(config: Settings) -> Iterator[Finding]:
@@ -297,11 +212,15 @@ def gateway(config: Settings) -> Iterator[Finding]:
     except httpx.RequestError as error:
         what = f"{url}: no answer ({type(error).__name__})."
         if config.public_url == _DEFAULT_URL:
-            yield Finding("gateway", "off", what, "creator-pipeline gateway; set PUBLIC_URL where it is reached from outside.")
+            yield Finding(
+                "gateway", "off", what, "creator-pipeline gateway; set PUBLIC_URL where it is reached from outside."
+            )
             return
         yield Finding("gateway", "no", what, "Start it: creator-pipeline gateway. Is PUBLIC_URL right?")
         return
     if answer.status_code != 200:
-        yield Finding("gateway", "no", f"{url}: HTTP {answer.status_code}.", "Does the proxy lead to creator-pipeline gateway?")
+        yield Finding(
+            "gateway", "no", f"{url}: HTTP {answer.status_code}.", "Does the proxy lead to creator-pipeline gateway?"
+        )
         return
     yield Finding("gateway", "ok", url)

@@ -49,12 +49,16 @@ class Look:
     """A way to find problems.
 
     Attributes:
-        part: what its problems' ids begin with; it answers for all of them.
+        part: what its problems' ids begin with where it ends with ``/``, else their one id; it answers for them.
         find: the problems there are now.
     """
 
     part: str
     find: Callable[[], Iterable[Problem]]
+
+
+class NotSeen(Exception):  # noqa: N818 - no error: nothing can be said at the moment
+    """Raised by a look that found no answer: what was known before stands."""
 
 
 @dataclass
@@ -73,22 +77,25 @@ def take(looks: Iterable[Look], warehouse: Warehouse, settings: Settings) -> New
         TransientError: the warehouse can't be reached; the next look finds the same.
     """
     found: dict[str, list[Problem]] = {}
-    broken: list[Problem] = []
     for look in looks:
+        blind = f"look/{look.part.rstrip('/')}"
         try:
             found[look.part] = list(look.find())
+        except NotSeen:
+            continue
         except Exception as error:  # noqa: BLE001 - one blind eye must not close the others
-            broken.append(_blind(look, error, settings))
-    found["look/"] = broken
+            found[blind] = [_blind(blind, error, settings)]
+        else:
+            found[blind] = []
     with warehouse.write() as connection:
         return _store(connection, settings, found)
 
 
-def _blind(look: Look, error: Exception, settings: Settings) -> Problem:
+def _blind(report_id: str, error: Exception, settings: Settings) -> Problem:
     told = error.message if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
     mend = error.hint if isinstance(error, PipelineError) else "Read the log of the sensor pipeline_health."
-    part = look.part.rstrip("/")
-    return Problem(f"look/{part}", f"The look at {part}", plain_error(told, settings), mend)
+    part = report_id.partition("/")[2]
+    return Problem(report_id, f"The look at {part}", f"{part} can't be looked at: {plain_error(told, settings)}", mend)
 
 
 def open_problems(warehouse: Warehouse) -> list[Mapping[str, object]]:
@@ -115,7 +122,7 @@ def _store(connection: Connection, settings: Settings, found: Mapping[str, list[
             changed = update(table).where(table.c.id == problem.id)
             connection.execute(changed.values(text=problem.text, mend=problem.mend))
     for report_id in known.keys() - problems.keys():
-        if any(report_id.startswith(part) for part in found):
+        if any(report_id == part or (part.endswith("/") and report_id.startswith(part)) for part in found):
             connection.execute(update(table).where(table.c.id == report_id).values(resolved_at=moment))
             news.mended.append(report_id)
     news.open = len(known) + len(news.new) - len(news.mended)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
+from dagster._utils.schedules import schedule_execution_time_iterator
 from sqlalchemy import select
 
 from creator_pipeline.automation.health import HOUSE, Look, Problem
@@ -65,12 +66,18 @@ def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition)
         last = _last_tick(instance, state)
         if last is None:
             continue  # switched on and not due yet, as far as can be told
-        following = next(iter(schedule.get_execution_time_iterator((last + timedelta(seconds=1)).timestamp())))
-        due = following.astimezone(UTC) if isinstance(following, datetime) else None
-        if due is not None and now() > due + SCHEDULE_GRACE:
+        due = _next_due(schedule, last)
+        if now() > due + SCHEDULE_GRACE:
             text = f"Schedule {state.name} was due at {due:%Y-%m-%d %H:%M} UTC and did not run."
             mend = "Restart dagster-daemon; what it missed: the weekly look-back, or creator-pipeline backfill."
             yield Problem(f"schedule/{state.name}", f"Schedule {state.name}", text, mend)
+
+
+def _next_due(schedule: dg.ScheduleDefinition, last: datetime) -> datetime:
+    """When a schedule had to tick after ``last``."""
+    after = (last + timedelta(seconds=1)).timestamp()
+    times = schedule_execution_time_iterator(after, schedule.cron_schedule, schedule.execution_timezone)
+    return next(iter(times)).astimezone(UTC)
 
 
 def _running(instance: dg.DagsterInstance, kind: InstigatorType) -> Iterator[InstigatorState]:
@@ -146,14 +153,15 @@ def _without_verdict(warehouse: Warehouse, failed: Sequence[str]) -> list[str]:
 def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Problem:
     shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
     text = f"{len(keys)} partition{'s' if len(keys) > 1 else ''} of {source} failed: {shown}."
-    name = f"partitions/{source}/{owner}" if unit == "days" else f"partitions/{unit}/{owner}"
     if unit == "days":
+        name, subject = f"partitions/{source}/{owner}", f"{source}, some days"
         spans = contiguous(date.fromisoformat(key.partition("|")[0]) for key in keys)
         first, last = spans[0].start, spans[-1].end - timedelta(days=1)
         mend = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
     else:
+        name, subject = f"partitions/{unit}/{owner}", unit
         mend = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
-    return Problem(name, f"{unit if unit != 'days' else source} of some days" if unit == "days" else unit, text, mend, owner)
+    return Problem(name, subject, text, mend, owner)
 
 
 def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:

@@ -83,7 +83,12 @@ def mail(warehouse: Warehouse, config: Settings) -> Iterator[Problem]:
             f"Of {rates.accepted} mails of {rates.days} days {rates.bounce_rate:.1%} bounced and "
             f"{rates.complaint_rate:.2%} brought a complaint."
         )
-        yield Problem("mail/rates", "Mail delivery", text, "Correct the addresses: creator-pipeline profiles list. See docs/mail.md.")
+        yield Problem(
+            "mail/rates",
+            "Mail delivery",
+            text,
+            "Correct the addresses: creator-pipeline profiles list. See docs/mail.md.",
+        )
     table = email_suppressions.c
     unreachable = (
         select(profiles.c.id, table.reason)
@@ -133,6 +138,8 @@ def reports(warehouse: Warehouse, config: Settings) -> Iterator[Problem]:
         if each.folder in owners and untouched and each.modified_ns / 1e9 < before:
             late[each.folder] += 1
     for owner, count in sorted(late.items()):
-        text = f"{count} reports of {owner} lie in the inbox for more than {WAITED_MINUTES} minutes and nobody took them."
+        text = (
+            f"{count} reports of {owner} lie in the inbox for more than {WAITED_MINUTES} minutes and nobody took them."
+        )
         mend = "Is dagster-daemon running, and the sensor kdp_inbox on (UI, Automation)?"
         yield Problem(f"inbox/late/{owner}", "The inbox", text, mend, owner)

@@ -7,15 +7,20 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from creator_pipeline import settings
 from creator_pipeline.automation import health, health_dagster, health_house
-from creator_pipeline.automation.health import Look, Problem
-from creator_pipeline.automation.pings_registered import mend_of, missing_pings, own_address
+from creator_pipeline.automation.doctor_calls import Caller
+from creator_pipeline.automation.health import Look, NotSeen, Problem
+from creator_pipeline.automation.pings_registered import mend_of, missing_pings
+from creator_pipeline.core.errors import AuthError, TransientError
 from creator_pipeline.core.windows import today
+from creator_pipeline.dagster_support.connections import note_auth
 from creator_pipeline.dagster_support.leases import job_queue
-from creator_pipeline.dagster_support.resources import WarehouseResource, gumroad_client
+from creator_pipeline.dagster_support.resources import WarehouseResource, key_ring
 from creator_pipeline.dagster_support.tags import PROFILE_TAG
+from creator_pipeline.gumroad.client import classify
+from creator_pipeline.gumroad.sync import PLATFORM
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.profiles import connected
+from creator_pipeline.store.profiles import connected, get_connection
 
 _DAILY_REVENUE = dg.AssetKey("daily_revenue")
 
@@ -55,7 +60,7 @@ def _next_pings(house: Warehouse, config: Settings, cursor: str | None) -> tuple
     if not config.enable_gumroad or config.gumroad_webhook_secret is None:
         return [], cursor
     day, _, last = (cursor or "").partition("|")
-    names = connected(house, "gumroad")
+    names = connected(house, PLATFORM)
     following = [name for name in names if day != today().isoformat() or name > last]
     if not following:
         return [], cursor
@@ -66,14 +71,17 @@ def _next_pings(house: Warehouse, config: Settings, cursor: str | None) -> tuple
 
 def pings(house: Warehouse, config: Settings, profile_id: str) -> Iterator[Problem]:
     """Events of a profile's account that Gumroad doesn't tell us of."""
-    address = own_address(config.public_url, config.require("GUMROAD_WEBHOOK_SECRET"), profile_id)
-    with gumroad_client(config, house, profile_id) as client:
-        missing = missing_pings(client.subscriptions, address)
+    try:
+        token = get_connection(house, key_ring(config), PLATFORM, profile_id).access_token
+        with Caller(config.gumroad_api_url, token, classify) as caller:
+            missing = missing_pings(caller, config, profile_id)
+    except (AuthError, TransientError) as error:
+        # A refused token is told as the connection's; an outage says nothing about pings.
+        note_auth(house, PLATFORM, profile_id, error)
+        raise NotSeen from error
     if missing:
         text = f"Gumroad sends no ping of {profile_id}'s account for {', '.join(missing)}."
-        yield Problem(
-            f"pings/{profile_id}", "The Gumroad pings", text, mend_of("gumroad", profile_id), profile_id
-        )
+        yield Problem(f"pings/{profile_id}", "The Gumroad pings", text, mend_of(PLATFORM, profile_id), profile_id)
 
 
 @dg.asset_check(

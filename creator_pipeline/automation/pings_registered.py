@@ -1,22 +1,37 @@
-"""Whether Gumroad sends pings for every event, to our address: asked by the doctor and by the nightly look."""
+"""Whether Gumroad sends pings for every event to our address: asked by the doctor and by the nightly look."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from creator_pipeline.automation.doctor_calls import Caller
+from creator_pipeline.core.errors import DataError
 from creator_pipeline.gumroad import hooks
 from creator_pipeline.gumroad.catalog import RESOURCES
+from creator_pipeline.settings import Settings
 
 
-def own_address(public_url: str, secret: str, profile_id: str) -> str:
-    """Where a profile's pings must go."""
-    return hooks.post_url(public_url, secret, profile_id)
+def missing_pings(caller: Caller, config: Settings, profile_id: str) -> list[str]:
+    """Events without a resource subscription to the profile's present address. A request for each event.
+
+    Raises:
+        ConfigError: GUMROAD_WEBHOOK_SECRET is not set.
+        PipelineError: Gumroad doesn't answer as it should.
+    """
+    address = hooks.post_url(config.public_url, config.require("GUMROAD_WEBHOOK_SECRET"), profile_id)
+    return [name for name in RESOURCES if address not in _addresses(caller, name)]
 
 
-def missing_pings(registered: Callable[[str], Sequence[Mapping[str, Any]]], address: str) -> list[str]:
-    """Events without a resource subscription to ``address``; ``registered`` gives those of one event."""
-    return [name for name in RESOURCES if not any(hook.get("post_url") == address for hook in registered(name))]
+def _addresses(caller: Caller, resource: str) -> set[str]:
+    params = {"resource_name": resource, "current_oauth_application_only": "true"}
+    found: Any = caller.get("/v2/resource_subscriptions", params).get("resource_subscriptions")
+    if not isinstance(found, list):
+        raise DataError(
+            "Gumroad's answer has no list of resource subscriptions.",
+            hint="The API may have changed.",
+            column="resource_subscriptions",
+        )
+    return {str(hook.get("post_url")) for hook in cast("list[dict[str, Any]]", found)}
 
 
 def mend_of(provider: str, profile_id: str) -> str:

@@ -24,7 +24,7 @@ def command(*, as_json: bool) -> None:
 
 
 def _findings() -> list[Finding]:
-    from creator_pipeline.automation import doctor_house, doctor_platforms
+    from creator_pipeline.automation import doctor_house, doctor_mail, doctor_platforms
     from creator_pipeline.commands.context import instance, key_ring
 
     try:
@@ -35,6 +35,7 @@ def _findings() -> list[Finding]:
         Probe("settings", lambda: [Finding("settings", "ok", "the environment can be read")]),
         *doctor_house.probes(config, instance),
         *doctor_platforms.probes(config, key_ring),
+        *doctor_mail.probes(config),
     ]
     return examine(probes, config)
 

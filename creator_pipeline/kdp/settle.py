@@ -131,6 +131,8 @@ def _groups(connection: Connection, profile_id: str, window: DayWindow) -> Itera
         .group_by(columns.upload_id, columns.slice, columns.event_key, columns.kind)
         .order_by(columns.slice, columns.event_key)
     )
-    for *named, sold, refunded, pages, micros, currency in rows:
+    for upload_id, slice_, key, kind, day, title, sold, refunded, pages, micros, currency in rows:
         # PostgreSQL sums bigints to numeric.
-        yield KdpGroup(*named, int(sold), int(refunded), int(pages), int(micros), currency)
+        yield KdpGroup(
+            upload_id, slice_, key, kind, day, title, int(sold), int(refunded), int(pages), int(micros), currency
+        )

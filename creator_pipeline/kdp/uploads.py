@@ -81,11 +81,8 @@ def judge(connection: Connection, decided: Decision) -> dict[str, DataError]:
     connection.execute(
         update(kdp_uploads).where(columns.id.in_(decided.superseded)).values(status="superseded", error=None)
     )
-    connection.execute(
-        update(kdp_uploads)
-        .where(columns.id.in_(set(decided.counts.values()) - decided.superseded))
-        .values(status="accepted", error=None)
-    )
+    counting = set(decided.counts.values()) - decided.superseded
+    connection.execute(update(kdp_uploads).where(columns.id.in_(counting)).values(status="accepted", error=None))
     for upload_id, error in held.items():
         connection.execute(
             update(kdp_uploads).where(columns.id == upload_id).values(status="quarantined", error=as_json(error, ()))

@@ -194,7 +194,7 @@ def log(context: dg.OpExecutionContext, tally: Memberships | Payments) -> None:
     """The same results from a run that no asset is selected in."""
     for made in tally.made():
         evaluation = dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(made.asset_key or []),
+            asset_key=dg.AssetKey.from_coercible(made.asset_key or ""),
             check_name=made.check_name or "",
             passed=made.passed,
             severity=made.severity,
