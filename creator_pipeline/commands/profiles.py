@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TextIO
 
 import click
 from sqlalchemy import delete, select
@@ -10,7 +11,7 @@ from sqlalchemy import delete, select
 from creator_pipeline import settings
 from creator_pipeline.commands.context import instance, key_ring, warehouse
 from creator_pipeline.dagster_support.partitions import DYNAMIC
-from creator_pipeline.store import profile_keys, profiles
+from creator_pipeline.store import personal, profile_keys, profiles
 from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.store.tables import profiles as profiles_table
 
@@ -117,3 +118,35 @@ def connect(profile_id: str) -> None:
     oauth_app(config)
     profiles.get_profile(warehouse(), profile_id)
     click.echo(start_link(key_ring(), config.public_url, profile_id))
+
+
+@command.command("export")
+@click.argument("profile_id", metavar="ID")
+@click.option("--out", type=click.File("w"), default="-", show_default="standard output", help="JSON lines.")
+def export(profile_id: str, out: TextIO) -> None:
+    """Everything that is stored of a profile, a JSON object a row; without tokens and keys."""
+    house = warehouse()
+    profiles.get_profile(house, profile_id)
+    for table, row in personal.export_profile(house, profile_id):
+        out.write(json.dumps({"table": table, **row}, default=str, ensure_ascii=False) + "\n")
+
+
+@command.command("erase")
+@click.argument("profile_id", metavar="ID", required=False)
+@click.option("--buyer", metavar="EMAIL", help="Forget one buyer instead, in every profile.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def erase(profile_id: str | None, buyer: str | None, *, yes: bool) -> None:
+    """Erase a profile, or one buyer. The ledger's money stays right; files in the KDP inbox are yours to delete."""
+    if (profile_id is None) == (buyer is None):
+        raise click.UsageError("Name a profile, or a buyer with --buyer.")
+    house = warehouse()
+    if buyer is not None:
+        count = personal.erase_buyer(house, key_ring().hash_address(buyer))
+        click.echo(f"{count} rows no longer know this buyer.")
+        return
+    profiles.get_profile(house, str(profile_id))
+    if not yes:
+        click.confirm(f"Erase {profile_id} and everything read of it?", abort=True)
+    for table, count in personal.erase_profile(house, str(profile_id)).items():
+        click.echo(f"{table:22}{count:8}")
+    click.echo(f"{profile_id} is gone; its ledger rows go by {personal.pseudonym(str(profile_id))}.")
