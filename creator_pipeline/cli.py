@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "demo",
     "doctor": "doctor",
     "gateway": "gateway",
+    "kdp": "kdp",
     "keys": "keys",
     "migrate": "migrate",
     "profiles": "profiles",
@@ -40,7 +41,10 @@ class _Lazy(click.Group):
 @click.version_option(__version__, prog_name="creator-pipeline")
 def cli() -> None:
     """A creator's sales from Gumroad, Whop and Amazon KDP in one ledger."""
+    from creator_pipeline.automation import reporting
+
     settings.load_env_file()
+    reporting.start()
 
 
 def main() -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import dagster as dg
 
-from creator_pipeline.automation import health_sensor, jobs, notices, schedules, sensors
+from creator_pipeline.automation import health_sensor, jobs, notices, reporting, schedules, sensors
 from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource, WhopResource
 from creator_pipeline.gumroad import assets as gumroad
 from creator_pipeline.gumroad import checks as gumroad_checks
+from creator_pipeline.kdp import assets as kdp
+from creator_pipeline.kdp.sensor import kdp_inbox
 from creator_pipeline.ledger import assets as ledger
 from creator_pipeline.whop import assets as whop
 
+reporting.start()
+
 defs = dg.Definitions(
-    assets=[gumroad.products, gumroad.sales, whop.memberships, whop.payments, ledger.daily_revenue_asset],
+    assets=[
+        gumroad.products,
+        gumroad.sales,
+        whop.memberships,
+        whop.payments,
+        kdp.royalties,
+        ledger.daily_revenue_asset,
+    ],
     asset_checks=[
         gumroad_checks.agrees_with_gumroad,
         ledger.equals_ledger,
@@ -21,7 +32,7 @@ defs = dg.Definitions(
     ],
     jobs=jobs.ALL,
     schedules=schedules.ALL,
-    sensors=[*sensors.ALL, *notices.ALL, health_sensor.pipeline_health],
+    sensors=[*sensors.ALL, kdp_inbox, *notices.ALL, health_sensor.pipeline_health],
     resources={"warehouse": WarehouseResource(), "gumroad": GumroadResource(), "whop": WhopResource()},
     # Half the latency and twice the runs per minute of a process for each step.
     executor=dg.in_process_executor,

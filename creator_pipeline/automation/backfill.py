@@ -9,13 +9,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import dagster as dg
 import orjson
 from sqlalchemy import insert, select, update
 
 from creator_pipeline import settings
+from creator_pipeline.automation.runs import run_here
 from creator_pipeline.automation.schedules import range_tags
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
@@ -211,8 +211,8 @@ def execute(
             **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
         }
         with _listening(note):
-            failures += _run(defs, instance, job_name, tags)
-    failures += _run(defs, instance, "ledger", {TRIGGER_TAG: "backfill", JOB_TAG: todo.job_id})
+            failures += run_here(defs, instance, job_name, tags)
+    failures += run_here(defs, instance, "ledger", {TRIGGER_TAG: "backfill", JOB_TAG: todo.job_id})
     with warehouse.write() as connection:
         connection.execute(
             update(ingestion_jobs)
@@ -246,39 +246,12 @@ def _listening(listener: Callable[[str, str | None], None]) -> Generator[None]:
         outcome.listeners.remove(listener)
 
 
-def _run(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
-    job_name: str,
-    tags: dict[str, str],
-    *,
-    partition_key: str | None = None,
-) -> list[str]:
-    result = defs.resolve_job_def(job_name).execute_in_process(
-        instance=instance,
-        tags=tags,
-        partition_key=partition_key,
-        raise_on_error=False,
-        # The failure is told once, by the command, and kept whole in the instance.
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    )
-    if result.success:
-        return []
-    lines: list[str] = []
-    for event in result.all_events:
-        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            data: Any = event.step_failure_data
-            described = data.user_failure_data.description if data.user_failure_data else None
-            lines.append(described or (data.error.message if data.error else event.message or "failed").strip())
-    return lines or [f"Run {result.run_id} failed."]
-
-
 def snapshot(instance: dg.DagsterInstance, source: str, profile_id: str) -> list[str]:
     """Read what a source has no days for (its catalogue), here and now; returns what failed."""
     from creator_pipeline.definitions import defs
 
     tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "backfill"}
-    return _run(defs, instance, CATALOGUES[source], tags, partition_key=profile_id)
+    return run_here(defs, instance, CATALOGUES[source], tags, partition_key=profile_id)
 
 
 def submit(instance: dg.DagsterInstance, source: str, profile_id: str, window: DayWindow, *, allow_shrink: bool) -> str:

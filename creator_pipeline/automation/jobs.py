@@ -6,6 +6,7 @@ import dagster as dg
 
 from creator_pipeline.gumroad.assets import EVENTS, PRODUCTS, SALES
 from creator_pipeline.gumroad.jobs import gumroad_drift, gumroad_refresh
+from creator_pipeline.kdp import assets as kdp
 from creator_pipeline.ledger.assets import DAILY_REVENUE
 from creator_pipeline.whop import checks as whop
 from creator_pipeline.whop.jobs import whop_changes, whop_refresh
@@ -30,6 +31,11 @@ whop_memberships_scan = dg.define_asset_job(
     selection=dg.AssetSelection.assets(whop.MEMBERSHIPS),
     description="All memberships of a profile's account, and the tiers that follow.",
 )
+kdp_ingest = dg.define_asset_job(
+    "kdp_ingest",
+    selection=dg.AssetSelection.assets(kdp.ROYALTIES, kdp.EVENTS),
+    description="An uploaded KDP report, and the ledger of the months it touches.",
+)
 ledger = dg.define_asset_job(
     "ledger",
     selection=dg.AssetSelection.assets(DAILY_REVENUE),
@@ -42,6 +48,7 @@ ALL = [
     gumroad_drift,
     gumroad_catalogue,
     ledger,
+    kdp_ingest,
     whop_sync,
     whop_refresh,
     whop_changes,

@@ -28,6 +28,10 @@ _ACTIVE = [
 ]
 
 
+_JOBS_AT_ONCE = 2_000
+"""Jobs of one run: their ids travel in its configuration."""
+
+
 def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
     """Profiles a run works on right now: their partitions must not go away under it."""
     runs = instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))
@@ -87,6 +91,7 @@ def webhook_jobs_sensor(context: dg.SensorEvaluationContext, warehouse: Warehous
     batches = job_queue(warehouse.open()).claim_batches(
         lease_seconds=LEASE_SECONDS,
         sources=sources,
+        limit=_JOBS_AT_ONCE,
         # A profile's runs go one after another: a lease taken now would run out while this one waits its turn.
         busy=lambda: profiles_at_work(context.instance),
     )

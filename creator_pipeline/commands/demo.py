@@ -11,7 +11,7 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import httpx
@@ -19,8 +19,14 @@ import httpx
 from creator_pipeline import settings
 from creator_pipeline.commands.processes import Processes, free_port
 
+if TYPE_CHECKING:
+    from creator_pipeline.sandbox.kdp import InventedReport
+
 DAYS = 130
 """Days that are loaded: the whole invented world, and some empty ones before it."""
+REPORT_OF = "alice"
+REPORT_SECONDS = 60
+"""How long the daemon may take for the report; its sensor looks every five seconds."""
 _WORKSPACE = """load_from:
   - python_module:
       module_name: creator_pipeline.definitions
@@ -81,7 +87,9 @@ def _play(processes: Processes) -> bool:
     world = httpx.get(f"{sandbox}/_sandbox/world").json()
     failures = _load(world)
     processes.wait_for("dagster", f"{ui}/server_info", 180)
+    report = _drop_report(date.fromisoformat(world["today"]))
     agrees = _show(sandbox, world) and not failures
+    agrees = _show_report(report) and agrees
     click.echo(f"\nDagster:  {ui}/asset-groups\nSandbox:  {sandbox}/\nTables:   {settings.load().warehouse_url}")
     click.echo(
         "Every figure agrees with the platforms' own totals." if agrees else "Not every figure agrees: see above."
@@ -135,6 +143,40 @@ def _show(sandbox: str, world: dict[str, Any]) -> bool:
             click.echo(f"    {day}: ledger {here}, platform {there}", err=True)
         wrong += len(off)
     return not wrong
+
+
+def _drop_report(today: date) -> InventedReport:
+    """Put a report into the inbox, as an upload does: written beside it, then renamed in."""
+    from creator_pipeline.sandbox.kdp import prior_month
+
+    report, inbox = prior_month(7, today), Path(settings.load().inbox)
+    folder = inbox / REPORT_OF
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{report.name}.part"
+    part.write_bytes(report.content)
+    part.rename(folder / report.name)
+    return report
+
+
+def _show_report(report: InventedReport) -> bool:
+    """Wait until the daemon has taken the report, and compare the ledger with it."""
+    from creator_pipeline.commands.context import warehouse
+    from creator_pipeline.core.money import to_text
+    from creator_pipeline.sandbox.kdp import ledger_figures
+
+    house, deadline = warehouse(), time.monotonic() + REPORT_SECONDS
+    while (here := ledger_figures(house, REPORT_OF, report.month)) != report.totals and time.monotonic() < deadline:
+        time.sleep(0.5)
+    click.echo(
+        f"\n{'profile':9}{'month':9}{'units':>7}{'KENP pages':>12}  Amazon KDP, from the inbox, against the report"
+    )
+    for currency, micros in sorted(here.micros.items()) or [("", 0)]:
+        equal = report.totals.micros.get(currency) == micros and here[:2] == report.totals[:2]
+        click.echo(
+            f"{REPORT_OF:9}{report.month:%Y-%m}  {here.units:7}{here.pages:12}"
+            f"{to_text(micros, currency):>12} {currency:3}  {'equal to the report' if equal else 'differs'}"
+        )
+    return here == report.totals
 
 
 def _wait(processes: Processes) -> None:

@@ -71,7 +71,7 @@ class KeyRing:
 
     def hash_address(self, address: str) -> str:
         """Keyed hash of an e-mail address, the same for any case of its letters: 32 hex digits."""
-        return hmac.new(self._hash_key, address.strip().casefold().encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._hash_key, address.strip().casefold().encode(), "sha256").hex()[:32]
 
     def purpose_key(self, purpose: str) -> list[str]:
         """One derived signing key per ring key, oldest first, separate for each purpose (OAuth state, links)."""

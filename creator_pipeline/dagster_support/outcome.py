@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.core.errors import DataError, PipelineError
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
@@ -94,7 +94,7 @@ class Outcome:
         if not self.failed:
             return
         retry = any(failure.error.retryable for failure in self.failed)
-        lines = [f"{describe(failure.keys)}: {failure.error}" for failure in self.failed]
+        lines = [f"{describe(failure.keys)}: {failure.error}{_place(failure.error)}" for failure in self.failed]
         if not retry:
             # The step's retry policy reads the exception; run retries read this tag only.
             self.context.instance.add_run_tags(self.context.run.run_id, dict(PERMANENT_TAG))
@@ -118,5 +118,12 @@ def describe(keys: list[str]) -> str:
     return f"{keys[0]} to {keys[-1]} ({len(keys)} partitions)"
 
 
-def _as_json(error: PipelineError) -> dict[str, str]:
-    return {"code": error.code, "message": error.message, "hint": error.hint}
+def _place(error: PipelineError) -> str:
+    """Where a file is wrong, for the end of a message."""
+    parts = error.where() if isinstance(error, DataError) else {}
+    return f" ({', '.join(f'{name}: {value}' for name, value in parts.items())})" if parts else ""
+
+
+def _as_json(error: PipelineError) -> dict[str, str | int]:
+    place = error.where() if isinstance(error, DataError) else {}
+    return {"code": error.code, "message": error.message, "hint": error.hint, **place}

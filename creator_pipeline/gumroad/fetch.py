@@ -1,8 +1,9 @@
 """All sales of a window of days, in one pass over the API, by several readers at once.
 
-Pages come ten at a time, newest first. One reader starts at the newest end. When its density shows that much is
-left, an idle reader takes over the older half of what it hasn't reached: so a small account costs not one
-request more than it must, and a large one is read in parallel without knowing its size beforehand.
+Pages come ten at a time, newest first. One reader starts at the newest end. When what is left would take it long, an
+idle reader takes over the days beyond the next stretch of pages: so a small account costs hardly a request more than
+it must, and a large one is read in parallel without knowing its size, or its age, beforehand. Where the pace of the
+token is what readers wait for, one is enough.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from creator_pipeline.core.errors import DataError, TransientError
 from creator_pipeline.core.windows import DayWindow, contiguous
@@ -25,10 +27,17 @@ from creator_pipeline.gumroad.models import parse_time
 
 READERS = 4
 SPLIT_PAGES = 40
-"""Pages that must be left before a window is split: each split costs up to one page more, so at most 2.5 %."""
-EVIDENCE_ROWS = 4 * PAGE_SIZE
-"""Sales a window must have shown before it is split: a launch today says nothing about the year before it."""
-FLUSH_ROWS = 2_000
+"""Pages that must be left before a window is split, and pages that must have been read for each split but the first:
+each costs up to one page more, so at most 2.5 %."""
+SPLIT_SECONDS = 0.5
+"""What reading the rest one page after the other must take: a split that saves less isn't worth its page."""
+STRETCH_PAGES = 12
+"""Pages that a reader keeps when its window is split early; later it keeps as many as were read so far."""
+EVIDENCE_ROWS = PAGE_SIZE
+"""Sales a window must have shown before it is split."""
+PACED_SHARE = 0.2
+"""Of the readers' time: when they wait so much for the token's pace, more of them would bring nothing."""
+FLUSH_ROWS = 1_000
 """Sales of finished days that are handed on before the window is read to its end: bounds memory."""
 REMEMBERED = 2_000
 """Ids kept to recognize a row that a later page repeats."""
@@ -36,11 +45,23 @@ REMEMBERED = 2_000
 _ONE_DAY = timedelta(days=1)
 
 
-class Chunk(NamedTuple):
+T = TypeVar("T")
+"""What is kept of a sale."""
+
+
+class Chunk(NamedTuple, Generic[T]):
     """Every sale of the days of ``window``, complete."""
 
     window: DayWindow
-    sales: list[Json]
+    sales: list[T]
+
+
+class _Item(NamedTuple):
+    """A sale of a page: enough to place it, and what is kept of it."""
+
+    sale_id: str
+    day: date
+    kept: Any
 
 
 @dataclass
@@ -52,45 +73,55 @@ class _Walk:
     whole: bool = False
     key: str | None = None
     read: int = 0
+    held: int = 0
+    seen: tuple[date, date] | None = None
     open_end: date = field(init=False)
     oldest: date = field(init=False)
     keys: set[str] = field(default_factory=set[str])
-    days: dict[date, list[Json]] = field(default_factory=dict[date, list[Json]])
+    days: dict[date, list[Any]] = field(default_factory=dict[date, list[Any]])
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     known: set[str] = field(default_factory=set[str])
 
     def __post_init__(self) -> None:
         self.open_end = self.oldest = self.end
 
-    def left(self) -> float:
-        """Pages left, guessed from how dense the part already read is."""
-        covered = max(1, (self.end - self.oldest).days)
-        return self.read / covered * (self.oldest - self.start).days / PAGE_SIZE
+    def per_day(self) -> float:
+        """Sales a day of the part already read."""
+        first, last = self.seen or (self.oldest, self.end)
+        return self.read / max(1, (last - first).days)
 
-    def take(self, sale: Json, day: date) -> bool:
+    def left(self) -> float:
+        """Pages left, were all of the window as dense as the part already read."""
+        return self.per_day() * (self.oldest - self.start).days / PAGE_SIZE
+
+    def take(self, item: _Item) -> bool:
         """Keep the sale; False where its day was already handed on."""
-        sale_id = _sale_id(sale)
-        if sale_id in self.known:
+        if item.sale_id in self.known:
             return True
         if len(self.recent) == REMEMBERED:
             self.known.discard(self.recent[0])
-        self.recent.append(sale_id)
-        self.known.add(sale_id)
-        if day >= self.open_end:
+        self.recent.append(item.sale_id)
+        self.known.add(item.sale_id)
+        if item.day >= self.open_end:
             return False
-        self.days.setdefault(day, []).append(sale)
+        self.days.setdefault(item.day, []).append(item.kept)
+        self.held += 1
         return True
 
-    def flush(self, start: date) -> Chunk:
+    def flush(self, start: date) -> Chunk[Any]:
         """Hand on the days from ``start`` to what was handed on before."""
         window = DayWindow(start, self.open_end)
-        sales = [sale for day in window.each() for sale in self.days.pop(day, [])]
+        days = sorted(day for day in self.days if day >= start)
+        sales = [kept for day in days for kept in self.days.pop(day)]
+        self.held -= len(sales)
         self.open_end = start
         return Chunk(window, sales)
 
-    def finished(self) -> int:
-        """Sales held of days that no later page can add to."""
-        return sum(len(sales) for day, sales in self.days.items() if day > self.oldest)
+    def ripe(self) -> bool:
+        """Whether enough sales are held of days that no later page can add to."""
+        if self.whole or self.held < FLUSH_ROWS:
+            return False
+        return sum(len(sales) for day, sales in self.days.items() if day > self.oldest) >= FLUSH_ROWS
 
 
 def _sale_id(sale: Json) -> str:
@@ -125,18 +156,22 @@ def sale_day(sale: Json) -> date:
 
 
 class _Fetch:
-    def __init__(self, client: GumroadClient, readers: int) -> None:
+    def __init__(self, client: GumroadClient, readers: int, keep: Callable[[Json], Any]) -> None:
         self._client = client
         self._readers = readers
+        self._keep = keep
         self._todo: deque[_Walk] = deque()
         self._active: list[_Walk] = []
         self._late: set[date] = set()
         self._changed = threading.Condition()
         self._error: BaseException | None = None
+        self._pages = self._splits = 0
+        self._seconds = 0.0
+        self._waited_before = client.usage.waited_seconds
         # None ends the stream. Bounded, so that a slow database slows the readers instead of filling memory.
-        self._out: queue.Queue[Chunk | None] = queue.Queue(maxsize=readers)
+        self._out: queue.Queue[Chunk[Any] | None] = queue.Queue(maxsize=readers)
 
-    def run(self, walks: list[_Walk]) -> Generator[Chunk]:
+    def run(self, walks: list[_Walk]) -> Generator[Chunk[Any]]:
         self._todo.extend(walks)
         with ThreadPoolExecutor(self._readers, thread_name_prefix="gumroad-sales") as pool:
             running = self._readers
@@ -191,17 +226,32 @@ class _Fetch:
                 self._changed.wait()
 
     def _split_largest(self) -> _Walk | None:
+        if not self._pages or self._splits >= self._readers - 1 + self._pages // SPLIT_PAGES:
+            return None
+        waited = self._client.usage.waited_seconds - self._waited_before
+        if waited > PACED_SHARE * self._seconds:
+            return None
+        # One that has shown nothing yet may be empty: a small account pays for one reader too many at most.
         candidates = [
             walk for walk in self._active if walk.read >= EVIDENCE_ROWS and (walk.oldest - walk.start).days >= 2
         ]
         victim = max(candidates, key=_Walk.left, default=None)
-        if victim is None or victim.left() < SPLIT_PAGES:
+        if victim is None:
             return None
-        return self._give_up_older_half(victim)
+        # A window can begin long before the account did: no more is believed to be left than was read already.
+        left = min(victim.left(), max(SPLIT_PAGES, self._pages))
+        page_seconds = max(0.0, self._seconds - waited) / self._pages
+        if left < STRETCH_PAGES / 2 or left * page_seconds < SPLIT_SECONDS:
+            return None
+        self._splits += 1
+        stretch = min(victim.left() / 2, max(STRETCH_PAGES, self._pages))
+        return self._give_up_older(victim, round(stretch * PAGE_SIZE / victim.per_day()))
 
     @staticmethod
-    def _give_up_older_half(walk: _Walk) -> _Walk:
-        middle = walk.start + timedelta(days=max(1, (walk.oldest - walk.start).days // 2))
+    def _give_up_older(walk: _Walk, kept_days: int) -> _Walk:
+        """A walk over what lies beyond the next ``kept_days`` days, and at least one day."""
+        most = (walk.oldest - walk.start).days - 1
+        middle = walk.oldest - timedelta(days=min(max(1, kept_days), most))
         older = _Walk(walk.start, middle, whole=walk.whole)
         walk.start = middle
         return older
@@ -210,13 +260,18 @@ class _Fetch:
         while not self._error:
             with self._changed:
                 window, key = DayWindow(walk.start, walk.end), walk.key
+            began = time.monotonic()
             try:
                 page = self._client.sales_page(window, key)
             except SlowQueryError as error:
                 self._halve(walk, error)
                 continue
+            seconds = time.monotonic() - began
+            items = [_Item(_sale_id(sale), sale_day(sale), self._keep(sale)) for sale in page.sales]
             with self._changed:
-                last, chunk = self._digest(walk, page)
+                self._pages += 1
+                self._seconds += seconds
+                last, chunk = self._digest(walk, items, page.next_key)
                 # Another reader may be waiting for this one to show how much is left.
                 self._changed.notify_all()
             if chunk is not None:
@@ -224,45 +279,53 @@ class _Fetch:
             if last:
                 return
 
-    def _digest(self, walk: _Walk, page: SalesPage) -> tuple[bool, Chunk | None]:
-        newest: date | None = None
-        passed = False
-        for sale in page.sales:
-            day = sale_day(sale)
-            if day < walk.start:
-                passed = True
-            elif day < walk.end:
-                newest = day if newest is None else max(newest, day)
-                if not walk.take(sale, day):
-                    self._late.add(day)
-        walk.read += len(page.sales)
-        if page.next_key is None or passed:
+    def _digest(self, walk: _Walk, items: list[_Item], next_key: str | None) -> tuple[bool, Chunk[Any] | None]:
+        mine = [item for item in items if walk.start <= item.day < walk.end]
+        passed = any(item.day < walk.start for item in items)
+        self._late.update(item.day for item in mine if not walk.take(item))
+        days = [item.day for item in mine]
+        newest = max(days, default=None)
+        if newest is not None:
+            walk.seen = min(days), walk.seen[1] if walk.seen else newest
+        walk.read += len(items)
+        if next_key is None or passed:
             return True, walk.flush(walk.start)
-        if page.next_key in walk.keys:
-            raise repeated_key("/v2/sales", page.next_key)
-        walk.keys.add(page.next_key)
-        walk.key = page.next_key
+        if next_key in walk.keys:
+            raise repeated_key("/v2/sales", next_key)
+        walk.keys.add(next_key)
+        walk.key = next_key
         if newest is not None:
             # The newest day of this page, not the oldest: rows within a page may stand in any order.
             walk.oldest = min(walk.oldest, newest)
-        if not walk.whole and walk.finished() >= FLUSH_ROWS:
-            return False, walk.flush(walk.oldest + _ONE_DAY)
-        return False, None
+        return False, walk.flush(walk.oldest + _ONE_DAY) if walk.ripe() else None
 
     def _halve(self, walk: _Walk, error: SlowQueryError) -> None:
         with self._changed:
             # The day the reader stands in stays with it.
             if (walk.oldest - walk.start).days < (2 if walk.oldest == walk.end else 1):
                 raise TransientError(f"{error.message} This happened for {walk.start} alone.") from error
-            self._todo.append(self._give_up_older_half(walk))
+            self._todo.append(self._give_up_older(walk, (walk.oldest - walk.start).days // 2))
             self._changed.notify_all()
 
 
-def fetch_sales(client: GumroadClient, window: DayWindow, *, readers: int = READERS) -> Iterator[Chunk]:
+def _everything(sale: Json) -> Json:
+    return sale
+
+
+def fetch_sales(
+    client: GumroadClient,
+    window: DayWindow,
+    *,
+    readers: int = READERS,
+    keep: Callable[[Json], T] = cast("Callable[[Json], Any]", _everything),
+) -> Iterator[Chunk[T]]:
     """Every sale of ``window`` once, in chunks of whole days whose windows tile ``window`` exactly.
 
     Rows that pages repeat count once; rows that arrive meanwhile, and the order of rows within a page, change
     nothing. A chunk may come a second time for days whose pages came out of order: the later one is right.
+
+    Args:
+        keep: what is held of each sale until its chunk is whole; called by several threads at once.
 
     Raises:
         DataError: a page key came twice, or an answer lacks what matters.
@@ -270,10 +333,10 @@ def fetch_sales(client: GumroadClient, window: DayWindow, *, readers: int = READ
     """
     if not window.days:
         return
-    fetch = _Fetch(client, readers)
+    fetch = _Fetch(client, readers, keep)
     with contextlib.closing(fetch.run([_Walk(window.start, window.end)])) as chunks:
         yield from chunks
     if again := fetch.late():
-        second = _Fetch(client, readers)
+        second = _Fetch(client, readers, keep)
         with contextlib.closing(second.run([_Walk(*days, whole=True) for days in again])) as chunks:
             yield from chunks

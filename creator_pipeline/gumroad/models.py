@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +18,7 @@ from creator_pipeline.gumroad import catalog
 
 Json = dict[str, Any]
 
+_NOT_KEPT = catalog.VOLATILE | catalog.PERSONAL
 _AMOUNT = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -117,8 +119,13 @@ def parse_time(text: str) -> datetime:
 
 def local_day(daystamp: object) -> date | None:
     """Day of a ``daystamp`` such as ``16 Sep 2026  7:20 AM``: the seller's own, as Gumroad's totals count it."""
+    return _calendar_day(" ".join(str(daystamp).split()[:3]))
+
+
+@lru_cache(maxsize=4096)
+def _calendar_day(text: str) -> date | None:
     try:
-        return datetime.strptime(" ".join(str(daystamp).split()[:3]), "%d %b %Y").replace(tzinfo=UTC).date()
+        return datetime.strptime(text, "%d %b %Y").replace(tzinfo=UTC).date()
     except ValueError:
         return None
 
@@ -189,8 +196,7 @@ def _currency(sale: Json, currencies: Mapping[str, str]) -> str | None:
 
 def kept(item: Json) -> str:
     """The JSON that is stored: without what is personal and what differs on every read."""
-    drop = catalog.VOLATILE | catalog.PERSONAL
-    return orjson.dumps({key: value for key, value in item.items() if key not in drop}).decode()
+    return orjson.dumps({key: value for key, value in item.items() if key not in _NOT_KEPT}).decode()
 
 
 def sale_row(
@@ -273,4 +279,5 @@ def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:
 
 def unknown_keys(sale: Json) -> frozenset[str]:
     """Keys of a sale this code has never heard of."""
-    return frozenset(sale.keys() - catalog.SALE_KEYS)
+    keys = sale.keys()
+    return frozenset() if keys <= catalog.SALE_KEYS else frozenset(keys - catalog.SALE_KEYS)

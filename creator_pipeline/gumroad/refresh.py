@@ -24,7 +24,9 @@ from creator_pipeline.store.load import upsert
 from creator_pipeline.store.tables import gumroad_sales
 
 _RECENT = timedelta(days=1)
-_DAYS_AT_ONCE = 900
+_IDS_AT_ONCE = 900
+_REQUESTS_BY_ID = 2
+"""Requests for a sale by its id: the sale, and the list's word that it counts."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,10 @@ def refresh_sales(
 def _days_of(warehouse: Warehouse, profile_id: str, sale_ids: Collection[str]) -> dict[str, date]:
     sales, ids, days = gumroad_sales.c, list(sale_ids), dict[str, date]()
     with warehouse.read() as connection:
-        for start in range(0, len(ids), _DAYS_AT_ONCE):
+        for start in range(0, len(ids), _IDS_AT_ONCE):
             rows = connection.execute(
                 select(sales.id, sales.partition_day).where(
-                    sales.profile_id == profile_id, sales.id.in_(ids[start : start + _DAYS_AT_ONCE])
+                    sales.profile_id == profile_id, sales.id.in_(ids[start : start + _IDS_AT_ONCE])
                 )
             )
             days |= dict(rows.all())
@@ -109,16 +111,17 @@ def _cheaper(warehouse: Warehouse, profile_id: str, stored: dict[str, date]) -> 
 
 
 def _look_among_newest(client: GumroadClient, sale_ids: Collection[str]) -> dict[str, Json | None]:
-    """Sales of the list by id: first its newest pages, then each by its order number."""
-    wanted, found, key = set(sale_ids), dict[str, Json | None](), None
+    """Sales of the list by id: among its newest pages while that is cheaper, then each by its order number."""
+    left, found, key, pages = set(sale_ids), dict[str, Json | None](), None, 0
     window = DayWindow(today() - _RECENT, today() + _RECENT)
-    for _ in range(ceil(len(wanted) / PAGE_SIZE) + 1 if wanted else 0):
-        page = client.sales_page(window, key)
-        found |= {str(sale["id"]): sale for sale in page.sales if sale.get("id") in wanted}
+    while left and pages <= _REQUESTS_BY_ID * len(left):
+        page, pages = client.sales_page(window, key), pages + 1
+        found |= {str(sale["id"]): sale for sale in page.sales if sale.get("id") in left}
+        left -= found.keys()
         key = page.next_key
-        if key is None or len(found) == len(wanted):
+        if key is None:
             break
-    for sale_id in sorted(wanted - found.keys()):
+    for sale_id in sorted(left):
         sale = client.sale(sale_id)
         found[sale_id] = client.listed(sale) if sale else None
     return found

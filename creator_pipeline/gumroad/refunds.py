@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from operator import attrgetter
 
 from sqlalchemy import ColumnElement, and_, not_, or_, select
 
@@ -17,10 +18,12 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
 from creator_pipeline.store.tables import gumroad_sales, sales_events
 
+_LEDGER_FIELDS = attrgetter(*GumroadSale._fields)
+
 
 def ledger_sale(row: SaleRow) -> GumroadSale:
     """What the ledger needs of a stored sale."""
-    return GumroadSale(*(getattr(row, name) for name in GumroadSale._fields))
+    return GumroadSale._make(_LEDGER_FIELDS(row))
 
 
 class RefundSettler:

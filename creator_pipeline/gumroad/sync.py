@@ -11,7 +11,7 @@ from sqlalchemy import and_, select
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
-from creator_pipeline.gumroad.client import GumroadClient
+from creator_pipeline.gumroad.client import GumroadClient, Json
 from creator_pipeline.gumroad.fetch import fetch_sales
 from creator_pipeline.gumroad.models import ProductRow, SaleRow, product_row, sale_row, unknown_keys
 from creator_pipeline.gumroad.refunds import RefundSettler, ledger_sale
@@ -79,12 +79,15 @@ def load_sales(
     running again is safe.
     """
     listed_in, refunds = currencies(warehouse, profile_id), RefundSettler(warehouse, client, profile_id, window)
-    for chunk in fetch_sales(client, window):
-        moment = now()
-        rows = [sale_row(profile_id, sale, listed_in, ring, moment) for sale in chunk.sales]
-        rows = refunds.settled(chunk.window, rows)
-        new_keys = frozenset[str]().union(*map(unknown_keys, chunk.sales))
-        yield _store(warehouse, profile_id, chunk.window, rows, new_keys, with_ledger, allow_shrink)
+    new_keys = set[str]()
+
+    def keep(sale: Json) -> SaleRow:
+        new_keys.update(unknown_keys(sale))
+        return sale_row(profile_id, sale, listed_in, ring, now())
+
+    for chunk in fetch_sales(client, window, keep=keep):
+        rows = refunds.settled(chunk.window, chunk.sales)
+        yield _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
     # A seller's day can lie across two chunks: what the first one lacked is there now.
     if settled := refunds.settle_stored(with_ledger=with_ledger):
         yield Loaded(DayWindow(window.end, window.end), [], [], Change(), Change(), settled=settled)

@@ -25,6 +25,7 @@ from creator_pipeline.kdp.inbox import file_of
 from creator_pipeline.kdp.inspect import period
 from creator_pipeline.kdp.model import Report, total
 from creator_pipeline.kdp.store import Ingested, ingest
+from creator_pipeline.mail.hooks import HOOKS
 from creator_pipeline.store.tables import kdp_royalties, sales_events
 
 ROYALTIES = dg.AssetKey(["kdp", "royalties"])
@@ -65,6 +66,7 @@ MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_wi
     partitions_def=kdp_uploads,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY,
+    hooks=HOOKS,
 )
 def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
     """Ingest each upload of the run, each in one transaction with its ledger."""
@@ -75,9 +77,7 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
         if (EVENTS.to_user_string(), partition) in done_before:
             continue
         with outcome.isolate([partition], set()):
-            done = ingest(
-                house, file_of(house, partition), accept_smaller=allow_shrink(context), run_id=context.run_id
-            )
+            done = ingest(house, file_of(house, partition), accept_smaller=allow_shrink(context), run_id=context.run_id)
             if done.error is not None:
                 # An observation, because nothing landed: the partition's page shows what is wrong with the file.
                 context.log_event(dg.AssetObservation(ROYALTIES, partition=partition, metadata=told(done)))

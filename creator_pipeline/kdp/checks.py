@@ -24,7 +24,7 @@ SPECS = [
     dg.AssetCheckSpec(
         "totals_equal_summary",
         asset=_ROYALTIES,
-        description="Units of every month equal the workbook's own Summary. A range that cuts a month makes them differ.",
+        description="Units of every month equal the workbook's own Summary; a range that cuts a month differs.",
     ),
     dg.AssetCheckSpec(
         "currency_fits_marketplace", asset=_ROYALTIES, description="Every known shop pays in its one currency."

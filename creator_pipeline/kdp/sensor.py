@@ -5,9 +5,9 @@ import orjson
 
 from creator_pipeline import settings
 from creator_pipeline.automation.jobs import kdp_ingest
-from creator_pipeline.automation.schedules import PROFILE_TAG, TRIGGER_TAG
 from creator_pipeline.dagster_support.partitions import kdp_uploads
 from creator_pipeline.dagster_support.resources import WarehouseResource
+from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
 from creator_pipeline.kdp.inbox import look
 
 MOST_PER_TICK = 10
@@ -39,7 +39,7 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
             # With the time of the file: the same content put there once more, after it failed, is tried once more.
             run_key=f"{file.upload_id}:{file.modified_ns}",
             partition_key=file.partition,
-            tags={PROFILE_TAG: file.profile_id, TRIGGER_TAG: "request"},
+            tags={PROFILE_TAG: file.profile_id, TRIGGER_TAG: "file"},
         )
         for file in found.ready
     ]

@@ -20,7 +20,7 @@ PICTURE_DAYS = 90
 
 @dg.asset(
     key=DAILY_REVENUE,
-    deps=[dg.AssetKey(["sales_events", "gumroad"]), dg.AssetKey(["sales_events", "whop"])],
+    deps=[dg.AssetKey(["sales_events", platform]) for platform in NAMES],
     group_name="ledger",
     kinds={"python", "table"},
     owners=OWNERS,

@@ -10,8 +10,9 @@ import io
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -20,15 +21,14 @@ from sqlalchemy import (
     MetaData,
     Table,
     and_,
+    case,
     exists,
-    false,
     func,
     insert,
-    or_,
     select,
-    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from creator_pipeline.core.errors import DataError
@@ -44,8 +44,11 @@ KEPT = frozenset({"first_seen_at"})
 GUARD_ROWS = 50
 GUARD_SHARE = 0.5
 
+_UNIQUE_VIOLATION = "23505"
+_COPY_READS = 256 * 1024
+
 # COPY's text format: these bytes have a meaning of their own. PostgreSQL can't hold NUL in a text.
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": "\ufffd"})
+_ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"), ("\0", "\ufffd"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +107,10 @@ def replace(
     Raises:
         DataError: the load would leave less than half of :data:`GUARD_ROWS` or more rows; nothing is written.
     """
-    with staged(connection, table, rows) as stage:
-        before = connection.execute(select(func.count()).select_from(table).where(scope)).scalar_one()
-        count = connection.execute(select(func.count()).select_from(stage)).scalar_one()
+    before = connection.execute(select(func.count()).select_from(table).where(scope)).scalar_one()
+    if not before and isinstance(rows, Sequence) and rows and _copied(connection, table, rows):
+        return Change(inserted=len(rows))
+    with staged(connection, table, rows) as (stage, count):
         if before >= GUARD_ROWS and count < before * GUARD_SHARE and not allow_shrink:
             raise DataError(
                 f"{what}: {count} rows would replace {before}; nothing was written.",
@@ -115,15 +119,15 @@ def replace(
                 found=f"{count} rows",
                 expected=f"about {before} rows",
             )
-        deleted = _delete_missing(connection, table, stage, scope) if before else 0
-        return _merge(connection, table, stage, deleted, count)
+        found = _compared(connection, table, stage, scope)
+        deleted = _delete_missing(connection, table, stage, scope) if before > found.inside else 0
+        return _merge(connection, table, stage, found, count, deleted)
 
 
 def upsert(connection: Connection, table: Table, rows: Iterable[Row]) -> Change:
     """Insert or update the named rows and delete nothing."""
-    with staged(connection, table, rows) as stage:
-        count = connection.execute(select(func.count()).select_from(stage)).scalar_one()
-        return _merge(connection, table, stage, 0, count)
+    with staged(connection, table, rows) as (stage, count):
+        return _merge(connection, table, stage, _compared(connection, table, stage), count, 0)
 
 
 def row_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -134,10 +138,10 @@ def row_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(values.get(name) for name in table.c.keys())  # noqa: SIM118 - a collection of columns, not a dict
 
 
-@contextmanager
-def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generator[Table]:
-    """A temporary table with the columns of ``table`` that holds ``rows``; dropped at the end."""
-    indexed = connection.dialect.name == "sqlite"
+@lru_cache(maxsize=64)
+def _stage_of(table: Table, dialect: str) -> tuple[Table, str]:
+    """The stage of a table, and the statement that makes it: the same object each time keeps statements compiled."""
+    indexed = dialect == "sqlite"
     stage = Table(
         f"stage_{table.name}",
         MetaData(),
@@ -148,10 +152,18 @@ def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generat
         ),
         prefixes=["TEMPORARY"],
     )
-    connection.execute(CreateTable(stage))
+    return stage, str(CreateTable(stage).compile(dialect=(sqlite if indexed else postgresql).dialect()))
+
+
+@contextmanager
+def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generator[tuple[Table, int]]:
+    """A temporary table with the columns of ``table`` that holds ``rows``, and their number; dropped at the end."""
+    stage, create = _stage_of(table, connection.dialect.name)
+    connection.exec_driver_sql(create)
     try:
-        source = iter(rows)
+        source, count = iter(rows), 0
         while batch := list(islice(source, BATCH)):
+            count += len(batch)
             if connection.dialect.name == "postgresql":
                 copy(connection, stage, batch)
             else:
@@ -159,10 +171,10 @@ def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generat
                 connection.execute(
                     insert(stage), [dict(zip(names, map(_without_nul, row), strict=True)) for row in batch]
                 )
-        yield stage
+        yield stage, count
     finally:
         if not connection.invalidated and connection.in_transaction() and _usable(connection):
-            stage.drop(connection)
+            connection.exec_driver_sql(f"DROP TABLE {stage.name}")
 
 
 def _without_nul(value: Any) -> Any:
@@ -178,29 +190,93 @@ def _usable(connection: Connection) -> bool:
     return driver.info.transaction_status == 2
 
 
-def copy(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
+def _copied(connection: Connection, table: Table, rows: Sequence[Row]) -> bool:
+    """Whether the rows could go straight into PostgreSQL's table: no row of theirs lies outside the empty scope."""
+    if connection.dialect.name != "postgresql":
+        return False
+    try:
+        with connection.begin_nested():
+            for start in range(0, len(rows), BATCH):
+                copy(connection, table, rows[start : start + BATCH])
+    except IntegrityError as error:
+        if getattr(error.orig, "pgcode", None) != _UNIQUE_VIOLATION:
+            raise
+        return False
+    return True
+
+
+def copy(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """COPY rows into a PostgreSQL table over the connection's own transaction."""
-    buffer = io.StringIO("\n".join("\t".join(map(_cell, row)) for row in rows) + "\n")
+    cells = map(_cells, zip(*rows, strict=True))
+    buffer = io.BytesIO("\n".join(map("\t".join, zip(*cells, strict=True))).encode() + b"\n")
     columns = ", ".join(f'"{name}"' for name in table.c.keys())  # noqa: SIM118 - a collection of columns, not a dict
+    statement = f"COPY \"{table.name}\" ({columns}) FROM STDIN (ENCODING 'UTF8')"
+    errors: Any = connection.dialect.loaded_dbapi
     cursor: Any = connection.connection.cursor()
     try:
-        cursor.copy_expert(f'COPY "{table.name}" ({columns}) FROM STDIN', buffer)
+        cursor.copy_expert(statement, buffer, _COPY_READS)
+    except errors.Error as error:
+        raise DBAPIError.instance(statement, None, error, errors.Error, hide_parameters=True) from error
     finally:
         cursor.close()
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return r"\N"
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    return str(value)
+class _Cells(dict[Any, str]):
+    """Values of one column as COPY wants them, each made once."""
+
+    def __missing__(self, value: Any) -> str:
+        if value is None:
+            cell = r"\N"
+        elif isinstance(value, str):
+            cell = _escaped(value)
+        elif isinstance(value, bool):
+            cell = "t" if value else "f"
+        else:
+            cell = str(value)
+        self[value] = cell
+        return cell
+
+
+def _cells(column: Sequence[Any]) -> Iterable[str]:
+    try:
+        whole = "".join([value for value in column if value is not None])
+    except TypeError:
+        return map(_Cells().__getitem__, column)
+    # One look at all of a column's text: hardly any holds what must be escaped.
+    if any(plain in whole for plain, _ in _ESCAPES):
+        return [r"\N" if value is None else _escaped(value) for value in column]
+    return [r"\N" if value is None else value for value in column]
+
+
+def _escaped(value: str) -> str:
+    for plain, escape in _ESCAPES:
+        value = value.replace(plain, escape)
+    return value
+
+
+class _Found(NamedTuple):
+    """Staged rows whose key the table has, those of them within the scope, and those that are equal."""
+
+    known: int
+    inside: int
+    equal: int
 
 
 def _same_key(table: Table, stage: Table) -> ColumnElement[bool]:
     return and_(*(stage.c[column.name] == column for column in table.primary_key))
+
+
+def _same_content(table: Table, stage: Table) -> ColumnElement[bool]:
+    names = [column.name for column in table.c if not column.primary_key and column.name not in STAMPS | KEPT]
+    return and_(*(table.c[name].is_not_distinct_from(stage.c[name]) for name in names))
+
+
+def _compared(connection: Connection, table: Table, stage: Table, scope: ColumnElement[bool] | None = None) -> _Found:
+    equal = func.sum(case((_same_content(table, stage), 1), else_=0))
+    inside = func.count() if scope is None else func.sum(case((scope, 1), else_=0))
+    both = stage.join(table, _same_key(table, stage))
+    known, inside, equal = connection.execute(select(func.count(), inside, equal).select_from(both)).one()
+    return _Found(known, int(inside or 0), int(equal or 0))
 
 
 def _delete_missing(connection: Connection, table: Table, stage: Table, scope: ColumnElement[bool]) -> int:
@@ -208,22 +284,18 @@ def _delete_missing(connection: Connection, table: Table, stage: Table, scope: C
     return connection.execute(table.delete().where(scope, ~present)).rowcount
 
 
-def _merge(connection: Connection, table: Table, stage: Table, deleted: int, count: int) -> Change:
-    known = connection.execute(
-        select(func.count()).select_from(stage.join(table, _same_key(table, stage)))
-    ).scalar_one()
-    names = table.c.keys()
+def _merge(connection: Connection, table: Table, stage: Table, found: _Found, count: int, deleted: int) -> Change:
+    if count == found.equal:
+        return Change(deleted=deleted, unchanged=count)
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    # "WHERE true": SQLite's parser takes the ON of ON CONFLICT for a join's without it.
-    statement = dialect.insert(table).from_select(names, select(stage).where(true()))
-    compared = [name for name in names if not table.c[name].primary_key and name not in STAMPS | KEPT]
-    changed = [name for name in names if not table.c[name].primary_key and name not in KEPT]
+    # Equal rows are left out here and not by ON CONFLICT, which would lock, and so write, each of them.
+    equal = exists(select(1).select_from(table).where(_same_key(table, stage), _same_content(table, stage)))
+    statement = dialect.insert(table).from_select(table.c.keys(), select(stage).where(~equal))
+    changed = [column.name for column in table.c if not column.primary_key and column.name not in KEPT]
     statement = statement.on_conflict_do_update(
-        index_elements=list(table.primary_key),
-        set_={name: statement.excluded[name] for name in changed},
-        where=or_(false(), *(table.c[name].is_distinct_from(statement.excluded[name]) for name in compared)),
+        index_elements=list(table.primary_key), set_={name: statement.excluded[name] for name in changed}
     )
     written = connection.execute(statement).rowcount
-    inserted = count - known
+    inserted = count - found.known
     updated = max(0, written - inserted)
-    return Change(inserted, updated, deleted, known - updated)
+    return Change(inserted, updated, deleted, found.known - updated)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import AuthError, DataError, TransientError
+from creator_pipeline.core.http import Usage
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.gumroad import fetch as room
 from creator_pipeline.gumroad.client import SalesPage, SlowQueryError
@@ -117,6 +118,8 @@ def test_reading_in_parallel_costs_hardly_more_requests_than_there_are_pages(cli
 def test_a_large_account_is_read_by_several_readers(client_of):
     """Guards: one connection reading five thousand sales one page after the other."""
     with SandboxServer(World.invented(5, today=today(), sizes={"alice": 2000}, days=365)) as server:
+        server.faults.every(1, "slow", path="/v2/sales")
+        server.faults.delay = 0.01
         client, threads = client_of(server), set()
         real = client.sales_page
 
@@ -174,7 +177,7 @@ class Pages:
     """A client that answers from memory: ``per_day`` sales newest first, pages of any size."""
 
     def __init__(self, pages, _end) -> None:
-        self.pages = pages
+        self.pages, self.usage = pages, Usage()
 
     def sales_page(self, _window, key=None) -> SalesPage:
         """By position."""
@@ -193,7 +196,7 @@ class Keyset:
             }
             for number, (day, second) in enumerate(sorted(times))
         ]
-        self.slow_days, self.asked = slow_days, 0
+        self.slow_days, self.asked, self.usage = slow_days, 0, Usage()
 
     def sales_page(self, window, key=None) -> SalesPage:
         """Newest first; a window that is too long times out."""
@@ -231,12 +234,12 @@ def test_chunks_tile_the_window_and_hold_each_sale_once(times, first, days, slow
     """Guards: a day between two chunks, which the replace would never touch."""
     window = DayWindow(YEAR.start + timedelta(days=first), YEAR.start + timedelta(days=first + days))
     client = Keyset(times, slow_days)
-    old = room.FLUSH_ROWS, room.SPLIT_PAGES, room.EVIDENCE_ROWS
-    room.FLUSH_ROWS, room.SPLIT_PAGES, room.EVIDENCE_ROWS = flush, 3, 10
+    old = room.FLUSH_ROWS, room.SPLIT_PAGES, room.STRETCH_PAGES, room.SPLIT_SECONDS
+    room.FLUSH_ROWS, room.SPLIT_PAGES, room.STRETCH_PAGES, room.SPLIT_SECONDS = flush, 3, 2, 0.0
     try:
         chunks = list(fetch_sales(client, window, readers=readers))
     finally:
-        room.FLUSH_ROWS, room.SPLIT_PAGES, room.EVIDENCE_ROWS = old
+        room.FLUSH_ROWS, room.SPLIT_PAGES, room.STRETCH_PAGES, room.SPLIT_SECONDS = old
     assert tiles(sorted(chunk.window for chunk in chunks), window.start, window.end)
     expected = [row["id"] for row in client.rows if window.start <= room.sale_day(row) < window.end]
     assert Counter(sale["id"] for chunk in chunks for sale in chunk.sales) == Counter(expected)

@@ -1,4 +1,4 @@
-"""A small house to run Whop's assets in: a sandbox of three accounts on twelve days, and a Dagster instance."""
+"""A small house to run Whop's assets in: a sandbox of three accounts on five days, and a Dagster instance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from creator_pipeline_tests.house import QUIET
 from creator_pipeline_tests.tables import rows
 
 NAMES = ("alice", "bea", "chen")
-DAYS = 12
+DAYS = 5
 WINDOW = DayWindow(today() - timedelta(days=DAYS - 1), today() + timedelta(days=1))
 TABLES = (whop_subscriptions, whop_payments, sales_events, profiles_table)
 

@@ -1,0 +1,169 @@
+"""The docs are true: what they name exists, and what exists is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from creator_pipeline.cli import cli
+from creator_pipeline.core import errors
+from creator_pipeline.definitions import defs
+from creator_pipeline.gateway.metrics import Metrics
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.tables import metadata
+from creator_pipeline_tests import dictionary
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")])
+REPOSITORY = defs.get_repository_def()
+VARIABLES = {name.upper() for name in Settings.model_fields}
+CODE = re.compile(r"`([^`\n]+)`")
+FENCE = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)
+
+
+def listed(page: str, heading: str) -> set[str]:
+    """The code words of the first column of the table below a heading."""
+    content = (DOCS / page).read_text(encoding="utf-8")
+    part = re.split(rf"^## {heading}\n", content, flags=re.MULTILINE)[1].split("\n## ")[0]
+    cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
+    assert cells, f"{page} has no table below {heading}"
+    return {word for cell in cells for word in CODE.findall(cell)}
+
+
+def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command that does something, with its words."""
+    if not isinstance(group, click.Group):
+        yield path, group
+        return
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield from commands(found, (*path, name))
+
+
+COMMANDS = dict(commands(cli))
+
+
+def codes(kind: type[errors.PipelineError]) -> set[str]:
+    """Codes of an error's subclasses."""
+    return {sub.code for sub in kind.__subclasses__() if sub.__module__ == errors.__name__}
+
+
+def jobs() -> set[str]:
+    return {job.name for job in REPOSITORY.get_all_jobs() if not job.name.startswith("__")}
+
+
+def metric_names() -> set[str]:
+    made = Metrics(lambda: {"queued": 1}, lambda: 0, lambda: {"x": {"hits": 1}})
+    made.request("GET", "/", 200, 0.1)
+    made.delivery("whop", "stored")
+    names = set(re.findall(r"^# TYPE (\S+)", made.text().decode(), flags=re.MULTILINE))
+    return {name for name in names if not name.endswith("_created")}
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "real"),
+    [
+        ("settings.md", "Variables", VARIABLES),
+        ("commands.md", "Commands", {" ".join(("creator-pipeline", *path)) for path in COMMANDS}),
+        ("dagster.md", "Assets", {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}),
+        ("dagster.md", "Jobs", jobs()),
+        ("dagster.md", "Schedules", {schedule.name for schedule in REPOSITORY.schedule_defs}),
+        ("dagster.md", "Sensors", {sensor.name for sensor in REPOSITORY.sensor_defs}),
+        ("dagster.md", "Asset checks", {key.name for key in REPOSITORY.asset_graph.asset_check_keys}),
+        ("metrics.md", "Metrics", metric_names()),
+        ("errors.md", "Codes", codes(errors.PipelineError)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_there_is_is_listed_and_what_is_listed_there_is(page: str, heading: str, real: set[str]) -> None:
+    """Incident: a variable nobody knew of, and a job that had been renamed a year ago."""
+    assert listed(page, heading) == real
+
+
+def test_the_example_names_every_variable_with_its_default() -> None:
+    """Incident: a copy of the example that changed a default by being copied."""
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert given.keys() == VARIABLES
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else str(field.default)
+        wanted = {default, default.lower(), default.removesuffix(".0")}
+        assert given[name.upper()] in wanted, name
+
+
+def test_the_data_dictionary_is_of_these_tables() -> None:
+    """Incident: a report on a column that had changed its unit. Anew: python -m creator_pipeline_tests.dictionary"""
+    assert dictionary.PATH.read_text(encoding="utf-8") == dictionary.text()
+    assert all(column.comment for table in metadata.sorted_tables for column in table.columns)
+
+
+def snippets(page: Path) -> list[str]:
+    """Every piece of code of a page, one line each."""
+    text = page.read_text(encoding="utf-8")
+    return [line.strip() for block in FENCE.findall(text) for line in block.splitlines()] + CODE.findall(
+        FENCE.sub("", text)
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_the_docs_can_be_given(page: Path) -> None:
+    """Incident: the first line a newcomer typed said "no such option"."""
+    for line in snippets(page):
+        for call in re.findall(r"creator-pipeline ((?:[a-z]+ ?)[^;|&`)]*)", line.replace("\\|", "")):
+            words = call.split()
+            path = next((found for found in COMMANDS if tuple(words[: len(found)]) == found), None)
+            assert path or words[0] in {found[0] for found in COMMANDS}, f"{page.name}: {line}"
+            if path:
+                known = {option for parameter in COMMANDS[path].params for option in parameter.opts} | {"--help"}
+                given = {word.rstrip(",.:") for word in words if word.startswith("--")}
+                assert given <= known, f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_the_docs_make_is_in_the_makefile(page: Path) -> None:
+    """Incident: `make check`, which never was."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for line in snippets(page):
+        for target in re.findall(r"^make ([a-z]+)", line):
+            assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), f"{page.name}: {line}"
+
+
+# Words in capitals that are no variables of ours.
+FOREIGN = re.compile(
+    r"^(DAGSTER_HOME|DEMO_EXIT|TEST_(DATABASE|REDIS)_URL|STOREYS|HEAD|PASSWORD|TOKEN|REVISION|ANOTHER)$"
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_variables_and_tables_in_the_docs_exist(page: Path) -> None:
+    """Incident: an afternoon with a variable of another product's docs."""
+    for line in snippets(page):
+        for word in re.findall(r"(?<![\w/{…$.-])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![\w(…])", line):
+            assert word in VARIABLES or FOREIGN.match(word), f"{page.name}: {word}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Incident: "see the runbook", and there was none."""
+    for target in re.findall(r"\]\(([^)#\s]+)?(?:#([^)\s]*))?\)", page.read_text(encoding="utf-8")):
+        path, anchor = target
+        if path.startswith(("http://", "https://")):
+            continue
+        file = page.parent / path if path else page
+        assert file.exists(), f"{page.name}: {path}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in headings}
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    """Incident: the answer was written down, and nobody found it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {page.name for page in DOCS.glob("*.md")} == set(re.findall(r"\(docs/([\w-]+\.md)\)", readme))
