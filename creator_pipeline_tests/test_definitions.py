@@ -17,12 +17,16 @@ GROUPS = {
     "gumroad/products": "gumroad",
     "gumroad/sales": "gumroad",
     "sales_events/gumroad": "ledger",
+    "kdp/royalties": "kdp",
+    "sales_events/amazon_kdp": "ledger",
     "daily_revenue": "ledger",
 }
 PARTITIONS = {
     "gumroad/products": "gumroad_profiles",
     "gumroad/sales": {"date", "profile"},
     "sales_events/gumroad": {"date", "profile"},
+    "kdp/royalties": "kdp_uploads",
+    "sales_events/amazon_kdp": "kdp_uploads",
     "daily_revenue": None,
 }
 
@@ -63,9 +67,9 @@ def test_every_asset_says_what_it_is(name):
 def test_jobs_and_schedules_of_the_contract_are_here():
     """Guards: a job that somebody's script starts by name."""
     repository = defs.get_repository_def()
-    assert {"gumroad_sync", "ledger"} <= set(repository.job_names)
+    assert {"gumroad_sync", "kdp_ingest", "ledger"} <= set(repository.job_names)
     assert {"gumroad_nightly", "gumroad_lookback"} <= {schedule.name for schedule in repository.schedule_defs}
-    assert {"profiles"} <= {sensor.name for sensor in repository.sensor_defs}
+    assert {"kdp_inbox", "profiles"} <= {sensor.name for sensor in repository.sensor_defs}
 
 
 def test_range_runs_are_one_run():

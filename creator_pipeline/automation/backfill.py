@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from creator_pipeline.automation.runs import run_here
 from creator_pipeline.automation.schedules import range_tags
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
-from creator_pipeline.dagster_support import outcome
+from creator_pipeline.dagster_support import liveness, outcome
 from creator_pipeline.dagster_support.outcome import ALLOW_SHRINK_TAG
 from creator_pipeline.dagster_support.partitions import DYNAMIC
 from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
@@ -31,7 +29,7 @@ from creator_pipeline.store.tables import ingestion_jobs
 from creator_pipeline.whop import checks as whop
 
 DAYS_PER_RUN = 366
-JOB_TAG, PROCESS_TAG = "creator_pipeline/backfill", "creator_pipeline/process"
+JOB_TAG = "creator_pipeline/backfill"
 SOURCES = {
     "gumroad": ("gumroad_sync", (gumroad.SALES, gumroad.EVENTS)),
     "whop": ("whop_sync", (whop.PAYMENTS, whop.EVENTS)),
@@ -160,25 +158,12 @@ def _landed_since(
 
 def _bury_dead_runs(instance: dg.DagsterInstance, job_id: str) -> None:
     """A killed process can't report its run: whoever resumes says that it ended."""
+    liveness.bury(instance, {JOB_TAG: job_id})
     active = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
     for run in instance.get_runs(dg.RunsFilter(tags={JOB_TAG: job_id}, statuses=active)):
-        host, _, process = run.tags.get(PROCESS_TAG, "").rpartition(":")
-        if host == socket.gethostname() and process.isdigit() and not _alive(int(process)):
-            instance.report_run_failed(run, f"Process {process} ended without a word; the backfill was resumed.")
-        else:
-            raise ConfigError(
-                f"This backfill is under way in run {run.run_id}.", hint="Wait for it, or cancel it in the UI."
-            )
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        raise ConfigError(
+            f"This backfill is under way in run {run.run_id}.", hint="Wait for it, or cancel it in the UI."
+        )
 
 
 def execute(
@@ -207,7 +192,7 @@ def execute(
             **range_tags(window, todo.profile_id),
             TRIGGER_TAG: "backfill",
             JOB_TAG: todo.job_id,
-            PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}",
+            liveness.PROCESS_TAG: liveness.this_process(),
             **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
         }
         with _listening(note):

@@ -150,23 +150,22 @@ def daemons(instance: dg.DagsterInstance) -> Finding:
 
 
 def schedules(instance: dg.DagsterInstance) -> Finding:
-    """Schedules and sensors that are switched on, as the instance knows them."""
-    from dagster._core.definitions.run_request import InstigatorType
+    """Schedules and sensors that are off: by a person, or because nobody has switched them on yet."""
     from dagster._core.scheduler.instigation import InstigatorStatus
 
-    kinds = {InstigatorType.SCHEDULE, InstigatorType.SENSOR}
-    known = {state.name: state.status for state in instance.all_instigator_state() if state.instigator_type in kinds}
-    off = sorted(name for name, status in known.items() if status == InstigatorStatus.STOPPED)
-    if not known:
-        return Finding(
-            "schedules",
-            "off",
-            "None was ever switched on.",
-            "In the UI under Automation, or: dagster schedule start --start-all",
-        )
+    from creator_pipeline.automation.schedules import ALL
+
+    known = {state.name: state.status for state in instance.all_instigator_state()}
+    off = {name for name, status in known.items() if status == InstigatorStatus.STOPPED}
+    off |= {schedule.name for schedule in ALL if schedule.name not in known and not _starts_on(schedule)}
     if off:
-        return Finding("schedules", "off", f"Stopped: {', '.join(off)}.", "In the UI under Automation.")
+        mend = "In the UI under Automation, or: dagster schedule start --start-all -w workspace.yaml"
+        return Finding("schedules", "off", f"Stopped: {', '.join(sorted(off))}.", mend)
     return Finding("schedules", "ok", f"{len(known)} schedules and sensors on")
+
+
+def _starts_on(schedule: dg.ScheduleDefinition) -> bool:
+    return schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
 def kdp_inbox(config: Settings) -> Iterator[Finding]:

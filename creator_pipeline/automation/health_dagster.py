@@ -15,6 +15,7 @@ from sqlalchemy import select
 from creator_pipeline.automation.health import HOUSE, Look, Problem
 from creator_pipeline.core.windows import contiguous, now
 from creator_pipeline.dagster_support.tags import PROFILE_TAG
+from creator_pipeline.mail.wording import source_name
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_uploads
 
@@ -23,6 +24,7 @@ SILENT_SECONDS = 600.0
 SCHEDULE_GRACE = timedelta(hours=1)
 """How late a schedule may tick: the daemon catches up after a restart."""
 _ERROR_CHARACTERS = 300
+_BAD = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _CLEANING = "Read the run's log in the UI, mend the cause, then start the job again there."
 
 
@@ -112,6 +114,8 @@ def partitions(
     instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, warehouse: Warehouse
 ) -> Iterator[Problem]:
     """Partitions whose last attempt failed, by source and profile, with the command that clears them."""
+    if not instance.get_runs(dg.RunsFilter(statuses=_BAD), limit=1):
+        return  # what follows reads every planned partition
     left: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     graph = repository.asset_graph
     for key in sorted(graph.materializable_asset_keys, key=lambda one: one.to_user_string()):
@@ -137,8 +141,7 @@ def _failed(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[str]:
     runs = sorted({run_id for run_id, _ in attempts.values()})
     if not runs:
         return []
-    bad = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    over = {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=runs, statuses=bad))}
+    over = {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=runs, statuses=_BAD))}
     return [partition for partition, (run_id, _) in attempts.items() if run_id in over]
 
 
@@ -154,7 +157,7 @@ def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Pro
     shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
     text = f"{len(keys)} partition{'s' if len(keys) > 1 else ''} of {source} failed: {shown}."
     if unit == "days":
-        name, subject = f"partitions/{source}/{owner}", f"{source}, some days"
+        name, subject = f"partitions/{source}/{owner}", f"Some days of {source_name(source)}"
         spans = contiguous(date.fromisoformat(key.partition("|")[0]) for key in keys)
         first, last = spans[0].start, spans[-1].end - timedelta(days=1)
         mend = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"

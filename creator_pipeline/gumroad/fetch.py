@@ -17,12 +17,12 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from creator_pipeline.core.errors import DataError, TransientError
 from creator_pipeline.core.windows import DayWindow, contiguous
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
-from creator_pipeline.gumroad.client import GumroadClient, Json, SalesPage, SlowQueryError, repeated_key
+from creator_pipeline.gumroad.client import GumroadClient, Json, SlowQueryError, repeated_key
 from creator_pipeline.gumroad.models import parse_time
 
 READERS = 4
@@ -308,16 +308,12 @@ class _Fetch:
             self._changed.notify_all()
 
 
-def _everything(sale: Json) -> Json:
-    return sale
-
-
 def fetch_sales(
     client: GumroadClient,
     window: DayWindow,
     *,
     readers: int = READERS,
-    keep: Callable[[Json], T] = cast("Callable[[Json], Any]", _everything),
+    keep: Callable[[Json], T],
 ) -> Iterator[Chunk[T]]:
     """Every sale of ``window`` once, in chunks of whole days whose windows tile ``window`` exactly.
 

@@ -18,6 +18,8 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
 from creator_pipeline.store.tables import gumroad_sales, sales_events
 
+_DAYS_AT_ONCE = 366
+"""Of Gumroad's totals: a longer range may be refused, and two more requests made of it."""
 _LEDGER_FIELDS = attrgetter(*GumroadSale._fields)
 
 
@@ -34,14 +36,14 @@ class RefundSettler:
         self._client = client
         self._profile_id = profile_id
         self._window = window
-        self._totals: dict[date, SummaryDay] | None = None
-        self._asked = False
+        self._totals: dict[date, SummaryDay] | None = {}
+        self._asked = set[int]()
 
     def settled(self, window: DayWindow, rows: Sequence[SaleRow]) -> list[SaleRow]:
         """The rows of a window about to be stored, settled where all sales of a day are here or stored."""
         days = days_to_settle(rows)
-        totals = self._platform_totals() if days else None
-        if totals is None:
+        totals = self._platform_totals(days)
+        if not totals:
             return list(rows)
         sales = gumroad_sales.c
         outside = or_(sales.partition_day < window.start, sales.partition_day >= window.end)
@@ -50,8 +52,8 @@ class RefundSettler:
     def settled_named(self, rows: Sequence[SaleRow]) -> list[SaleRow]:
         """Named rows about to be stored, settled with the stored sales of their days."""
         days = days_to_settle(rows)
-        totals = self._platform_totals() if days else None
-        if totals is None:
+        totals = self._platform_totals(days)
+        if not totals:
             return list(rows)
         sales = gumroad_sales.c
         named = sales.id.in_([row.id for row in rows])
@@ -59,7 +61,7 @@ class RefundSettler:
 
     def settle_stored(self, *, with_ledger: bool) -> frozenset[str]:
         """Settle what is stored and still an estimate; the ids that are exact now."""
-        if self._totals is None:
+        if not self._totals:
             return frozenset()
         sales = gumroad_sales.c
         inside = and_(sales.partition_day >= self._window.start, sales.partition_day < self._window.end)
@@ -89,9 +91,13 @@ class RefundSettler:
             )
             return [SaleRow(*row) for row in found]
 
-    def _platform_totals(self) -> dict[date, SummaryDay] | None:
-        if not self._asked:
-            # A zone is at most fourteen hours away: a day more on each side holds every seller's day.
-            self._totals = self._client.summary(self._window.start - timedelta(days=1), self._window.end)
-            self._asked = True
+    def _platform_totals(self, days: set[date]) -> dict[date, SummaryDay] | None:
+        """Gumroad's totals of the years that hold these days, each asked for once; None without the endpoint."""
+        for year in sorted({(self._window.end - day).days // _DAYS_AT_ONCE for day in days} - self._asked):
+            last = self._window.end - timedelta(days=year * _DAYS_AT_ONCE)
+            found = None
+            if self._totals is not None:
+                found = self._client.summary(last - timedelta(days=_DAYS_AT_ONCE - 1), last)
+            self._totals = None if found is None or self._totals is None else self._totals | found
+            self._asked.add(year)
         return self._totals

@@ -77,7 +77,9 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
         if (EVENTS.to_user_string(), partition) in done_before:
             continue
         with outcome.isolate([partition], set()):
-            done = ingest(house, file_of(house, partition), accept_smaller=allow_shrink(context), run_id=context.run_id)
+            done = ingest(
+                house, file_of(house, partition), accept_smaller=allow_shrink(context), run_id=context.run.run_id
+            )
             if done.error is not None:
                 # An observation, because nothing landed: the partition's page shows what is wrong with the file.
                 context.log_event(dg.AssetObservation(ROYALTIES, partition=partition, metadata=told(done)))

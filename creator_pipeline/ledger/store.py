@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from sqlalchemy import Connection, and_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.load import Change, replace, upsert
 from creator_pipeline.store.tables import ledger_changes, sales_events
 
 
@@ -47,27 +46,9 @@ def replace_window(
 def note_changes(connection: Connection, platform: str, profile_id: str, days: Iterable[date]) -> None:
     """Remember, in the same transaction, that these days of the ledger must be rolled up again."""
     change_id, moment = uuid.uuid4().hex, now()
-    rows = [
-        {
-            "occurred_on": day,
-            "profile_id": profile_id,
-            "platform": platform,
-            "change_id": change_id,
-            "changed_at": moment,
-        }
-        for day in sorted(days)
-    ]
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(ledger_changes)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(ledger_changes.primary_key),
-            set_={"change_id": statement.excluded.change_id, "changed_at": statement.excluded.changed_at},
-        ),
-        rows,
-    )
+    rows = [(day, profile_id, platform, change_id, moment) for day in sorted(days)]
+    if rows:
+        upsert(connection, ledger_changes, rows)
 
 
 def replace_sales(

@@ -10,8 +10,10 @@ import io
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
+from types import NoneType
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -119,7 +121,7 @@ def replace(
                 found=f"{count} rows",
                 expected=f"about {before} rows",
             )
-        found = _compared(connection, table, stage, scope)
+        found = _compared(connection, table, stage, count, scope)
         deleted = _delete_missing(connection, table, stage, scope) if before > found.inside else 0
         return _merge(connection, table, stage, found, count, deleted)
 
@@ -127,7 +129,7 @@ def replace(
 def upsert(connection: Connection, table: Table, rows: Iterable[Row]) -> Change:
     """Insert or update the named rows and delete nothing."""
     with staged(connection, table, rows) as (stage, count):
-        return _merge(connection, table, stage, _compared(connection, table, stage), count, 0)
+        return _merge(connection, table, stage, _compared(connection, table, stage, count), count, 0)
 
 
 def row_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -238,11 +240,11 @@ class _Cells(dict[Any, str]):
 
 
 def _cells(column: Sequence[Any]) -> Iterable[str]:
-    try:
-        whole = "".join([value for value in column if value is not None])
-    except TypeError:
-        return map(_Cells().__getitem__, column)
+    kinds = set(map(type, column))
+    if not kinds <= {str, NoneType}:
+        return map(str if kinds in ({int}, {datetime}) else _Cells().__getitem__, column)
     # One look at all of a column's text: hardly any holds what must be escaped.
+    whole = "".join([value for value in column if value is not None])
     if any(plain in whole for plain, _ in _ESCAPES):
         return [r"\N" if value is None else _escaped(value) for value in column]
     return [r"\N" if value is None else value for value in column]
@@ -271,12 +273,24 @@ def _same_content(table: Table, stage: Table) -> ColumnElement[bool]:
     return and_(*(table.c[name].is_not_distinct_from(stage.c[name]) for name in names))
 
 
-def _compared(connection: Connection, table: Table, stage: Table, scope: ColumnElement[bool] | None = None) -> _Found:
-    equal = func.sum(case((_same_content(table, stage), 1), else_=0))
-    inside = func.count() if scope is None else func.sum(case((scope, 1), else_=0))
-    both = stage.join(table, _same_key(table, stage))
-    known, inside, equal = connection.execute(select(func.count(), inside, equal).select_from(both)).one()
-    return _Found(known, int(inside or 0), int(equal or 0))
+def _compared(
+    connection: Connection, table: Table, stage: Table, count: int, scope: ColumnElement[bool] | None = None
+) -> _Found:
+    def found(*where: ColumnElement[bool]) -> tuple[int, int]:
+        equal = func.sum(case((_same_content(table, stage), 1), else_=0))
+        both = stage.join(table, _same_key(table, stage))
+        known, same = connection.execute(select(func.count(), equal).select_from(both).where(*where)).one()
+        return known, int(same or 0)
+
+    if scope is None:
+        known, equal = found()
+        return _Found(known, known, equal)
+    # The scope's index finds them; by key alone PostgreSQL would read the whole table for each load.
+    inside, equal = found(scope)
+    if inside == count:
+        return _Found(inside, inside, equal)
+    known, equal = found()
+    return _Found(known, inside, equal)
 
 
 def _delete_missing(connection: Connection, table: Table, stage: Table, scope: ColumnElement[bool]) -> int:

@@ -136,6 +136,7 @@ def test_a_house_in_order_is_all_well_and_no_secret_is_shown(patient: Patient) -
         "redis",
     ):
         assert lines[name]["state"] == "ok", lines[name]
+    assert "gumroad_nightly" in lines["schedules"]["detail"]
     assert {f"table {table}" for table in ("profiles", "sales_events", "health_reports")} <= lines.keys()
     said = json.dumps(lines) + CliRunner().invoke(cli, ["doctor"]).output
     tokens = [seller.token for seller in patient.server.world.gumroad.values()]

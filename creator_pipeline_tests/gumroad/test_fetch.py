@@ -14,7 +14,6 @@ from creator_pipeline.core.http import Usage
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.gumroad import fetch as room
 from creator_pipeline.gumroad.client import SalesPage, SlowQueryError
-from creator_pipeline.gumroad.fetch import fetch_sales
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.core.test_windows import tiles
@@ -32,6 +31,11 @@ def server():
 @pytest.fixture(autouse=True)
 def _no_faults(server):
     server.faults.clear()
+
+
+def fetch_sales(client, window, **options):
+    """The sales as the API shows them."""
+    return room.fetch_sales(client, window, keep=lambda sale: sale, **options)
 
 
 def read(client, window=YEAR) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ def drop(source: Path, folder: Path, name: str | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (name or source.name)
     shutil.copyfile(source, folder / ".incoming")
-    os.replace(folder / ".incoming", target)
+    (folder / ".incoming").replace(target)
     return target
 
 
@@ -95,4 +94,6 @@ def upload(house: Warehouse, upload_id: str) -> dict[str, Any]:
 def statuses(house: Warehouse) -> dict[str, str]:
     """File name -> status."""
     with house.read() as connection:
-        return {name: status for name, status in connection.execute(select(kdp_uploads.c.file_name, kdp_uploads.c.status))}
+        return {
+            name: status for name, status in connection.execute(select(kdp_uploads.c.file_name, kdp_uploads.c.status))
+        }

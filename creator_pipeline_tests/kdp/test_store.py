@@ -139,7 +139,7 @@ def test_a_smaller_report_is_held_back_until_a_person_accepts_it(house, tmp_path
     held = landing.land(house, cut, at=landing.MADE_AT + 60)
     assert held.status == "quarantined"
     assert "--accept-smaller" in held.error.hint
-    assert f"--profile alice" in held.error.hint
+    assert "--profile alice" in held.error.hint
     assert landing.ledger(house) == before
     row = landing.upload(house, held.file.upload_id)
     assert (row["status"], "--accept-smaller" in json.loads(row["error"])["hint"]) == ("quarantined", True)

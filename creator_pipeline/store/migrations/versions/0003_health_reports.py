@@ -23,9 +23,14 @@ def upgrade() -> None:
         ),
         sa.Column("mend", sa.Text(), nullable=False, comment="The command or the step that mends it"),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False, comment="When it was first seen, this time"),
-        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True, comment="When it was told; null until it could be"),
         sa.Column(
-            "resolved_at", sa.DateTime(timezone=True), nullable=True, comment="When it was found mended; null while it is open"
+            "told_at", sa.DateTime(timezone=True), nullable=True, comment="When it was told; null until it could be"
+        ),
+        sa.Column(
+            "resolved_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When it was found mended; null while it is open",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_health_reports")),
         comment="What the sensor pipeline_health has found: each problem is told once, and once when it is mended.",

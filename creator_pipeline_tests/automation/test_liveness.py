@@ -1,0 +1,56 @@
+"""Runs whose process was killed don't hold up the next ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from creator_pipeline.automation.sensors import profiles_at_work
+from creator_pipeline.dagster_support import liveness
+from creator_pipeline.dagster_support.tags import PROFILE_TAG
+from creator_pipeline.definitions import defs
+
+
+def started(instance: dg.DagsterInstance, process: str) -> dg.DagsterRun:
+    return instance.create_run_for_job(
+        defs.resolve_job_def("gumroad_sync"),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={liveness.PROCESS_TAG: process, PROFILE_TAG: "alice"},
+    )
+
+
+def ended_process() -> str:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return f"{liveness.this_process().split(':')[0]}:{child.pid}:1"
+
+
+def test_a_run_whose_process_is_gone_is_failed_and_its_profile_free_again() -> None:
+    """Incident: after a power cut every profile waited six hours behind runs that nobody was doing."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = started(instance, ended_process())
+        assert profiles_at_work(instance) == set()
+        after = instance.get_run_by_id(run.run_id)
+        assert after is not None
+        assert after.status == dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize(
+    "process", [liveness.this_process(), "another-host:1:1", "", "nonsense"], ids=["alive", "elsewhere", "none", "odd"]
+)
+def test_a_run_that_may_be_alive_is_left_alone(process: str) -> None:
+    """Incident: a run on another machine was declared dead, started again, and both wrote."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        started(instance, process)
+        assert profiles_at_work(instance) == {"alice"}
+        assert liveness.bury(instance) == []
+
+
+def test_a_number_that_is_used_again_is_another_process() -> None:
+    """Incident: the dead run's process number belonged to the new web server, so it was never found."""
+    host, process, began = liveness.this_process().split(":")
+    assert began
+    assert liveness.is_gone(f"{host}:{process}:{int(began) - 1}")
