@@ -8,10 +8,9 @@ import shutil
 import signal
 import sys
 import time
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
 
 import click
 import httpx
@@ -19,14 +18,6 @@ import httpx
 from creator_pipeline import settings
 from creator_pipeline.commands.processes import Processes, free_port
 
-if TYPE_CHECKING:
-    from creator_pipeline.sandbox.kdp import InventedReport
-
-DAYS = 130
-"""Days that are loaded: the whole invented world, and some empty ones before it."""
-REPORT_OF = "alice"
-REPORT_SECONDS = 60
-"""How long the daemon may take for the report; its sensor looks every five seconds."""
 _WORKSPACE = """load_from:
   - python_module:
       module_name: creator_pipeline.definitions
@@ -71,112 +62,38 @@ def _fresh_home() -> Path:
 
 
 def _play(processes: Processes) -> bool:
+    from creator_pipeline.commands import demo_story as story
+
     python = sys.executable
-    sandbox_port, ui_port = free_port(8099), free_port(3000)
-    sandbox, ui = f"http://127.0.0.1:{sandbox_port}", f"http://127.0.0.1:{ui_port}"
-    os.environ |= {
-        "GUMROAD_API_URL": sandbox,
-        # The stand-in has no limit of its own, and nobody wants to watch a pace.
-        "GUMROAD_REQUESTS_PER_MINUTE": "60000",
-    }
+    sandbox, ui, gateway = (f"http://127.0.0.1:{free_port(port)}" for port in (8099, 3000, 8088))
+    os.environ |= story.environment(sandbox, ui, gateway)
     settings.ensure_home()
-    processes.start("sandbox", [python, "-m", "creator_pipeline.sandbox", "--port", str(sandbox_port)])
-    processes.start("dagster", [python, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", str(ui_port)])
-    click.echo("Starting stand-ins of the platforms, and Dagster …")
+    story.prepare()
+    processes.start("sandbox", [python, "-m", "creator_pipeline.sandbox", "--port", _port(sandbox)])
+    processes.start("gateway", [python, "-m", "creator_pipeline", "gateway", "--port", _port(gateway)])
+    processes.start("dagster", [python, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", _port(ui)])
+    click.echo("Starting stand-ins of the platforms, the gateway, and Dagster …")
     processes.wait_for("sandbox", f"{sandbox}/_sandbox/world", 60)
     world = httpx.get(f"{sandbox}/_sandbox/world").json()
-    failures = _load(world)
+    failures = story.load(world)
+    processes.wait_for("gateway", f"{gateway}/healthz", 60)
     processes.wait_for("dagster", f"{ui}/server_info", 180)
-    report = _drop_report(date.fromisoformat(world["today"]))
-    agrees = _show(sandbox, world) and not failures
-    agrees = _show_report(report) and agrees
-    click.echo(f"\nDagster:  {ui}/asset-groups\nSandbox:  {sandbox}/\nTables:   {settings.load().warehouse_url}")
+    report = story.drop_report(date.fromisoformat(world["today"]))
+    agrees = story.webhook(sandbox, gateway) and not failures
+    agrees = story.compare(sandbox, world) and agrees
+    agrees = story.compare_report(report) and agrees
+    click.echo(
+        f"\nDagster:  {ui}/asset-groups\nGateway:  {gateway}/docs\nSandbox:  {sandbox}/\nMails:    {sandbox}/inbox"
+    )
+    click.echo(f"Tables:   {settings.load().warehouse_url}")
     click.echo(
         "Every figure agrees with the platforms' own totals." if agrees else "Not every figure agrees: see above."
     )
     return agrees
 
 
-def _load(world: dict[str, Any]) -> list[str]:
-    """Connect each profile and backfill it, as the commands ``profiles add`` and ``backfill`` do."""
-    from creator_pipeline.automation import backfill
-    from creator_pipeline.commands.context import instance, key_ring, warehouse
-    from creator_pipeline.core.windows import DayWindow
-    from creator_pipeline.store import profiles
-
-    house, ring, failures = warehouse(), key_ring(), list[str]()
-    last = date.fromisoformat(world["today"])
-    window = DayWindow(last - timedelta(days=DAYS - 1), last + timedelta(days=1))
-    with instance() as dagster:
-        for profile_id, seller in world["gumroad"].items():
-            with house.write() as connection:
-                profiles.add_profile(connection, profile_id, seller["email"], timezone=seller["timezone"])
-                profiles.connect(connection, ring, "gumroad", profile_id, seller["token"])
-            dagster.add_dynamic_partitions(backfill.DYNAMIC["gumroad"], [profile_id])
-            failures += backfill.snapshot(dagster, "gumroad", profile_id)
-            todo = backfill.plan(house, dagster, "gumroad", profile_id, window)
-            with click.progressbar(length=len(todo.days), label=f"{profile_id:8}", file=sys.stderr) as bar:
-                failures += backfill.execute(house, dagster, todo, allow_shrink=False, on_progress=bar.update)
-    for line in failures:
-        click.echo(line, err=True)
-    return failures
-
-
-def _show(sandbox: str, world: dict[str, Any]) -> bool:
-    from creator_pipeline.commands.context import warehouse
-    from creator_pipeline.sandbox.compare import DayFigures, differences, ledger_days
-
-    house, wrong = warehouse(), 0
-    click.echo(f"\n{'profile':9}{'days':>6}{'sales':>7}{'gross':>12}{'refunded':>11}{'fees':>10}  against the platform")
-    for profile_id in world["gumroad"]:
-        totals = httpx.get(f"{sandbox}/_sandbox/totals/{profile_id}").json()
-        truth = {date.fromisoformat(day): tuple(figures.values()) for day, figures in totals.items()}
-        off = differences(house, profile_id, truth)
-        days = ledger_days(house, profile_id)
-        total = DayFigures(*(sum(column) for column in zip(*days.values(), strict=True))) if days else DayFigures()
-        click.echo(
-            f"{profile_id:9}{len(days):6}{total.sales:7}{total.gross_cents / 100:12.2f}"
-            f"{total.refunded_cents / 100:11.2f}{total.fee_cents / 100:10.2f}  "
-            + ("equal on every day, to the cent" if not off else f"{len(off)} days differ")
-        )
-        for day, here, there in off[:5]:
-            click.echo(f"    {day}: ledger {here}, platform {there}", err=True)
-        wrong += len(off)
-    return not wrong
-
-
-def _drop_report(today: date) -> InventedReport:
-    """Put a report into the inbox, as an upload does: written beside it, then renamed in."""
-    from creator_pipeline.sandbox.kdp import prior_month
-
-    report, inbox = prior_month(7, today), Path(settings.load().inbox)
-    folder = inbox / REPORT_OF
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{report.name}.part"
-    part.write_bytes(report.content)
-    part.rename(folder / report.name)
-    return report
-
-
-def _show_report(report: InventedReport) -> bool:
-    """Wait until the daemon has taken the report, and compare the ledger with it."""
-    from creator_pipeline.commands.context import warehouse
-    from creator_pipeline.core.money import to_text
-    from creator_pipeline.sandbox.kdp import ledger_figures
-
-    house, deadline = warehouse(), time.monotonic() + REPORT_SECONDS
-    while (here := ledger_figures(house, REPORT_OF, report.month)) != report.totals and time.monotonic() < deadline:
-        time.sleep(0.5)
-    click.echo(
-        f"\n{'profile':9}{'month':9}{'units':>7}{'KENP pages':>12}  Amazon KDP, from the inbox, against the report"
-    )
-    for currency, micros in sorted(here.micros.items()) or [("", 0)]:
-        equal = report.totals.micros.get(currency) == micros and here[:2] == report.totals[:2]
-        click.echo(
-            f"{REPORT_OF:9}{report.month:%Y-%m}  {here.units:7}{here.pages:12}"
-            f"{to_text(micros, currency):>12} {currency:3}  {'equal to the report' if equal else 'differs'}"
-        )
-    return here == report.totals
+def _port(url: str) -> str:
+    return url.rpartition(":")[2]
 
 
 def _wait(processes: Processes) -> None:

@@ -10,6 +10,7 @@ import math
 import ssl
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -149,7 +150,12 @@ class ApiClient:
         self._pace = pace
         self.usage = Usage()
         self._lock = threading.Lock()
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        proxied = urllib.request.getproxies().keys() & {"http", "https", "all"}
+        # What httpx's client adds (cookies, redirects, hooks) is not wanted here and costs as much as the request.
+        self._transport = None if proxied else httpx.HTTPTransport(verify=_trusted(), limits=limits)
         self._http = httpx.Client(
+            transport=self._transport,
             base_url=base_url,
             headers={
                 "Authorization": f"Bearer {token}",
@@ -159,7 +165,7 @@ class ApiClient:
             },
             timeout=timeout or httpx.Timeout(30.0, connect=5.0),
             verify=_trusted(),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            limits=limits,
             follow_redirects=False,
         )
         self._timeout = self._http.timeout.as_dict()
@@ -251,7 +257,12 @@ class ApiClient:
             # httpx would follow an absolute URL to its own host, token and all.
             raise RejectedError(f"{method}: not a path below the API's URL.")
         began = time.monotonic()
-        response = self._http.send(self._built(method, path, params, data), stream=True)
+        request = self._built(method, path, params, data)
+        if self._transport is None:
+            response = self._http.send(request, stream=True)
+        else:
+            response = self._transport.handle_request(request)
+            response.request = request
         try:
             content = bytearray()
             for part in response.iter_bytes():

@@ -31,6 +31,8 @@ SPLIT_PAGES = 40
 each costs up to one page more, so at most 2.5 %."""
 SPLIT_SECONDS = 0.5
 """What reading the rest one page after the other must take: a split that saves less isn't worth its page."""
+SLOW_PAGE_SECONDS = 0.005
+"""A page that comes faster keeps one reader's processor busy: more readers would only stand in each other's way."""
 STRETCH_PAGES = 12
 """Pages that a reader keeps when its window is split early; later it keeps as many as were read so far."""
 EVIDENCE_ROWS = PAGE_SIZE
@@ -241,7 +243,7 @@ class _Fetch:
         # A window can begin long before the account did: no more is believed to be left than was read already.
         left = min(victim.left(), max(SPLIT_PAGES, self._pages))
         page_seconds = max(0.0, self._seconds - waited) / self._pages
-        if left < STRETCH_PAGES / 2 or left * page_seconds < SPLIT_SECONDS:
+        if page_seconds < SLOW_PAGE_SECONDS or left < STRETCH_PAGES / 2 or left * page_seconds < SPLIT_SECONDS:
             return None
         self._splits += 1
         stretch = min(victim.left() / 2, max(STRETCH_PAGES, self._pages))

@@ -238,12 +238,13 @@ def test_chunks_tile_the_window_and_hold_each_sale_once(times, first, days, slow
     """Guards: a day between two chunks, which the replace would never touch."""
     window = DayWindow(YEAR.start + timedelta(days=first), YEAR.start + timedelta(days=first + days))
     client = Keyset(times, slow_days)
-    old = room.FLUSH_ROWS, room.SPLIT_PAGES, room.STRETCH_PAGES, room.SPLIT_SECONDS
-    room.FLUSH_ROWS, room.SPLIT_PAGES, room.STRETCH_PAGES, room.SPLIT_SECONDS = flush, 3, 2, 0.0
+    names = ("FLUSH_ROWS", "SPLIT_PAGES", "STRETCH_PAGES", "SPLIT_SECONDS", "SLOW_PAGE_SECONDS")
+    old = {name: getattr(room, name) for name in names}
+    vars(room).update(zip(names, (flush, 3, 2, 0.0, 0.0), strict=True))
     try:
         chunks = list(fetch_sales(client, window, readers=readers))
     finally:
-        room.FLUSH_ROWS, room.SPLIT_PAGES, room.STRETCH_PAGES, room.SPLIT_SECONDS = old
+        vars(room).update(old)
     assert tiles(sorted(chunk.window for chunk in chunks), window.start, window.end)
     expected = [row["id"] for row in client.rows if window.start <= room.sale_day(row) < window.end]
     assert Counter(sale["id"] for chunk in chunks for sale in chunk.sales) == Counter(expected)

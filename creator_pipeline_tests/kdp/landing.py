@@ -94,6 +94,4 @@ def upload(house: Warehouse, upload_id: str) -> dict[str, Any]:
 def statuses(house: Warehouse) -> dict[str, str]:
     """File name -> status."""
     with house.read() as connection:
-        return {
-            name: status for name, status in connection.execute(select(kdp_uploads.c.file_name, kdp_uploads.c.status))
-        }
+        return dict(connection.execute(select(kdp_uploads.c.file_name, kdp_uploads.c.status)).all())
