@@ -15,15 +15,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any
 
-from creator_pipeline.core.errors import DataError, TransientError
+from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.windows import DayWindow, contiguous
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.gumroad.client import GumroadClient, Json, SlowQueryError, repeated_key
-from creator_pipeline.gumroad.models import parse_time
+from creator_pipeline.gumroad.walk import Chunk, Item, T, Walk, sale_day, sale_id
 
 READERS = 4
 SPLIT_PAGES = 40
@@ -41,120 +40,8 @@ PACED_SHARE = 0.2
 """Of the readers' time: when they wait so much for the token's pace, more of them would bring nothing."""
 FLUSH_ROWS = 1_000
 """Sales of finished days that are handed on before the window is read to its end: bounds memory."""
-REMEMBERED = 2_000
-"""Ids kept to recognize a row that a later page repeats."""
 
 _ONE_DAY = timedelta(days=1)
-
-
-T = TypeVar("T")
-"""What is kept of a sale."""
-
-
-class Chunk(NamedTuple, Generic[T]):
-    """Every sale of the days of ``window``, complete."""
-
-    window: DayWindow
-    sales: list[T]
-
-
-class _Item(NamedTuple):
-    """A sale of a page: enough to place it, and what is kept of it."""
-
-    sale_id: str
-    day: date
-    kept: Any
-
-
-@dataclass
-class _Walk:
-    """One window being read, newest first. ``start`` rises when another reader takes the older part."""
-
-    start: date
-    end: date
-    whole: bool = False
-    key: str | None = None
-    read: int = 0
-    held: int = 0
-    seen: tuple[date, date] | None = None
-    open_end: date = field(init=False)
-    oldest: date = field(init=False)
-    keys: set[str] = field(default_factory=set[str])
-    days: dict[date, list[Any]] = field(default_factory=dict[date, list[Any]])
-    recent: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    known: set[str] = field(default_factory=set[str])
-
-    def __post_init__(self) -> None:
-        self.open_end = self.oldest = self.end
-
-    def per_day(self) -> float:
-        """Sales a day of the part already read."""
-        first, last = self.seen or (self.oldest, self.end)
-        return self.read / max(1, (last - first).days)
-
-    def left(self) -> float:
-        """Pages left, were all of the window as dense as the part already read."""
-        return self.per_day() * (self.oldest - self.start).days / PAGE_SIZE
-
-    def take(self, item: _Item) -> bool:
-        """Keep the sale; False where its day was already handed on."""
-        if item.sale_id in self.known:
-            return True
-        if len(self.recent) == REMEMBERED:
-            self.known.discard(self.recent[0])
-        self.recent.append(item.sale_id)
-        self.known.add(item.sale_id)
-        if item.day >= self.open_end:
-            return False
-        self.days.setdefault(item.day, []).append(item.kept)
-        self.held += 1
-        return True
-
-    def flush(self, start: date) -> Chunk[Any]:
-        """Hand on the days from ``start`` to what was handed on before."""
-        window = DayWindow(start, self.open_end)
-        days = sorted(day for day in self.days if day >= start)
-        sales = [kept for day in days for kept in self.days.pop(day)]
-        self.held -= len(sales)
-        self.open_end = start
-        return Chunk(window, sales)
-
-    def ripe(self) -> bool:
-        """Whether enough sales are held of days that no later page can add to."""
-        if self.whole or self.held < FLUSH_ROWS:
-            return False
-        return sum(len(sales) for day, sales in self.days.items() if day > self.oldest) >= FLUSH_ROWS
-
-
-def _sale_id(sale: Json) -> str:
-    value = sale.get("id")
-    if not isinstance(value, str) or not value:
-        raise DataError(
-            "A Gumroad sale has no usable id.",
-            hint="The API may have changed; nothing was written for this window.",
-            column="id",
-            found=type(value).__name__,
-            expected="text",
-        )
-    return value
-
-
-def sale_day(sale: Json) -> date:
-    """UTC day of a sale.
-
-    Raises:
-        DataError: ``created_at`` is missing or no time.
-    """
-    try:
-        return parse_time(sale["created_at"]).date()
-    except (KeyError, TypeError, ValueError):
-        raise DataError(
-            f"A Gumroad sale ({sale.get('id')}) has no usable created_at.",
-            hint="The API may have changed; nothing was written for this window.",
-            column="created_at",
-            found=repr(sale.get("created_at"))[:60],
-            expected="a time such as 2026-11-22T10:00:00Z",
-        ) from None
 
 
 class _Fetch:
@@ -162,8 +49,8 @@ class _Fetch:
         self._client = client
         self._readers = readers
         self._keep = keep
-        self._todo: deque[_Walk] = deque()
-        self._active: list[_Walk] = []
+        self._todo: deque[Walk] = deque()
+        self._active: list[Walk] = []
         self._late: set[date] = set()
         self._changed = threading.Condition()
         self._error: BaseException | None = None
@@ -173,7 +60,7 @@ class _Fetch:
         # None ends the stream. Bounded, so that a slow database slows the readers instead of filling memory.
         self._out: queue.Queue[Chunk[Any] | None] = queue.Queue(maxsize=readers)
 
-    def run(self, walks: list[_Walk]) -> Generator[Chunk[Any]]:
+    def run(self, walks: list[Walk]) -> Generator[Chunk[Any]]:
         self._todo.extend(walks)
         with ThreadPoolExecutor(self._readers, thread_name_prefix="gumroad-sales") as pool:
             running = self._readers
@@ -214,7 +101,7 @@ class _Fetch:
         finally:
             self._out.put(None)
 
-    def _next_walk(self) -> _Walk | None:
+    def _next_walk(self) -> Walk | None:
         with self._changed:
             while True:
                 if self._error:
@@ -227,7 +114,7 @@ class _Fetch:
                     return None
                 self._changed.wait()
 
-    def _split_largest(self) -> _Walk | None:
+    def _split_largest(self) -> Walk | None:
         if not self._pages or self._splits >= self._readers - 1 + self._pages // SPLIT_PAGES:
             return None
         waited = self._client.usage.waited_seconds - self._waited_before
@@ -237,7 +124,7 @@ class _Fetch:
         candidates = [
             walk for walk in self._active if walk.read >= EVIDENCE_ROWS and (walk.oldest - walk.start).days >= 2
         ]
-        victim = max(candidates, key=_Walk.left, default=None)
+        victim = max(candidates, key=Walk.left, default=None)
         if victim is None:
             return None
         # A window can begin long before the account did: no more is believed to be left than was read already.
@@ -250,15 +137,15 @@ class _Fetch:
         return self._give_up_older(victim, round(stretch * PAGE_SIZE / victim.per_day()))
 
     @staticmethod
-    def _give_up_older(walk: _Walk, kept_days: int) -> _Walk:
+    def _give_up_older(walk: Walk, kept_days: int) -> Walk:
         """A walk over what lies beyond the next ``kept_days`` days, and at least one day."""
         most = (walk.oldest - walk.start).days - 1
         middle = walk.oldest - timedelta(days=min(max(1, kept_days), most))
-        older = _Walk(walk.start, middle, whole=walk.whole)
+        older = Walk(walk.start, middle, whole=walk.whole)
         walk.start = middle
         return older
 
-    def _read(self, walk: _Walk) -> None:
+    def _read(self, walk: Walk) -> None:
         while not self._error:
             with self._changed:
                 window, key = DayWindow(walk.start, walk.end), walk.key
@@ -269,7 +156,7 @@ class _Fetch:
                 self._halve(walk, error)
                 continue
             seconds = time.monotonic() - began
-            items = [_Item(_sale_id(sale), sale_day(sale), self._keep(sale)) for sale in page.sales]
+            items = [Item(sale_id(sale), sale_day(sale), self._keep(sale)) for sale in page.sales]
             with self._changed:
                 self._pages += 1
                 self._seconds += seconds
@@ -281,7 +168,7 @@ class _Fetch:
             if last:
                 return
 
-    def _digest(self, walk: _Walk, items: list[_Item], next_key: str | None) -> tuple[bool, Chunk[Any] | None]:
+    def _digest(self, walk: Walk, items: list[Item], next_key: str | None) -> tuple[bool, Chunk[Any] | None]:
         mine = [item for item in items if walk.start <= item.day < walk.end]
         passed = any(item.day < walk.start for item in items)
         self._late.update(item.day for item in mine if not walk.take(item))
@@ -299,9 +186,9 @@ class _Fetch:
         if newest is not None:
             # The newest day of this page, not the oldest: rows within a page may stand in any order.
             walk.oldest = min(walk.oldest, newest)
-        return False, walk.flush(walk.oldest + _ONE_DAY) if walk.ripe() else None
+        return False, walk.flush(walk.oldest + _ONE_DAY) if walk.ripe(FLUSH_ROWS) else None
 
-    def _halve(self, walk: _Walk, error: SlowQueryError) -> None:
+    def _halve(self, walk: Walk, error: SlowQueryError) -> None:
         with self._changed:
             # The day the reader stands in stays with it.
             if (walk.oldest - walk.start).days < (2 if walk.oldest == walk.end else 1):
@@ -332,9 +219,9 @@ def fetch_sales(
     if not window.days:
         return
     fetch = _Fetch(client, readers, keep)
-    with contextlib.closing(fetch.run([_Walk(window.start, window.end)])) as chunks:
+    with contextlib.closing(fetch.run([Walk(window.start, window.end)])) as chunks:
         yield from chunks
     if again := fetch.late():
         second = _Fetch(client, readers, keep)
-        with contextlib.closing(second.run([_Walk(*days, whole=True) for days in again])) as chunks:
+        with contextlib.closing(second.run([Walk(*days, whole=True) for days in again])) as chunks:
             yield from chunks

@@ -139,7 +139,8 @@ def handle_auth_hook(
     if not verified(body, headers, settings.require("SUPABASE_HOOK_SECRET")):
         return AuthHookResult(401, _error(401, "The signature of this call is not right."))
     try:
-        call = _read(body, headers, settings, confirm_url or settings.auth_confirm_url or f"{settings.public_url}/auth/confirm")
+        page = confirm_url or settings.auth_confirm_url or f"{settings.public_url}/auth/confirm"
+        call = _read(body, headers, settings, page)
         mails = _mails(call)
         return AuthHookResult(200, {}, tuple(outbox.write(warehouse, settings, *mails)))
     except DataError as error:

@@ -6,14 +6,11 @@ Rows that are already there and equal are left alone, so a second load of the sa
 
 from __future__ import annotations
 
-import io
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from itertools import islice
-from types import NoneType
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -30,10 +27,11 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.store.copying import copy
 
 BATCH = 2_000
 """Rows handed to the database at once: bounds memory, and costs no speed (see benchmarks)."""
@@ -47,10 +45,6 @@ GUARD_ROWS = 50
 GUARD_SHARE = 0.5
 
 _UNIQUE_VIOLATION = "23505"
-_COPY_READS = 256 * 1024
-
-# COPY's text format: these bytes have a meaning of their own. PostgreSQL can't hold NUL in a text.
-_ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"), ("\0", "\ufffd"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,55 +201,6 @@ def _copied(connection: Connection, table: Table, rows: Sequence[Row]) -> bool:
     return True
 
 
-def copy(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """COPY rows into a PostgreSQL table over the connection's own transaction."""
-    cells = map(_cells, zip(*rows, strict=True))
-    buffer = io.BytesIO("\n".join(map("\t".join, zip(*cells, strict=True))).encode() + b"\n")
-    columns = ", ".join(f'"{name}"' for name in table.c.keys())  # noqa: SIM118 - a collection of columns, not a dict
-    statement = f"COPY \"{table.name}\" ({columns}) FROM STDIN (ENCODING 'UTF8')"
-    errors: Any = connection.dialect.loaded_dbapi
-    cursor: Any = connection.connection.cursor()
-    try:
-        cursor.copy_expert(statement, buffer, _COPY_READS)
-    except errors.Error as error:
-        raise DBAPIError.instance(statement, None, error, errors.Error, hide_parameters=True) from error
-    finally:
-        cursor.close()
-
-
-class _Cells(dict[Any, str]):
-    """Values of one column as COPY wants them, each made once."""
-
-    def __missing__(self, value: Any) -> str:
-        if value is None:
-            cell = r"\N"
-        elif isinstance(value, str):
-            cell = _escaped(value)
-        elif isinstance(value, bool):
-            cell = "t" if value else "f"
-        else:
-            cell = str(value)
-        self[value] = cell
-        return cell
-
-
-def _cells(column: Sequence[Any]) -> Iterable[str]:
-    kinds = set(map(type, column))
-    if not kinds <= {str, NoneType}:
-        return map(str if kinds in ({int}, {datetime}) else _Cells().__getitem__, column)
-    # One look at all of a column's text: hardly any holds what must be escaped.
-    whole = "".join([value for value in column if value is not None])
-    if any(plain in whole for plain, _ in _ESCAPES):
-        return [r"\N" if value is None else _escaped(value) for value in column]
-    return [r"\N" if value is None else value for value in column]
-
-
-def _escaped(value: str) -> str:
-    for plain, escape in _ESCAPES:
-        value = value.replace(plain, escape)
-    return value
-
-
 class _Found(NamedTuple):
     """Staged rows whose key the table has, those of them within the scope, and those that are equal."""
 
@@ -273,6 +218,17 @@ def _same_content(table: Table, stage: Table) -> ColumnElement[bool]:
     return and_(*(table.c[name].is_not_distinct_from(stage.c[name]) for name in names))
 
 
+@contextmanager
+def _hashing(connection: Connection) -> Generator[None]:
+    """PostgreSQL knows nothing of how many rows a stage has, and would compare every row with every row."""
+    postgres = connection.dialect.name == "postgresql"
+    if postgres:
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+    yield
+    if postgres:
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
+
+
 def _compared(
     connection: Connection, table: Table, stage: Table, count: int, scope: ColumnElement[bool] | None = None
 ) -> _Found:
@@ -286,7 +242,8 @@ def _compared(
         known, equal = found()
         return _Found(known, known, equal)
     # The scope's index finds them; by key alone PostgreSQL would read the whole table for each load.
-    inside, equal = found(scope)
+    with _hashing(connection):
+        inside, equal = found(scope)
     if inside == count:
         return _Found(inside, inside, equal)
     known, equal = found()

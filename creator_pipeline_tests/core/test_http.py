@@ -120,7 +120,7 @@ def _impatient(monkeypatch):
     monkeypatch.setattr(
         room.tenacity,
         "wait_random_exponential",
-        lambda multiplier, max: real(multiplier=multiplier / 100, max=max / 100),
+        lambda **bounds: real(**{name: value / 100 for name, value in bounds.items()}),
     )
 
 

@@ -158,6 +158,12 @@ def test_more_rows_than_a_batch_arrive_whole(warehouse, monkeypatch):
     assert len(rows(warehouse, sales_events)) == 20
 
 
+def fail_after_replacing(warehouse):
+    with warehouse.write() as connection:
+        replace(connection, sales_events, [event(3)], of_day(), what="test")
+        raise RuntimeError("after")
+
+
 def test_an_error_in_the_middle_leaves_nothing(warehouse):
     """Guards: half a partition after a crash."""
     put(warehouse, [event(1)])
@@ -169,9 +175,8 @@ def test_an_error_in_the_middle_leaves_nothing(warehouse):
 
     with pytest.raises(RuntimeError, match="the source broke"):
         put(warehouse, broken())
-    with pytest.raises(RuntimeError, match="after"), warehouse.write() as connection:
-        replace(connection, sales_events, [event(3)], of_day(), what="test")
-        raise RuntimeError("after")
+    with pytest.raises(RuntimeError, match="after"):
+        fail_after_replacing(warehouse)
     assert rows(warehouse, sales_events) == before
     assert put(warehouse, [event(1), event(4)]).inserted == 1
 
