@@ -16,7 +16,7 @@ STOREYS = [
     ("core", "store"),
     ("settings", "queue", "ledger", "gumroad", "whop", "kdp", "mail", "sandbox"),
     ("dagster_support", "automation", "gateway"),
-    ("definitions", "cli", "commands"),
+    ("definitions", "cli", "commands", "__main__"),
 ]
 KNOW_DAGSTER = {"dagster_support", "automation", "gateway", "definitions", "commands"}
 WORKING_ROOMS = re.compile(r"^(gumroad|whop|kdp|ledger|mail)/(assets|checks|jobs|sensors?|hooks|outbox)\w*\.py$")
@@ -69,7 +69,7 @@ def test_imports_point_down(path):
     if room == "__init__":
         return
     assert storey(room) < 99, f"{room} is not in the plan: add it to STOREYS"
-    allowed = 3 if room == "commands" or room in ("cli", "definitions") else storey(room)
+    allowed = 3 if room == "commands" or room in ("cli", "definitions", "__main__") else storey(room)
     if WORKING_ROOMS.match(name_of(path)):
         allowed = max(allowed, storey("dagster_support"))
     above = {used for used in rooms_used(path) if storey(used) > allowed}
@@ -98,7 +98,7 @@ def test_only_the_upper_storeys_know_dagster():
 def test_the_sandbox_is_for_demos_and_tests_only():
     """Guards: invented sales in production."""
     using = {name_of(path) for path in files() if "sandbox" in rooms_used(path) and room_of(path) != "sandbox"}
-    assert using <= {"commands/demo.py", "commands/sandbox.py"}
+    assert using <= {"commands/demo.py", "commands/demo_story.py", "commands/sandbox.py"}
     for name in using:
         tree = ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
         top = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]

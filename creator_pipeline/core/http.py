@@ -5,15 +5,12 @@ A platform says which answers are errors by a ``classify`` function; everything 
 
 from __future__ import annotations
 
-import email.utils
-import math
 import ssl
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -23,11 +20,10 @@ import tenacity
 
 from creator_pipeline import __version__
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
+from creator_pipeline.core.retry import pause, retry_after, worth_waiting
 from creator_pipeline.core.secrets import redact
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-MAX_RETRY_AFTER = 120.0
-"""Seconds we are ready to wait inside a request; a platform that asks for more is left to the run's own retry."""
 _URLS_KEPT = 64
 
 
@@ -77,36 +73,6 @@ class Answer:
 Classify = Callable[[Answer], PipelineError | None]
 Renew = Callable[[str], str | None]
 """Gives a new token for one that was refused; None where there is none."""
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a ``Retry-After`` header, given as a number or as an HTTP date; None where absent or unreadable."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(text)
-        except (ValueError, OverflowError):
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, moment.timestamp() - time.time())
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _worth_waiting(error: BaseException) -> bool:
-    return isinstance(error, TransientError) and (error.retry_after or 0.0) <= MAX_RETRY_AFTER
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = getattr(error, "retry_after", None)
-    backoff = tenacity.wait_random_exponential(multiplier=0.25, max=20)(state)
-    # What the platform asks is a floor: jitter on top keeps several processes from coming back at once.
-    return backoff if asked is None else asked + min(backoff, 1.0) * 0.2
 
 
 @lru_cache(maxsize=1)
@@ -171,9 +137,9 @@ class ApiClient:
         self._timeout = self._http.timeout.as_dict()
         self._urls: dict[str, httpx.URL] = {}
         self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_worth_waiting),
+            retry=tenacity.retry_if_exception(worth_waiting),
             stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_before_delay(deadline),
-            wait=_wait,
+            wait=pause,
             before_sleep=self._count_retry,
             reraise=True,
         )

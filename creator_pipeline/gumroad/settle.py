@@ -90,9 +90,14 @@ def _bounds(row: SaleRow) -> _Bounds:
     price = row.price_micros // MICROS_PER_CENT
     guess, _ = refunded_cents(sale, price, row.listed_currency)
     left, total = amount(sale.get("amount_refundable_in_currency")), amount(sale.get("formatted_total_price"))
-    if guess is None or left is None or not total:
+    # Nothing left says nothing: a processor that is gone answers "0" whatever was given back.
+    if left is None or not total or (guess is None and not left):
         return _Bounds(1, None, price - 1)
     half = Decimal(1).scaleb(-decimals(row.listed_currency or "USD")) / 2
     most = ((left + half) * price / max(total - half, half)).to_integral_value(ROUND_FLOOR)
     least = (max(left - half, Decimal(0)) * price / (total + half)).to_integral_value(ROUND_CEILING)
-    return _Bounds(min(guess, max(1, price - int(most))), guess, max(guess, min(price - 1, price - int(least))))
+    low, high = max(1, price - int(most)), min(price - 1, price - int(least))
+    if guess is None:
+        # As much left as there was: the refund is smaller than the listed currency's rounding.
+        guess = low
+    return _Bounds(min(guess, low), guess, max(guess, high))

@@ -27,8 +27,7 @@ from creator_pipeline.store.engine import Warehouse
 
 __all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "Lease", "NewJob"]
 
-HEAL_JOBS = 10_000
-"""Jobs that are told to Redis at once; the rest follows as these are worked off."""
+HEAL_JOBS = 10_000  # told to Redis at once; the rest follows as these are worked off
 _LOOK = 100
 
 
@@ -131,8 +130,7 @@ class JobQueue:
 
         Args:
             sources: only these; None for all.
-            batches: at most so many.
-            limit: jobs in a batch, at most.
+            batches, limit: at most so many, and jobs in each.
             busy: profiles whose jobs must wait; asked only when something is due.
         """
         ids = self._due(_LOOK, 0.0)

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
+from creator_pipeline.dagster_support import liveness
 from creator_pipeline.automation import backfill
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, today
@@ -91,7 +92,7 @@ def test_what_failed_is_told_and_only_that_is_done_again(house, server, instance
 def test_a_backfill_that_is_under_way_is_not_started_twice(house, instance):
     """Guards: two processes replacing the same days at once."""
     todo = backfill.plan(house, instance, "gumroad", "alice", WINDOW)
-    tags = {backfill.JOB_TAG: todo.job_id, backfill.PROCESS_TAG: "another-host:1"}
+    tags = {backfill.JOB_TAG: todo.job_id, liveness.PROCESS_TAG: "another-host:1:1"}
     instance.create_run_for_job(
         small.defs.resolve_job_def("gumroad_sync"), status=dg.DagsterRunStatus.STARTED, tags=tags
     )

@@ -1,0 +1,48 @@
+"""When a request is tried again, and how long after."""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import time
+from collections.abc import Mapping
+from datetime import UTC
+
+import tenacity
+
+from creator_pipeline.core.errors import TransientError
+
+MAX_RETRY_AFTER = 120.0
+"""Seconds we are ready to wait inside a request; a platform that asks for more is left to the run's own retry."""
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a ``Retry-After`` header, given as a number or as an HTTP date; None where absent or unreadable."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = email.utils.parsedate_to_datetime(text)
+        except (ValueError, OverflowError):
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, moment.timestamp() - time.time())
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def worth_waiting(error: BaseException) -> bool:
+    """Whether the same request may succeed soon."""
+    return isinstance(error, TransientError) and (error.retry_after or 0.0) <= MAX_RETRY_AFTER
+
+
+def pause(state: tenacity.RetryCallState) -> float:
+    """Seconds before the next attempt."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = getattr(error, "retry_after", None)
+    backoff = tenacity.wait_random_exponential(multiplier=0.25, max=20)(state)
+    # What the platform asks is a floor: jitter on top keeps several processes from coming back at once.
+    return backoff if asked is None else asked + min(backoff, 1.0) * 0.2
