@@ -39,7 +39,7 @@ from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import ingestion_jobs, webhook_events
 from creator_pipeline_tests import servers
 
-SECRET = "ws_benchmark"  # noqa: S105
+SECRET = "ws_benchmark"
 ACCOUNT = "biz_benchmark"
 
 
@@ -151,7 +151,7 @@ def measure(kind: str, url: str, home: Path, options: argparse.Namespace) -> boo
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-c", "from creator_pipeline.cli import main; main()", "gateway", "--port", str(port)]
     with (home / "gateway.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, cwd=home)  # noqa: S603
+        process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, cwd=home)
     try:
         wait_for(port)
         source = requests(options.repeats)
@@ -170,7 +170,7 @@ def measure(kind: str, url: str, home: Path, options: argparse.Namespace) -> boo
         jobs = connection.execute(select(func.count()).select_from(ingestion_jobs)).scalar_one()
     house.engine.dispose()
     answered = len(fast.seconds) + len(half.seconds)
-    print(  # noqa: T201
+    print(
         f"{kind:11} {rate:7.0f}/s  p50 {fast.percentile(0.5):6.1f} ms  p99 {fast.percentile(0.99):6.1f} ms   "
         f"at {rate / 2:.0f}/s: p50 {half.percentile(0.5):5.1f} ms  p99 {half.percentile(0.99):5.1f} ms   "
         f"CPU of the gateway with its start {cpu / answered * 1000:.2f} ms each   "

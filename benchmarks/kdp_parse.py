@@ -125,7 +125,7 @@ def main() -> None:
         seconds, worked = time.perf_counter() - start, time.process_time() - worked
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         pace = f"{rows / seconds:>10,.0f} rows/s"
-        print(f"{rows:>9,} rows {seconds:7.2f} s {pace} {worked:6.2f} s CPU {peak:7.0f} MB peak")  # noqa: T201
+        print(f"{rows:>9,} rows {seconds:7.2f} s {pace} {worked:6.2f} s CPU {peak:7.0f} MB peak")
         return
     with tempfile.TemporaryDirectory() as folder:
         table, book = Path(folder, "combined.csv"), Path(folder, "combined.xlsx")
@@ -134,8 +134,8 @@ def main() -> None:
         cases = [("csv.reader", table), ("parse", table), ("parse_guarded", table)]
         cases += [("calamine", book), ("parse", book), ("parse_guarded", book)]
         for name, path in cases:
-            print(f"{path.suffix[1:]:5}{name:14}", end="", flush=True)  # noqa: T201
-            subprocess.run([sys.executable, __file__, "--case", name, str(path)], check=True)  # noqa: S603
+            print(f"{path.suffix[1:]:5}{name:14}", end="", flush=True)
+            subprocess.run([sys.executable, __file__, "--case", name, str(path)], check=True)
 
 
 if __name__ == "__main__":

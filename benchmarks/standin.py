@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
 async def main() -> None:
     """Serve until the input closes."""
     server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0, backlog=512)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     server.close()
 

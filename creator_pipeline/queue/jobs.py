@@ -5,7 +5,7 @@ Every change is committed in the table first and told to Redis afterwards, as a 
 it can't hand out a job twice or lose one, so Redis may come and go at any moment:
 
 * hint lost: :meth:`JobQueue.heal` finds the job in the table, at the latest after ``HEAL_SECONDS``;
-* hint stale: the table refuses the claim, and the hint is corrected from it;
+* hint stale: the table refuses the claim, and the hint is corrected;
 * no Redis: the consumer asks the table at every poll, by the same claim.
 """
 
@@ -26,7 +26,6 @@ from creator_pipeline.queue.wakeups import HEAL_SECONDS, Wakeups
 from creator_pipeline.store.engine import Warehouse
 
 __all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "Lease", "NewJob"]
-
 HEAL_JOBS = 10_000  # told to Redis at once; the rest follows as these are worked off
 _LOOK = 100
 

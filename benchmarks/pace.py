@@ -1,0 +1,90 @@
+"""How much of a strict limit is used by several processes that share it: ``python benchmarks/pace.py``.
+
+Several processes ask a sandbox that refuses what is above the limit of a token, each through the project's client
+with the pace that Redis shares (``queue.pace``). Printed for each profile: the share of its limit that was used, the
+requests that were refused (429), and the share each process got. One profile is asked by all processes (a big initial
+load), the other by one (a webhook): its own budget must be untouched, so its longest wait is printed too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import orjson
+
+from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.gumroad.client import GumroadClient
+from creator_pipeline.queue.pace import RedisPace
+from creator_pipeline.queue.redis import RedisLink
+
+SECONDS = 20
+LIMIT = 20
+"""Requests a second of one token: ten times the 120 a minute of production, so that a run is short."""
+WINDOW_SECONDS = 10
+"""Within which the sandbox counts: a sixth of the real minute, because what makes a request late isn't scaled."""
+
+
+def ask(url: str, token: str, redis_url: str, seconds: float, pause: float, start: float) -> None:
+    """One process: ask for pages from ``start`` on, so long; prints how many and the longest wait."""
+    pace = RedisPace(RedisLink(redis_url), f"bench:{token}:{start}", LIMIT * 60)
+    day = today()
+    window = DayWindow(day, day.fromordinal(day.toordinal() + 1))
+    asked, longest = 0, 0.0
+    with GumroadClient(url, token, pace) as client:
+        time.sleep(max(0.0, start - time.time()))
+        while time.time() < start + seconds:
+            began = time.monotonic()
+            client.sales_page(window)
+            longest = max(longest, time.monotonic() - began)
+            asked += 1
+            time.sleep(pause)
+        print(orjson.dumps([asked, longest, client.usage.throttled]).decode())
+
+
+def main() -> None:
+    """Start the processes, add up, print."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--processes", type=int, default=4)
+    options.add_argument("--ask", nargs=6, help=argparse.SUPPRESS)
+    wish = options.parse_args()
+    if wish.ask:
+        url, token, redis_url, *numbers = wish.ask
+        ask(url, token, redis_url, *map(float, numbers))
+        return
+    from creator_pipeline.sandbox.data import World
+    from creator_pipeline.sandbox.server import SandboxServer
+    from creator_pipeline_tests import servers
+
+    with SandboxServer(World.invented(5, today=today(), sizes={"alice": 30, "bea": 30}, days=30)) as server:
+        server.faults.limit(LIMIT * WINDOW_SECONDS, WINDOW_SECONDS)
+        tokens = {name: server.world.gumroad[name].token for name in ("alice", "bea")}
+        start, redis_url = time.time() + 4.0, servers.shared_redis().url
+
+        def started(name: str, pause: float) -> subprocess.Popen[bytes]:
+            numbers = [str(SECONDS), str(pause), str(start)]
+            command = [sys.executable, __file__, "--ask", server.gumroad_url, tokens[name], redis_url, *numbers]
+            return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+        running = [started("alice", 0.0) for _ in range(wish.processes)]
+        webhook = started("bea", 0.5)
+        answers = [orjson.loads(process.communicate()[0]) for process in running]
+        alone = orjson.loads(webhook.communicate()[0])
+        throttled = server.faults.throttled
+    asked = [count for count, _, _ in answers]
+    limit = f"{LIMIT * WINDOW_SECONDS} requests in {WINDOW_SECONDS} s"
+    print(f"{wish.processes} processes, {limit} for each token, {SECONDS} s, load {os.getloadavg()[0]:.1f}")
+    print(f"used of the limit: {sum(asked) / (LIMIT * SECONDS):.1%}   refused: {throttled}")
+    print(f"each process: {', '.join(f'{count / sum(asked):.1%}' for count in asked)}")
+    print(f"another profile meanwhile: {alone[0]} requests, {alone[2]} refused, longest {alone[1] * 1000:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
