@@ -6,10 +6,10 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
-from creator_pipeline.dagster_support import liveness
 from creator_pipeline.automation import backfill
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.dagster_support import liveness
 from creator_pipeline.store.tables import daily_revenue, ingestion_jobs
 from creator_pipeline_tests import house as small
 from creator_pipeline_tests.house import WINDOW
