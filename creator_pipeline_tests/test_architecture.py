@@ -145,9 +145,9 @@ FOREIGN = re.compile(
     "|".join(
         [
             "pypi" + r"\.org",
-            "pythonhosted" + r"\.org",
+            "python" + "hosted" + r"\.org",
             r"(?<![\w.])/(?:root|home|Users)/" + r"\w",
-            "registry" + r"\.npmjs",
+            "registry" + r"\.npm" + "js",
         ]
     )
 )
