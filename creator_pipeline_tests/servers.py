@@ -163,6 +163,12 @@ class PostgresServer:
         self._databases.append(name)
         return self._url.set(database=name).render_as_string(hide_password=False)
 
+    def drop(self, url: str) -> None:
+        """Drop one database that was made here; connections still open to it are cut."""
+        name = str(make_url(url).database)
+        self._databases.remove(name)
+        _execute(self._url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
     def describe(self) -> str:
         """Which server it is, for the head of a test run."""
         version = _execute(self._url, "SHOW server_version")

@@ -60,7 +60,7 @@ def test_a_dead_database_is_a_503_with_the_reason_and_live_stays_live(tmp_path: 
     with Gateway(url, dagster_home=tmp_path) as gateway:
         assert gateway.http.get("/readyz").status_code == 200
         gateway.services.warehouse.engine.dispose()
-        servers.postgres().close()
+        servers.postgres().drop(url)
         body = whop_event()
         assert gateway.http.get("/readyz").status_code == 503
         assert gateway.http.get("/healthz").status_code == 200
