@@ -61,10 +61,14 @@ def parse_guarded(
             return _received(answer)
         if -done.returncode in {signal.SIGXCPU, signal.SIGKILL}:
             raise _too_much(name, f"more than {seconds} seconds or {memory_mb} MB")
-        if done.returncode < 0 or b"memory allocation" in done.stderr or b"MemoryError" in done.stderr:
+        if done.returncode < 0 or any(words in done.stderr for words in _OUT_OF_MEMORY):
             raise _too_much(name, f"more than {memory_mb} MB of memory")
         # A bug of ours: its trace belongs into the log of the run, not into a verdict about the file.
         raise RuntimeError(f"reading {name} failed: {done.stderr.decode('utf-8', 'replace')[-2000:]}")
+
+
+_OUT_OF_MEMORY = (b"memory allocation", b"MemoryError", b"failed to map segment", b"Cannot allocate memory")
+"""What the child says when the limit is reached, in Rust, in Python, and while it loads a library."""
 
 
 def _too_much(name: str, found: str) -> ReportError:

@@ -7,6 +7,7 @@ import pytest
 
 from creator_pipeline import cli
 from creator_pipeline.core.windows import today
+from creator_pipeline.store import migrate
 from creator_pipeline_tests import house as small
 
 TODAY, TOMORROW, OLD = today().isoformat(), (today() + timedelta(days=1)).isoformat(), "2019-01-01"
@@ -89,8 +90,8 @@ def test_a_variable_that_can_not_be_read_is_named(monkeypatch, capsys):
 def test_migrate_says_what_it_did_and_lists_are_empty_with_a_hint(warehouse_url, monkeypatch, capsys):
     """Guards: a command that says nothing."""
     monkeypatch.setenv("DATABASE_URL", warehouse_url)
-    assert call(monkeypatch, capsys, "migrate") == (0, "The warehouse is at revision 0002 now.\n")
-    assert call(monkeypatch, capsys, "migrate") == (0, "The warehouse is at revision 0002 already.\n")
+    assert call(monkeypatch, capsys, "migrate") == (0, f"The warehouse is at revision {migrate.HEAD} now.\n")
+    assert call(monkeypatch, capsys, "migrate") == (0, f"The warehouse is at revision {migrate.HEAD} already.\n")
     code, said = call(monkeypatch, capsys, "profiles", "list")
     assert (code, "profiles add" in said) == (0, True)
 

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from creator_pipeline_tests.commands.conftest import BIN, copy_project
 
 
@@ -32,6 +34,7 @@ def none_left(folder: Path, seconds: float = 20) -> list[str]:
     return left
 
 
+@pytest.mark.timeout(420)
 def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_killed(tmp_path):
     """Guards: a first impression that fails, and a port that stays taken after Ctrl-C."""
     copy_project(tmp_path)
@@ -43,7 +46,7 @@ def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_kill
     }
     arguments = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL, "text": True}
     ended = subprocess.run(
-        [BIN / "creator-pipeline", "demo", "--exit"], capture_output=True, check=False, timeout=100, **arguments
+        [BIN / "creator-pipeline", "demo", "--exit"], capture_output=True, check=False, timeout=300, **arguments
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("equal on every day, to the cent") >= 3

@@ -118,9 +118,9 @@ def test_a_failed_job_comes_back_after_its_pause_until_its_attempts_are_used_up(
     for attempt in range(1, MAX_ATTEMPTS + 1):
         assert queue.dequeue(1, 30) == [Lease(job, attempt)]
         assert status(queue, job) == "running"
-        assert queue.fail(job, attempt, f"no {attempt}", 0.04)
+        assert queue.fail(job, attempt, f"no {attempt}", 0.25)
         assert queue.dequeue(1, 30) == []
-        time.sleep(0.05)
+        time.sleep(0.3)
     assert queue.dequeue(1, 30) == []
     (letter,) = queue.dead_letters()
     assert (letter.id, letter.status, letter.attempts) == (job, "dead", MAX_ATTEMPTS)
