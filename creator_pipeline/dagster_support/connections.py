@@ -30,6 +30,6 @@ def note_auth(warehouse: Warehouse, provider: str, profile_id: str, error: Pipel
             reason=error.message,
             next_step=error.hint,
         )
-    except Exception:  # noqa: BLE001 - see below
+    except Exception:  # noqa: BLE001 - a mail must not hide the reason
         # The run's own failure tells of it too; a mail that can't be written must not hide the reason.
         _log.exception("The mail about %s of %s could not be written", provider, profile_id)
