@@ -1,15 +1,11 @@
 """Each documented way to load days, by the exact line of the documentation."""
 
-import os
 import signal
-import subprocess
 import time
 
 import pytest
-from sqlalchemy import func, select
 
 from creator_pipeline.core.windows import today
-from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests import house as small
 from creator_pipeline_tests.house import WINDOW
 from creator_pipeline_tests.tables import digests
@@ -79,43 +75,3 @@ def test_dagsters_own_commands_load_a_range(with_alice, line):
     code, said = with_alice.run(*line)
     assert code == 0, said[-3000:]
     assert small.wrong_days(with_alice.house, with_alice.server, "alice") == []
-
-
-def test_a_daemon_does_what_is_handed_to_it(with_alice):
-    """Guards: backfills that say COMPLETED and did nothing, because a location's name differs."""
-    project = with_alice
-    code, said = project.run("creator-pipeline", *BACKFILL[:-4], "--from", LAST, "--to", LAST, "--submit")
-    assert code == 0, said
-    assert "handed to the daemon" in said
-    yesterday = WINDOW.end.fromordinal(WINDOW.end.toordinal() - 2).isoformat()
-    code, said = project.run(
-        "dagster",
-        "job",
-        "backfill",
-        "-w",
-        "workspace.yaml",
-        "-j",
-        "gumroad_sync",
-        "--partitions",
-        f"{yesterday}|alice",
-        "--noprompt",
-    )
-    assert code == 0, said[-3000:]
-    daemon = project.start("dagster-daemon", "run", "-w", "workspace.yaml", start_new_session=True)
-    try:
-        days = set()
-        deadline = time.monotonic() + 75
-        while len(days) < 2 and time.monotonic() < deadline:
-            time.sleep(0.5)
-            with project.house.read() as connection:
-                days = set(connection.execute(select(sales_events.c.occurred_on).distinct()).scalars())
-        assert {day.isoformat() for day in days} == {yesterday, LAST}
-    finally:
-        os.killpg(daemon.pid, signal.SIGTERM)
-        try:
-            daemon.communicate(timeout=15)
-        except subprocess.TimeoutExpired:
-            os.killpg(daemon.pid, signal.SIGKILL)
-            daemon.communicate()
-    with project.house.read() as connection:
-        assert connection.execute(select(func.count()).select_from(sales_events)).scalar_one()

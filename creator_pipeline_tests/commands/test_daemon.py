@@ -1,0 +1,75 @@
+"""What a real daemon does by itself: one of them for all, because starting it costs more than its work."""
+
+import os
+import signal
+import subprocess
+import time
+
+from sqlalchemy import select
+
+from creator_pipeline.core.windows import today
+from creator_pipeline.store.tables import sales_events
+from creator_pipeline_tests.house import WINDOW
+from creator_pipeline_tests.kdp import landing
+from creator_pipeline_tests.kdp.samples import ESTIMATOR, FINAL, FIXTURES, MANIFEST
+
+TODAY = today().isoformat()
+YESTERDAY = WINDOW.end.fromordinal(WINDOW.end.toordinal() - 2).isoformat()
+
+
+def waited(condition, seconds: float) -> float:
+    """Seconds until it holds."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, "too late"
+        time.sleep(0.2)
+    return time.monotonic() - started
+
+
+def days_of(house, platform: str) -> set[str]:
+    """Days of the ledger that have rows of a platform."""
+    events = sales_events.c
+    with house.read() as connection:
+        rows = connection.execute(select(events.occurred_on).where(events.platform == platform).distinct()).scalars()
+        return {day.isoformat() for day in rows}
+
+
+def hand_over_two_days(project) -> None:
+    """Today by our command, yesterday by Dagster's."""
+    code, said = project.run(
+        *("creator-pipeline", "backfill", "gumroad", "--profile", "alice"), "--from", TODAY, "--to", TODAY, "--submit"
+    )
+    assert code == 0, said
+    assert "handed to the daemon" in said
+    code, said = project.run(
+        *("dagster", "job", "backfill", "-w", "workspace.yaml", "-j", "gumroad_sync"),
+        *("--partitions", f"{YESTERDAY}|alice", "--noprompt"),
+    )
+    assert code == 0, said[-3000:]
+
+
+def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped(with_alice, record_property):
+    """Guards: backfills that say COMPLETED and did nothing, because a location's name differs; an upload that waits
+    for the night.
+    """
+    project, house, inbox = with_alice, with_alice.house, with_alice.root / "home" / "kdp_inbox" / "alice"
+    hand_over_two_days(project)
+    landing.drop(ESTIMATOR, inbox)
+    daemon = project.start("dagster-daemon", "run", "-w", "workspace.yaml", start_new_session=True)
+    try:
+        waited(lambda: days_of(house, "gumroad") == {YESTERDAY, TODAY}, 75)
+        waited(lambda: landing.quantity(house) == MANIFEST[ESTIMATOR.name]["net_units"], 60)
+        landing.drop(FIXTURES / "csv_missing_currency_column.csv", inbox)
+        landing.drop(FINAL, inbox)
+        record_property(
+            "seconds_from_drop_to_ledger",
+            round(waited(lambda: landing.royalties(house, "pages_read") != {}, 45), 1),
+        )
+        waited(lambda: "rejected" in landing.statuses(house).values(), 45)
+    finally:
+        os.killpg(daemon.pid, signal.SIGTERM)
+        try:
+            daemon.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(daemon.pid, signal.SIGKILL)
+            daemon.communicate()
