@@ -26,15 +26,16 @@ from creator_pipeline.queue.pace import RedisPace
 from creator_pipeline.queue.redis import RedisLink
 
 SECONDS = 20
-LIMIT = 20
+LIMIT = 20.0
 """Requests a second of one token: ten times the 120 a minute of production, so that a run is short."""
-WINDOW_SECONDS = 10
-"""Within which the sandbox counts: a sixth of the real minute, because what makes a request late isn't scaled."""
+WINDOW_SECONDS = 10.0
+"""Within which the sandbox counts. What makes a request late isn't scaled with it: n + 1 requests miss the window of n
+by 3 % of it, 1.9 s of a minute, 0.3 s of these ten seconds, but 31 ms of one second."""
 
 
-def ask(url: str, token: str, redis_url: str, seconds: float, pause: float, start: float) -> None:
+def ask(url: str, token: str, redis_url: str, limit: float, seconds: float, pause: float, start: float) -> None:
     """One process: ask for pages from ``start`` on, so long; prints how many and the longest wait."""
-    pace = RedisPace(RedisLink(redis_url), f"bench:{token}:{start}", LIMIT * 60)
+    pace = RedisPace(RedisLink(redis_url), f"bench:{token}:{start}", limit * 60)
     day = today()
     window = DayWindow(day, day.fromordinal(day.toordinal() + 1))
     asked, longest = 0, 0.0
@@ -53,7 +54,10 @@ def main() -> None:
     """Start the processes, add up, print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--processes", type=int, default=4)
-    options.add_argument("--ask", nargs=6, help=argparse.SUPPRESS)
+    options.add_argument("--limit", type=float, default=LIMIT, help="requests a second; 2 is production's")
+    options.add_argument("--window", type=float, default=WINDOW_SECONDS, help="seconds the sandbox counts over")
+    options.add_argument("--seconds", type=float, default=SECONDS)
+    options.add_argument("--ask", nargs=7, help=argparse.SUPPRESS)
     wish = options.parse_args()
     if wish.ask:
         url, token, redis_url, *numbers = wish.ask
@@ -64,12 +68,12 @@ def main() -> None:
     from creator_pipeline_tests import servers
 
     with SandboxServer(World.invented(5, today=today(), sizes={"alice": 30, "bea": 30}, days=30)) as server:
-        server.faults.limit(LIMIT * WINDOW_SECONDS, WINDOW_SECONDS)
+        server.faults.limit(round(wish.limit * wish.window), wish.window)
         tokens = {name: server.world.gumroad[name].token for name in ("alice", "bea")}
         start, redis_url = time.time() + 4.0, servers.shared_redis().url
 
         def started(name: str, pause: float) -> subprocess.Popen[bytes]:
-            numbers = [str(SECONDS), str(pause), str(start)]
+            numbers = map(str, (wish.limit, wish.seconds, pause, start))
             command = [sys.executable, __file__, "--ask", server.gumroad_url, tokens[name], redis_url, *numbers]
             return subprocess.Popen(command, stdout=subprocess.PIPE)
 
@@ -79,9 +83,9 @@ def main() -> None:
         alone = orjson.loads(webhook.communicate()[0])
         throttled = server.faults.throttled
     asked = [count for count, _, _ in answers]
-    limit = f"{LIMIT * WINDOW_SECONDS} requests in {WINDOW_SECONDS} s"
-    print(f"{wish.processes} processes, {limit} for each token, {SECONDS} s, load {os.getloadavg()[0]:.1f}")
-    print(f"used of the limit: {sum(asked) / (LIMIT * SECONDS):.1%}   refused: {throttled}")
+    limit = f"{wish.limit * wish.window:g} requests in {wish.window:g} s"
+    print(f"{wish.processes} processes, {limit} for each token, {wish.seconds:g} s, load {os.getloadavg()[0]:.1f}")
+    print(f"used of the limit: {sum(asked) / (wish.limit * wish.seconds):.1%}   refused: {throttled}")
     print(f"each process: {', '.join(f'{count / sum(asked):.1%}' for count in asked)}")
     print(f"another profile meanwhile: {alone[0]} requests, {alone[2]} refused, longest {alone[1] * 1000:.0f} ms")
 

@@ -34,6 +34,8 @@ def create_app(config: Settings) -> FastAPI:
         description="Webhooks, uploads and links of the pipeline that keeps a creator's sales in one ledger.",
         docs_url=None,
         redoc_url=None,
+        # A path with a slash too many would be sent on to whatever host the request names.
+        redirect_slashes=False,
         lifespan=_lifespan(house),
     )
     app.state.services = house
