@@ -33,12 +33,14 @@ WINDOW_SECONDS = 10.0
 by 3 % of it, 1.9 s of a minute, 0.3 s of these ten seconds, but 31 ms of one second."""
 
 
-def ask(url: str, token: str, redis_url: str, limit: float, seconds: float, pause: float, start: float) -> None:
-    """One process: ask for pages from ``start`` on, so long; prints how many and the longest wait."""
-    pace = RedisPace(RedisLink(redis_url), f"bench:{token}:{start}", limit * 60)
+def ask(url: str, token: str, redis_url: str, limit: float, seconds: float, pause: float) -> None:
+    """One process: ask for pages from the moment it is told, so long; prints how many and the longest wait."""
     day = today()
     window = DayWindow(day, day.fromordinal(day.toordinal() + 1))
     asked, longest = 0, 0.0
+    print("ready", flush=True)
+    start = float(input())
+    pace = RedisPace(RedisLink(redis_url), f"bench:{token}:{start}", limit * 60)
     with GumroadClient(url, token, pace) as client:
         time.sleep(max(0.0, start - time.time()))
         while time.time() < start + seconds:
@@ -57,7 +59,7 @@ def main() -> None:
     options.add_argument("--limit", type=float, default=LIMIT, help="requests a second; 2 is production's")
     options.add_argument("--window", type=float, default=WINDOW_SECONDS, help="seconds the sandbox counts over")
     options.add_argument("--seconds", type=float, default=SECONDS)
-    options.add_argument("--ask", nargs=7, help=argparse.SUPPRESS)
+    options.add_argument("--ask", nargs=6, help=argparse.SUPPRESS)
     wish = options.parse_args()
     if wish.ask:
         url, token, redis_url, *numbers = wish.ask
@@ -70,15 +72,23 @@ def main() -> None:
     with SandboxServer(World.invented(5, today=today(), sizes={"alice": 30, "bea": 30}, days=30)) as server:
         server.faults.limit(round(wish.limit * wish.window), wish.window)
         tokens = {name: server.world.gumroad[name].token for name in ("alice", "bea")}
-        start, redis_url = time.time() + 4.0, servers.shared_redis().url
+        redis_url = servers.shared_redis().url
 
         def started(name: str, pause: float) -> subprocess.Popen[bytes]:
-            numbers = map(str, (wish.limit, wish.seconds, pause, start))
+            numbers = map(str, (wish.limit, wish.seconds, pause))
             command = [sys.executable, __file__, "--ask", server.gumroad_url, tokens[name], redis_url, *numbers]
-            return subprocess.Popen(command, stdout=subprocess.PIPE)
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
         running = [started("alice", 0.0) for _ in range(wish.processes)]
         webhook = started("bea", 0.5)
+        for process in (*running, webhook):
+            assert process.stdout and process.stdout.readline() == b"ready\n"
+        # On a busy machine a process takes seconds to begin, and none of them may be counted.
+        start = f"{time.time() + 0.5}\n".encode()
+        for process in (*running, webhook):
+            assert process.stdin
+            process.stdin.write(start)
+            process.stdin.flush()
         answers = [orjson.loads(process.communicate()[0]) for process in running]
         alone = orjson.loads(webhook.communicate()[0])
         throttled = server.faults.throttled
