@@ -7,10 +7,11 @@ nothing in its part and is a problem itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.windows import now
@@ -18,8 +19,8 @@ from creator_pipeline.mail import outbox
 from creator_pipeline.mail.outbox import Mail, digest, event_key
 from creator_pipeline.mail.wording import moment_text, plain_error
 from creator_pipeline.settings import Settings
+from creator_pipeline.store import reports
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import health_reports
 
 HOUSE = "the pipeline"
 """Whose a problem is that is no profile's."""
@@ -71,7 +72,9 @@ class News:
 
 
 def take(looks: Iterable[Look], warehouse: Warehouse, settings: Settings) -> News:
-    """Look, store what changed, and tell of it by mail to OPS_EMAIL where that is set.
+    """Look, store what changed, and tell of it by mail to OPS_EMAIL: what broke once, and once that it is mended.
+
+    What broke while OPS_EMAIL was not set is told when it is, if it is still broken.
 
     Raises:
         TransientError: the warehouse can't be reached; the next look finds the same.
@@ -80,7 +83,7 @@ def take(looks: Iterable[Look], warehouse: Warehouse, settings: Settings) -> New
     for look in looks:
         blind = f"look/{look.part.rstrip('/')}"
         try:
-            found[look.part] = list(look.find())
+            found[look.part] = [replace(one, text=plain_error(one.text, settings)) for one in look.find()]
         except NotSeen:
             continue
         except Exception as error:  # noqa: BLE001 - one blind eye must not close the others
@@ -98,57 +101,58 @@ def _blind(report_id: str, error: Exception, settings: Settings) -> Problem:
     return Problem(report_id, f"The look at {part}", f"{part} can't be looked at: {plain_error(told, settings)}", mend)
 
 
-def open_problems(warehouse: Warehouse) -> list[Mapping[str, object]]:
+def open_problems(warehouse: Warehouse) -> list[dict[str, Any]]:
     """Rows of ``health_reports`` that are not resolved, the oldest first."""
-    table = health_reports
     with warehouse.read() as connection:
-        asked = select(table).where(table.c.resolved_at.is_(None)).order_by(table.c.since, table.c.id)
-        return [dict(row) for row in connection.execute(asked).mappings()]
+        return reports.open_ones(connection)
 
 
 def _store(connection: Connection, settings: Settings, found: Mapping[str, list[Problem]]) -> News:
-    table, moment, news = health_reports, now(), News()
-    known = {
-        row["id"]: row
-        for row in connection.execute(select(table).where(table.c.resolved_at.is_(None))).mappings().all()
-    }
+    moment, news = now(), News()
+    known = {row["id"]: row for row in reports.open_ones(connection)}
     problems = {problem.id: problem for part in found.values() for problem in part}
     for problem in problems.values():
-        if problem.id not in known:
+        row = known.get(problem.id)
+        if row is None:
+            reports.opened(connection, problem.id, problem.text, problem.mend, moment)
             news.new.append(problem)
-            _tell(connection, settings, problem, moment.isoformat())
-            _open(connection, problem, moment)
-        elif (known[problem.id]["text"], known[problem.id]["mend"]) != (problem.text, problem.mend):
-            changed = update(table).where(table.c.id == problem.id)
-            connection.execute(changed.values(text=problem.text, mend=problem.mend))
+        elif (row["text"], row["mend"]) != (problem.text, problem.mend):
+            reports.changed(connection, problem.id, text=problem.text, mend=problem.mend)
+        if settings.ops_email and (row is None or row["told_at"] is None):
+            _tell(connection, settings, problem, row["since"] if row else moment)
+            reports.changed(connection, problem.id, told_at=moment)
     for report_id in known.keys() - problems.keys():
         if any(report_id == part or (part.endswith("/") and report_id.startswith(part)) for part in found):
-            connection.execute(update(table).where(table.c.id == report_id).values(resolved_at=moment))
+            reports.changed(connection, report_id, resolved_at=moment)
             news.mended.append(report_id)
+            if settings.ops_email and known[report_id]["told_at"] is not None:
+                _tell_mended(connection, settings, known[report_id], moment)
     news.open = len(known) + len(news.new) - len(news.mended)
     return news
 
 
-def _open(connection: Connection, problem: Problem, moment: object) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = {"text": problem.text, "mend": problem.mend, "since": moment, "told_at": moment, "resolved_at": None}
-    statement = dialect.insert(health_reports).values(id=problem.id, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
-
-
-def _tell(connection: Connection, settings: Settings, problem: Problem, since: str) -> None:
-    if not settings.ops_email:
-        return
+def _tell(connection: Connection, settings: Settings, problem: Problem, since: datetime) -> None:
     values = {
         "profile_id": problem.profile_id,
         "source": problem.subject,
         "what": "",
-        "error_message": plain_error(problem.text, settings),
+        "error_message": problem.text,
         "next_step": problem.mend,
-        "failed_at": moment_text(now()),
+        "failed_at": moment_text(since),
         "trigger": "the sensor pipeline_health",
         "url": None,
         "job_id": problem.id,
     }
-    key = event_key("health", digest(problem.id), since)
-    outbox.add(connection, settings, Mail(key, "ops_failure", settings.ops_email, values))
+    key = event_key("health", digest(problem.id), since.isoformat())
+    outbox.add(connection, settings, Mail(key, "ops_failure", str(settings.ops_email), values))
+
+
+def _tell_mended(connection: Connection, settings: Settings, row: Mapping[str, Any], moment: datetime) -> None:
+    values = {
+        "what": row["text"],
+        "since": moment_text(row["since"]),
+        "mended_at": moment_text(moment),
+        "report_id": row["id"],
+    }
+    key = event_key("health-mended", digest(row["id"]), row["since"].isoformat())
+    outbox.add(connection, settings, Mail(key, "ops_mended", str(settings.ops_email), values))

@@ -39,6 +39,10 @@ def instance() -> dg.DagsterInstance:
         import dagster as dg
         from sqlalchemy.exc import OperationalError
 
+        from creator_pipeline.dagster_support.run_logs import RunLines
+
+        # A run of a command is told by the command, on the output that its caller reads.
+        RunLines.muted = True
         try:
             return dg.DagsterInstance.get()
         except OperationalError as error:

@@ -17,6 +17,7 @@ from creator_pipeline.core.errors import ConfigError
 
 KEY_FILE = "app_secret_keys"
 _SECRET_PARAMETER = re.compile(r"(?i)((?:access_token|refresh_token|client_secret|token|key|code)=)[^&\s\"']+")
+_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"',]+")
 
 
@@ -119,3 +120,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = re.sub("".join(map(_any_encoding, secret)), "***", text)
     return _BEARER.sub(r"\1***", _SECRET_PARAMETER.sub(r"\1***", text))
+
+
+def without_addresses(text: str) -> str:
+    """``text`` with ``[address]`` in place of e-mail addresses."""
+    return _ADDRESS.sub("[address]", text)

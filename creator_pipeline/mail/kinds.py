@@ -69,6 +69,7 @@ KINDS = {
             "backfill_finished",
         ),
         Kind("ops_failure", "[ops] {{ source }} of {{ profile_id }} failed", OPS),
+        Kind("ops_mended", "[ops] Mended: {{ what | truncate(120) }}", OPS),
         Kind("ops_backfill", "[ops] Backfill of {{ source }}: {{ failed }} of {{ partitions }} failed", OPS),
     )
 }

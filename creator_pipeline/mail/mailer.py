@@ -9,8 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from creator_pipeline.core.http import Pace, retry_after
-from creator_pipeline.core.secrets import redact
-from creator_pipeline.mail.wording import without_addresses
+from creator_pipeline.core.secrets import redact, without_addresses
 from creator_pipeline.queue.pace import LocalPace, pace_for
 from creator_pipeline.queue.redis import connect
 from creator_pipeline.settings import Settings

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from creator_pipeline.core.secrets import redact
+from creator_pipeline.core.secrets import redact, without_addresses
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.settings import Settings
 
@@ -18,7 +18,6 @@ SOURCES = {"gumroad": "Gumroad", "whop": "Whop", "kdp": "Amazon KDP", "amazon_kd
 _FRAME = re.compile(
     r'^\s*(Traceback \(most recent|Stack Trace:|File "[^"]*", line \d+|[~^]+$|During handling of|The above exception)'
 )
-_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _URL_PASSWORD = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+@")
 # Keys by their providers' prefixes, signed tokens, Fernet tokens, and anything long that only a machine would write.
 _LOOKS_SECRET = re.compile(
@@ -46,11 +45,6 @@ def plain_error(message: str, settings: Settings) -> str:
     text = _LOOKS_SECRET.sub("***", without_addresses(_URL_PASSWORD.sub(r"\1***@", text)))
     text = one_line(text) or "No reason was given."
     return text if len(text) <= MAX_ERROR else text[: MAX_ERROR - 1].rstrip() + "…"
-
-
-def without_addresses(text: str) -> str:
-    """``text`` with ``[address]`` in place of e-mail addresses."""
-    return _ADDRESS.sub("[address]", text)
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -89,6 +89,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "backfill_finished": {**_BACKFILL, "failed": 0, "failed_partitions": "", "event_count": None},
     "backfill_failed": _BACKFILL,
     "ops_failure": {**_FAILED, "profile_id": "alice", "trigger": "schedule", "url": _RUN},
+    "ops_mended": {
+        "what": "Sensor webhook_jobs has said nothing since 2026-11-23 19:54 UTC.",
+        "since": _WHEN,
+        "mended_at": "23 November 2026, 20:31 UTC",
+        "report_id": "sensor/webhook_jobs",
+    },
     "ops_backfill": {**_BACKFILL, "profile_id": "alice", "url": _RUN},
 }
 

@@ -1,4 +1,7 @@
-"""Logs as JSON lines. What a request carried is never in them: its route's template is, its path and query are not."""
+"""Logs as JSON lines, of the gateway and of runs: without secrets, rows and addresses.
+
+What a request carried is never in them: its route's template is, its path and query are not.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from datetime import UTC, datetime
 import orjson
 
 from creator_pipeline.core.errors import PipelineError
-from creator_pipeline.core.secrets import redact
+from creator_pipeline.core.secrets import redact, without_addresses
 
 FIELDS = ("request_id", "method", "route", "status", "ms", "caller")
 
@@ -20,22 +23,32 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": redact(record.getMessage()),
-        }
+        line = head(record, record.getMessage())
         line |= {name: record.__dict__[name] for name in FIELDS if name in record.__dict__}
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = _error(record.exc_info[1])
         return orjson.dumps(line, default=str).decode()
 
 
+def head(record: logging.LogRecord, message: str) -> dict[str, object]:
+    """What every line begins with."""
+    return {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": clean(message),
+    }
+
+
+def clean(text: str) -> str:
+    """``text`` without credentials and e-mail addresses."""
+    return without_addresses(redact(text))
+
+
 def _error(error: BaseException) -> dict[str, object]:
     # A driver's text may quote the row it choked on: of a foreign error only its kind and place are told.
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    text = redact(str(error)) if isinstance(error, PipelineError) else ""
+    text = clean(str(error)) if isinstance(error, PipelineError) else ""
     return {"type": type(error).__name__, "text": text, "frames": frames[-12:]}
 
 

@@ -1,0 +1,36 @@
+"""Rows of ``health_reports``: what is wrong, one row for each problem, open until it is found mended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from creator_pipeline.core.windows import now
+from creator_pipeline.store.tables import health_reports
+
+
+def opened(connection: Connection, report_id: str, text: str, mend: str, since: datetime | None = None) -> bool:
+    """Note a problem; False where it is open already. One that was mended is open again, and not told yet."""
+    table = health_reports
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = {"text": text, "mend": mend, "since": since or now(), "told_at": None, "resolved_at": None}
+    statement = dialect.insert(table).values(id=report_id, **values)
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"], set_=values, where=table.c.resolved_at.is_not(None)
+    )
+    return bool(connection.execute(statement).rowcount)
+
+
+def open_ones(connection: Connection) -> list[dict[str, Any]]:
+    """Reports that are not mended, the oldest first."""
+    table = health_reports
+    asked = select(table).where(table.c.resolved_at.is_(None)).order_by(table.c.since, table.c.id)
+    return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def changed(connection: Connection, report_id: str, **values: object) -> None:
+    """Change columns of a report."""
+    connection.execute(update(health_reports).where(health_reports.c.id == report_id).values(**values))
