@@ -7,6 +7,7 @@ import os
 import socket
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -14,9 +15,32 @@ PROCESS_TAG = "creator_pipeline/process"
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
+class _Place(NamedTuple):
+    """Where process numbers mean the same: two machines, and two containers of one, may have the same name."""
+
+    host: str
+    machine: str
+    boot: str
+    space: str
+
+
+_FIRST_SPACE = "4026531836"
+"""Number of the machine's own process table on every Linux; a container's has another."""
+
+
 @lru_cache(maxsize=1)
-def _host() -> str:
-    return socket.gethostname()
+def _here() -> _Place:
+    def read(path: str) -> str:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError:
+            return ""
+
+    try:
+        space = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")
+    except OSError:
+        space = ""
+    return _Place(socket.gethostname(), read("/etc/machine-id"), read("/proc/sys/kernel/random/boot_id"), space)
 
 
 def _started(process: int) -> str:
@@ -30,22 +54,30 @@ def _started(process: int) -> str:
 
 def this_process() -> str:
     """Value of the tag for this process."""
-    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
+    return ":".join((*_here(), str(os.getpid()), _started(os.getpid())))
 
 
 def is_gone(tag: str) -> bool:
     """Whether the process of a tag has ended; False where it can't be known, as on another host."""
-    host, _, rest = tag.rpartition(":")[0].rpartition(":")
-    process, began = rest, tag.rpartition(":")[2]
-    if host != _host() or not process.isdigit():
+    parts, here = tag.split(":"), _here()
+    if len(parts) != 6 or not parts[4].isdigit():
         return False
+    place, process, began = _Place(*parts[:4]), int(parts[4]), parts[5]
+    if place != here:
+        return _rebooted(place, here)
     try:
-        os.kill(int(process), 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         return False
-    return bool(began) and _started(int(process)) != began
+    return bool(began) and _started(process) != began
+
+
+def _rebooted(then: _Place, here: _Place) -> bool:
+    """Whether this machine itself, not a container on it, was started again since."""
+    same = bool(then.machine) and (then.host, then.machine) == (here.host, here.machine)
+    return same and then.boot != here.boot and then.space == here.space == _FIRST_SPACE
 
 
 def mark(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> None:

@@ -92,7 +92,7 @@ def test_what_failed_is_told_and_only_that_is_done_again(house, server, instance
 def test_a_backfill_that_is_under_way_is_not_started_twice(house, instance):
     """Guards: two processes replacing the same days at once."""
     todo = backfill.plan(house, instance, "gumroad", "alice", WINDOW)
-    tags = {backfill.JOB_TAG: todo.job_id, liveness.PROCESS_TAG: "another-host:1:1"}
+    tags = {backfill.JOB_TAG: todo.job_id, liveness.PROCESS_TAG: liveness.this_process().replace(":", "-other:", 1)}
     instance.create_run_for_job(
         small.defs.resolve_job_def("gumroad_sync"), status=dg.DagsterRunStatus.STARTED, tags=tags
     )

@@ -25,7 +25,14 @@ def started(instance: dg.DagsterInstance, process: str) -> dg.DagsterRun:
 def ended_process() -> str:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    return f"{liveness.this_process().split(':')[0]}:{child.pid}:1"
+    return moved(pid=str(child.pid), began="1")
+
+
+def moved(**changes: str) -> str:
+    """The tag of this process, with another host, boot, … in it."""
+    names = ("host", "machine", "boot", "space", "pid", "began")
+    parts = dict(zip(names, liveness.this_process().split(":"), strict=True))
+    return ":".join((parts | changes).values())
 
 
 def test_a_run_whose_process_is_gone_is_failed_and_its_profile_free_again() -> None:
@@ -38,9 +45,16 @@ def test_a_run_whose_process_is_gone_is_failed_and_its_profile_free_again() -> N
         assert after.status == dg.DagsterRunStatus.FAILURE
 
 
-@pytest.mark.parametrize(
-    "process", [liveness.this_process(), "another-host:1:1", "", "nonsense"], ids=["alive", "elsewhere", "none", "odd"]
-)
+ELSEWHERE = {
+    "alive": {},
+    "another host": {"host": "another-host", "pid": "999999999"},
+    "a host of the same name": {"machine": "of-another", "boot": "another", "pid": "999999999"},
+    "a container beside": {"space": "4026539999", "pid": "999999999"},
+    "a container of before": {"boot": "another", "space": "4026539999", "pid": "999999999"},
+}
+
+
+@pytest.mark.parametrize("process", [*(moved(**each) for each in ELSEWHERE.values()), "", "nonsense"])
 def test_a_run_that_may_be_alive_is_left_alone(process: str) -> None:
     """Incident: a run on another machine was declared dead, started again, and both wrote."""
     with dg.DagsterInstance.ephemeral() as instance:
@@ -51,6 +65,13 @@ def test_a_run_that_may_be_alive_is_left_alone(process: str) -> None:
 
 def test_a_number_that_is_used_again_is_another_process() -> None:
     """Incident: the dead run's process number belonged to the new web server, so it was never found."""
-    host, process, began = liveness.this_process().split(":")
+    began = liveness.this_process().rpartition(":")[2]
     assert began
-    assert liveness.is_gone(f"{host}:{process}:{int(began) - 1}")
+    assert liveness.is_gone(moved(began=str(int(began) - 1)))
+
+
+def test_runs_of_before_a_restart_of_the_machine_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: a power cut after which the numbers of dead runs belong to processes that are alive."""
+    here = liveness._here()._replace(machine="of-this", space=liveness._FIRST_SPACE)
+    monkeypatch.setattr(liveness, "_here", lambda: here)
+    assert liveness.is_gone(moved(boot="the-one-before"))
