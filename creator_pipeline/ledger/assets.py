@@ -10,7 +10,7 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import today
 from creator_pipeline.dagster_support.describe import OWNERS, column_schema
 from creator_pipeline.dagster_support.resources import WarehouseResource
-from creator_pipeline.ledger.picture import NAMES, as_markdown, draw
+from creator_pipeline.ledger.picture import NAMES, as_markdown, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days, roll_up
 from creator_pipeline.store.tables import daily_revenue, sales_events
 
@@ -34,13 +34,8 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
     house = warehouse.open()
     done, last = roll_up(house), today()
     rows = last_days(house, last - timedelta(days=PICTURE_DAYS - 1), last)
-    sums: dict[tuple[str, str], int] = {}
-    for _, platform, currency, net in rows:
-        sums[platform, currency] = sums.get((platform, currency), 0) + net
-    said = ", ".join(
-        f"{NAMES[platform]} {to_text(net, currency)} {currency}" for (platform, currency), net in sorted(sums.items())
-    )
-    text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {said or 'none'}"
+    totals = sums(rows)
+    text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals)}"
     with house.read() as connection:
         count = connection.execute(select(func.count()).select_from(daily_revenue)).scalar_one()
     return dg.MaterializeResult(
@@ -50,7 +45,7 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
             **done.change.metadata(),
             **{
                 f"net_90_days_{platform}_{currency}": to_text(net, currency)
-                for (platform, currency), net in sums.items()
+                for (platform, currency), net in totals.items()
             },
             "picture": dg.MetadataValue.md(f"{as_markdown(draw(rows, last, PICTURE_DAYS), text)}\n\n{text}."),
         }
@@ -62,9 +57,9 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
     description="The roll-up adds up to the ledger, currency by currency: nothing is missing, nothing counts twice.",
 )
 def equals_ledger(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Compare net sums of both tables."""
+    """Compare net sides of both tables."""
     with warehouse.open().read() as connection:
-        sums = [
+        sides = [
             {
                 currency: int(net)
                 for currency, net in connection.execute(
@@ -73,7 +68,7 @@ def equals_ledger(warehouse: WarehouseResource) -> dg.AssetCheckResult:
             }
             for table in (sales_events, daily_revenue)
         ]
-    ledger, rolled = ({currency: net for currency, net in side.items() if net} for side in sums)
+    ledger, rolled = ({currency: net for currency, net in side.items() if net} for side in sides)
     wrong = {currency for currency in ledger.keys() | rolled.keys() if ledger.get(currency) != rolled.get(currency)}
     return dg.AssetCheckResult(
         passed=not wrong,

@@ -1,4 +1,4 @@
-"""A picture of net revenue per day by platform."""
+"""A picture of net revenue per day by platform, and the words that say the same."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import io
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from creator_pipeline.core.money import MICROS
+from creator_pipeline.core.money import MICROS, to_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,37 @@ MOST_CURRENCIES = 4
 Rows = Iterable[tuple[date, str, str, int]]
 
 
-def draw(rows: Rows, last: date, days: int = 90) -> bytes:
+class Shape(NamedTuple):
+    """Inches of the whole width, of the first panel with what is around it, and of each further one."""
+
+    width: float
+    first: float
+    further: float
+    dpi: int
+    points: float
+
+
+WIDE = Shape(9, 2.2, 1.6, 110, 10)
+PAGE = Shape(6.4, 1.9, 0.8, 200, 8)
+SMALL = Shape(3.4, 1.25, 0.5, 200, 7)
+"""For a phone's width, and for a mail."""
+
+
+def sums(rows: Rows) -> dict[tuple[str, str], int]:
+    """Net micros by (platform, currency), in order; currencies are never added to each other."""
+    totals: dict[tuple[str, str], int] = {}
+    for _, platform, currency, net in rows:
+        totals[platform, currency] = totals.get((platform, currency), 0) + net
+    return dict(sorted(totals.items()))
+
+
+def words(totals: dict[tuple[str, str], int]) -> str:
+    """What a picture shows: ``Gumroad 12.34 USD, Whop 5.00 EUR``."""
+    said = (f"{NAMES[platform]} {to_text(net, currency)} {currency}" for (platform, currency), net in totals.items())
+    return ", ".join(said) or "none"
+
+
+def draw(rows: Rows, last: date, days: int = 90, shape: Shape = WIDE) -> bytes:
     """PNG of the ``days`` days up to ``last``: a panel for each of the busiest currencies, bars stacked by platform.
 
     Args:
@@ -34,19 +64,38 @@ def draw(rows: Rows, last: date, days: int = 90) -> bytes:
     data = list(rows)
     currencies = [name for name, _ in Counter(currency for _, _, currency, _ in data).most_common(MOST_CURRENCIES)]
     panels = currencies or ["USD"]
-    figure = Figure(figsize=(9, 2.2 + 1.6 * (len(panels) - 1)), dpi=110, layout="constrained")
+    height = shape.first + shape.further * (len(panels) - 1)
+    figure = Figure(figsize=(shape.width, height), dpi=shape.dpi, layout="constrained")
     FigureCanvasAgg(figure)
     axes_of = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     first = last - timedelta(days=days - 1)
     for currency, axes in zip(panels, axes_of, strict=True):
-        _panel(axes, [row for row in data if row[2] == currency and first <= row[0] <= last], currency)
+        _panel(axes, [row for row in data if row[2] == currency and first <= row[0] <= last], currency, shape.points)
         axes.set_xlim(first - timedelta(days=1), last + timedelta(days=1))
+    _dates(axes_of[-1], shape)
+    figure.align_ylabels(axes_of)
+    if legend := {
+        label: bars for axes in axes_of for bars, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }:
+        named = {name: legend[name] for name in NAMES.values() if name in legend}
+        figure.legend(
+            named.values(), named.keys(), loc="outside upper left", ncols=3, frameon=False, fontsize=shape.points
+        )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def _panel(axes: Axes, rows: list[tuple[date, str, str, int]], currency: str) -> None:
+def _dates(axes: Axes, shape: Shape) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    # A locator counts ticks for a picture of usual width; in a narrow one they would run into each other.
+    locator = AutoDateLocator(maxticks=max(4, int(shape.width * 1.2)))
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+
+
+def _panel(axes: Axes, rows: list[tuple[date, str, str, int]], currency: str, points: float) -> None:
     import numpy as np
 
     bottom: dict[tuple[date, bool], float] = {}
@@ -66,14 +115,14 @@ def _panel(axes: Axes, rows: list[tuple[date, str, str, int]], currency: str) ->
         )
         for (day, net), start in zip(bars, base, strict=True):
             bottom[day, net < 0] = start + net
-    axes.set_ylabel(currency)
+    axes.set_ylabel(currency, fontsize=points)
+    axes.tick_params(labelsize=points)
+    axes.locator_params(axis="y", nbins=4)
     axes.axhline(0, color="#888", linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    if rows:
-        axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
-    else:
-        axes.text(0.5, 0.5, "no sales in these days", transform=axes.transAxes, ha="center", color="#888")
+    if not rows:
+        axes.text(0.5, 0.5, "no sales in these days", transform=axes.transAxes, ha="center", color="#666")
 
 
 def as_markdown(png: bytes, text: str) -> str:

@@ -85,13 +85,16 @@ def _roll_up(connection: Connection, keys: list[tuple[date, str, str]]) -> Chang
     return replace(connection, daily_revenue, whole, scope, what="daily_revenue", allow_shrink=True)
 
 
-def last_days(warehouse: Warehouse, first: date, last: date) -> list[tuple[date, str, str, int]]:
-    """(day, platform, currency, net micros) over all profiles, both dates inclusive."""
+def last_days(
+    warehouse: Warehouse, first: date, last: date, profile_id: str | None = None
+) -> list[tuple[date, str, str, int]]:
+    """(day, platform, currency, net micros) of a profile, else over all of them, both dates inclusive."""
     table = daily_revenue.c
+    whose = [] if profile_id is None else [table.profile_id == profile_id]
     with warehouse.read() as connection:
         rows = connection.execute(
             select(table.occurred_on, table.platform, table.currency, func.sum(table.net_micros))
-            .where(table.occurred_on >= first, table.occurred_on <= last)
+            .where(table.occurred_on >= first, table.occurred_on <= last, *whose)
             .group_by(table.occurred_on, table.platform, table.currency)
         )
         return [(day, platform, currency, int(net)) for day, platform, currency, net in rows]
