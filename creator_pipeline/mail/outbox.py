@@ -19,7 +19,7 @@ from sqlalchemy import Connection, func, select
 
 from creator_pipeline.core.errors import ConfigError, DataError, PipelineError, TransientError
 from creator_pipeline.core.windows import now
-from creator_pipeline.mail import delivery, messages, unsubscribe
+from creator_pipeline.mail import delivery, messages, page_link, unsubscribe
 from creator_pipeline.mail.kinds import KINDS
 from creator_pipeline.mail.mailer import Mailer, Verdict, pace
 from creator_pipeline.mail.messages import Claimed
@@ -48,6 +48,7 @@ class Mail:
         kind: a key of :data:`creator_pipeline.mail.kinds.KINDS`.
         values: what the templates of the kind name.
         tags: noted on the message and echoed by Resend's webhooks.
+        attachments: in Resend's words: filename, content (base64), content_type, content_id.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Mail:
     values: Mapping[str, Any]
     profile_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    attachments: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(slots=True)
@@ -160,16 +162,18 @@ def profile_of(connection: Connection, address: str) -> str | None:
 
 def _compose(connection: Connection, settings: Settings, mail: Mail, to: str) -> tuple[str, dict[str, Any]]:
     kind = KINDS[mail.kind]
-    link = None
+    link = page = None
+    whose = select(profiles.c.display_name, profiles.c.email).where(profiles.c.id == mail.profile_id)
+    owner = connection.execute(whose).first() if mail.profile_id is not None else None
     if kind.can_be_turned_off:
         made = unsubscribe.token(settings, kind.category, address=to, profile_id=mail.profile_id)
         link = unsubscribe.url(settings, made)
-    name = None
-    if mail.profile_id is not None:
-        name = connection.execute(select(profiles.c.display_name).where(profiles.c.id == mail.profile_id)).scalar()
+        # To nobody but the owner: it opens the page.
+        if owner is not None and mail.profile_id is not None and owner.email.casefold() == to.casefold():
+            page = page_link.url(settings, mail.profile_id, to)
     product = one_line(parseaddr(settings.from_email or "")[0]) or PRODUCT
-    greeting = f"Hello {one_line(name)}," if name else "Hello,"
-    rendered = render(mail.kind, mail.values, product=product, unsubscribe_url=link, greeting=greeting)
+    greeting = f"Hello {one_line(owner.display_name)}," if owner is not None and owner.display_name else "Hello,"
+    rendered = render(mail.kind, mail.values, product=product, unsubscribe_url=link, page_url=page, greeting=greeting)
     tags = {"app": delivery.APP_TAG, "kind": mail.kind, "category": kind.category, **mail.tags}
     payload: dict[str, Any] = {
         "to": [to],
@@ -178,6 +182,8 @@ def _compose(connection: Connection, settings: Settings, mail: Mail, to: str) ->
         "text": rendered.text,
         "tags": [{"name": key, "value": _TAG.sub("_", value)[:256]} for key, value in tags.items()],
     }
+    if mail.attachments:
+        payload["attachments"] = [dict(attachment) for attachment in mail.attachments]
     if link is not None:
         payload["headers"] = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return rendered.subject, payload

@@ -38,6 +38,7 @@ def render(
     *,
     product: str,
     unsubscribe_url: str | None = None,
+    page_url: str | None = None,
     greeting: str = "Hello,",
 ) -> Rendered:
     """The mail of ``kind``.
@@ -46,6 +47,7 @@ def render(
         values: what its templates name; one that is missing raises ``jinja2.UndefinedError``.
         product: the sender's name, for people.
         unsubscribe_url: page where this category is turned off; None on mails that can't be turned off.
+        page_url: the reader's own page; None on mails of security and to who has none.
     """
     which = KINDS[kind]
     environment = _environment()
@@ -53,6 +55,7 @@ def render(
         "product": product,
         "greeting": greeting,
         "unsubscribe_url": unsubscribe_url,
+        "page_url": page_url,
         "category_words": CATEGORIES.get(which.category, ""),
         **values,
     }

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +80,7 @@ def read(warehouse: Warehouse, settings: Settings, made: str) -> Choice | None:
         address = _address(connection, ring, reader)
         if address is None:
             return None
-        return Choice(address, category, CATEGORIES[category], _wanted(connection, address))
+        return Choice(address, category, CATEGORIES[category], wanted(connection, address))
 
 
 def turn_off(warehouse: Warehouse, settings: Settings, made: str, *, everything: bool = False) -> bool:
@@ -131,8 +132,20 @@ def why_suppressed(connection: Connection, address: str, category: str) -> str |
     return None
 
 
-def _wanted(connection: Connection, address: str) -> dict[str, bool]:
+def wanted(connection: Connection, address: str) -> dict[str, bool]:
+    """For each category of notices, whether this address gets it."""
     return {category: why_suppressed(connection, address, category) is None for category in CATEGORIES}
+
+
+def choose(connection: Connection, address: str, wishes: Mapping[str, bool]) -> None:
+    """Turn each category on or off for an address, all of them at once; one that bounces stays blocked."""
+    table, email = email_suppressions, address.casefold()
+    turned_off = (table.c.email == email, table.c.reason == "unsubscribed")
+    connection.execute(delete(table).where(*turned_off, table.c.category.in_([*CATEGORIES, ALL])))
+    for category in CATEGORIES:
+        if not wishes.get(category, False):
+            row = {"email": email, "category": category, "reason": "unsubscribed", "created_at": now()}
+            insert_new(connection, table, row)
 
 
 def _signer(ring: KeyRing) -> URLSafeSerializer:

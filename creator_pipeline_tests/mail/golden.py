@@ -101,8 +101,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
 
 def sample(kind: str) -> Rendered:
     """The mail of ``kind`` with its invented values."""
-    link = "https://pipeline.example.com/unsubscribe/eyJ1Ijo.c2lnbmF0dXJl" if KINDS[kind].can_be_turned_off else None
-    return render(kind, SAMPLES[kind], product="Creator Pipeline", unsubscribe_url=link, greeting="Hello Ada,")
+    links: dict[str, str] = {}
+    if KINDS[kind].can_be_turned_off:
+        links["unsubscribe_url"] = "https://pipeline.example.com/unsubscribe/eyJ1Ijo.c2lnbmF0dXJl"
+        links["page_url"] = "https://pipeline.example.com/me/enter/WyJhbGljZSJd.Z0hRag.c2lnbmF0dXJl"
+    return render(kind, SAMPLES[kind], product="Creator Pipeline", greeting="Hello Ada,", **links)
 
 
 def parts(kind: str) -> dict[Path, str]:

@@ -1,0 +1,44 @@
+"""Links of mails to a creator's own page: signed, expiring, without an address in them.
+
+A link is good for whoever has the mail, as often as it is opened: mailboxes' scanners open links before people do. It
+is tied to the mailbox it was sent to: once the profile's address is another one, former links lead nowhere.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from creator_pipeline.core import signing
+from creator_pipeline.core.secrets import KeyRing, key_ring
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import profiles
+
+LINK_SECONDS = 8 * 24 * 3600
+"""The weekly digest brings the next link before this one ends."""
+_PURPOSE = "page-link.v1"
+
+
+def url(settings: Settings, profile_id: str, address: str) -> str:
+    """Where a profile's page opens, for the mailbox of ``address``."""
+    configured = settings.app_secret_keys
+    ring = key_ring(configured.get_secret_value() if configured else None, settings.home)
+    return f"{settings.public_url}/me/enter/{signing.sign(ring, _PURPOSE, [profile_id, mailbox(ring, address)])}"
+
+
+def read(ring: KeyRing, token: str) -> tuple[str, str] | None:
+    """(profile, mailbox) of a link's token; None where it is old or not ours."""
+    word = signing.read(ring, _PURPOSE, token, LINK_SECONDS)
+    return None if word is None else (str(word[0]), str(word[1]))
+
+
+def mailbox(ring: KeyRing, address: str) -> str:
+    """Stands for an address in what leaves the house."""
+    return ring.hash_address(address)[:16]
+
+
+def still(warehouse: Warehouse, ring: KeyRing, profile_id: str, told: str) -> bool:
+    """Whether the profile exists and its address is still that mailbox."""
+    with warehouse.read() as connection:
+        address = connection.execute(select(profiles.c.email).where(profiles.c.id == profile_id)).scalar()
+    return address is not None and mailbox(ring, address) == told
