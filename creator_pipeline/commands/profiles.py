@@ -120,6 +120,16 @@ def connect(profile_id: str) -> None:
     click.echo(start_link(key_ring(), config.public_url, profile_id))
 
 
+@command.command("page")
+@click.argument("profile_id", metavar="ID")
+def page(profile_id: str) -> None:
+    """Print the link to a profile's own page, as its mails have it; it is good for a week."""
+    from creator_pipeline.mail import page_link
+
+    address = profiles.get_profile(warehouse(), profile_id)["email"]
+    click.echo(page_link.url(settings.load(), profile_id, address))
+
+
 @command.command("export")
 @click.argument("profile_id", metavar="ID")
 @click.option("--out", type=click.File("w"), default="-", show_default="standard output", help="JSON lines.")

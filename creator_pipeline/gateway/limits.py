@@ -46,6 +46,7 @@ RULES = (
     Rule("/jobs/", "600/minute", "6000/minute"),
     Rule("/oauth/", "60/minute", "600/minute"),
     Rule("/api/", "60/minute", "600/minute"),
+    Rule("/me/", "240/minute", "3000/minute"),
     Rule("/unsubscribe/", "120/minute", "3000/minute"),
     Rule("/", "1200/minute", "12000/minute", shared=False),
 )

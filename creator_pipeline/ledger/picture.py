@@ -32,8 +32,8 @@ class Shape(NamedTuple):
 
 
 WIDE = Shape(9, 2.2, 1.6, 110, 10)
-PAGE = Shape(6.4, 1.9, 0.8, 200, 8)
-SMALL = Shape(3.4, 1.25, 0.5, 200, 7)
+PAGE = Shape(6.4, 1.9, 0.7, 200, 8)
+SMALL = Shape(3.4, 1.15, 0.4, 200, 7)
 """For a phone's width, and for a mail."""
 
 
@@ -117,7 +117,7 @@ def _panel(axes: Axes, rows: list[tuple[date, str, str, int]], currency: str, po
             bottom[day, net < 0] = start + net
     axes.set_ylabel(currency, fontsize=points)
     axes.tick_params(labelsize=points)
-    axes.locator_params(axis="y", nbins=4)
+    axes.locator_params(axis="y", nbins=3)
     axes.axhline(0, color="#888", linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -45,8 +45,13 @@ class Choice:
     @property
     def masked(self) -> str:
         """``a…@example.com``."""
-        name, _, domain = self.address.partition("@")
-        return f"{name[:1]}…@{domain}"
+        return masked(self.address)
+
+
+def masked(address: str) -> str:
+    """``a…@example.com``."""
+    name, _, domain = address.partition("@")
+    return f"{name[:1]}…@{domain}"
 
 
 def ring_of(settings: Settings) -> KeyRing:
