@@ -82,7 +82,8 @@ def main() -> None:
         running = [started("alice", 0.0) for _ in range(wish.processes)]
         webhook = started("bea", 0.5)
         for process in (*running, webhook):
-            assert process.stdout and process.stdout.readline() == b"ready\n"
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
         # On a busy machine a process takes seconds to begin, and none of them may be counted.
         start = f"{time.time() + 0.5}\n".encode()
         for process in (*running, webhook):

@@ -15,9 +15,9 @@ import orjson
 import pytest
 
 from creator_pipeline.core import signing
+from creator_pipeline.core.json_lines import JsonLines
 from creator_pipeline.gateway import limits
 from creator_pipeline.gateway.connecting import start_link
-from creator_pipeline.core.json_lines import JsonLines
 from creator_pipeline.gumroad import oauth, pings
 from creator_pipeline.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline_tests.gateway.serving import PATH_SECRET, WHOP_SECRET, Gateway, settings_of, signed, whop_event

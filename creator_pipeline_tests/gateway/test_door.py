@@ -11,8 +11,8 @@ import httpx
 import orjson
 import pytest
 
-from creator_pipeline.gateway import door, limits, server
 from creator_pipeline.core.json_lines import JsonLines
+from creator_pipeline.gateway import door, limits, server
 from creator_pipeline_tests.gateway.serving import PATH_SECRET, Gateway, signed, whop_event
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +20,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.gateway import connecting
 from creator_pipeline.gumroad import pings
 from creator_pipeline.gumroad.oauth import CALLBACK_PATH
-from creator_pipeline.mail import functions, outbox, unsubscribe
+from creator_pipeline.mail import functions, outbox, page_link, unsubscribe
 from creator_pipeline.mail.outbox import Mail
 from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import (
@@ -236,6 +237,42 @@ def turn_off(method: str) -> Proof:
     return proof
 
 
+def own_page(method: str, path: str, *, opened: int, shut: int = 401) -> Proof:
+    """Bob's link opens bob's page; a word of his link or of his cookie changed opens nobody's."""
+
+    def proof(gateway: Gateway, _key: dict[str, str]) -> list[httpx.Response]:
+        link = page_link.url(gateway.config, "bob", "bob@example.com")
+        form = {"notify": "none", "profile_id": "alice"}
+        with httpx.Client(base_url=gateway.url) as browser:
+            entered = browser.get(urlsplit(link).path)
+            assert entered.status_code == 303
+            if method == "POST":
+                found = re.search(r'name="form" value="([^"]+)"', browser.get("/me").text)
+                assert found is not None
+                form["form"] = found[1]
+            with_cookie = browser.request(method, path, data=form if method == "POST" else None)
+        forged = {"Cookie": f"creator_page={_renamed(entered.cookies['creator_page'])}"}
+        with_forged = gateway.http.request(method, path, headers=forged)
+        assert (with_cookie.status_code, with_forged.status_code) == (opened, shut)
+        return [with_cookie, with_forged]
+
+    return proof
+
+
+def enter(gateway: Gateway, _key: dict[str, str]) -> list[httpx.Response]:
+    """Bob's link with alice's name in it is nobody's."""
+    token = urlsplit(page_link.url(gateway.config, "bob", "bob@example.com")).path.rpartition("/")[2]
+    answers = [gateway.http.get(f"/me/enter/{word}") for word in (token, _renamed(token))]
+    assert [answer.status_code for answer in answers] == [303, 404]
+    return answers
+
+
+def _renamed(token: str) -> str:
+    body, _, signature = token.partition(".")
+    told = base64.urlsafe_b64decode(body + "==").replace(b"bob", b"alice")
+    return f"{base64.urlsafe_b64encode(told).decode().rstrip('=')}.{signature}"
+
+
 PROOFS: dict[tuple[str, str], Proof] = {
     ("POST", "/webhooks/whop"): whop,
     ("POST", "/webhooks/gumroad/{secret}"): gumroad,
@@ -249,6 +286,12 @@ PROOFS: dict[tuple[str, str], Proof] = {
     ("GET", "/jobs/{job_id}"): job,
     ("GET", "/unsubscribe/{token}"): turn_off("GET"),
     ("POST", "/unsubscribe/{token}"): turn_off("POST"),
+    ("GET", "/me"): own_page("GET", "/me", opened=200),
+    ("GET", "/me/enter/{token}"): enter,
+    ("GET", "/me/revenue.png"): own_page("GET", "/me/revenue.png", opened=200),
+    ("GET", "/me/connect/gumroad"): own_page("GET", "/me/connect/gumroad", opened=303),
+    ("POST", "/me/notifications"): own_page("POST", "/me/notifications", opened=303),
+    ("POST", "/me/leave"): own_page("POST", "/me/leave", opened=200, shut=200),
     ("GET", "/healthz"): plain("/healthz"),
     ("GET", "/readyz"): plain("/readyz"),
     ("GET", "/metrics"): plain("/metrics"),
