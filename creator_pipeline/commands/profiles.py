@@ -123,7 +123,7 @@ def connect(profile_id: str) -> None:
 @command.command("page")
 @click.argument("profile_id", metavar="ID")
 def page(profile_id: str) -> None:
-    """Print the link to a profile's own page, as its mails have it; it is good for a week."""
+    """Print the link to a profile's own page, as its mails have it; it is good for eight days."""
     from creator_pipeline.mail import page_link
 
     address = profiles.get_profile(warehouse(), profile_id)["email"]

@@ -55,7 +55,7 @@ def command(system: System, part: str) -> list[str]:
     if part == "code":
         module = ["-m", "creator_pipeline.definitions", "--location-name", "creator_pipeline"]
         return [*python, "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", port, *module]
-    workspace = ["-w", f"{folder}/home/workspace.yaml"]
+    workspace = ["-w", f"{folder / 'home' / 'workspace.yaml'}"]
     if part == "daemon":
         return [*python, "dagster._daemon", "run", *workspace]
     return [*python, "dagster_webserver", "-h", "127.0.0.1", "-p", port, *workspace]
