@@ -11,6 +11,8 @@ from sqlalchemy import func, or_, select
 from creator_pipeline.automation.health import Look, Problem
 from creator_pipeline.automation.pings_registered import mend_of
 from creator_pipeline.core.windows import now
+from creator_pipeline.dagster_support.schema import PREFIX
+from creator_pipeline.gumroad import catalog as gumroad
 from creator_pipeline.kdp import inbox
 from creator_pipeline.mail import outbox
 from creator_pipeline.mail.delivery import delivery_rates
@@ -18,7 +20,9 @@ from creator_pipeline.mail.wording import source_name
 from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.reports import open_ones
 from creator_pipeline.store.tables import email_suppressions, ingestion_jobs, kdp_files, platform_connections, profiles
+from creator_pipeline.whop import catalog as whop
 
 WAITED_MINUTES = 10
 """A job, a report or a mail that is due for so long is stuck."""
@@ -33,7 +37,28 @@ def looks(warehouse: Warehouse, config: Settings, queue: JobQueue, at_work: Coll
         Look("mail/", lambda: mail(warehouse, config)),
         Look("connection/", lambda: connections(warehouse)),
         Look("inbox/", lambda: reports(warehouse, config)),
+        Look(PREFIX, lambda: schema(warehouse)),
     ]
+
+
+KNOWN = {
+    "gumroad/sale field": gumroad.SALE_KEYS,
+    "whop/membership field": whop.MEMBERSHIP_KEYS,
+    "whop/membership status": whop.ACCESS.keys(),
+    "whop/payment field": whop.PAYMENT_KEYS,
+}
+"""What this release knows of the names that :mod:`dagster_support.schema` reports."""
+
+
+def schema(warehouse: Warehouse) -> Iterator[Problem]:
+    """New names of a platform that runs have met, until a release knows them."""
+    with warehouse.read() as connection:
+        rows = [row for row in open_ones(connection) if row["id"].startswith(PREFIX)]
+    for row in rows:
+        kind, _, name = row["id"].removeprefix(PREFIX).rpartition("/")
+        if name not in KNOWN.get(kind, ()):
+            source = source_name(kind.partition("/")[0])
+            yield Problem(row["id"], f"A new name of {source}", row["text"], row["mend"])
 
 
 def waiting(warehouse: Warehouse, config: Settings, at_work: Collection[str]) -> Iterator[Problem]:

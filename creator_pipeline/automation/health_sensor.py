@@ -42,8 +42,9 @@ def _tick(context: dg.SensorEvaluationContext, house: Warehouse) -> dg.SensorRes
     looks = health_house.looks(house, config, job_queue(house), at_work)
     if context.repository_def is not None:
         looks += health_dagster.looks(instance, context.repository_def, house)
-    nightly, cursor = _next_pings(house, config, context.cursor)
-    news = health.take([*looks, *nightly], house, config)
+    pinged = connected(house, PLATFORM) if config.enable_gumroad and config.gumroad_webhook_secret else []
+    nightly, cursor = _next_pings(house, config, pinged, context.cursor)
+    news = health.take([*looks, *nightly, *_not_asked_any_more(house, pinged)], house, config)
     for problem in news.new:
         context.log.warning("%s Mend: %s", problem.text, problem.mend)
     for report_id in news.mended:
@@ -52,15 +53,20 @@ def _tick(context: dg.SensorEvaluationContext, house: Warehouse) -> dg.SensorRes
     return dg.SensorResult(skip_reason=text, cursor=cursor)
 
 
-def _next_pings(house: Warehouse, config: Settings, cursor: str | None) -> tuple[list[Look], str | None]:
+def _not_asked_any_more(house: Warehouse, pinged: list[str]) -> list[Look]:
+    """What was said of the pings of profiles that are gone is over."""
+    said = [str(row["id"]) for row in health.open_problems(house) if str(row["id"]).startswith("pings/")]
+    return [Look(report_id, list[Problem]) for report_id in said if report_id.removeprefix("pings/") not in pinged]
+
+
+def _next_pings(
+    house: Warehouse, config: Settings, names: list[str], cursor: str | None
+) -> tuple[list[Look], str | None]:
     """The look at one profile's pings: each profile once a day, one in a tick, because it takes eight requests.
 
     The cursor is ``day|profile``: the last one looked at.
     """
-    if not config.enable_gumroad or config.gumroad_webhook_secret is None:
-        return [], cursor
     day, _, last = (cursor or "").partition("|")
-    names = connected(house, PLATFORM)
     following = [name for name in names if day != today().isoformat() or name > last]
     if not following:
         return [], cursor

@@ -22,6 +22,7 @@ from creator_pipeline.dagster_support.describe import (
 from creator_pipeline.dagster_support.outcome import RETRY, Outcome, allow_shrink
 from creator_pipeline.dagster_support.partitions import PROFILE, days_by_profile, gumroad_days, gumroad_profiles
 from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
+from creator_pipeline.dagster_support.schema import note_new
 from creator_pipeline.gumroad import checks
 from creator_pipeline.gumroad.models import SaleRow
 from creator_pipeline.gumroad.sync import PLATFORM, Loaded, load_products, load_sales, rebuild_ledger
@@ -172,6 +173,7 @@ def _sync_profile(
                 house, client, gumroad.ring(), profile_id, window, with_ledger=EVENTS in selected, allow_shrink=shrink
             ):
                 tally.add(part)
+                note_new(context, house, PLATFORM, "sale field", part.new_keys)
                 report(profile_id, part, client.usage.metadata(), set(selected), outcome)
                 landed.update(partition_key(day, profile_id) for day in part.window.each())
     with house.write() as connection:

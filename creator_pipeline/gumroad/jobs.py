@@ -13,6 +13,7 @@ from creator_pipeline.dagster_support.connections import note_auth
 from creator_pipeline.dagster_support.leases import RefreshConfig, working
 from creator_pipeline.dagster_support.outcome import Outcome
 from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
+from creator_pipeline.dagster_support.schema import note_new
 from creator_pipeline.gumroad import drift
 from creator_pipeline.gumroad.assets import EVENTS, SALES, report
 from creator_pipeline.gumroad.client import GumroadClient
@@ -75,6 +76,7 @@ def _read(
     outcome, started, events = Outcome(context), now(), 0
     for window in windows:
         for part in load_sales(house, client, gumroad.ring(), profile_id, window):
+            note_new(context, house, PLATFORM, "sale field", part.new_keys)
             report(profile_id, part, client.usage.metadata(), {SALES, EVENTS}, outcome)
             events += len(part.events)
     if sale_ids:

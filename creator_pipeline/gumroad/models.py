@@ -94,7 +94,7 @@ def _text(what: str, item: Json, key: str) -> str:
 def _cents(what: str, item: Json, key: str, default: int | None = None) -> int:
     value = item.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**12:
-        raise _bad(what, item, key, "a whole number of US cents")
+        raise _bad(what, item, key, "a whole number of minor units")
     return value
 
 
@@ -220,6 +220,8 @@ def sale_row(
         raise _bad("sale", sale, "created_at", "a time with its zone") from None
     address = sale.get("purchase_email") or sale.get("email")
     order_id, quantity = sale.get("order_id"), sale.get("quantity")
+    if isinstance(quantity, bool) or not isinstance(quantity, int | None):
+        raise _bad("sale", sale, "quantity", "a whole number")
     return SaleRow(
         profile_id=profile_id,
         id=_text("sale", sale, "id"),
@@ -229,9 +231,9 @@ def sale_row(
         order_id=order_id if isinstance(order_id, int) else None,
         product_id=sale.get("product_id"),
         product_name=sale.get("product_name"),
-        quantity=quantity if isinstance(quantity, int) and quantity > 0 else 1,
+        quantity=max(1, quantity or 1),
         price_micros=from_cents(price),
-        fee_micros=from_cents(_cents("sale", sale, "gumroad_fee", 0)),
+        fee_micros=from_cents(_cents("sale", sale, "gumroad_fee", None if price and kind == "sale" else 0)),
         refunded_micros=None if refunded is None else from_cents(refunded),
         refund_exact=exact,
         affiliate_micros=_affiliate_micros(sale),
@@ -258,6 +260,8 @@ def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:
         DataError: a key that matters is missing.
     """
     currency = _text("product", product, "currency").upper()
+    if product.get("price") is not None:
+        _cents("product", product, "price")
     price, count, earned = product.get("price"), product.get("sales_count"), product.get("sales_usd_cents")
     return ProductRow(
         profile_id=profile_id,

@@ -69,6 +69,7 @@ class WhopApi:
         refuse_large_pages: a larger ``first`` is a 400 instead.
         budget: requests of one operation and key in any minute; None is no limit. The 429 tells its delay in the
             text only.
+        without: lists that this server doesn't have.
         between_pages: called before a page that follows another, to change the world while it is read.
     """
 
@@ -76,6 +77,7 @@ class WhopApi:
     page_limit: int = 100
     refuse_large_pages: bool = False
     budget: int | None = None
+    without: frozenset[str] = frozenset()
     between_pages: Callable[[], None] | None = None
     _passed: dict[tuple[str, str], deque[float]] = field(default_factory=dict[tuple[str, str], deque[float]])
 
@@ -108,7 +110,7 @@ class WhopApi:
             # The service answers a missing header in the shape the key was pinned to; here it must not be forgotten.
             raise _bad("Api-Version-Date", f"Unknown API version {version or 'none'}. Supported: {VERSION}.")
         table = request.path_params["table"]
-        if table not in NEEDS:
+        if table not in NEEDS or table in self.without:
             raise RefusedError(404, "not_found", "Resource not found")
         if NEEDS[table] not in account.permissions:
             raise RefusedError(403, "forbidden", "You do not have permission to access this resource")

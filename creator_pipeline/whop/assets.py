@@ -14,6 +14,7 @@ from creator_pipeline.dagster_support.describe import OWNERS, column_schema
 from creator_pipeline.dagster_support.outcome import RETRY, Outcome, allow_shrink
 from creator_pipeline.dagster_support.partitions import days_by_profile, whop_days, whop_profiles
 from creator_pipeline.dagster_support.resources import WarehouseResource, WhopResource
+from creator_pipeline.dagster_support.schema import note_new
 from creator_pipeline.dagster_support.tier_changes import on_tier_change
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.mail.hooks import HOOKS
@@ -91,6 +92,8 @@ def memberships(
                 note_auth(house, PLATFORM, profile_id, error)
                 raise
             tally.add(profile_id, loaded, sells=sells)
+            note_new(context, house, PLATFORM, "membership field", loaded.new_keys)
+            note_new(context, house, PLATFORM, "membership status", loaded.unknown_statuses)
             metadata = {**client.usage.metadata(), **shown.memberships(loaded)}
             outcome.materialized(MEMBERSHIPS, profile_id, len(loaded.memberships), metadata)
     yield from checks.results(tally, context.selected_asset_check_keys)
@@ -185,6 +188,7 @@ def _sync_profile(
                 house, client, profile_id, access.account_id, part, with_ledger=with_ledger, allow_shrink=shrink
             )
             tally.add(loaded, with_ledger=with_ledger)
+            note_new(context, house, PLATFORM, "payment field", loaded.new_keys)
             report(outcome, profile_id, part.each(), loaded, client.usage.metadata(), selected)
             landed.update(partition_key(day, profile_id) for day in part.each())
 

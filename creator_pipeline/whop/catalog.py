@@ -99,9 +99,25 @@ MEMBERSHIP_KEPT = frozenset(
         "split_pay_required_payments",
     }
 )
-"""Keys kept in ``raw``. A list of what stays, not of what goes: Whop adds fields in every version, and a new one could
-be personal. ``most_recent_action`` can lie in the future and moves without a change; ``manage_url``, ``license_key``
-and ``metadata`` belong to the buyer."""
+"""Keys kept in ``raw``."""
+MEMBERSHIP_DROPPED = frozenset(
+    {
+        "account",
+        "affiliate",
+        "cancellation_reason",
+        "feedback_option",
+        "license_key",
+        "manage_url",
+        "member",
+        "metadata",
+        "most_recent_action",
+        "most_recent_action_at",
+        "phone_number",
+        "product",
+    }
+)
+"""Keys left out of ``raw``: ``most_recent_action`` can lie in the future and moves without a change; ``manage_url``,
+``license_key``, ``metadata`` and what a buyer wrote belong to the buyer."""
 
 PAYMENT_KEPT = frozenset(
     {
@@ -140,5 +156,38 @@ PAYMENT_KEPT = frozenset(
         "payment_method_type",
     }
 )
-"""Keys kept in ``raw``. Those that a list leaves empty (``settlement_time_at``) would make the row depend on the way
-it was read."""
+"""Keys kept in ``raw``."""
+PAYMENT_DROPPED = frozenset(
+    {
+        "account_id",
+        "billing_address",
+        "checkout_configuration_id",
+        "client_secret",
+        "customer_email",
+        "customer_phone",
+        "failure_message",
+        "financing_installments_count",
+        "holds",
+        "ip_address",
+        "line_items",
+        "metadata",
+        "needs_tracking",
+        "payment_instrument",
+        "payment_method_id",
+        "payment_rule_matches",
+        "quote_id",
+        "recovery_url",
+        "risk_score",
+        "risk_signals",
+        "settlement_time_at",
+        "shipment_id",
+        "shipping_address",
+        "three_ds_verified",
+        "user",
+        "verification_checks",
+    }
+)
+"""Keys left out of ``raw``: what is personal, and what a list leaves empty (``settlement_time_at``), which would make
+the row depend on the way it was read."""
+MEMBERSHIP_KEYS, PAYMENT_KEYS = MEMBERSHIP_KEPT | MEMBERSHIP_DROPPED, PAYMENT_KEPT | PAYMENT_DROPPED
+"""Every key of this dialect. A new one is kept in ``raw`` and warned about."""

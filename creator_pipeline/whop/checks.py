@@ -17,6 +17,7 @@ MEMBERSHIPS = dg.AssetKey(["whop", "memberships"])
 PAYMENTS = dg.AssetKey(["whop", "payments"])
 EVENTS = dg.AssetKey(["sales_events", "whop"])
 _SHOWN = 20
+_KNOWN_FIELDS = "The API's objects have no field this code has never heard of."
 
 MEMBERSHIP_SPECS = [
     dg.AssetCheckSpec(
@@ -39,6 +40,7 @@ MEMBERSHIP_SPECS = [
         asset=MEMBERSHIPS,
         description="Whop still has every membership that was stored or named by a webhook.",
     ),
+    dg.AssetCheckSpec("known_fields", asset=MEMBERSHIPS, description=_KNOWN_FIELDS),
 ]
 PAYMENT_SPECS = [
     dg.AssetCheckSpec(
@@ -50,6 +52,13 @@ PAYMENT_SPECS = [
         "payments_still_there",
         asset=PAYMENTS,
         description="Whop still has every payment that was stored or named by a webhook.",
+    ),
+    dg.AssetCheckSpec("known_fields", asset=PAYMENTS, description=_KNOWN_FIELDS),
+    dg.AssetCheckSpec(
+        "disputes_listed",
+        asset=PAYMENTS,
+        description="The server has a list of disputes. Without it a dispute is read from its payment's substatus: the "
+        "whole payment, at its last change, without the fee; payments of the last 120 days are looked at.",
     ),
     dg.AssetCheckSpec(
         "ledger_agrees", asset=EVENTS, description="Ledger and paid payments add up to the same sales, fees included."
@@ -66,11 +75,13 @@ class Memberships:
     hidden: list[str] = field(default_factory=list[str])
     empty: list[str] = field(default_factory=list[str])
     gone: list[str] = field(default_factory=list[str])
+    new_keys: set[str] = field(default_factory=set[str])
 
     def add(self, profile_id: str, loaded: LoadedMemberships, *, sells: bool) -> None:
         """Count the memberships of one profile's account."""
         self.read += 1
         self.unknown |= loaded.unknown_statuses
+        self.new_keys |= loaded.new_keys
         if loaded.members and loaded.without_address == loaded.members:
             self.hidden.append(profile_id)
         if not sells:
@@ -109,6 +120,7 @@ class Memberships:
             {"gone": self.gone[:_SHOWN]},
             "Nothing, if they were deleted at Whop or are another account's: a scan of all memberships settles it.",
         )
+        yield _fields(MEMBERSHIPS, self.new_keys)
 
 
 @dataclass
@@ -123,11 +135,15 @@ class Payments:
     fee_micros: int = 0
     fee_in_ledger: int = 0
     ledger: bool = True
+    new_keys: set[str] = field(default_factory=set[str])
+    disputes_listed: bool = True
 
     def add(self, loaded: LoadedPayments, *, with_ledger: bool = True) -> None:
         """Count a committed part."""
         self.read += 1
         self.gone += loaded.missing
+        self.new_keys |= loaded.new_keys
+        self.disputes_listed = self.disputes_listed and loaded.disputes_listed
         if loaded.payments_change.deleted:
             self.gone.append(f"{loaded.payments_change.deleted} of the list")
         for row in loaded.payments:
@@ -158,6 +174,14 @@ class Payments:
             {"gone": self.gone[:_SHOWN]},
             "Nothing, if the ids of a webhook were another account's or a test's.",
         )
+        yield _fields(PAYMENTS, self.new_keys)
+        yield _check(
+            PAYMENTS,
+            "disputes_listed",
+            self.disputes_listed,
+            {},
+            "Nothing here: the server lacks GET /disputes. A dispute's fee and its part of a payment aren't known.",
+        )
         if self.ledger:
             agrees = (self.sold_micros, self.fee_micros) == (self.sold_in_ledger, self.fee_in_ledger)
             # Sums over all currencies mean nothing to people, but must be equal all the same.
@@ -166,6 +190,11 @@ class Payments:
             yield _check(
                 EVENTS, "ledger_agrees", agrees, figures | fees, "Materialize sales_events/whop for these days."
             )
+
+
+def _fields(asset: dg.AssetKey, new: set[str]) -> dg.AssetCheckResult:
+    mend = "Nothing is lost: they are kept in raw. Update this package, or tell its authors the names."
+    return _check(asset, "known_fields", not new, {"new_fields": sorted(new)}, mend)
 
 
 def _check(

@@ -6,7 +6,7 @@ refund and a dispute are rows with a creation time of their own, and everything 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -25,6 +25,8 @@ from creator_pipeline.whop.money_back import (
     refund_entry,
 )
 
+UNLISTED_DISPUTE_WINDOW = timedelta(days=120)
+"""How old a payment may be whose dispute is looked for where the server has no list of disputes."""
 _TICK = timedelta(milliseconds=1)
 """Whop's times have milliseconds, and its bounds are exclusive."""
 
@@ -35,12 +37,14 @@ class Payments:
 
     Attributes:
         missing: ids that were asked for and that the account doesn't have.
+        disputes_listed: False where the server has no list of disputes, so that only a payment's substatus tells.
     """
 
     payments: dict[str, Json] = field(default_factory=dict[str, Json])
     refunds: dict[str, list[Json]] = field(default_factory=dict[str, list[Json]])
     disputes: dict[str, list[Json]] = field(default_factory=dict[str, list[Json]])
     missing: list[str] = field(default_factory=list[str])
+    disputes_listed: bool = True
 
 
 class StoredPayment(NamedTuple):
@@ -92,6 +96,7 @@ def _add_money_back(client: WhopClient, account_id: str | None, found: Payments)
             for dispute in client.disputes(account_id, created_after=_earliest(disputed)):
                 found.disputes.setdefault(payment_of_dispute(dispute), []).append(dispute)
         except NotFoundError:
+            found.disputes_listed = False
             for payment in disputed:
                 found.disputes[payment["id"]] = _told_by_substatus(payment)
 
@@ -147,9 +152,16 @@ def _told_by_substatus(payment: Json) -> list[Json]:
     ]
 
 
+class Changed(NamedTuple):
+    """Ids of payments to read again, and whether the server lists disputes (see :class:`Payments`)."""
+
+    ids: frozenset[str]
+    disputes_listed: bool
+
+
 def changed_payments(
     client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment], since: datetime
-) -> frozenset[str]:
+) -> Changed:
     """Ids of stored payments that are not what they were: new refunds and disputes since ``since``, and open payments.
 
     Args:
@@ -163,11 +175,31 @@ def changed_payments(
         succeeded = refund.get("status") == catalog.REFUND_SUCCEEDED
         if payment and succeeded is (text("refund", refund, "id") not in payment.refunds):
             changed.add(payment.id)
-    for dispute in client.disputes(account_id, created_after=since):
-        payment = known.get(payment_of_dispute(dispute))
-        if payment and (dispute["id"], text("dispute", dispute, "status")) not in payment.disputes:
-            changed.add(payment.id)
-    return frozenset(changed) | _moved(client, account_id, stored)
+    disputes_listed = True
+    try:
+        for dispute in client.disputes(account_id, created_after=since):
+            payment = known.get(payment_of_dispute(dispute))
+            if payment and (dispute["id"], text("dispute", dispute, "status")) not in payment.disputes:
+                changed.add(payment.id)
+    except NotFoundError:
+        disputes_listed = False
+        changed |= _disputed(client, account_id, known, since - UNLISTED_DISPUTE_WINDOW)
+    return Changed(frozenset(changed) | _moved(client, account_id, stored), disputes_listed)
+
+
+def _disputed(
+    client: WhopClient, account_id: str | None, known: Mapping[str, StoredPayment], since: datetime
+) -> set[str]:
+    """Payments made since ``since`` whose substatus tells of another dispute than is stored."""
+    changed: set[str] = set()
+    for payment in client.payments(account_id, created_after=since):
+        stored = known.get(payment["id"])
+        if stored is None:
+            continue
+        told = {(entry["id"], entry["status"]) for entry in _told_by_substatus(payment)}
+        if told != set(stored.disputes):
+            changed.add(stored.id)
+    return changed
 
 
 def _moved(client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from creator_pipeline.dagster_support.connections import note_auth
 from creator_pipeline.dagster_support.leases import RefreshConfig, working
 from creator_pipeline.dagster_support.outcome import RETRY, Outcome
 from creator_pipeline.dagster_support.resources import WarehouseResource, WhopAccess, WhopResource
+from creator_pipeline.dagster_support.schema import note_new
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import last_synced, mark_synced
@@ -54,6 +55,7 @@ class _Reader:
         days = sorted({row.partition_day for row in loaded.payments if row.partition_day >= start})
         stored, usage = stored_days(self.house, self.profile_id, days), self.access.client.usage.metadata()
         report(self.outcome, self.profile_id, days, stored, usage, {PAYMENTS, EVENTS})
+        note_new(self.context, self.house, PLATFORM, "payment field", loaded.new_keys)
         tally = checks.Payments()
         tally.add(loaded)
         checks.log(self.context, tally)
@@ -63,6 +65,8 @@ class _Reader:
         """Log the account's memberships as they stand now."""
         metadata = {**self.access.client.usage.metadata(), **assets_metadata.memberships(loaded)}
         self.outcome.materialized(MEMBERSHIPS, self.profile_id, len(loaded.memberships), metadata)
+        note_new(self.context, self.house, PLATFORM, "membership field", loaded.new_keys)
+        note_new(self.context, self.house, PLATFORM, "membership status", loaded.unknown_statuses)
         tally = checks.Memberships()
         tally.add(self.profile_id, loaded, sells=True)
         checks.log(self.context, tally)

@@ -11,7 +11,7 @@ import orjson
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.money import from_decimal
-from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.secrets import KeyRing, without_addresses
 from creator_pipeline.whop import catalog
 
 Json = dict[str, Any]
@@ -130,8 +130,8 @@ def time(what: str, item: Json, key: str) -> datetime:
 
 
 def optional_time(what: str, item: Json, key: str) -> datetime | None:
-    """A time that may be null."""
-    return None if item.get(key) is None else time(what, item, key)
+    """A time that may be null, but whose key must be there."""
+    return None if optional_text(what, item, key) is None else time(what, item, key)
 
 
 def money(what: str, item: Json, key: str) -> Money:
@@ -180,8 +180,11 @@ def plan_of(item: Json) -> Plan:
     )
 
 
-def _kept(item: Json, keys: frozenset[str]) -> str:
+def _kept(item: Json, keys: frozenset[str], dropped: frozenset[str]) -> str:
     kept = {key: value for key, value in item.items() if key in keys}
+    if new := {key: value for key, value in item.items() if key not in keys and key not in dropped}:
+        # Nobody has looked yet at what a new field holds.
+        kept |= orjson.loads(without_addresses(orjson.dumps(new).decode()))
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -235,7 +238,7 @@ def membership_row(
         plan_name=plan.title if plan else None,
         tier=None,
         product_id=text(what, item, "product_id"),
-        product_name=cast("Json", product).get("title"),
+        product_name=optional_text("membership's product", cast("Json", product), "title"),
         whop_user_id=optional_text(what, item, "user_id"),
         member_id=optional_text(what, item, "member_id"),
         holder_hash=holder_hash,
@@ -247,7 +250,7 @@ def membership_row(
         canceled_at=optional_time(what, item, "canceled_at"),
         price_micros=price.micros if price else None,
         currency=price.currency if price else None,
-        raw=_kept(item, catalog.MEMBERSHIP_KEPT),
+        raw=_kept(item, catalog.MEMBERSHIP_KEPT, catalog.MEMBERSHIP_DROPPED),
         first_seen_at=moment,
         ingested_at=moment,
     )
@@ -255,4 +258,9 @@ def membership_row(
 
 def payment_raw(item: Json) -> str:
     """A payment's JSON without what is personal or depends on the way it was read."""
-    return _kept(item, catalog.PAYMENT_KEPT)
+    return _kept(item, catalog.PAYMENT_KEPT, catalog.PAYMENT_DROPPED)
+
+
+def new_keys(items: Iterable[Json], known: frozenset[str]) -> frozenset[str]:
+    """Keys this code has never heard of."""
+    return frozenset(key for item in items for key in item.keys() - known)

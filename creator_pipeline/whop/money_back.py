@@ -93,8 +93,10 @@ def _dumps(entries: Iterable[Json]) -> str:
 
 
 def _product_name(payment: Json) -> str | None:
-    items = cast("list[Any]", payment.get("line_items") or [])
-    for item in items:
+    items = payment.get("line_items")
+    if not isinstance(items, list):
+        raise bad("payment", payment, "line_items", "a list")
+    for item in cast("list[Any]", items):
         if isinstance(item, dict) and cast("Json", item).get("product_id") == payment.get("product_id"):
             return cast("Json", item).get("product_title") or cast("Json", item).get("label")
     return None
@@ -113,9 +115,8 @@ def _fee(payment: Json, status: str, currency: str, total_micros: int) -> int | 
 def has_refunds(payment: Json) -> bool:
     """Whether a payment shows any sign of a refund, so that its refunds must be read."""
     refunded = optional_money("payment", payment, "refunded_amount")
-    return bool(
-        (refunded and refunded.micros) or payment.get("refunded_at") or "refund" in str(payment.get("substatus"))
-    )
+    at = optional_time("payment", payment, "refunded_at")
+    return bool((refunded and refunded.micros) or at or "refund" in str(payment.get("substatus")))
 
 
 def has_disputes(payment: Json) -> bool:
@@ -162,11 +163,11 @@ def payment_row(
         updated_at=time(what, payment, "updated_at"),
         status=status,
         substatus=optional_text(what, payment, "substatus"),
-        billing_reason=payment.get("billing_reason"),
-        membership_id=payment.get("membership_id"),
-        product_id=payment.get("product_id"),
+        billing_reason=optional_text(what, payment, "billing_reason"),
+        membership_id=optional_text(what, payment, "membership_id"),
+        product_id=optional_text(what, payment, "product_id"),
         product_name=_product_name(payment),
-        plan_id=payment.get("plan_id"),
+        plan_id=optional_text(what, payment, "plan_id"),
         currency=currency,
         total_micros=total_micros,
         fee_micros=_fee(payment, status, currency, total_micros),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_in
 from datetime import date, datetime
 
 import orjson
@@ -20,7 +21,7 @@ from creator_pipeline.store.tables import sales_events, whop_payments
 from creator_pipeline.whop import catalog, fetch
 from creator_pipeline.whop.client import WhopClient
 from creator_pipeline.whop.fetch import Payments, StoredPayment
-from creator_pipeline.whop.models import PaymentRow
+from creator_pipeline.whop.models import PaymentRow, new_keys
 from creator_pipeline.whop.money_back import payment_row
 
 PLATFORM = "whop"
@@ -32,6 +33,8 @@ class LoadedPayments:
 
     Attributes:
         missing: ids that were asked for and that the account doesn't have; what is stored of them stays.
+        new_keys: keys of payments this code doesn't know.
+        disputes_listed: whether the server has a list of disputes, as far as it was asked.
     """
 
     payments: Sequence[PaymentRow]
@@ -39,6 +42,8 @@ class LoadedPayments:
     payments_change: Change
     ledger_change: Change
     missing: Sequence[str] = ()
+    new_keys: frozenset[str] = frozenset()
+    disputes_listed: bool = True
 
 
 def quarters(window: DayWindow) -> list[DayWindow]:
@@ -150,7 +155,8 @@ def refresh_changed_payments(
     stored, first_open = stored_payments(warehouse, profile_id)
     since = min(since, first_open) if first_open else since
     changed = fetch.changed_payments(client, account_id, stored, since)
-    return refresh_payments(warehouse, client, profile_id, account_id, changed)
+    loaded = refresh_payments(warehouse, client, profile_id, account_id, changed.ids)
+    return replace_in(loaded, disputes_listed=loaded.disputes_listed and changed.disputes_listed)
 
 
 def stored_payments(warehouse: Warehouse, profile_id: str) -> tuple[list[StoredPayment], datetime | None]:
@@ -210,7 +216,8 @@ def _store_payments(
             if ledger_scope is not None
             else Change()
         )
-    return LoadedPayments(rows, events, change, ledger_change, tuple(found.missing))
+    new = new_keys(found.payments.values(), catalog.PAYMENT_KEYS)
+    return LoadedPayments(rows, events, change, ledger_change, tuple(found.missing), new, found.disputes_listed)
 
 
 def _events_of(rows: Iterable[PaymentRow], moment: datetime) -> list[LedgerEvent]:

@@ -15,10 +15,10 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import platform_connections, profiles, whop_subscriptions
-from creator_pipeline.whop import fetch
+from creator_pipeline.whop import catalog, fetch
 from creator_pipeline.whop.client import WhopClient
 from creator_pipeline.whop.fetch import Memberships
-from creator_pipeline.whop.models import MembershipRow, account_of, address_hashes, membership_row, plan_of
+from creator_pipeline.whop.models import MembershipRow, account_of, address_hashes, membership_row, new_keys, plan_of
 from creator_pipeline.whop.sync import PLATFORM, refuse_nothing
 from creator_pipeline.whop.tiers import FREE, People, Standing, Tiers, settle, standings, unknown_statuses
 
@@ -51,6 +51,7 @@ class LoadedMemberships:
         unknown_statuses: status words this code doesn't know; they give no access.
         without_address: members whose e-mail is null. All of them: the key lacks ``member:email:read``.
         members: how many members were read.
+        new_keys: keys of memberships this code doesn't know.
     """
 
     memberships: Sequence[MembershipRow]
@@ -60,6 +61,7 @@ class LoadedMemberships:
     members: int
     without_address: int
     missing: Sequence[str] = ()
+    new_keys: frozenset[str] = frozenset()
 
 
 def load_memberships(
@@ -183,6 +185,7 @@ def _store_memberships(
         members=len(found.members),
         without_address=len(found.members) - len(hashes),
         missing=tuple(found.missing),
+        new_keys=new_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.ledger.whop_events import WhopPayment, whop_events
 from creator_pipeline.whop.models import address_hashes, membership_row, money, number, plan_of
-from creator_pipeline.whop.money_back import payment_row
+from creator_pipeline.whop.money_back import has_refunds, payment_row
 from creator_pipeline_tests.whop.conftest import MOMENT, fixture
 
 PERSONAL = ("@", "quillfeather", "ada", "4242", "visa", "+1555", "dark mode", "mpg", "crm_id", "192.0.2")
@@ -96,11 +96,24 @@ def test_a_membership_without_a_key_that_matters_is_refused_by_name(key) -> None
     assert refused.value.column == key
 
 
-def test_keys_and_words_that_are_new_are_tolerated_and_kept_out_of_raw() -> None:
-    """Whop adds fields in every version, without notice: one of them was the buyer's birthday."""
-    row = membership_row("alice", fixture("membership") | {"birthday": "x", "status": "dormant"}, {}, None, MOMENT)
+def test_keys_and_words_that_are_new_are_kept_without_addresses() -> None:
+    """Guards: a field that was lost for all the time until somebody wanted it; and one with a buyer's address in it."""
+    new = {"loyalty": {"points": 7, "contact": "Ada <ada@example.com>"}, "status": "dormant"}
+    row = membership_row("alice", fixture("membership") | new, {}, None, MOMENT)
     assert row.status == "dormant"
-    assert "birthday" not in row.raw
+    assert orjson.loads(row.raw)["loyalty"] == {"points": 7, "contact": "Ada <[address]>"}
+    payment = payment_row("alice", fixture("payment") | {"surcharge": {"amount": "1.00"}}, [], [], MOMENT)
+    assert orjson.loads(payment.raw)["surcharge"] == {"amount": "1.00"}
+
+
+@pytest.mark.parametrize("key", ["billing_reason", "line_items", "membership_id", "plan_id", "product_id", "refunded_at"])
+def test_a_key_of_a_payment_that_is_lost_or_of_another_type_is_named(key: str) -> None:
+    """Guards: a column that was null from one night on, and nobody knew since when."""
+    for item in ({name: value for name, value in fixture("payment").items() if name != key}, {**fixture("payment"), key: 7}):
+        with pytest.raises(DataError) as refused:
+            has_refunds(item)
+            payment_row("alice", item, [], [], MOMENT)
+        assert refused.value.column == key
 
 
 def test_addresses_are_kept_as_keyed_hashes_only(ring) -> None:
