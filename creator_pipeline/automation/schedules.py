@@ -19,6 +19,8 @@ NIGHTLY_DAYS = 7
 per sale."""
 LOOKBACK_DAYS = 35
 """Days of the weekly look-back: refunds and disputes arrive for a month and more."""
+SWEEP_DAYS = 180
+"""Days of the monthly sweep: banks take disputes for four months and more, and Gumroad's totals don't show them."""
 
 Requests = Iterator[dg.RunRequest | dg.SkipReason]
 
@@ -63,6 +65,12 @@ def gumroad_nightly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseR
 def gumroad_lookback(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
     """The last 35 days of every connected profile: refunds and disputes of older sales."""
     yield from _requests(context, warehouse, LOOKBACK_DAYS, "lookback")
+
+
+@dg.schedule(job=gumroad_sync, cron_schedule="10 4 1 * *", execution_timezone="UTC")
+def gumroad_sweep(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> Requests:
+    """The last 180 days of every connected profile: disputes whose webhook was lost."""
+    yield from _requests(context, warehouse, SWEEP_DAYS, "lookback")
 
 
 @dg.schedule(job=gumroad_catalogue, cron_schedule="5 2 * * *", execution_timezone="UTC")
@@ -158,6 +166,7 @@ def whop_memberships_weekly(context: dg.ScheduleEvaluationContext, warehouse: Wa
 ALL = [
     gumroad_nightly,
     gumroad_lookback,
+    gumroad_sweep,
     gumroad_products_nightly,
     gumroad_drift_nightly,
     whop_nightly,

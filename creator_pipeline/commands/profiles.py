@@ -6,11 +6,14 @@ import json
 from typing import TextIO
 
 import click
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from creator_pipeline import settings
 from creator_pipeline.commands.context import instance, key_ring, warehouse
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.dagster_support.partitions import DYNAMIC
+from creator_pipeline.settings import Settings
 from creator_pipeline.store import personal, profile_keys, profiles
 from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.store.tables import profiles as profiles_table
@@ -27,8 +30,8 @@ def command() -> None:
 @click.option("--name", "display_name", help="Name for people.")
 @click.option("--timezone", default="UTC", show_default=True, help="IANA zone of the seller.")
 @click.option("--notify", type=click.Choice(["every", "failures", "none"]), default="failures", show_default=True)
-@click.option("--gumroad-token", help="Access token of the Gumroad account; stored encrypted.")
-@click.option("--whop-key", help="Account API key of Whop; stored encrypted.")
+@click.option("--gumroad-token", help="Access token of the account; else GUMROAD_ACCESS_TOKEN. Stored encrypted.")
+@click.option("--whop-key", help="Account API key of Whop; else WHOP_API_KEY. Stored encrypted.")
 def add(
     profile_id: str,
     email: str,
@@ -39,20 +42,47 @@ def add(
     whop_key: str | None,
 ) -> None:
     """Add a profile, or change one; connect it to the platforms whose tokens are given."""
-    tokens = {"gumroad": gumroad_token, "whop": whop_key}
-    house, ring = warehouse(), key_ring()
+    given = {"gumroad": gumroad_token, "whop": whop_key}
+    house, ring, config = warehouse(), key_ring(), settings.load()
+    connected: list[str] = []
     with house.write() as connection:
         profiles.add_profile(connection, profile_id, email, display_name=display_name, timezone=timezone, notify=notify)
-        for provider, token in tokens.items():
-            if token:
-                profiles.connect(connection, ring, provider, profile_id, token.strip())
+        for provider, token in given.items():
+            if _connect(connection, ring, config, provider, profile_id, token):
+                connected.append(provider)
     # The sensor does this too; here it makes the CLI work while no daemon runs.
     with instance() as dagster:
-        for provider, token in tokens.items():
-            if token:
-                dagster.add_dynamic_partitions(DYNAMIC[provider], [profile_id])
-    connected = [provider for provider, token in tokens.items() if token]
+        for provider in connected:
+            dagster.add_dynamic_partitions(DYNAMIC[provider], [profile_id])
     click.echo(f"{profile_id} is here{', connected to ' + ' and '.join(connected) if connected else ''}.")
+
+
+def _connect(
+    connection: Connection, ring: KeyRing, config: Settings, provider: str, profile_id: str, given: str | None
+) -> bool:
+    """Connect by the token that was given, else by the environment's where that is nobody's yet.
+
+    Raises:
+        ConfigError: the given token is another profile's.
+    """
+    variable = {"gumroad": "GUMROAD_ACCESS_TOKEN", "whop": "WHOP_API_KEY"}[provider]
+    secret = getattr(config, variable.lower())
+    token = (given or (secret.get_secret_value() if secret else "")).strip()
+    # A profile whose address is changed keeps its connection; only what was asked for replaces it.
+    if not token or (not given and profiles.is_connected(connection, provider, profile_id)):
+        return False
+    holder = profiles.holder_of(connection, ring, provider, token)
+    if holder not in (None, profile_id):
+        if given:
+            raise ConfigError(
+                f"This {provider} token is {holder}'s: with two profiles its sales would be booked twice.",
+                hint=f"Use {holder}, or first: creator-pipeline profiles remove {holder}",
+            )
+        click.echo(f"{variable} is {holder}'s, so {profile_id} is not connected to {provider}.", err=True)
+        return False
+    account_id = config.whop_account_id if provider == "whop" and not given else None
+    profiles.connect(connection, ring, provider, profile_id, token, external_account_id=account_id)
+    return True
 
 
 @command.command("list")

@@ -150,6 +150,32 @@ def connected(warehouse: Warehouse, provider: str) -> list[str]:
         )
 
 
+def holder_of(connection: Connection, ring: KeyRing, provider: str, token: str) -> str | None:
+    """The profile whose connection to ``provider`` has this very token."""
+    table = platform_connections.c
+    rows = connection.execute(
+        select(table.profile_id, table.access_token).where(
+            table.provider == provider, table.access_token.is_not(None), table.status == "active"
+        )
+    )
+    for profile_id, stored in rows:
+        try:
+            if ring.decrypt(stored) == token:
+                return profile_id
+        except ConfigError:
+            continue  # its key is gone: the doctor says so
+    return None
+
+
+def is_connected(connection: Connection, provider: str, profile_id: str) -> bool:
+    """Whether a profile has a connection that works, as far as is known."""
+    table = platform_connections.c
+    asked = select(table.status).where(
+        table.provider == provider, table.profile_id == profile_id, table.access_token.is_not(None)
+    )
+    return connection.execute(asked).scalar() == "active"
+
+
 def get_profile(warehouse: Warehouse, profile_id: str) -> dict[str, Any]:
     """The profile's row.
 

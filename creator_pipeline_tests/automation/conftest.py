@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource
 from creator_pipeline.gumroad.client import GumroadClient
 from creator_pipeline.gumroad.sync import load_sales
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline_tests import house as small
+from creator_pipeline_tests.automation.watched import PUBLIC, RESOURCES, Watched
 
-RESOURCES = {"warehouse": WarehouseResource(), "gumroad": GumroadResource()}
+QUIET = {"telemetry": {"enabled": False}}
+__all__ = ["RESOURCES"]
 
 
 @pytest.fixture
@@ -49,3 +53,35 @@ def loaded(warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing, client: 
 
 def truth(sandbox: SandboxServer) -> dict[object, tuple[int, ...]]:
     return {day: tuple(total) for day, total in sandbox.world.gumroad.totals("chen").items()}
+
+
+@pytest.fixture(scope="session")
+def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of an instance to copy: its databases take a second to make."""
+    folder = tmp_path_factory.mktemp("dagster")
+    (folder / "dagster.yaml").touch()
+    with dg.DagsterInstance.local_temp(str(folder), overrides=QUIET) as made:
+        made.all_instigator_state()
+        made.get_runs_count()
+    return folder
+
+
+@pytest.fixture
+def watched(
+    sqlite_warehouse: Warehouse, empty_instance: Path, ring: KeyRing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Watched]:
+    inbox = tmp_path / "inbox"
+    (inbox / "alice").mkdir(parents=True)
+    monkeypatch.setenv("KDP_INBOX", str(inbox))
+    monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
+    monkeypatch.setenv("PUBLIC_URL", PUBLIC)
+    # Ticks are kept by an instance on disk only.
+    shutil.copytree(empty_instance, tmp_path / "dagster")
+    with (
+        small.small_sandbox() as server,
+        dg.DagsterInstance.local_temp(str(tmp_path / "dagster"), overrides=QUIET) as instance,
+    ):
+        instance.add_dynamic_partitions("gumroad_profiles", list(small.SIZES))
+        monkeypatch.setenv("GUMROAD_API_URL", server.gumroad_url)
+        small.connect_all(sqlite_warehouse, ring, server)
+        yield Watched(sqlite_warehouse, server, instance, ring, inbox, monkeypatch)

@@ -1,0 +1,1 @@
+"""Long drills as scripts, each with a small version in the suite."""
