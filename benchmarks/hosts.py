@@ -56,6 +56,11 @@ class Host:
         self._running.append(process)
         return process
 
+    def processes(self) -> list[int]:
+        """What runs on it, in numbers of this machine."""
+        found = subprocess.run(["ip", "netns", "pids", self._space], check=False, capture_output=True, text=True)
+        return [int(word) for word in found.stdout.split()]
+
     def crash(self) -> None:
         """The host is gone without a word: no packet leaves it any more, and nothing on it runs."""
         _ip("link", "set", self._wire, "down")

@@ -128,6 +128,7 @@ def dagster(open_instance: Callable[[], dg.DagsterInstance]) -> Iterator[Finding
         instance.get_runs_count()
         yield Finding("dagster storage", "ok", type(instance.run_storage).__name__)
         yield daemons(instance)
+        yield from workers(instance)
         yield schedules(instance)
 
 
@@ -148,6 +149,24 @@ def daemons(instance: dg.DagsterInstance) -> Finding:
     if broken := sorted(name.lower() for name, beat in beats.items() if beat.errors and name in silent):
         return Finding("dagster daemons", "no", f"Errors in: {', '.join(broken)}.", "Read the daemon's log.")
     return Finding("dagster daemons", "ok", f"{len(silent)} alive")
+
+
+def workers(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    """Where runs go to Celery workers: which of them answer."""
+    ask = getattr(instance.run_launcher, "workers", None)
+    if ask is None:
+        return
+    try:
+        names = sorted(ask())
+    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises
+        yield Finding(
+            "celery workers", "no", f"The broker can't be asked: {error}", "CELERY_BROKER_URL; is it running?"
+        )
+        return
+    if names:
+        yield Finding("celery workers", "ok", ", ".join(names))
+    else:
+        yield Finding("celery workers", "no", "None answers: no run is begun.", "Start them: docs/scaling.md")
 
 
 def schedules(instance: dg.DagsterInstance) -> Finding:

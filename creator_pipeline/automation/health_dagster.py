@@ -35,6 +35,7 @@ def looks(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, war
         Look("schedule/", lambda: schedules(instance, repository)),
         Look("partitions/", lambda: partitions(instance, repository, warehouse)),
         Look("job/", lambda: jobs(instance, repository)),
+        Look("workers/", lambda: workers(instance)),
     ]
 
 
@@ -180,3 +181,13 @@ def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> I
             if run.status == dg.DagsterRunStatus.FAILURE and "dagster/asset_partition_range_start" not in run.tags:
                 text = f"The last run of job {job.name} failed: run {run.run_id}."
                 yield Problem(f"job/{job.name}/{owner}", f"Job {job.name}", text, _CLEANING, owner)
+
+
+def workers(instance: dg.DagsterInstance) -> Iterator[Problem]:
+    """Where runs go to Celery workers: that there is one. Without, what was launched waits, and fails after a while."""
+    ask = getattr(instance.run_launcher, "workers", None)
+    if ask is not None and not ask():
+        text = "No Celery worker answers: no run is begun."
+        yield Problem(
+            "workers/none", "The workers", text, "Start the workers; do they reach the broker? docs/scaling.md"
+        )

@@ -1,0 +1,383 @@
+"""The nightly sync of many profiles over Celery workers on hosts of their own: ``python benchmarks/scale_out.py``.
+
+    python benchmarks/scale_out.py --workers 1        # then 2, then 4; each prints one block
+    python benchmarks/scale_out.py --workers 2 --kill # and one host of the two is lost in the middle
+
+Every host is a network namespace with its own name, process table and home. On the bridge between them: PostgreSQL,
+Redis and the sandbox of this command. One host serves the code and runs the daemon, the others a Celery worker each.
+The real schedule ``gumroad_nightly`` is made due. No worker is there at first: what is seen then is printed too.
+
+The sandbox answers late and refuses what is above a token's limit; twenty profiles share ten tokens, so that a
+token is asked by several hosts at once. Printed: throughput, runs of each host, refused requests, a digest of each
+table, and every file that a run left in a home. Needs root, iproute2, PostgreSQL's and Redis's binaries, and the
+extra ``celery``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import dagster as dg
+import httpx
+from dagster._core.scheduler.instigation import InstigatorType, ScheduleInstigatorData
+from hosts import Host, Network
+
+from creator_pipeline.core.secrets import KeyRing, new_key
+from creator_pipeline.core.windows import today
+from creator_pipeline.dagster_support.liveness import PROCESS_TAG
+from creator_pipeline.sandbox.data import World
+from creator_pipeline.sandbox.faults import Faults
+from creator_pipeline.sandbox.server import build_app, uvicorn_config
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline.store.tables import ledger_changes
+from creator_pipeline_tests.servers import redis_binary
+from creator_pipeline_tests.tables import digests
+
+SHARED = 20
+"""Profiles that share a token two by two."""
+LIMIT = 60
+"""Requests a minute of one token that the sandbox lets through; the pipeline is told the same number."""
+PAGE_SECONDS = 0.4
+SALES = 60
+"""Of each profile, within the nights' days: a handful of requests, each of which waits for its token's pace."""
+DAYS = 7
+BIN = Path(sys.executable).parent
+DONE, BAD = dg.DagsterRunStatus.SUCCESS, {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+
+
+def world(count: int) -> World:
+    """The same for each run of a day; standing still, because sales of today must not grow while they are read."""
+    return World.invented(11, today=today() - timedelta(days=1), sizes=dict.fromkeys(names(count), SALES), days=DAYS)
+
+
+def names(count: int) -> list[str]:
+    """Ids of the profiles."""
+    return [f"p{number:03}" for number in range(count)]
+
+
+def sandbox(address: str, port: int, count: int) -> None:
+    """Serve it, for another process."""
+    import uvicorn
+
+    faults = Faults()
+    faults.every(1, "slow")
+    faults.delay = PAGE_SECONDS
+    faults.limit_per_minute(LIMIT)
+    uvicorn.Server(uvicorn_config(build_app(world(count), faults), address, port)).run()
+
+
+class Servers:
+    """PostgreSQL and Redis of this command, on the bridge; and the sandbox."""
+
+    def __init__(self, net: Network, count: int, stack: ExitStack) -> None:
+        binaries = Path(
+            subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True).stdout.strip()
+        )
+        data = net.folder / "postgres"
+        data.mkdir()
+        shutil.chown(data, "postgres")
+        as_postgres = ["runuser", "-u", "postgres", "--"]
+        subprocess.run(
+            [*as_postgres, binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres"],
+            check=True,
+            capture_output=True,
+        )
+        (data / "pg_hba.conf").write_text(f"host all all {net.prefix}.0/24 trust\n", encoding="utf-8")
+        # A host that vanished holds its locks until the server has asked in vain.
+        alive = ["tcp_keepalives_idle=15", "tcp_keepalives_interval=5", "tcp_keepalives_count=3"]
+        options = [
+            f"listen_addresses={net.address}",
+            "port=5432",
+            "max_connections=300",
+            f"unix_socket_directories={data}",
+        ]
+        words = [word for option in (*options, *alive) for word in ("-c", option)]
+        self._start(net, stack, "postgres", [*as_postgres, binaries / "postgres", "-D", data, *words])
+        redis_words = [
+            "--bind",
+            net.address,
+            "--port",
+            "6379",
+            "--save",
+            "",
+            "--protected-mode",
+            "no",
+            "--dir",
+            net.folder,
+        ]
+        self._start(net, stack, "redis", [redis_binary(), *redis_words])
+        self.sandbox = f"http://{net.address}:8099"
+        self._start(net, stack, "sandbox", [sys.executable, __file__, "--serve", net.address, "8099", str(count)])
+        base = f"postgresql://postgres@{net.address}:5432"
+        for name in ("warehouse", "dagster"):
+            _until(lambda name=name: _created(binaries, net.address, name), 30, f"database {name}")
+        _until(lambda: httpx.get(f"{self.sandbox}/_sandbox/requests", timeout=5).is_success, 60, "sandbox")
+        self.environment = {
+            "DATABASE_URL": f"{base}/warehouse",
+            "DAGSTER_POSTGRES_URL": f"{base}/dagster",
+            "REDIS_URL": f"redis://{net.address}:6379/0",
+            "CELERY_BROKER_URL": f"redis://{net.address}:6379/1",
+            "CELERY_RESULT_BACKEND": f"redis://{net.address}:6379/2",
+            "APP_SECRET_KEYS": new_key(),
+            "GUMROAD_API_URL": self.sandbox,
+            "GUMROAD_REQUESTS_PER_MINUTE": str(LIMIT),
+            "PIPELINE_START_DATE": (today() - timedelta(days=30)).isoformat(),
+            "ENABLE_WHOP": "false",
+            "ENABLE_EMAIL": "false",
+            "PYTHONPATH": str(HERE.parent),
+        }
+
+    @staticmethod
+    def _start(net: Network, stack: ExitStack, name: str, command: list[object]) -> None:
+        with net.folder.joinpath(f"{name}.log").open("ab") as log:
+            process = subprocess.Popen([*map(str, command)], stdout=log, stderr=log, start_new_session=True)
+
+        def end() -> None:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(20)
+
+        stack.callback(end)
+
+    def refused(self) -> tuple[int, int]:
+        """Requests in all, and those above a token's limit."""
+        told = httpx.get(f"{self.sandbox}/_sandbox/requests", timeout=30).json()
+        return sum(told["requests"].values()), told["throttled"]
+
+
+def _created(binaries: Path, address: str, name: str) -> bool:
+    made = subprocess.run(
+        [binaries / "createdb", "-h", address, "-U", "postgres", name], check=False, capture_output=True, text=True
+    )
+    return made.returncode == 0 or "already exists" in made.stderr
+
+
+def _until(holds, seconds: float, what: str, every: float = 0.3) -> float:
+    """Wait for it; returns the seconds."""
+    began = time.monotonic()
+    while time.monotonic() < began + seconds:
+        try:
+            if holds():
+                return time.monotonic() - began
+        except httpx.TransportError:
+            pass
+        time.sleep(every)
+    raise TimeoutError(f"{what} was not so after {seconds:.0f} s")
+
+
+class Drill:
+    """The house on its hosts."""
+
+    def __init__(self, net: Network, servers: Servers, slots: int, total_slots: int) -> None:
+        self.net, self.servers, self.slots = net, servers, slots
+        text = (HERE.parent / "deploy/celery/dagster.yaml").read_text(encoding="utf-8")
+        self._yaml = text.replace("max_concurrent_runs: 8", f"max_concurrent_runs: {total_slots}")
+        os.environ |= servers.environment | {"DAGSTER_HOME": str(self._furnish(net.folder / "here"))}
+        self.warehouse: Warehouse = open_warehouse(servers.environment["DATABASE_URL"])
+        self.instance = dg.DagsterInstance.get()
+
+    def _furnish(self, home: Path) -> Path:
+        home.mkdir(exist_ok=True)
+        (home / "dagster.yaml").write_text(self._yaml, encoding="utf-8")
+        shutil.copy(HERE.parent / "deploy/workspace.yaml", home)
+        return home
+
+    def _host(self, name: str) -> Host:
+        host = self.net.host(name)
+        self._furnish(host.home)
+        return host
+
+    def settle_in(self, count: int) -> None:
+        """Profiles, connections and partitions."""
+        sellers, ring = world(count).gumroad, KeyRing([os.environ["APP_SECRET_KEYS"]])
+        self.warehouse.ensure_migrated()
+        with self.warehouse.write() as connection:
+            for number, name in enumerate(names(count)):
+                seller = sellers[names(count)[number - number % 2] if number < SHARED else name]
+                profiles.add_profile(connection, name, f"{name}@example.com")
+                profiles.connect(connection, ring, "gumroad", name, seller.token)
+        self.instance.add_dynamic_partitions("gumroad_profiles", names(count))
+
+    def open(self) -> None:
+        """The head: the code server, the schedule made due, the daemon."""
+        head = self._host("head")
+        workspace = (head.home / "workspace.yaml").read_text(encoding="utf-8").replace("host: code", "host: 127.0.0.1")
+        (head.home / "workspace.yaml").write_text(workspace, encoding="utf-8")
+        code = f"{BIN}/dagster code-server start -h 127.0.0.1 -p 4000 -m creator_pipeline.definitions"
+        ready = f"until {BIN}/dagster schedule start gumroad_nightly -w workspace.yaml; do sleep 1; done"
+        daemon = f"while [ ! -e due ]; do sleep 0.2; done; exec {BIN}/dagster-daemon run -w workspace.yaml"
+        # One process table for all of it: they are one host.
+        head.start(["sh", "-c", f"{code} & {ready}; {daemon}"], self.servers.environment)
+        _until(self._make_due, 120, "the schedule")
+        (head.home / "due").touch()
+
+    def _make_due(self) -> bool:
+        for state in self.instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
+            if state.instigator_name == "gumroad_nightly" and state.instigator_data:
+                cron = state.instigator_data.cron_schedule
+                # As if switched on yesterday: the daemon catches up the newest time that was missed.
+                since = (datetime.now(UTC) - timedelta(days=1)).timestamp()
+                self.instance.update_instigator_state(state.with_data(ScheduleInstigatorData(cron, since)))
+                return True
+        return False
+
+    def worker(self, name: str) -> None:
+        """A host with a Celery worker."""
+        options = ["-Q", "dagster", "--concurrency", str(self.slots), "--disable-prefetch", "-n", f"runs@{name}"]
+        self._host(name).start(
+            [f"{BIN}/celery", "-A", "dagster_celery.app", "worker", *options, "-l", "info"], self.servers.environment
+        )
+
+    def runs(self) -> list[dg.DagsterRun]:
+        """Those of the night, the ones tried again included."""
+        return list(self.instance.get_runs(dg.RunsFilter(job_name="gumroad_sync")))
+
+    def done(self) -> set[str]:
+        """Profiles whose run ended well."""
+        return {run.tags["creator_pipeline/profile"] for run in self.runs() if run.status == DONE}
+
+    def problems(self) -> list[str]:
+        """What pipeline_health has found."""
+        with self.warehouse.read() as connection:
+            rows = connection.exec_driver_sql("SELECT id FROM health_reports WHERE resolved_at IS NULL ORDER BY id")
+            return [row[0] for row in rows]
+
+    def rolled_up(self) -> bool:
+        """Whether every day's roll-up followed."""
+        with self.warehouse.read() as connection:
+            return not connection.execute(ledger_changes.select().limit(1)).first()
+
+    def left_in_homes(self) -> Counter[str]:
+        """Files that workers' hosts hold, by kind."""
+        kinds: Counter[str] = Counter()
+        for host in self.net.hosts.values():
+            for path in host.home.rglob("*"):
+                if path.is_file() and host.name != "head":
+                    kinds["log of a run" if "compute_logs" in path.parts else path.name] += 1
+        return kinds
+
+
+def play(drill: Drill, servers: Servers, options: argparse.Namespace) -> None:
+    """One night, and what came of it."""
+    drill.settle_in(options.profiles)
+    drill.open()
+    waited = _until(lambda: "workers/none" in drill.problems(), 240, "pipeline_health's word about workers")
+    states = Counter(run.status.value for run in drill.runs())
+    print(f"no worker yet: pipeline_health said workers/none after {waited:.0f} s; runs {dict(states)}", flush=True)
+    if options.workers > 0:
+        _until(lambda: len(drill.runs()) >= options.profiles, 300, "a run for each profile")
+    workers = [f"w{number}" for number in range(1, options.workers + 1)]
+    began = time.monotonic()
+    for name in workers:
+        drill.worker(name)
+    lost = workers[0] if options.kill else None
+    if lost:
+        half = options.profiles // 2
+        _until(lambda: len(drill.done()) >= half, 1000, "half of the profiles")
+        busy = [run.run_id for run in drill.runs() if run.status == dg.DagsterRunStatus.STARTED and _place(run) == lost]
+        drill.net.hosts[lost].crash()
+        print(f"{lost} is lost after {time.monotonic() - began:.0f} s with {len(busy)} runs in hand", flush=True)
+    _until(lambda: len(drill.done()) >= options.profiles, 1700, "every profile's night", every=1.0)
+    seconds = time.monotonic() - began
+    _until(drill.rolled_up, 120, "the roll-up")
+    _until(lambda: "workers/none" not in drill.problems(), 120, "the end of that problem")
+    report(drill, servers, options, seconds)
+
+
+def _place(run: dg.DagsterRun) -> str:
+    return run.tags.get(PROCESS_TAG, "").split(":")[0]
+
+
+def processor(net: Network) -> float:
+    """Seconds that the hosts' processes have used, those of the dead and of the servers not counted."""
+    ticks = 0
+    for host in net.hosts.values():
+        for pid in host.processes():
+            words = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            ticks += sum(map(int, words[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def report(drill: Drill, servers: Servers, options: argparse.Namespace, seconds: float) -> None:
+    """Print it."""
+    runs, (requests, refused) = drill.runs(), servers.refused()
+    good = [run for run in runs if run.status == DONE]
+    records = drill.instance.get_run_records(dg.RunsFilter(job_name="gumroad_sync", statuses=[DONE]))
+    lasting = sorted((one.end_time or 0) - (one.start_time or 0) for one in records)
+    failed = [run for run in runs if run.status in BAD]
+    each = ", ".join(f"{name} {count}" for name, count in sorted(Counter(map(_place, good)).items()))
+    rate = len(good) / seconds * 60
+    print(
+        f"{options.workers} workers x {drill.slots} slots, {options.profiles} profiles: {seconds:.0f} s, "
+        f"{rate:.1f} runs/min, {rate / options.workers:.1f} a worker; load {os.getloadavg()[0]:.1f}\n"
+        f"  a run takes {lasting[len(lasting) // 2]:.1f} s (median); runs: {each}; "
+        f"failed and tried again: {len(failed)}\n"
+        f"  requests {requests}, refused (429) {refused}; processor of all hosts {processor(drill.net):.0f} s\n"
+        f"  files in the workers' homes: {dict(drill.left_in_homes())}"
+    )
+    for run in failed:
+        stats = drill.instance.get_run_stats(run.run_id)
+        events = drill.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        why = events[0].dagster_event.message if events and events[0].dagster_event else ""
+        print(
+            f"  {run.run_id[:8]} ended {(stats.end_time or 0) - (stats.start_time or 0):.0f} s after its start: {why}"
+        )
+    for name, digest in digests(drill.warehouse).items():
+        print(f"  {name:<18} {digest[:16]}")
+    print(f"  all of it          {hashlib.sha256(json.dumps(digests(drill.warehouse)).encode()).hexdigest()[:16]}")
+    if refused:
+        sys.exit("The pace was not kept.")
+
+
+def main() -> None:
+    """Make the hosts, play, take them away."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--slots", type=int, default=2, help="runs at once on each worker")
+    parser.add_argument("--profiles", type=int, default=200)
+    parser.add_argument("--kill", action="store_true", help="lose a worker's host in the middle")
+    parser.add_argument("--keep", action="store_true", help="leave logs and homes behind, and say where")
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        address, port, count = options.serve
+        sandbox(address, int(port), int(count))
+        return
+    # SIGTERM too must take the hosts away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    folder = Path(tempfile.mkdtemp(prefix="scale_out_"))
+    folder.chmod(0o755)
+    try:
+        with ExitStack() as stack, Network(folder) as net:
+            servers = Servers(net, options.profiles, stack)
+            drill = Drill(net, servers, options.slots, options.slots * max(1, options.workers))
+            play(drill, servers, options)
+            drill.warehouse.engine.dispose()
+            drill.instance.dispose()
+            for host in net.hosts.values():
+                host.remove()
+    finally:
+        if options.keep:
+            print(f"logs and homes: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
