@@ -1,11 +1,12 @@
 """The nightly sync of many profiles over Celery workers on hosts of their own: ``python benchmarks/scale_out.py``.
 
-    python benchmarks/scale_out.py --workers 1        # then 2, then 4; each prints one block
-    python benchmarks/scale_out.py --workers 2 --kill # and one host of the two is lost in the middle
+    python benchmarks/scale_out.py                 # 1, 2 and 4 workers, then 2 of which one host is lost in the middle
+    python benchmarks/scale_out.py --play 2kill    # one of them; --prepared DIR keeps the first step for the next
 
 Every host is a network namespace with its own name, process table and home. On the bridge between them: PostgreSQL,
 Redis and the sandbox of this command. One host serves the code and runs the daemon, the others a Celery worker each.
-The real schedule ``gumroad_nightly`` is made due. No worker is there at first: what is seen then is printed too.
+First the real schedule ``gumroad_nightly`` is made due and fills Dagster's queue; each play starts from a copy of that
+database. No worker is there at its beginning: what is seen then is printed too.
 
 The sandbox answers late and refuses what is above a token's limit; twenty profiles share ten tokens, so that a
 token is asked by several hosts at once. Printed: throughput, runs of each host, refused requests, a digest of each
@@ -19,6 +20,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -86,19 +88,19 @@ def sandbox(address: str, port: int, count: int) -> None:
 class Servers:
     """PostgreSQL and Redis of this command, on the bridge; and the sandbox."""
 
-    def __init__(self, net: Network, count: int, stack: ExitStack) -> None:
+    def __init__(self, net: Network, prepared: Path, count: int, stack: ExitStack) -> None:
         binaries = Path(
             subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True).stdout.strip()
         )
-        data = net.folder / "postgres"
-        data.mkdir()
-        shutil.chown(data, "postgres")
-        as_postgres = ["runuser", "-u", "postgres", "--"]
-        subprocess.run(
-            [*as_postgres, binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres"],
-            check=True,
-            capture_output=True,
-        )
+        data, as_postgres = net.folder / "postgres", ["runuser", "-u", "postgres", "--"]
+        if (prepared / "postgres").exists():
+            subprocess.run(["cp", "-a", prepared / "postgres", data], check=True)
+        else:
+            data.mkdir()
+            shutil.chown(data, "postgres")
+            making = [*as_postgres, binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres"]
+            subprocess.run(making, check=True, capture_output=True)
+            (prepared / "key").write_text(new_key(), encoding="utf-8")
         (data / "pg_hba.conf").write_text(f"host all all {net.prefix}.0/24 trust\n", encoding="utf-8")
         # A host that vanished holds its locks until the server has asked in vain.
         alive = ["tcp_keepalives_idle=15", "tcp_keepalives_interval=5", "tcp_keepalives_count=3"]
@@ -135,7 +137,7 @@ class Servers:
             "REDIS_URL": f"redis://{net.address}:6379/0",
             "CELERY_BROKER_URL": f"redis://{net.address}:6379/1",
             "CELERY_RESULT_BACKEND": f"redis://{net.address}:6379/2",
-            "APP_SECRET_KEYS": new_key(),
+            "APP_SECRET_KEYS": (prepared / "key").read_text(encoding="utf-8"),
             "GUMROAD_API_URL": self.sandbox,
             "GUMROAD_REQUESTS_PER_MINUTE": str(LIMIT),
             "PIPELINE_START_DATE": (today() - timedelta(days=30)).isoformat(),
@@ -184,10 +186,11 @@ def _until(holds, seconds: float, what: str, every: float = 0.3) -> float:
 class Drill:
     """The house on its hosts."""
 
-    def __init__(self, net: Network, servers: Servers, slots: int, total_slots: int) -> None:
+    def __init__(self, net: Network, servers: Servers, slots: int, at_once: int) -> None:
         self.net, self.servers, self.slots = net, servers, slots
-        text = (HERE.parent / "deploy/celery/dagster.yaml").read_text(encoding="utf-8")
-        self._yaml = text.replace("max_concurrent_runs: 8", f"max_concurrent_runs: {total_slots}")
+        # While the queue is filled nothing is launched, so nobody misses workers.
+        text = (HERE.parent / ("deploy/celery/dagster.yaml" if at_once else "dagster.yaml")).read_text(encoding="utf-8")
+        self._yaml = re.sub(r"(max_concurrent_runs|default_limit): \d+", rf"\1: {at_once}", text)
         os.environ |= servers.environment | {"DAGSTER_HOME": str(self._furnish(net.folder / "here"))}
         self.warehouse: Warehouse = open_warehouse(servers.environment["DATABASE_URL"])
         self.instance = dg.DagsterInstance.get()
@@ -215,17 +218,26 @@ class Drill:
         self.instance.add_dynamic_partitions("gumroad_profiles", names(count))
 
     def open(self) -> None:
-        """The head: the code server, the schedule made due, the daemon."""
+        """The head: the code server and the daemon."""
+        self._head(f"exec {BIN}/dagster-daemon run -w workspace.yaml")
+
+    def fill_queue(self, count: int) -> None:
+        """The nightly runs of so many profiles, by the schedule itself."""
+        self.settle_in(count)
+        on = f"until {BIN}/dagster schedule start gumroad_nightly -w workspace.yaml; do sleep 1; done"
+        wait = "while [ ! -e due ]; do sleep 0.2; done"
+        self._head(f"{on}; {wait}; exec {BIN}/dagster-daemon run -w workspace.yaml")
+        _until(self._make_due, 120, "the schedule")
+        (self.net.hosts["head"].home / "due").touch()
+        _until(lambda: len(self.runs()) >= count, 1200, "a run for each profile", every=2.0)
+
+    def _head(self, script: str) -> None:
         head = self._host("head")
         workspace = (head.home / "workspace.yaml").read_text(encoding="utf-8").replace("host: code", "host: 127.0.0.1")
         (head.home / "workspace.yaml").write_text(workspace, encoding="utf-8")
         code = f"{BIN}/dagster code-server start -h 127.0.0.1 -p 4000 -m creator_pipeline.definitions"
-        ready = f"until {BIN}/dagster schedule start gumroad_nightly -w workspace.yaml; do sleep 1; done"
-        daemon = f"while [ ! -e due ]; do sleep 0.2; done; exec {BIN}/dagster-daemon run -w workspace.yaml"
         # One process table for all of it: they are one host.
-        head.start(["sh", "-c", f"{code} & {ready}; {daemon}"], self.servers.environment)
-        _until(self._make_due, 120, "the schedule")
-        (head.home / "due").touch()
+        head.start(["sh", "-c", f"{code} & {script}"], self.servers.environment)
 
     def _make_due(self) -> bool:
         for state in self.instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
@@ -273,20 +285,16 @@ class Drill:
         return kinds
 
 
-def play(drill: Drill, servers: Servers, options: argparse.Namespace) -> None:
+def play(drill: Drill, servers: Servers, options: argparse.Namespace, workers: list[str], *, kill: bool) -> None:
     """One night, and what came of it."""
-    drill.settle_in(options.profiles)
     drill.open()
     waited = _until(lambda: "workers/none" in drill.problems(), 240, "pipeline_health's word about workers")
     states = Counter(run.status.value for run in drill.runs())
     print(f"no worker yet: pipeline_health said workers/none after {waited:.0f} s; runs {dict(states)}", flush=True)
-    if options.workers > 0:
-        _until(lambda: len(drill.runs()) >= options.profiles, 300, "a run for each profile")
-    workers = [f"w{number}" for number in range(1, options.workers + 1)]
     began = time.monotonic()
     for name in workers:
         drill.worker(name)
-    lost = workers[0] if options.kill else None
+    lost = workers[0] if kill else None
     if lost:
         half = options.profiles // 2
         _until(lambda: len(drill.done()) >= half, 1000, "half of the profiles")
@@ -297,7 +305,7 @@ def play(drill: Drill, servers: Servers, options: argparse.Namespace) -> None:
     seconds = time.monotonic() - began
     _until(drill.rolled_up, 120, "the roll-up")
     _until(lambda: "workers/none" not in drill.problems(), 120, "the end of that problem")
-    report(drill, servers, options, seconds)
+    report(drill, servers, options.profiles, len(workers), seconds)
 
 
 def _place(run: dg.DagsterRun) -> str:
@@ -314,7 +322,7 @@ def processor(net: Network) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def report(drill: Drill, servers: Servers, options: argparse.Namespace, seconds: float) -> None:
+def report(drill: Drill, servers: Servers, count: int, workers: int, seconds: float) -> None:
     """Print it."""
     runs, (requests, refused) = drill.runs(), servers.refused()
     good = [run for run in runs if run.status == DONE]
@@ -324,8 +332,8 @@ def report(drill: Drill, servers: Servers, options: argparse.Namespace, seconds:
     each = ", ".join(f"{name} {count}" for name, count in sorted(Counter(map(_place, good)).items()))
     rate = len(good) / seconds * 60
     print(
-        f"{options.workers} workers x {drill.slots} slots, {options.profiles} profiles: {seconds:.0f} s, "
-        f"{rate:.1f} runs/min, {rate / options.workers:.1f} a worker; load {os.getloadavg()[0]:.1f}\n"
+        f"{workers} workers x {drill.slots} slots, {count} profiles: {seconds:.0f} s, "
+        f"{rate:.1f} runs/min, {rate / workers:.1f} a worker; load {os.getloadavg()[0]:.1f}\n"
         f"  a run takes {lasting[len(lasting) // 2]:.1f} s (median); runs: {each}; "
         f"failed and tried again: {len(failed)}\n"
         f"  requests {requests}, refused (429) {refused}; processor of all hosts {processor(drill.net):.0f} s\n"
@@ -345,13 +353,41 @@ def report(drill: Drill, servers: Servers, options: argparse.Namespace, seconds:
         sys.exit("The pace was not kept.")
 
 
+def on_hosts(prepared: Path, options: argparse.Namespace, word: str) -> None:
+    """One play, or with an empty word the first step, on hosts that come and go with it."""
+    folder = Path(tempfile.mkdtemp(prefix="scale_out_"))
+    folder.chmod(0o755)
+    try:
+        with ExitStack() as stack, Network(folder) as net:
+            servers = Servers(net, prepared, options.profiles, stack)
+            workers = [f"w{number + 1}" for number in range(int(word.removesuffix("kill") or 0))]
+            drill = Drill(net, servers, options.slots, options.slots * len(workers))
+            if word:
+                play(drill, servers, options, workers, kill=word.endswith("kill"))
+            else:
+                drill.fill_queue(options.profiles)
+            drill.warehouse.engine.dispose()
+            drill.instance.dispose()
+            for host in net.hosts.values():
+                host.remove()
+        if not word:
+            shutil.move(folder / "postgres", prepared / "postgres")
+    finally:
+        if options.keep:
+            print(f"logs and homes of {word}: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> None:
     """Make the hosts, play, take them away."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--play", nargs="*", default=["1", "2", "4", "2kill"], help="numbers of workers; `2kill` loses one"
+    )
     parser.add_argument("--slots", type=int, default=2, help="runs at once on each worker")
     parser.add_argument("--profiles", type=int, default=200)
-    parser.add_argument("--kill", action="store_true", help="lose a worker's host in the middle")
+    parser.add_argument("--prepared", type=Path, help="folder of the filled queue, made where it isn't there")
     parser.add_argument("--keep", action="store_true", help="leave logs and homes behind, and say where")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -361,22 +397,14 @@ def main() -> None:
         return
     # SIGTERM too must take the hosts away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    folder = Path(tempfile.mkdtemp(prefix="scale_out_"))
-    folder.chmod(0o755)
-    try:
-        with ExitStack() as stack, Network(folder) as net:
-            servers = Servers(net, options.profiles, stack)
-            drill = Drill(net, servers, options.slots, options.slots * max(1, options.workers))
-            play(drill, servers, options)
-            drill.warehouse.engine.dispose()
-            drill.instance.dispose()
-            for host in net.hosts.values():
-                host.remove()
-    finally:
-        if options.keep:
-            print(f"logs and homes: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="scale_out_") as passing:
+        prepared: Path = options.prepared or Path(passing)
+        prepared.mkdir(exist_ok=True)
+        prepared.chmod(0o755)
+        if not (prepared / "postgres").exists():
+            on_hosts(prepared, options, "")
+        for word in options.play:
+            on_hosts(prepared, options, word)
 
 
 if __name__ == "__main__":
