@@ -11,6 +11,7 @@ CATEGORIES = {
     "success": "finished ingestions",
     "failure": "failed ingestions, and that they work again",
     "account": "your plan and your connected platforms",
+    "digest": "your week: revenue, products, refunds",
 }
 """Categories of notices that can be turned off, in words that complete "You get mails about …"."""
 
