@@ -20,7 +20,7 @@ from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_
 from creator_pipeline.dagster_support import liveness, outcome
 from creator_pipeline.dagster_support.outcome import ALLOW_SHRINK_TAG
 from creator_pipeline.dagster_support.partitions import DYNAMIC
-from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
+from creator_pipeline.dagster_support.tags import BACKFILL_TAG, PROFILE_TAG, TRIGGER_TAG
 from creator_pipeline.gumroad import assets as gumroad
 from creator_pipeline.mail.events import notify_backfill
 from creator_pipeline.store.engine import Warehouse
@@ -29,7 +29,6 @@ from creator_pipeline.store.tables import ingestion_jobs
 from creator_pipeline.whop import checks as whop
 
 DAYS_PER_RUN = 366
-JOB_TAG = "creator_pipeline/backfill"
 SOURCES = {
     "gumroad": ("gumroad_sync", (gumroad.SALES, gumroad.EVENTS)),
     "whop": ("whop_sync", (whop.PAYMENTS, whop.EVENTS)),
@@ -158,9 +157,9 @@ def _landed_since(
 
 def _bury_dead_runs(instance: dg.DagsterInstance, job_id: str) -> None:
     """A killed process can't report its run: whoever resumes says that it ended."""
-    liveness.bury(instance, {JOB_TAG: job_id})
+    liveness.bury(instance, {BACKFILL_TAG: job_id})
     active = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
-    for run in instance.get_runs(dg.RunsFilter(tags={JOB_TAG: job_id}, statuses=active)):
+    for run in instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: job_id}, statuses=active)):
         raise ConfigError(
             f"This backfill is under way in run {run.run_id}.", hint="Wait for it, or cancel it in the UI."
         )
@@ -191,13 +190,13 @@ def execute(
         tags = {
             **range_tags(window, todo.profile_id),
             TRIGGER_TAG: "backfill",
-            JOB_TAG: todo.job_id,
+            BACKFILL_TAG: todo.job_id,
             liveness.PROCESS_TAG: liveness.this_process(),
             **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
         }
         with _listening(note):
             failures += run_here(defs, instance, job_name, tags)
-    failures += run_here(defs, instance, "ledger", {TRIGGER_TAG: "backfill", JOB_TAG: todo.job_id})
+    failures += run_here(defs, instance, "ledger", {TRIGGER_TAG: "backfill", BACKFILL_TAG: todo.job_id})
     with warehouse.write() as connection:
         connection.execute(
             update(ingestion_jobs)

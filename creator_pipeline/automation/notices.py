@@ -26,8 +26,6 @@ _ENDED = {
 
 def _tell(context: dg.RunStatusSensorContext, *, failed: bool) -> None:
     run = context.dagster_run
-    if failed and run.tags.get("dagster/will_retry") == "true":
-        return
     try:
         hooks.tell(context.instance, run, failed=failed)
     except Exception:

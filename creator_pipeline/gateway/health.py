@@ -26,7 +26,7 @@ _LAST_TICK = "SELECT max(timestamp) FROM job_ticks WHERE type = 'SENSOR'"
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses=openapi.answers())
 async def healthz() -> Response:
     """The process answers. Asks nobody else."""
     return json_response({"status": "ok"})
@@ -46,7 +46,7 @@ async def readyz(request: Request) -> Response:
     )
 
 
-@router.get("/metrics")
+@router.get("/metrics", responses=openapi.answers())
 async def metrics(request: Request) -> Response:
     """Prometheus' text format."""
     content = await asyncio.to_thread(services(request).metrics.text)

@@ -34,8 +34,8 @@ _DONE = {"200": "Done", "202": "Stored", "302": "To Gumroad", "303": "To the pag
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a route, beside those that every route has."""
-    content = {"application/json": {"schema": ERROR_SCHEMA}}
+    """The refusals of a route, beside those that every route has; a person's browser gets them as a page."""
+    content = {"application/json": {"schema": ERROR_SCHEMA}, "text/html": {"schema": {"type": "string"}}}
     return {status: {"description": _WORDS[status], "content": content} for status in (*statuses, 408, 429, 503)}
 
 

@@ -43,7 +43,7 @@ class _Upload:
     incoming: Incoming
 
 
-@router.get("/kdp")
+@router.get("/kdp", responses=openapi.answers())
 async def form() -> Response:
     """The form for a person."""
     return page("upload.html", max_mib=MAX_BYTES // MIB)

@@ -149,7 +149,10 @@ def notify_backfill(
     next_step: str = "Run the same backfill again: it does only what is left.",
     run_url: str | None = None,
 ) -> list[str]:
-    """A backfill ended: one digest for each profile in it; without failures only for who asked for every success."""
+    """A backfill ended: one digest for each profile in it; one when it was resumed and nothing is left to do.
+
+    Without failures only for who asked for every success, or was told of failures before.
+    """
     values = {
         "backfill_id": backfill_id,
         "source": source_name(source),
@@ -163,8 +166,10 @@ def notify_backfill(
     mails: list[Mail] = []
     with warehouse.write() as connection:
         owner = history.owner_of(connection, profile_id)
-        if owner is not None and owner.notify != "none" and (failed or owner.notify == "every"):
-            key = event_key("backfill", backfill_id, source, profile_id)
+        bad, good = (event_key(word, backfill_id, source, profile_id) for word in ("backfill-failed", "backfill"))
+        wanted = owner is not None and (failed or owner.notify == "every" or history.known(connection, bad))
+        if owner is not None and owner.notify != "none" and wanted:
+            key = bad if failed else good
             kind = "backfill_failed" if failed else "backfill_finished"
             mails.append(Mail(key, kind, owner.email, values, profile_id, {"source": source}))
         if failed and settings.ops_email:

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import select
 
 from creator_pipeline import settings
-from creator_pipeline.dagster_support.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START, TRIGGER_TAG
+from creator_pipeline.core.windows import DayWindow, partition_key
+from creator_pipeline.dagster_support.tags import (
+    BACKFILL_TAG,
+    PARTITION,
+    PROFILE_TAG,
+    RANGE_END,
+    RANGE_START,
+    TRIGGER_TAG,
+)
 from creator_pipeline.mail import events
 from creator_pipeline.mail.events import Trigger
 from creator_pipeline.store.engine import Warehouse, open_warehouse
@@ -60,6 +69,11 @@ def trigger_of(run: dg.DagsterRun) -> Trigger:
     if told := run.tags.get(TRIGGER_TAG):
         return _TRIGGERS.get(told, "operator")
     return "schedule" if "dagster/schedule_name" in run.tags else "operator"
+
+
+def will_be_retried(run: dg.DagsterRun) -> bool:
+    """Whether the daemon starts a failed run again. It says so of every killed run, but can't start a command's."""
+    return run.tags.get("dagster/will_retry") == "true" and run.remote_job_origin is not None
 
 
 def profiles_of(warehouse: Warehouse, run: dg.DagsterRun) -> list[str]:
@@ -128,6 +142,8 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, *, failed: bool) -> l
     trigger, told = trigger_of(run), what_happened(warehouse, instance, run)
     if trigger == "webhook" and failed and not _given_up(warehouse, run.run_id):
         return []  # the queue hands its jobs out again
+    if failed and not told.message and BACKFILL_TAG in run.tags:
+        return _abandoned(warehouse, config, source, run, told)
     event_id = f"{run.root_run_id or run.run_id}:{source}"
     hurt = list(told.failed) or (profiles_of(warehouse, run) if failed else [])
     ids: list[str] = []
@@ -144,7 +160,7 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, *, failed: bool) -> l
             partitions=told.failed.get(profile) or _asked(run),
             unit=_unit(source, run),
             run_url=f"{config.dagster_url}/runs/{run.run_id}",
-            will_retry=run.tags.get("dagster/will_retry") == "true",
+            will_retry=will_be_retried(run),
         )
     for profile in told.events.keys() - set(hurt) if told.events else set[str]():
         ids += events.notify_success(
@@ -159,6 +175,27 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, *, failed: bool) -> l
             unit=_unit(source, run),
         )
     return ids
+
+
+def _abandoned(
+    warehouse: Warehouse, config: settings.Settings, source: str, run: dg.DagsterRun, told: Told
+) -> list[str]:
+    """The digest of a backfill whose command was killed in the middle of a run, and can't tell by itself."""
+    (first, profile), (last, _) = (run.tags[tag].split("|") for tag in (RANGE_START, RANGE_END))
+    days = DayWindow(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
+    asked = [partition_key(day, profile) for day in days.each()]
+    left = sorted(set(asked) - set(told.partitions.get(profile, ())))
+    return events.notify_backfill(
+        warehouse,
+        config,
+        profile_id=profile,
+        backfill_id=run.tags[BACKFILL_TAG],
+        source=source,
+        partitions=len(asked),
+        failed=len(left),
+        failed_partitions=left,
+        run_url=f"{config.dagster_url}/runs/{run.run_id}",
+    )
 
 
 def _given_up(warehouse: Warehouse, run_id: str) -> bool:

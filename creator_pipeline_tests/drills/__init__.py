@@ -1,1 +1,1 @@
-"""Long drills as scripts, each with a small version in the suite."""
+"""Drills: the whole system under load and faults, one command each, compared with the platforms' own figures."""
