@@ -6,14 +6,17 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from sqlalchemy import select, update
 
+from creator_pipeline import settings
 from creator_pipeline.automation import notices
 from creator_pipeline.automation.schedules import range_tags
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
+from creator_pipeline.dagster_support.tags import BACKFILL_TAG, TRIGGER_TAG
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail import hooks
+from creator_pipeline.mail.events import notify_backfill
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, profiles
@@ -104,16 +107,46 @@ def test_a_killed_worker_is_told_by_the_net(loaded: Warehouse, instance: dg.Dags
     assert [kind for kind, _ in mails(loaded)] == ["ingestion_failed"]
 
 
-def test_a_run_that_will_be_retried_says_nothing_yet(loaded: Warehouse, instance: dg.DagsterInstance) -> None:
-    """Incident: a failure mail about a run that was fine two minutes later."""
+def killed(instance: dg.DagsterInstance, origin: RemoteJobOrigin | None = None, **tags: str) -> dg.DagsterRun:
+    """A run that ended without a word; Dagster says of each that it will be retried, whether it can be or not."""
     run = instance.create_run_for_job(
         defs.resolve_job_def("gumroad_sync"),
         status=dg.DagsterRunStatus.STARTED,
-        tags={**range_tags(WEEK, "chen"), PROFILE_TAG: "chen", "dagster/will_retry": "true"},
+        tags={**range_tags(WEEK, "chen"), "dagster/will_retry": "true", **tags},
+        remote_job_origin=origin,
     )
     instance.report_run_failed(run)
-    hooks.tell(instance, run, failed=True)
+    return run
+
+
+def test_a_run_that_will_be_retried_says_nothing_yet(loaded: Warehouse, instance: dg.DagsterInstance) -> None:
+    """Incident: a failure mail about a run that was fine two minutes later."""
+    location = RegisteredCodeLocationOrigin("creator_pipeline")
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "gumroad_sync")
+    hooks.tell(instance, killed(instance, origin), failed=True)
     assert mails(loaded) == []
+
+
+def test_a_command_s_run_that_was_killed_is_told_because_nothing_retries_it(
+    loaded: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    """Incident: a cron job's run was killed for its memory night after night; Dagster called it "will retry"."""
+    hooks.tell(instance, killed(instance), failed=True)
+    assert [kind for kind, _ in mails(loaded)] == ["ingestion_failed"]
+
+
+def test_a_killed_backfill_tells_what_is_left_and_once_that_it_was_done(
+    loaded: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    """Incident: a backfill from cron was killed on its way; the digest comes at its end, which it never saw."""
+    run = killed(instance, **{TRIGGER_TAG: "backfill", BACKFILL_TAG: "b1"})
+    for _ in range(2):
+        hooks.tell(instance, run, failed=True)
+    assert [kind for kind, _ in mails(loaded)] == ["backfill_failed"]
+    for _ in range(2):
+        done = {"profile_id": "chen", "backfill_id": "b1", "source": "gumroad", "partitions": 7, "failed": 0}
+        notify_backfill(loaded, settings.load(), **done)
+    assert sorted(kind for kind, _ in mails(loaded)) == ["backfill_failed", "backfill_finished"]
 
 
 def test_a_broken_hook_fails_no_run(

@@ -238,7 +238,7 @@ def show(system: System) -> int:
         for profile, outcome, expected in zip(names(number), ("success", "failure"), way.mails, strict=True):
             found = mails.get(profile, Counter())
             wrong += found != expected
-            text = ", ".join(f"{kind} ×{count}" if count > 1 else kind for kind, count in sorted(found.items()))
+            text = ", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in sorted(found.items()))
             print(f"{way.name:38}{outcome:9}{text or 'none':60}{'yes' if found == expected else f'NO: {expected}'}")
     return 1 if wrong else 0
 

@@ -181,8 +181,8 @@ def check(system: System, wanted: Counter[tuple[str, str]]) -> list[str]:
         if not str(mail.idempotency_key).startswith("health"):
             kind = next(tag["value"] for tag in mail.payload["tags"] if tag["name"] == "kind")
             found[kind, mail.payload["to"][0]] += 1
-    wrong += [f"missing: {kind} to {to} × {count}" for (kind, to), count in (wanted - found).items()]
-    wrong += [f"too many: {kind} to {to} × {count}" for (kind, to), count in (found - wanted).items()]
+    wrong += [f"missing: {kind} to {to}, {count} times" for (kind, to), count in (wanted - found).items()]
+    wrong += [f"too many: {kind} to {to}, {count} times" for (kind, to), count in (found - wanted).items()]
     attempts = [tries for _, tries in rows.values()]
     print(f"  {len(inbox)} mails in the inbox under {len(keys)} keys, {len(rows)} in the outbox")
     print(f"  attempts: {sum(attempts)}, at most {max(attempts)} for one mail; kinds: {dict(kinds(found))}")
