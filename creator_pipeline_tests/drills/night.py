@@ -107,9 +107,7 @@ class Town:
         found += whop_differences(self.house, ALICE, whop.totals(ALICE))
         table = gumroad_products.c
         with self.house.read() as connection:
-            names = dict(
-                connection.execute(select(table.id, table.name).where(table.removed_at.is_(None))).all()
-            )
+            names = dict(connection.execute(select(table.id, table.name).where(table.removed_at.is_(None))).all())
             rows = connection.execute(
                 select(whop_subscriptions.c.id, whop_subscriptions.c.status, whop_subscriptions.c.plan_id)
             ).all()

@@ -211,7 +211,9 @@ def main() -> int:
         platforms = Platforms(system, wish.deliveries)
         senders = Senders(platforms, order)
         began = time.monotonic()
-        print(f"{wish.deliveries} deliveries, {TIMES} times each, {wish.connections} connections, load {os.getloadavg()[0]:.1f}")
+        print(
+            f"{wish.deliveries} deliveries, {TIMES} times each, {wish.connections} connections, load {os.getloadavg()[0]:.1f}"
+        )
         asyncio.run(storm(system, senders, len(order), wish.connections))
         print(
             f"  sent in {time.monotonic() - began:.0f} s, {senders.again} sendings repeated; answers: {senders.statuses}"
