@@ -8,6 +8,7 @@ from creator_pipeline.gumroad.assets import EVENTS, PRODUCTS, SALES
 from creator_pipeline.gumroad.jobs import gumroad_drift, gumroad_refresh
 from creator_pipeline.kdp import assets as kdp
 from creator_pipeline.ledger.assets import DAILY_REVENUE
+from creator_pipeline.mail.jobs import digest_mails
 from creator_pipeline.whop import checks as whop
 from creator_pipeline.whop.jobs import whop_changes, whop_refresh
 
@@ -53,4 +54,5 @@ ALL = [
     whop_refresh,
     whop_changes,
     whop_memberships_scan,
+    digest_mails,
 ]

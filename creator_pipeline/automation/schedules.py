@@ -11,6 +11,8 @@ from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.dagster_support.resources import WarehouseResource
 from creator_pipeline.dagster_support.tags import PROFILE_TAG, RANGE_END, RANGE_START, TRIGGER_TAG
 from creator_pipeline.gumroad.jobs import drift_config, gumroad_drift
+from creator_pipeline.ledger.weekly import iso_name, last_whole
+from creator_pipeline.mail.jobs import DigestConfig, digest_mails
 from creator_pipeline.store.profiles import connected, last_synced
 from creator_pipeline.whop.jobs import changes_config, whop_changes
 
@@ -163,6 +165,17 @@ def whop_memberships_weekly(context: dg.ScheduleEvaluationContext, warehouse: Wa
         )
 
 
+@dg.schedule(job=digest_mails, cron_schedule="30 6 * * 1", execution_timezone="UTC")
+def weekly_digest(context: dg.ScheduleEvaluationContext) -> Requests:
+    """Last week's figures by mail, after the nightly runs have read its last day once more."""
+    if not settings.load().enable_email:
+        yield dg.SkipReason("ENABLE_EMAIL is off.")
+        return
+    week = iso_name(last_whole(context.scheduled_execution_time.astimezone(UTC).date()))
+    config = dg.RunConfig(ops={"write_digests": DigestConfig(week=week)})
+    yield dg.RunRequest(run_key=f"digest:{week}", run_config=config, tags={TRIGGER_TAG: "digest"})
+
+
 ALL = [
     gumroad_nightly,
     gumroad_lookback,
@@ -172,4 +185,5 @@ ALL = [
     whop_nightly,
     whop_changes_nightly,
     whop_memberships_weekly,
+    weekly_digest,
 ]

@@ -11,7 +11,7 @@ CATEGORIES = {
     "success": "finished ingestions",
     "failure": "failed ingestions, and that they work again",
     "account": "your plan and your connected platforms",
-    "digest": "your week: revenue, products, refunds",
+    "digest": "your week in figures",
 }
 """Categories of notices that can be turned off, in words that complete "You get mails about …"."""
 
@@ -69,6 +69,7 @@ KINDS = {
             "failure",
             "backfill_finished",
         ),
+        Kind("weekly_digest", "Your week {{ week }} in figures", "digest"),
         Kind("ops_failure", "[ops] {{ source }} of {{ profile_id }} failed", OPS),
         Kind("ops_mended", "[ops] Mended: {{ what | truncate(120) }}", OPS),
         Kind("ops_backfill", "[ops] Backfill of {{ source }}: {{ failed }} of {{ partitions }} failed", OPS),

@@ -75,7 +75,8 @@ def _thousands(number: int) -> str:
     return f"{number:,}"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """``1 event``, ``1,234 events``."""
     return f"{_thousands(number)} {noun}{'' if number == 1 else 's'}"
 
 
@@ -96,7 +97,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Any] = environment.filters
-    filters.update({"thousands": _thousands, "counted": _counted})
+    filters.update({"thousands": _thousands, "counted": counted})
     return environment
 
 

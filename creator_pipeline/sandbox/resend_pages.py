@@ -48,9 +48,14 @@ def mail_page(mail: SentMail) -> HTMLResponse:
     headers |= said.get("headers") or {}
     headers["Idempotency-Key"] = mail.idempotency_key or "none"
     headers["Tags"] = ", ".join(f"{tag['name']}={tag['value']}" for tag in said.get("tags") or [])
+    shown = str(said.get("html") or "")
+    for attachment in said.get("attachments") or []:
+        source = f"data:{attachment.get('content_type', '')};base64,{attachment['content']}"
+        headers[f"Attached {attachment['filename']}"] = f"{len(attachment['content']) * 3 // 4:,} bytes"
+        shown = shown.replace(f"cid:{attachment.get('content_id')}", source)
     rows = "".join(f"<tr><th>{_escaped(key)}</th><td>{_escaped(value)}</td></tr>" for key, value in headers.items())
     # In a frame without scripts and an origin: a mail is not trusted, not even an own one.
-    frame = f'<iframe sandbox srcdoc="{_escaped(said.get("html") or "")}"></iframe>'
+    frame = f'<iframe sandbox srcdoc="{_escaped(shown)}"></iframe>'
     text = f"<h2>Text part</h2><pre>{_escaped(said.get('text') or '')}</pre>"
     return _page(str(said["subject"]), f'<p><a href="/inbox">Inbox</a></p><table>{rows}</table><br>{frame}{text}')
 

@@ -59,6 +59,9 @@ def fault_of(payload: dict[str, Any]) -> ApiError | None:
             return ApiError(422, "validation_error", f"Invalid `{name}` field: it must be an email address.")
     if not (payload.get("html") or payload.get("text")):
         return ApiError(422, "missing_required_field", "Missing `html` or `text` field.")
+    for attachment in cast("list[dict[str, Any]]", payload.get("attachments") or []):
+        if not isinstance(attachment.get("content"), str) or not attachment.get("filename"):
+            return ApiError(422, "validation_error", "An attachment needs a `filename`, and `content` in base64.")
     for tag in cast("list[dict[str, str]]", payload.get("tags") or []):
         if not _TAG.match(tag["name"]) or not _TAG.match(tag["value"]):
             return ApiError(422, "validation_error", "Tags should only contain ASCII letters, numbers, _ and -.")

@@ -136,3 +136,14 @@ def test_the_ledger_sensor_asks_once_for_a_change_and_again_after_a_run_that_fai
     instance.report_run_failed(started)
     (again,) = sense(sensors.ledger_changes_sensor, instance).run_requests
     assert again.run_key != first.run_key
+
+
+def test_the_digest_is_asked_for_once_for_the_week_that_ended(instance, monkeypatch):
+    """Guards: a daemon that comes back on Wednesday and tells of half a week."""
+    moment = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+    context = dg.build_schedule_context(instance, scheduled_execution_time=moment)
+    (asked,) = schedules.weekly_digest.evaluate_tick(context).run_requests
+    assert asked.run_key == "digest:2026-W47"
+    assert asked.run_config["ops"]["write_digests"]["config"] == {"week": "2026-W47"}
+    monkeypatch.setenv("ENABLE_EMAIL", "false")
+    assert "ENABLE_EMAIL" in str(schedules.weekly_digest.evaluate_tick(context).skip_message)

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from creator_pipeline.ledger.weekly import Net, Product, Refunds, Week
+from creator_pipeline.mail import digest
 from creator_pipeline.mail.kinds import KINDS
 from creator_pipeline.mail.render import Rendered, render
 
@@ -88,6 +91,26 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "backfill_finished": {**_BACKFILL, "failed": 0, "failed_partitions": "", "event_count": None},
     "backfill_failed": _BACKFILL,
+    "weekly_digest": {
+        **digest.values(
+            Week(
+                date(2026, 11, 16),
+                [
+                    Net("amazon_kdp", "EUR", 0, 0, 212_330_000),
+                    Net("gumroad", "USD", 1_234_500_000, 980_000_000, -29_000_000),
+                    Net("whop", "EUR", 89_910_000, 0, 0),
+                    Net("whop", "JPY", 0, 14_400_000_000, 0),
+                ],
+                [
+                    Product("whop", "Inner circle", "EUR", 89_910_000, 3),
+                    Product("gumroad", "Type <Specimen> & Friends: the complete collection", "USD", 800_000_000, 21),
+                    Product("gumroad", "Grid", "USD", 434_500_000, 1),
+                ],
+                [Refunds("gumroad", "USD", 2, 58_000_000)],
+            )
+        ),
+        "picture_words": "Net revenue of the 90 days to 2026-11-22: Gumroad 9876.50 USD, Whop 89.91 EUR, Whop 14400 JPY.",
+    },
     "ops_failure": {**_FAILED, "profile_id": "alice", "trigger": "schedule", "url": _RUN},
     "ops_mended": {
         "what": "Sensor webhook_jobs has said nothing since 2026-11-23 19:54 UTC.",
