@@ -21,6 +21,7 @@ COMMANDS = {
     "migrate": "migrate",
     "profiles": "profiles",
     "sandbox": "sandbox",
+    "smoke": "smoke",
     "webhooks": "webhooks",
 }
 """Command to module of :mod:`creator_pipeline.commands`: loaded when it is called, so that ``--help`` is quick."""

@@ -146,12 +146,18 @@ def load_env_file() -> None:
     dotenv.load_dotenv(Path(".env"), override=False)
 
 
+def dagster_yaml() -> Path | None:
+    """Dagster's settings: the project's, in its root, else those that came with the package."""
+    places = (Path("dagster.yaml").absolute(), Path(__file__).with_name("dagster.yaml"))
+    return next((place for place in places if place.is_file()), None)
+
+
 def ensure_home() -> Path:
-    """Make ``DAGSTER_HOME`` exist, name it in the environment, and put the project's ``dagster.yaml`` into it."""
+    """Make ``DAGSTER_HOME`` exist, name it in the environment, and put Dagster's settings into it."""
     home = load().home
     home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home)
-    target, source = home / "dagster.yaml", Path("dagster.yaml").absolute()
-    if not target.exists() and source.is_file() and source != target:
+    target, source = home / "dagster.yaml", dagster_yaml()
+    if source is not None and source != target and not target.exists():
         target.symlink_to(source)
     return home

@@ -49,8 +49,8 @@ def _fresh_home() -> Path:
     home = Path(".data/demo").absolute()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    if Path("dagster.yaml").is_file():
-        shutil.copy("dagster.yaml", home)
+    if source := settings.dagster_yaml():
+        shutil.copy(source, home)
     # Only what the demo itself sets: a key or a database of the person's own must not be touched.
     for name in settings.Settings.model_fields:
         os.environ[name.upper()] = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -10,6 +11,7 @@ from creator_pipeline import settings
 from creator_pipeline.automation.doctor import Finding, Probe, examine
 from creator_pipeline.core.errors import ConfigError
 
+_WORDS = {state: state for state in ("ok", "no", "off", "unknown")}
 _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yellow"}
 
 
@@ -17,20 +19,20 @@ _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yello
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, mend}.")
 def command(*, as_json: bool) -> None:
     """Look at every integration and table; exit 1 when something that is configured doesn't work."""
-    found = _findings()
-    click.echo(json.dumps([finding.as_json() for finding in found], indent=1) if as_json else _table(found))
+    try:
+        found = findings(settings.load())
+    except ConfigError as error:
+        found = [Finding("settings", "no", error.message, error.hint)]
+    click.echo(json.dumps([finding.as_json() for finding in found], indent=1) if as_json else table(found))
     if any(finding.state == "no" for finding in found):
         raise click.exceptions.Exit(1)
 
 
-def _findings() -> list[Finding]:
+def findings(config: settings.Settings) -> list[Finding]:
+    """All lines."""
     from creator_pipeline.automation import doctor_house, doctor_mail, doctor_platforms
     from creator_pipeline.commands.context import instance, key_ring
 
-    try:
-        config = settings.load()
-    except ConfigError as error:
-        return [Finding("settings", "no", error.message, error.hint)]
     probes = [
         Probe("settings", lambda: [Finding("settings", "ok", "the environment can be read")]),
         *doctor_house.probes(config, instance),
@@ -40,15 +42,16 @@ def _findings() -> list[Finding]:
     return examine(probes, config)
 
 
-def _table(found: list[Finding]) -> str:
+def table(found: Sequence[Finding], words: Mapping[str, str] = _WORDS) -> str:
+    """Lines for people, and how many there are of each; ``words`` for the states."""
     width = max(len(finding.name) for finding in found)
     lines: list[str] = []
     for finding in found:
-        state = click.style(f"{finding.state:7}", fg=_COLOURS[finding.state])
+        state = click.style(f"{words[finding.state]:7}", fg=_COLOURS[finding.state])
         lines.append(f"{state} {finding.name:{width}}  {finding.detail}".rstrip())
         if finding.mend and finding.state != "ok":
             lines.append(f"{'':7} {'':{width}}  → {finding.mend}")
     counts = {state: sum(finding.state == state for finding in found) for state in _COLOURS}
     lines.append("")
-    lines.append(f"{counts['ok']} ok, {counts['no']} no, {counts['off']} off, {counts['unknown']} unknown")
+    lines.append(", ".join(f"{count} {words[state]}" for state, count in counts.items()))
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.dagster_support.describe import OWNERS, column_schema
 from creator_pipeline.dagster_support.resources import WarehouseResource
 from creator_pipeline.ledger.picture import NAMES, as_markdown, draw, sums, words
-from creator_pipeline.ledger.rollup import last_days, roll_up
+from creator_pipeline.ledger.rollup import both_sums, last_days, roll_up
 from creator_pipeline.store.tables import daily_revenue, sales_events
 
 DAILY_REVENUE = dg.AssetKey("daily_revenue")
@@ -57,18 +57,9 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
     description="The roll-up adds up to the ledger, currency by currency: nothing is missing, nothing counts twice.",
 )
 def equals_ledger(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Compare net sides of both tables."""
+    """Compare net sums of both tables."""
     with warehouse.open().read() as connection:
-        sides = [
-            {
-                currency: int(net)
-                for currency, net in connection.execute(
-                    select(table.c.currency, func.sum(table.c.net_micros)).group_by(table.c.currency)
-                )
-            }
-            for table in (sales_events, daily_revenue)
-        ]
-    ledger, rolled = ({currency: net for currency, net in side.items() if net} for side in sides)
+        ledger, rolled = both_sums(connection)
     wrong = {currency for currency in ledger.keys() | rolled.keys() if ledger.get(currency) != rolled.get(currency)}
     return dg.AssetCheckResult(
         passed=not wrong,

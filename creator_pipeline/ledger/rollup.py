@@ -98,3 +98,18 @@ def last_days(
             .group_by(table.occurred_on, table.platform, table.currency)
         )
         return [(day, platform, currency, int(net)) for day, platform, currency, net in rows]
+
+
+def both_sums(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
+    """Net micros by currency of the ledger and of the roll-up, without those that are 0; equal when all is added up."""
+    ledger, rolled = (
+        {
+            currency: int(net)
+            for currency, net in connection.execute(
+                select(table.c.currency, func.sum(table.c.net_micros)).group_by(table.c.currency)
+            )
+            if net
+        }
+        for table in (sales_events, daily_revenue)
+    )
+    return ledger, rolled

@@ -72,6 +72,7 @@ KINDS = {
         Kind("weekly_digest", "Your week {{ week }} in figures", "digest"),
         Kind("ops_failure", "[ops] {{ source }} of {{ profile_id }} failed", OPS),
         Kind("ops_mended", "[ops] Mended: {{ what | truncate(120) }}", OPS),
+        Kind("ops_test", "[ops] Mails are delivered", OPS),
         Kind("ops_backfill", "[ops] Backfill of {{ source }}: {{ failed }} of {{ partitions }} failed", OPS),
     )
 }

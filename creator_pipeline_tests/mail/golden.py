@@ -118,6 +118,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "mended_at": "23 November 2026, 20:31 UTC",
         "report_id": "sensor/webhook_jobs",
     },
+    "ops_test": {"sent_at": _WHEN},
     "ops_backfill": {**_BACKFILL, "profile_id": "alice", "url": _RUN},
 }
 
