@@ -56,7 +56,7 @@ def _fresh_home() -> Path:
         os.environ[name.upper()] = ""
     os.environ["DAGSTER_HOME"] = str(home)
     (home / "workspace.yaml").write_text(_WORKSPACE, encoding="utf-8")
-    # Dagster's processes let a .env of their working directory win over the environment: there is none here.
+    # Dagster's processes let a .env of their working directory win over the environment: here it says the same.
     os.chdir(home)
     return home
 
@@ -66,7 +66,9 @@ def _play(processes: Processes) -> bool:
 
     python = sys.executable
     sandbox, ui, gateway = (f"http://127.0.0.1:{free_port(port)}" for port in (8099, 3000, 8088))
-    os.environ |= story.environment(sandbox, ui, gateway)
+    variables = {"DAGSTER_HOME": str(Path.cwd())} | story.environment(sandbox, ui, gateway)
+    os.environ |= variables
+    Path(".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
     settings.ensure_home()
     story.prepare()
     processes.start("sandbox", [python, "-m", "creator_pipeline.sandbox", "--port", _port(sandbox)])
@@ -83,7 +85,8 @@ def _play(processes: Processes) -> bool:
     agrees = story.compare(sandbox, world) and agrees
     agrees = story.compare_report(report) and agrees
     click.echo(
-        f"\nDagster:  {ui}/asset-groups\nGateway:  {gateway}/docs\nSandbox:  {sandbox}/\nMails:    {sandbox}/inbox"
+        f"\nDagster:  {ui}/asset-groups\nGateway:  {gateway}/docs\nSandbox:  {sandbox}/\nMails:    {sandbox}/inbox\n"
+        f"A page:   {story.page_of(world)}\nCommands: cd {Path.cwd()} && creator-pipeline smoke --staging"
     )
     click.echo(f"Tables:   {settings.load().warehouse_url}")
     click.echo(

@@ -35,6 +35,7 @@ def environment(sandbox: str, ui: str, gateway: str) -> dict[str, str]:
         "GUMROAD_API_URL": sandbox,
         "GUMROAD_WEBHOOK_SECRET": secrets.token_urlsafe(24),
         "WHOP_API_URL": f"{sandbox}/api/v1",
+        "WHOP_WEBHOOK_SECRET": f"ws_{secrets.token_urlsafe(24)}",
         "RESEND_API_URL": sandbox,
         "RESEND_API_KEY": "re_sandbox_key",
         "FROM_EMAIL": "pipeline@example.com",
@@ -93,6 +94,13 @@ def _backfill(house: Warehouse, dagster: DagsterInstance, source: str, profile_i
     todo = backfill.plan(house, dagster, source, profile_id, window)
     with click.progressbar(length=len(todo.days), label=f"{profile_id:8} {source:8}", file=sys.stderr) as bar:
         return failures + backfill.execute(house, dagster, todo, allow_shrink=False, on_progress=bar.update)
+
+
+def page_of(world: dict[str, Any]) -> str:
+    """The link to a seller's own page, as a mail has it."""
+    from creator_pipeline.mail import page_link
+
+    return page_link.url(settings.load(), REPORT_OF, world["gumroad"][REPORT_OF]["email"])
 
 
 def webhook(sandbox: str, gateway: str) -> bool:

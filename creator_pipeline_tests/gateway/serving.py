@@ -50,13 +50,14 @@ class Gateway(AbstractContextManager["Gateway"]):
         log: what it logged.
     """
 
-    def __init__(self, url: str, **values: Any) -> None:
+    def __init__(self, url: str, *, listen: int = 0, **values: Any) -> None:
+        self._listen = listen
         self.config = settings_of(url, **values)
         self.app = create_app(self.config)
         self.services = self.app.state.services
 
     def __enter__(self) -> Gateway:
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", self._listen))
         self.port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._server = uvicorn.Server(uvicorn_config(self.app, "127.0.0.1", 0))
