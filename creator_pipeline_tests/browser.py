@@ -135,18 +135,24 @@ def visit(driver: webdriver.Chrome, running: Gateway, folder: Path, name: str, *
     assert driver.find_element(By.CSS_SELECTOR, "[role=status]").text == "Saved."
     assert driver.find_element(By.CSS_SELECTOR, "input[value=every]").is_selected()
     driver.find_element(By.CSS_SELECTOR, "a.button").click()
-    assert driver.find_element(By.TAG_NAME, "h1").text == "Gumroad is connected to alice", driver.current_url
+    assert headline(driver) == "Gumroad is connected to alice"
     driver.save_screenshot(str(folder / f"connected-{name}.png"))
     driver.find_element(By.LINK_TEXT, "To your page").click()
     assert "The first sync is under way" in driver.find_element(By.TAG_NAME, "main").text
     driver.find_element(By.CSS_SELECTOR, "form[action='/me/leave'] button").click()
+    assert headline(driver) == "Signed out", f"{driver.current_url}: {headline(driver)}"
     driver.get(f"{running.url}/me")
-    assert driver.find_element(By.TAG_NAME, "h1").text == "No page is open here"
+    assert headline(driver) == "No page is open here"
     hosts = {running.url.rpartition("/")[2], running.config.gumroad_api_url.rpartition("/")[2]}
     assert foreign(driver, hosts) == []
     complaints = [line["message"] for line in driver.get_log("browser") if "401" not in line["message"]]
     assert complaints == []
     sys.stdout.write(f"ok  {name}{'' if scripts else ', without scripts'}\n")
+
+
+def headline(driver: webdriver.Chrome) -> str:
+    """What the page is about."""
+    return driver.find_element(By.TAG_NAME, "h1").text
 
 
 def foreign(driver: webdriver.Chrome, hosts: set[str]) -> list[str]:
