@@ -1,7 +1,7 @@
 """A creator's page in a real browser, on a phone and on a desk, with scripts and without.
 
-``python -m creator_pipeline_tests.browser [FOLDER]`` wants chromium and chromedriver on the PATH (Debian: chromium,
-chromium-driver); screenshots go into FOLDER. Not part of the suite, which reads the same page over HTTP.
+``python -m creator_pipeline_tests.browser [FOLDER]`` wants the extra ``browser``, and chromium and chromedriver on the
+PATH (Debian: chromium, chromium-driver); screenshots go into FOLDER. Not part of the suite, which reads the same page over HTTP.
 """
 
 from __future__ import annotations
