@@ -44,10 +44,13 @@ class Usage:
     throttled: int = 0
     waited_seconds: float = 0.0
     received_bytes: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
 
     def metadata(self) -> dict[str, int | float]:
-        """For a materialization."""
-        return {
+        """For a materialization; the cache's figures where something was looked up in it."""
+        looked = self.cache_hits + self.cache_misses
+        return ({"cache_hits": self.cache_hits, "cache_misses": self.cache_misses} if looked else {}) | {
             "api_requests": self.requests,
             "api_retries": self.retries,
             "api_throttled": self.throttled,

@@ -15,11 +15,13 @@ from creator_pipeline.core.http import Renew
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gumroad import oauth
 from creator_pipeline.gumroad.client import GumroadClient
+from creator_pipeline.queue.cache import cache_for
 from creator_pipeline.queue.pace import pace_for
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.whop.client import WhopClient
+from creator_pipeline.whop.customers import Customers
 from creator_pipeline.whop.tiers import Tiers, parse_tiers
 
 
@@ -74,7 +76,12 @@ def whop_access(config: Settings, warehouse: Warehouse, profile_id: str) -> Whop
     connection = profiles.get_connection(warehouse, key_ring(config), "whop", profile_id)
     key, named = connection.access_token, connection.external_account_id or ""
     # Each operation of a key has a budget of its own at Whop.
-    client = WhopClient(config.whop_api_url, key, lambda operation: pace_for(config, "whop", f"{key}:{operation}"))
+    client = WhopClient(
+        config.whop_api_url,
+        key,
+        lambda operation: pace_for(config, "whop", f"{key}:{operation}"),
+        customers=Customers(cache_for(config), key_ring(config), key),
+    )
     return WhopAccess(client, named if named.startswith("biz_") else config.whop_account_id)
 
 

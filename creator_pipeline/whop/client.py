@@ -11,6 +11,7 @@ from creator_pipeline.core.errors import AuthError, DataError
 from creator_pipeline.core.http import ApiClient, Pace, Usage
 from creator_pipeline.whop import catalog
 from creator_pipeline.whop.answers import BadParameterError, NotFoundError, classify, missing, next_cursor, rows
+from creator_pipeline.whop.customers import Customers
 
 Json = dict[str, Any]
 PaceFor = Callable[[str], Pace]
@@ -24,10 +25,14 @@ class WhopClient:
         base_url: ``https://api.whop.com/api/v1`` or a stand-in.
         key: an account key.
         pace: gives each operation its budget.
+        customers: buyers that needn't be asked for again.
     """
 
-    def __init__(self, base_url: str, key: str, pace: PaceFor, *, connections: int = 8) -> None:
+    def __init__(
+        self, base_url: str, key: str, pace: PaceFor, *, customers: Customers | None = None, connections: int = 8
+    ) -> None:
         self._pace = pace
+        self._customers = customers
         self._page_size = catalog.PAGE_SIZE
         self._api = ApiClient(
             base_url=base_url,
@@ -54,8 +59,21 @@ class WhopClient:
         return self._api.usage
 
     def fetch_customer(self, member_id: str) -> Json | None:
-        """A buyer of the account (``mber_…``): who, their e-mail, what they spent; None where there is none."""
-        return self._one("members", member_id)
+        """A buyer of the account (``mber_…``): who, their e-mail, what they spent; None where there is none.
+
+        At most an hour old where buyers are kept.
+        """
+        if self._customers is None:
+            return self._one("members", member_id)
+        member = self._customers.get(member_id)
+        if member is not None:
+            self.usage.cache_hits += 1
+            return member
+        self.usage.cache_misses += 1
+        member = self._one("members", member_id)
+        if member is not None:
+            self._customers.keep(member_id, member)
+        return member
 
     def members(self, account_id: str | None = None) -> Iterator[Json]:
         """Every buyer of the account."""
