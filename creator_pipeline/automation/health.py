@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -24,6 +24,8 @@ from creator_pipeline.store.engine import Warehouse
 
 HOUSE = "the pipeline"
 """Whose a problem is that is no profile's."""
+LEFT_AFTER = timedelta(hours=20)
+"""What a run's own mail told of is told again after this: by then it was left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Problem:
         text: what was found; without secrets and addresses.
         mend: the command or the step that mends it.
         profile_id: whose it is.
+        told: the run that failed has a mail of its own; see :data:`LEFT_AFTER`.
     """
 
     id: str
@@ -43,6 +46,7 @@ class Problem:
     text: str
     mend: str
     profile_id: str = HOUSE
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,10 @@ def _store(connection: Connection, settings: Settings, found: Mapping[str, list[
             news.new.append(problem)
         elif (row["text"], row["mend"]) != (problem.text, problem.mend):
             reports.changed(connection, problem.id, text=problem.text, mend=problem.mend)
-        if settings.ops_email and (row is None or row["told_at"] is None):
-            _tell(connection, settings, problem, row["since"] if row else moment)
+        since = row["since"] if row else moment
+        due = not problem.told or moment - since >= LEFT_AFTER
+        if settings.ops_email and due and (row is None or row["told_at"] is None):
+            _tell(connection, settings, problem, since)
             reports.changed(connection, problem.id, told_at=moment)
     for report_id in known.keys() - problems.keys():
         if any(report_id == part or (part.endswith("/") and report_id.startswith(part)) for part in found):

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from creator_pipeline.automation.health import HOUSE, Look, Problem
 from creator_pipeline.core.windows import contiguous, now
 from creator_pipeline.dagster_support.tags import PROFILE_TAG
+from creator_pipeline.mail.hooks import source_of
 from creator_pipeline.mail.wording import source_name
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_uploads
@@ -165,7 +166,7 @@ def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Pro
     else:
         name, subject = f"partitions/{unit}/{owner}", unit
         mend = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
-    return Problem(name, subject, text, mend, owner)
+    return Problem(name, subject, text, mend, owner, told=True)
 
 
 def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
@@ -180,7 +181,8 @@ def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> I
         for owner, run in newest.items():
             if run.status == dg.DagsterRunStatus.FAILURE and "dagster/asset_partition_range_start" not in run.tags:
                 text = f"The last run of job {job.name} failed: run {run.run_id}."
-                yield Problem(f"job/{job.name}/{owner}", f"Job {job.name}", text, _CLEANING, owner)
+                told = source_of(run) is not None
+                yield Problem(f"job/{job.name}/{owner}", f"Job {job.name}", text, _CLEANING, owner, told=told)
 
 
 def workers(instance: dg.DagsterInstance) -> Iterator[Problem]:

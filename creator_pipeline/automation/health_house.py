@@ -93,7 +93,9 @@ def dead_letters(queue: JobQueue) -> Iterator[Problem]:
             ids = " ".join(job.id for job in jobs[:_SHOWN]) if len(jobs) <= _SHOWN else "--all"
             mend = f"creator-pipeline webhooks replay {ids}"
         kind = "backfill" if is_backfill else "job"
-        yield Problem(f"dead/{source}/{owner}/{kind}", f"A {kind} of {source_name(source)}", text[:500], mend, owner)
+        yield Problem(
+            f"dead/{source}/{owner}/{kind}", f"A {kind} of {source_name(source)}", text[:500], mend, owner, told=True
+        )
 
 
 def mail(warehouse: Warehouse, config: Settings) -> Iterator[Problem]:

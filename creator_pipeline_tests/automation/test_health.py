@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from creator_pipeline import settings
 from creator_pipeline.automation import health, health_sensor
@@ -61,6 +63,21 @@ def test_a_look_that_fails_is_a_problem_itself_and_forgets_nothing(warehouse: Wa
     assert health.take([Look("a/", not_seen)], warehouse, config) == health.News(open=4)
     last = health.take([Look("a/", lambda: [problem("a/2")]), Look("b", list)], warehouse, config)
     assert (sorted(last.mended), last.open) == (["a/1", "b", "look/a"], 1)
+
+
+def test_what_a_run_s_own_mail_told_of_is_told_again_only_when_it_was_left(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Incident: two mails about each failed run, a minute apart, and soon nobody read either."""
+    monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
+    look = Look("a/", lambda: [replace(problem("a/1"), told=True)])
+    told = select(func.count()).select_from(email_messages)
+    for left_after, expected in ((health.LEFT_AFTER, 0), (timedelta(0), 1)):
+        monkeypatch.setattr(health, "LEFT_AFTER", left_after)
+        health.take([look], warehouse, settings.load())
+        with warehouse.read() as connection:
+            assert connection.execute(told).scalar_one() == expected
+    assert [row["id"] for row in health.open_problems(warehouse)] == ["a/1"]
 
 
 def test_what_could_not_be_told_is_told_when_it_can_be_and_then_mended(

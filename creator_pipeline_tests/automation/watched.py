@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ Case = tuple[Step, Step, str]
 def told_once_and_mended_once(w: Watched, name: str, case: Case) -> None:
     """Break it: named, with its mend, one mail. Mend it: nothing is open, one mail. Nothing more is ever told."""
     break_it, mend_it, mend = case
+    w.monkeypatch.setattr(health, "LEFT_AFTER", timedelta(0))
     assert w.tick() == "All is well."
     break_it(w)
     w.tick()
