@@ -14,6 +14,8 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher  # pyright: ignore[reportMissingImports] - an extra
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG  # pyright: ignore[reportMissingImports]
 
+from creator_pipeline.dagster_support.liveness import Absences
+
 ANSWER_SECONDS = 3.0
 """How long workers have to answer."""
 MISSING_SECONDS = 60.0
@@ -25,7 +27,7 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):  # pyright: ignore[reportUnty
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._missing: dict[str, float] = {}
+        self._absences = Absences(MISSING_SECONDS)
         self._answers: tuple[float, dict[str, set[str]]] = (float("-inf"), {})
 
     def workers(self) -> dict[str, set[str]]:
@@ -44,11 +46,8 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):  # pyright: ignore[reportUnty
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Called by run monitoring for each started run."""
         task_id = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
-        if task_id is None or any(task_id in tasks for tasks in self.workers().values()):
-            self._missing.pop(run.run_id, None)
+        seen = task_id is None or any(task_id in tasks for tasks in self.workers().values())
+        absent = self._absences.note(run.run_id, seen=seen)
+        if absent is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        missing = time.monotonic() - self._missing.setdefault(run.run_id, time.monotonic())
-        if missing < MISSING_SECONDS:
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        del self._missing[run.run_id]
-        return CheckRunHealthResult(WorkerStatus.FAILED, f"No worker has had it for {missing:.0f} s: its host is gone.")
+        return CheckRunHealthResult(WorkerStatus.FAILED, f"No worker has had it for {absent:.0f} s: its host is gone.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -93,3 +95,26 @@ def bury(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> li
             instance.report_run_failed(run, "The process that did this run ended without a word; it was killed.")
             buried.append(run.run_id)
     return buried
+
+
+class Absences:
+    """Runs that nobody was seen at: a worker that is busy, or has just lost its connection, may miss one look.
+
+    Args:
+        patience: seconds that somebody may be unseen.
+    """
+
+    def __init__(self, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience, self._clock = patience, clock
+        self._since: dict[str, float] = {}
+
+    def note(self, run_id: str, *, seen: bool) -> float | None:
+        """Note a look; returns the seconds of absence where they are more than the patience."""
+        if seen:
+            self._since.pop(run_id, None)
+            return None
+        absent = self._clock() - self._since.setdefault(run_id, self._clock())
+        if absent < self._patience:
+            return None
+        del self._since[run_id]
+        return absent
