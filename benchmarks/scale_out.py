@@ -251,7 +251,16 @@ class Drill:
 
     def worker(self, name: str) -> None:
         """A host with a Celery worker."""
-        options = ["-Q", "dagster", "--concurrency", str(self.slots), "--disable-prefetch", "-n", f"runs@{name}"]
+        options = [
+            "-Q",
+            "dagster",
+            "--concurrency",
+            str(self.slots),
+            "--disable-prefetch",
+            "-n",
+            f"runs@{name}",
+            "worker.redirect_stdouts=0",
+        ]
         self._host(name).start(
             [f"{BIN}/celery", "-A", "dagster_celery.app", "worker", *options, "-l", "info"], self.servers.environment
         )

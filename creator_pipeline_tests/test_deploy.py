@@ -95,6 +95,7 @@ def test_every_dagster_yaml_has_the_same_policy() -> None:
     chart = yaml.safe_load(TEXTS["kubernetes/values.yaml"])
     limits = ours["concurrency"]["runs"]["tag_concurrency_limits"]
     assert chart["concurrency"]["runs"]["tagConcurrencyLimits"] == limits
+    assert chart["pythonLogs"]["dagsterHandlerConfig"] == ours["python_logs"]["dagster_handler_config"]
     assert chart["dagsterDaemon"]["runRetries"] == {
         "enabled": True,
         "maxRetries": ours["run_retries"]["max_retries"],
