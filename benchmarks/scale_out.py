@@ -23,7 +23,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,151 +35,19 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import dagster as dg
-import httpx
 from dagster._core.scheduler.instigation import InstigatorType, ScheduleInstigatorData
 from hosts import Host, Network
+from scale_servers import ROOT, SHARED, Servers, names, sandbox, until, world
 
-from creator_pipeline.core.secrets import KeyRing, new_key
-from creator_pipeline.core.windows import today
+from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.dagster_support.liveness import PROCESS_TAG
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.faults import Faults
-from creator_pipeline.sandbox.server import build_app, uvicorn_config
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import ledger_changes
-from creator_pipeline_tests.servers import redis_binary
 from creator_pipeline_tests.tables import digests
 
-SHARED = 20
-"""Profiles that share a token two by two."""
-LIMIT = 60
-"""Requests a minute of one token that the sandbox lets through; the pipeline is told the same number."""
-PAGE_SECONDS = 0.4
-SALES = 60
-"""Of each profile, within the nights' days: a handful of requests, each of which waits for its token's pace."""
-DAYS = 7
 BIN = Path(sys.executable).parent
 DONE, BAD = dg.DagsterRunStatus.SUCCESS, {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
-
-
-def world(count: int) -> World:
-    """The same for each run of a day; standing still, because sales of today must not grow while they are read."""
-    return World.invented(11, today=today() - timedelta(days=1), sizes=dict.fromkeys(names(count), SALES), days=DAYS)
-
-
-def names(count: int) -> list[str]:
-    """Ids of the profiles."""
-    return [f"p{number:03}" for number in range(count)]
-
-
-def sandbox(address: str, port: int, count: int) -> None:
-    """Serve it, for another process."""
-    import uvicorn
-
-    faults = Faults()
-    faults.every(1, "slow")
-    faults.delay = PAGE_SECONDS
-    faults.limit_per_minute(LIMIT)
-    uvicorn.Server(uvicorn_config(build_app(world(count), faults), address, port)).run()
-
-
-class Servers:
-    """PostgreSQL and Redis of this command, on the bridge; and the sandbox."""
-
-    def __init__(self, net: Network, prepared: Path, count: int, stack: ExitStack) -> None:
-        binaries = Path(
-            subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True).stdout.strip()
-        )
-        data, as_postgres = net.folder / "postgres", ["runuser", "-u", "postgres", "--"]
-        if (prepared / "postgres").exists():
-            subprocess.run(["cp", "-a", prepared / "postgres", data], check=True)
-        else:
-            data.mkdir()
-            shutil.chown(data, "postgres")
-            making = [*as_postgres, binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres"]
-            subprocess.run(making, check=True, capture_output=True)
-            (prepared / "key").write_text(new_key(), encoding="utf-8")
-        (data / "pg_hba.conf").write_text(f"host all all {net.prefix}.0/24 trust\n", encoding="utf-8")
-        # A host that vanished holds its locks until the server has asked in vain.
-        alive = ["tcp_keepalives_idle=15", "tcp_keepalives_interval=5", "tcp_keepalives_count=3"]
-        options = [
-            f"listen_addresses={net.address}",
-            "port=5432",
-            "max_connections=300",
-            f"unix_socket_directories={data}",
-        ]
-        words = [word for option in (*options, *alive) for word in ("-c", option)]
-        self._start(net, stack, "postgres", [*as_postgres, binaries / "postgres", "-D", data, *words])
-        redis_words = [
-            "--bind",
-            net.address,
-            "--port",
-            "6379",
-            "--save",
-            "",
-            "--protected-mode",
-            "no",
-            "--dir",
-            net.folder,
-        ]
-        self._start(net, stack, "redis", [redis_binary(), *redis_words])
-        self.sandbox = f"http://{net.address}:8099"
-        self._start(net, stack, "sandbox", [sys.executable, __file__, "--serve", net.address, "8099", str(count)])
-        base = f"postgresql://postgres@{net.address}:5432"
-        for name in ("warehouse", "dagster"):
-            _until(lambda name=name: _created(binaries, net.address, name), 30, f"database {name}")
-        _until(lambda: httpx.get(f"{self.sandbox}/_sandbox/requests", timeout=5).is_success, 60, "sandbox")
-        self.environment = {
-            "DATABASE_URL": f"{base}/warehouse",
-            "DAGSTER_POSTGRES_URL": f"{base}/dagster",
-            "REDIS_URL": f"redis://{net.address}:6379/0",
-            "CELERY_BROKER_URL": f"redis://{net.address}:6379/1",
-            "CELERY_RESULT_BACKEND": f"redis://{net.address}:6379/2",
-            "APP_SECRET_KEYS": (prepared / "key").read_text(encoding="utf-8"),
-            "GUMROAD_API_URL": self.sandbox,
-            "GUMROAD_REQUESTS_PER_MINUTE": str(LIMIT),
-            "PIPELINE_START_DATE": (today() - timedelta(days=30)).isoformat(),
-            "ENABLE_WHOP": "false",
-            "ENABLE_EMAIL": "false",
-            "PYTHONPATH": str(HERE.parent),
-        }
-
-    @staticmethod
-    def _start(net: Network, stack: ExitStack, name: str, command: list[object]) -> None:
-        with net.folder.joinpath(f"{name}.log").open("ab") as log:
-            process = subprocess.Popen([*map(str, command)], stdout=log, stderr=log, start_new_session=True)
-
-        def end() -> None:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(20)
-
-        stack.callback(end)
-
-    def refused(self) -> tuple[int, int]:
-        """Requests in all, and those above a token's limit."""
-        told = httpx.get(f"{self.sandbox}/_sandbox/requests", timeout=30).json()
-        return sum(told["requests"].values()), told["throttled"]
-
-
-def _created(binaries: Path, address: str, name: str) -> bool:
-    made = subprocess.run(
-        [binaries / "createdb", "-h", address, "-U", "postgres", name], check=False, capture_output=True, text=True
-    )
-    return made.returncode == 0 or "already exists" in made.stderr
-
-
-def _until(holds, seconds: float, what: str, every: float = 0.3) -> float:
-    """Wait for it; returns the seconds."""
-    began = time.monotonic()
-    while time.monotonic() < began + seconds:
-        try:
-            if holds():
-                return time.monotonic() - began
-        except httpx.TransportError:
-            pass
-        time.sleep(every)
-    raise TimeoutError(f"{what} was not so after {seconds:.0f} s")
 
 
 class Drill:
@@ -189,7 +56,7 @@ class Drill:
     def __init__(self, net: Network, servers: Servers, slots: int, at_once: int) -> None:
         self.net, self.servers, self.slots = net, servers, slots
         # While the queue is filled nothing is launched, so nobody misses workers.
-        text = (HERE.parent / ("deploy/celery/dagster.yaml" if at_once else "dagster.yaml")).read_text(encoding="utf-8")
+        text = (ROOT / ("deploy/celery/dagster.yaml" if at_once else "dagster.yaml")).read_text(encoding="utf-8")
         self._yaml = re.sub(r"(max_concurrent_runs|default_limit): \d+", rf"\1: {at_once}", text)
         os.environ |= servers.environment | {"DAGSTER_HOME": str(self._furnish(net.folder / "here"))}
         self.warehouse: Warehouse = open_warehouse(servers.environment["DATABASE_URL"])
@@ -198,7 +65,7 @@ class Drill:
     def _furnish(self, home: Path) -> Path:
         home.mkdir(exist_ok=True)
         (home / "dagster.yaml").write_text(self._yaml, encoding="utf-8")
-        shutil.copy(HERE.parent / "deploy/workspace.yaml", home)
+        shutil.copy(ROOT / "deploy/workspace.yaml", home)
         return home
 
     def _host(self, name: str) -> Host:
@@ -227,9 +94,9 @@ class Drill:
         on = f"until {BIN}/dagster schedule start gumroad_nightly -w workspace.yaml; do sleep 1; done"
         wait = "while [ ! -e due ]; do sleep 0.2; done"
         self._head(f"{on}; {wait}; exec {BIN}/dagster-daemon run -w workspace.yaml")
-        _until(self._make_due, 120, "the schedule")
+        until(self._make_due, 120, "the schedule")
         (self.net.hosts["head"].home / "due").touch()
-        _until(lambda: len(self.runs()) >= count, 1200, "a run for each profile", every=2.0)
+        until(lambda: len(self.runs()) >= count, 1200, "a run for each profile", every=2.0)
 
     def _head(self, script: str) -> None:
         head = self._host("head")
@@ -297,7 +164,7 @@ class Drill:
 def play(drill: Drill, servers: Servers, options: argparse.Namespace, workers: list[str], *, kill: bool) -> None:
     """One night, and what came of it."""
     drill.open()
-    waited = _until(lambda: "workers/none" in drill.problems(), 240, "pipeline_health's word about workers")
+    waited = until(lambda: "workers/none" in drill.problems(), 240, "pipeline_health's word about workers")
     states = Counter(run.status.value for run in drill.runs())
     print(f"no worker yet: pipeline_health said workers/none after {waited:.0f} s; runs {dict(states)}", flush=True)
     began = time.monotonic()
@@ -306,14 +173,14 @@ def play(drill: Drill, servers: Servers, options: argparse.Namespace, workers: l
     lost = workers[0] if kill else None
     if lost:
         half = options.profiles // 2
-        _until(lambda: len(drill.done()) >= half, 1000, "half of the profiles")
+        until(lambda: len(drill.done()) >= half, 1000, "half of the profiles")
         busy = [run.run_id for run in drill.runs() if run.status == dg.DagsterRunStatus.STARTED and _place(run) == lost]
         drill.net.hosts[lost].crash()
         print(f"{lost} is lost after {time.monotonic() - began:.0f} s with {len(busy)} runs in hand", flush=True)
-    _until(lambda: len(drill.done()) >= options.profiles, 1700, "every profile's night", every=1.0)
+    until(lambda: len(drill.done()) >= options.profiles, 1700, "every profile's night", every=1.0)
     seconds = time.monotonic() - began
-    _until(drill.rolled_up, 120, "the roll-up")
-    _until(lambda: "workers/none" not in drill.problems(), 120, "the end of that problem")
+    until(drill.rolled_up, 120, "the roll-up")
+    until(lambda: "workers/none" not in drill.problems(), 120, "the end of that problem")
     report(drill, servers, options.profiles, len(workers), seconds)
 
 
