@@ -87,11 +87,17 @@ def mark(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> None:
     context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
 
 
+def _inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the tag is still the one of the run that this one is another try of: Dagster copies them."""
+    before = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    return before is not None and before.tags.get(PROCESS_TAG) == run.tags.get(PROCESS_TAG)
+
+
 def bury(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> list[str]:
     """Mark the runs as failed whose process on this host is gone; returns their ids."""
     buried: list[str] = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_AT_WORK, tags=tags or {})):
-        if is_gone(run.tags.get(PROCESS_TAG, "")):
+        if is_gone(run.tags.get(PROCESS_TAG, "")) and not _inherited(instance, run):
             instance.report_run_failed(run, "The process that did this run ended without a word; it was killed.")
             buried.append(run.run_id)
     return buried

@@ -14,9 +14,11 @@ from creator_pipeline.dagster_support.tags import PROFILE_TAG
 from creator_pipeline.definitions import defs
 
 
-def started(instance: dg.DagsterInstance, process: str) -> dg.DagsterRun:
+def started(instance: dg.DagsterInstance, process: str, parent: str | None = None) -> dg.DagsterRun:
     return instance.create_run_for_job(
         defs.resolve_job_def("gumroad_sync"),
+        parent_run_id=parent,
+        root_run_id=parent,
         status=dg.DagsterRunStatus.STARTED,
         tags={liveness.PROCESS_TAG: process, PROFILE_TAG: "alice"},
     )
@@ -75,3 +77,15 @@ def test_runs_of_before_a_restart_of_the_machine_are_gone(monkeypatch: pytest.Mo
     here = liveness._here()._replace(machine="of-this", space=liveness._FIRST_SPACE)
     monkeypatch.setattr(liveness, "_here", lambda: here)
     assert liveness.is_gone(moved(boot="the-one-before"))
+
+
+def test_another_try_is_not_buried_by_the_tag_of_the_try_before() -> None:
+    """Incident: the second try of a killed run had its tags, and was taken for dead before it could say where it is."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        process = ended_process()
+        first = started(instance, process)
+        assert liveness.bury(instance) == [first.run_id]
+        second = started(instance, process, parent=first.run_id)
+        assert liveness.bury(instance) == []
+        instance.add_run_tags(second.run_id, {liveness.PROCESS_TAG: moved(pid="999999999")})
+        assert liveness.bury(instance) == [second.run_id]
