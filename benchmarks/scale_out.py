@@ -176,7 +176,7 @@ def play(drill: Drill, servers: Servers, options: argparse.Namespace, workers: l
         until(lambda: len(drill.done()) >= half, 1000, "half of the profiles")
         busy = [run.run_id for run in drill.runs() if run.status == dg.DagsterRunStatus.STARTED and _place(run) == lost]
         drill.net.hosts[lost].crash()
-        print(f"{lost} is lost after {time.monotonic() - began:.0f} s with {len(busy)} runs in hand", flush=True)
+        print(f"{lost} is lost after {time.monotonic() - began:.0f} s, {len(busy)} runs or more in hand", flush=True)
     until(lambda: len(drill.done()) >= options.profiles, 1700, "every profile's night", every=1.0)
     seconds = time.monotonic() - began
     until(drill.rolled_up, 120, "the roll-up")
