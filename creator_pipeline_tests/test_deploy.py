@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from creator_pipeline import __version__
 from creator_pipeline_tests.test_docs import COMMANDS, ROOT, VARIABLES
 
 DEPLOY = ROOT / "deploy"
@@ -36,7 +37,7 @@ def test_images_are_of_this_release_and_of_a_python_that_is_supported() -> None:
     """Guards: a cluster that goes on with the former image, and an image whose Python no wheel is made for."""
     tags = re.findall(r'(?:creator-pipeline:|tag: ")(\d[\w.]*)', "\n".join(TEXTS.values()))
     assert tags
-    assert set(tags) == {PROJECT["version"]}
+    assert set(tags) == {__version__}
     pythons = set(re.findall(r"^FROM python:(\d+\.\d+)", TEXTS["Dockerfile"], flags=re.MULTILINE))
     assert len(pythons) == 1
     assert {f"Programming Language :: Python :: {each}" for each in pythons} <= set(PROJECT["classifiers"])
