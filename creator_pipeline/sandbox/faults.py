@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import struct
 import threading
@@ -18,7 +19,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # The answer is replaced, or the connection broken, whatever was asked.
 TRANSPORT_KINDS = frozenset(
-    {"429", "429_retry_after", "502", "500", "truncated", "reset", "garbage", "slow"},
+    {
+        "400",
+        "429",
+        "429_retry_after",
+        "502",
+        "500",
+        "truncated",
+        "truncated_gzip",
+        "reset",
+        "garbage",
+        "bad_json",
+        "slow",
+    },
 )
 # The sales list answers wrongly; the handler reads the kind from ``scope["sandbox_fault"]``.
 LIST_KINDS = frozenset({"timeout_400", "repeat_rows", "repeat_key", "shuffle", "arrivals"})
@@ -148,6 +161,13 @@ class Faults:
             return HTMLResponse("<html>502 Bad Gateway</html>", 502)
         if kind == "500":
             return HTMLResponse("<!DOCTYPE html><title>Something went wrong</title>", 500)
+        if kind == "400":
+            return PlainTextResponse('{"success":false,"message":"Bad request"}', 400, media_type="application/json")
+        if kind == "bad_json":
+            return PlainTextResponse('{"success":true,"sales":[{"id":', 200, media_type="application/json")
+        if kind == "truncated_gzip":
+            packed = gzip.compress(b'{"success":true,"sales":[]}')
+            return Response(packed[: len(packed) // 2], 200, {"content-encoding": "gzip"}, "application/json")
         if kind == "garbage":
             return HTMLResponse("<!DOCTYPE html><title>Just a moment...</title>", 200)
         return None

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -31,7 +32,6 @@ from typing import Any
 import psutil
 import psycopg2
 import yaml
-from sqlalchemy import create_engine, text
 
 from creator_pipeline import settings
 from creator_pipeline.core.secrets import KeyRing, new_key
@@ -44,6 +44,7 @@ from creator_pipeline.store import profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.faults import guard, parts
 from creator_pipeline_tests.faults.parts import PARTS, SERVERS
+from creator_pipeline_tests.faults.zygote import Child
 from creator_pipeline_tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -51,13 +52,15 @@ START_SECONDS = 120.0
 SIZES = {"alice": 30, "bea": 15, "chen": 5}
 DAYS = 5
 
-# What may still have to be done, as (database, query for a number).
+# What may still have to be done: database to query for a name and a number each.
 OPEN_WORK = {
-    "jobs": ("warehouse", "SELECT count(*) FROM ingestion_jobs WHERE status IN ('queued', 'running')"),
-    "mails": ("warehouse", "SELECT count(*) FROM email_messages WHERE status = 'queued'"),
-    "days to roll up": ("warehouse", "SELECT count(*) FROM ledger_changes"),
-    "files": ("warehouse", "SELECT count(*) FROM kdp_files WHERE state IN ('looked', 'settled')"),
-    "runs": ("dagster", "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"),
+    "warehouse": """
+        SELECT 'jobs', count(*) FROM ingestion_jobs WHERE status IN ('queued', 'running')
+        UNION ALL SELECT 'mails', count(*) FROM email_messages WHERE status = 'queued'
+        UNION ALL SELECT 'days to roll up', count(*) FROM ledger_changes
+        UNION ALL SELECT 'files', count(*) FROM kdp_files WHERE state IN ('looked', 'settled')
+    """,
+    "dagster": "SELECT 'runs', count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')",
 }
 
 
@@ -66,6 +69,7 @@ class System(AbstractContextManager["System"]):
 
     Args:
         world: what the platforms know; a small one of today where none is given.
+        ping_factor: scales the delays of the platforms' webhooks.
         secrets: values for secret variables (``whop_webhook_secret``, …) and any other of the environment.
 
     Attributes:
@@ -74,19 +78,26 @@ class System(AbstractContextManager["System"]):
         via: part to the port through which the others reach it, where that isn't its own: for proxies.
     """
 
-    def __init__(self, world: World | None = None, *, secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, world: World | None = None, *, secrets: Mapping[str, str] | None = None, ping_factor: float = 0.0
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="creator_pipeline_system_")).resolve()
         self.ports = {part: free_port() for part in PARTS}
         self.via: dict[str, int] = {}
-        self.sandbox = SandboxServer(world or World.invented(7, today=today(), sizes=SIZES, days=DAYS))
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.sandbox = SandboxServer(
+            world or World.invented(7, today=today(), sizes=SIZES, days=DAYS), ping_factor=ping_factor
+        )
+        self.processes: dict[str, subprocess.Popen[bytes] | Child] = {}
         self.launched: dict[str, float] = {}
+        self._asking: dict[str, Any] = {}
+        self.open_queries = dict(OPEN_WORK)
         self.secrets = {
             "APP_SECRET_KEYS": new_key(),
             "GUMROAD_WEBHOOK_SECRET": "ping-path-secret-of-a-system",
             "WHOP_WEBHOOK_SECRET": "ws_c2VjcmV0IG9mIGEgc3lzdGVt",
             "RESEND_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "RESEND_API_KEY": "re_key_of_a_system",
+            "SUPABASE_HOOK_SECRET": f"v1,whsec_{b64encode(b'secret of a system of a test ...').decode()}",
             **{name.upper(): value for name, value in (secrets or {}).items()},
         }
 
@@ -111,9 +122,12 @@ class System(AbstractContextManager["System"]):
     ) -> None:
         """Ends every process, and removes the folder."""
         open_warehouse.cache_clear()
+        for connection in self._asking.values():
+            connection.close()
         guard.end_all(self.folder)
         for process in self.processes.values():
-            process.wait(5)
+            if isinstance(process, subprocess.Popen):
+                process.wait(5)
         self.sandbox.__exit__(kind, error, trace)
         assert self._guard.stdin is not None
         self._guard.stdin.close()
@@ -261,20 +275,29 @@ class System(AbstractContextManager["System"]):
 
     def ask(self, query: str, database: str = "warehouse") -> list[tuple[Any, ...]]:
         """The rows of a query, past any proxy."""
-        engine = create_engine(self.database_url(database).replace("postgresql://", "postgresql+psycopg2://"))
-        try:
-            with engine.connect() as connection:
-                return [tuple(row) for row in connection.execute(text(query))]
-        finally:
-            engine.dispose()
+        for last in (False, True):
+            try:
+                connection = self._asking.get(database)
+                if connection is None or connection.closed:
+                    connection = self._asking[database] = psycopg2.connect(self.database_url(database))
+                    connection.autocommit = True
+                with connection.cursor() as cursor:
+                    cursor.execute(query)
+                    return cursor.fetchall() if cursor.description else []
+            except psycopg2.OperationalError:
+                # The server was restarted since: its connections are gone.
+                self._asking.pop(database, None)
+                if last:
+                    raise
+        raise AssertionError
 
     def open_work(self) -> dict[str, int]:
         """What is still to be done, by kind; empty when nothing is."""
         # First what comes before: it may have moved on by the time the next is asked.
         if not (self.sandbox.pings.wait_idle(0) and self.sandbox.webhooks.wait_idle(0)):
             return {"deliveries": 1}
-        counts = {name: self.ask(query, database)[0][0] for name, (database, query) in OPEN_WORK.items()}
-        return {name: count for name, count in counts.items() if count}
+        counts = [row for database, query in self.open_queries.items() for row in self.ask(query, database)]
+        return {name: count for name, count in counts if count}
 
     def wait_until_quiet(self, seconds: float, *, steady: float = 6.0) -> None:
         """Until no delivery, job, run, roll-up, file or mail is open, and none came up for ``steady`` seconds.
@@ -292,6 +315,10 @@ class System(AbstractContextManager["System"]):
                 raise TimeoutError(f"After {seconds:g} s there is still open: {found or 'nothing, but not for long'}")
             time.sleep(0.25)
 
+    def ready(self, part: str) -> bool:
+        """Whether a part that was started does its work."""
+        return parts.ready(self, part)
+
     def log_of(self, part: str) -> str:
         """All that a part wrote."""
         path = self.folder / "logs" / f"{part}.log"
@@ -301,8 +328,11 @@ class System(AbstractContextManager["System"]):
         if part == "postgres" and not (self.folder / "postgres" / "data").exists():
             self._initdb()
         self.launched[part] = time.time()
+        self.processes[part] = self._spawn(part)
+
+    def _spawn(self, part: str) -> subprocess.Popen[bytes] | Child:
         with (self.folder / "logs" / f"{part}.log").open("ab") as log:
-            self.processes[part] = subprocess.Popen(
+            return subprocess.Popen(
                 parts.command(self, part),
                 cwd=self.folder / (part if part in SERVERS else "home"),
                 env=None if part in SERVERS else self.environment(),
@@ -325,30 +355,40 @@ class System(AbstractContextManager["System"]):
 
     def _prepare(self) -> None:
         for name in ("warehouse", "dagster"):
-            self._create_database(name)
+            self.create_database(name)
         home = self.folder / "home"
+        server = {"grpc_server": {"host": "127.0.0.1", "port": self.ports["code"], "location_name": "creator_pipeline"}}
+        (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [server]}), encoding="utf-8")
+        (home / "dagster.yaml").write_text(yaml.safe_dump(self.dagster_config()), encoding="utf-8")
+        self._make_stores()
+
+    def dagster_config(self) -> dict[str, Any]:
+        """``dagster.yaml`` of the installation: the project's."""
         config = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
         # A run that never starts is looked for often: a test waits for it.
         config["run_monitoring"] |= {"poll_interval_seconds": 5, "start_timeout_seconds": 60}
-        server = {"grpc_server": {"host": "127.0.0.1", "port": self.ports["code"], "location_name": "creator_pipeline"}}
-        (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [server]}), encoding="utf-8")
-        (home / "dagster.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        return config
+
+    def _make_stores(self) -> None:
         # Several processes that make Dagster's tables at once disagree about their version.
         made = self.run("dagster", "instance", "migrate")
         assert made.returncode == 0, made.stdout + made.stderr
         self.warehouse.ensure_migrated()
 
-    def _create_database(self, name: str) -> None:
-        connection = psycopg2.connect(self.database_url("postgres"))
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
-        connection.close()
+    def create_database(self, name: str) -> None:
+        """One more database."""
+        self.ask(f"CREATE DATABASE {name}", "postgres")
+
+    def drop_database(self, name: str) -> None:
+        """Without it again."""
+        if name in self._asking:
+            self._asking.pop(name).close()
+        self.ask(f"DROP DATABASE {name} WITH (FORCE)", "postgres")
 
     def _wait_ready(self, names: list[str]) -> None:
         deadline = time.monotonic() + START_SECONDS
         for part in names:
-            while not parts.ready(self, part):
+            while not self.ready(part):
                 if not self.running(part) or time.monotonic() > deadline:
                     raise RuntimeError(f"{part} doesn't start:\n{self.log_of(part)[-4000:]}")
                 time.sleep(0.05)

@@ -1,0 +1,147 @@
+"""A round: the system at rest, traffic while a fault befalls it, repair, rest again, and the oracle's word."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+
+import psutil
+
+from creator_pipeline_tests.faults import oracle
+from creator_pipeline_tests.faults.light import LightSystem
+from creator_pipeline_tests.faults.proxy import Instant
+from creator_pipeline_tests.faults.traffic import Traffic
+
+STRIKE_SECONDS = 30.0
+"""Longest wait for a named instant to come."""
+
+
+@dataclass
+class Round:
+    """What a fault works with.
+
+    Attributes:
+        rng: seeded by the round.
+        notes: what happened, for a violation's report.
+        kinds: what the traffic must contain: ``sales``, ``upload``, ``mail``.
+        patient: whether callers of the gateway try again for as long as it takes.
+    """
+
+    system: LightSystem
+    traffic: Traffic
+    rng: random.Random
+    notes: list[str] = field(default_factory=list[str])
+
+    def kill(self, pid: int | None) -> None:
+        """``kill -9`` a process that a proxy saw; never a server or this one."""
+        if pid is not None and pid != os.getpid():
+            self.notes.append(f"killed {pid}")
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def run_worker(self, seconds: float = STRIKE_SECONDS) -> psutil.Process | None:
+        """The process of a run, once there is one."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with suppress(psutil.Error):
+                daemon = self.system.processes["daemon"]
+                if children := psutil.Process(daemon.pid).children():
+                    return self.rng.choice(children)
+            time.sleep(0.002)
+        return None
+
+    def somewhen(self, most: float = 1.0) -> None:
+        """A random wait."""
+        time.sleep(self.rng.uniform(0.0, most))
+
+    @contextmanager
+    def instant(self, proxy: str, instant: Instant) -> Generator[None]:
+        """Traffic runs until the instant was struck at."""
+        before = self.system.proxies[proxy]
+        before.instant = instant
+        try:
+            yield
+            if not instant.struck.wait(STRIKE_SECONDS):
+                self.notes.append(f"the instant {instant.pattern!r} didn't come")
+        finally:
+            before.instant = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One entry of the catalogue. ``befall`` wraps the traffic of a round.
+
+    Attributes:
+        excuses: whether a job may be given up by it (a platform that refuses for good).
+        needs: kinds of traffic without which it strikes at nothing.
+    """
+
+    name: str
+    what: str
+    befall: Callable[[Round], AbstractContextManager[None]]
+    needs: tuple[str, ...] = ("sales",)
+
+
+@dataclass
+class Result:
+    """What a round came to."""
+
+    fault: str
+    seed: int
+    seconds: float
+    violations: list[str]
+    notes: list[str]
+
+    @property
+    def struck(self) -> bool:
+        """Whether the fault happened at all."""
+        return not any("didn't come" in note for note in self.notes)
+
+
+def play(system: LightSystem, traffic: Traffic, fault: Fault, seed: int) -> Result:
+    """One round."""
+    started, rng = time.monotonic(), random.Random(f"{seed}/{fault.name}")
+    traffic.rng = rng
+    this = Round(system, traffic, rng)
+    found: list[str] = []
+    try:
+        with fault.befall(this):
+            _send(traffic, rng, fault.needs)
+        found = heal_and_judge(this)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the seed must be told
+        found.append(f"{type(error).__name__}: {error}")
+    return Result(fault.name, seed, time.monotonic() - started, found, this.notes)
+
+
+def _send(traffic: Traffic, rng: random.Random, needs: tuple[str, ...]) -> None:
+    kinds = {"sales": 0.8, "upload": 0.15, "mail": 0.3}
+    chosen = [kind for kind, share in kinds.items() if kind in needs or rng.random() < share]
+    for kind in chosen:
+        {"sales": traffic.sales, "upload": traffic.upload, "mail": traffic.auth_mail}[kind]()
+
+
+def heal_and_judge(this: Round) -> list[str]:
+    """End the fault, start what is down, wait for rest; then what the oracle says."""
+    system, traffic = this.system, this.traffic
+    for proxy in system.proxies.values():
+        proxy.set_mode("through")
+        proxy.instant = None
+    system.sandbox.faults.clear()
+    system.start()
+    for sender in (system.sandbox.pings, system.sandbox.webhooks):
+        sender.wait_idle(30)
+    if still := system.settle():
+        return [f"the system doesn't come to rest: {still}"]
+    found = oracle.accepted_first(system)
+    given_up = oracle.unfinished(system)
+    for name in traffic.behind():
+        system.read_all(name)
+        traffic.caught_up[name] = traffic.lost(name)
+        if still := system.settle():
+            return [f"reading all of {name} again doesn't end: {still}"]
+    return [*found, *given_up, *oracle.violations(system, traffic)]
