@@ -14,6 +14,9 @@ from typing import NamedTuple
 import dagster as dg
 
 PROCESS_TAG = "creator_pipeline/process"
+LOCATION = "creator_pipeline"
+UNMARKED_SECONDS = 120.0
+"""Far longer than a run takes from its start to its first step."""
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -82,9 +85,9 @@ def _rebooted(then: _Place, here: _Place) -> bool:
     return same and then.boot != here.boot and then.space == here.space == _FIRST_SPACE
 
 
-def mark(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> None:
+def mark(instance: dg.DagsterInstance, run_id: str) -> None:
     """Say on the run which process does it."""
-    context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
+    instance.add_run_tags(run_id, {PROCESS_TAG: this_process()})
 
 
 def _inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
@@ -94,13 +97,24 @@ def _inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def bury(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> list[str]:
-    """Mark the runs as failed whose process on this host is gone; returns their ids."""
+    """Mark the runs as failed whose process on this host is gone; returns their ids.
+
+    A run of ours marks itself before its first step, so one that began long ago and has no mark died before it.
+    """
     buried: list[str] = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=_AT_WORK, tags=tags or {})):
-        if is_gone(run.tags.get(PROCESS_TAG, "")) and not _inherited(instance, run):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_AT_WORK, tags=tags or {})):
+        run = record.dagster_run
+        process = "" if _inherited(instance, run) else run.tags.get(PROCESS_TAG)
+        if is_gone(process) if process else _never_marked(record):
             instance.report_run_failed(run, "The process that did this run ended without a word; it was killed.")
             buried.append(run.run_id)
     return buried
+
+
+def _never_marked(record: dg.RunRecord) -> bool:
+    origin = record.dagster_run.remote_job_origin
+    ours = origin is not None and origin.location_name == LOCATION
+    return ours and record.start_time is not None and time.time() - record.start_time > UNMARKED_SECONDS
 
 
 class Absences:

@@ -15,7 +15,6 @@ from typing import Any
 import dagster as dg
 
 from creator_pipeline.core.errors import DataError, PipelineError
-from creator_pipeline.dagster_support.liveness import mark
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
@@ -46,9 +45,6 @@ class Outcome:
     context: dg.AssetExecutionContext | dg.OpExecutionContext
     failed: list[_Failed] = field(default_factory=list[_Failed])
     rows: dict[str, int] = field(default_factory=dict[str, int])
-
-    def __post_init__(self) -> None:
-        mark(self.context)
 
     def done_before(self) -> set[tuple[str, str]]:
         """(asset, partition) pairs that an earlier attempt of this same step has finished."""

@@ -13,6 +13,7 @@ from creator_pipeline.core import secrets
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.http import Renew
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.dagster_support import liveness
 from creator_pipeline.gumroad import oauth
 from creator_pipeline.gumroad.client import GumroadClient
 from creator_pipeline.queue.cache import cache_for
@@ -95,7 +96,12 @@ def require_enabled(config: Settings, source: str) -> None:
 
 
 class WarehouseResource(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own idiom
-    """The warehouse of ``DATABASE_URL``."""
+    """The warehouse of ``DATABASE_URL``. A run that uses it is marked with its process before its first step."""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Called by Dagster before the first step of a run, and for each look of a sensor."""
+        if context.run is not None and context.instance is not None:
+            liveness.mark(context.instance, context.run.run_id)
 
     def open(self) -> Warehouse:
         """Connect and migrate on first use."""

@@ -7,11 +7,20 @@ import sys
 
 import dagster as dg
 import pytest
+from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from creator_pipeline.automation.sensors import profiles_at_work
 from creator_pipeline.dagster_support import liveness
 from creator_pipeline.dagster_support.tags import PROFILE_TAG
 from creator_pipeline.definitions import defs
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.whop.jobs import changes_config
+
+TARGET = LoadableTargetOrigin(executable_path=sys.executable, module_name="creator_pipeline.definitions")
+POINTER = ModuleCodePointer("creator_pipeline.definitions", "defs")
 
 
 def started(instance: dg.DagsterInstance, process: str, parent: str | None = None) -> dg.DagsterRun:
@@ -45,6 +54,43 @@ def test_a_run_whose_process_is_gone_is_failed_and_its_profile_free_again() -> N
         after = instance.get_run_by_id(run.run_id)
         assert after is not None
         assert after.status == dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize("job", ["ledger", "gumroad_refresh", "whop_changes"])
+def test_every_job_says_before_its_first_step_which_process_does_it(sqlite_warehouse: Warehouse, job: str) -> None:
+    """Incident: a killed roll-up had no mark and stayed "started": for six hours the day's revenue stood still."""
+    config = {"ops": {}}
+    if job == "gumroad_refresh":
+        config = {"ops": {"gumroad_refresh_sales": {"config": {"profile_id": "alice", "leases": []}}}}
+    if job == "whop_changes":
+        config = changes_config("alice")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance, run_config=config, raise_on_error=False
+        )
+        marked = instance.get_run_by_id(result.run_id)
+        assert marked is not None
+        assert marked.tags[liveness.PROCESS_TAG] == liveness.this_process()
+
+
+def test_a_run_that_died_before_its_mark_is_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incident: a worker killed between its start and its first step held its profile for six hours."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        repository = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(TARGET, location_name="creator_pipeline"), "r")
+        ours = instance.create_run_for_job(
+            defs.resolve_job_def("ledger"),
+            status=dg.DagsterRunStatus.NOT_STARTED,
+            remote_job_origin=RemoteJobOrigin(repository, "ledger"),
+            job_code_origin=JobPythonOrigin("ledger", RepositoryPythonOrigin(sys.executable, POINTER)),
+        )
+        instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", "ledger"), ours.run_id)
+        foreign = started(instance, "")
+        assert liveness.bury(instance) == []
+        monkeypatch.setattr(liveness, "UNMARKED_SECONDS", -1.0)
+        assert liveness.bury(instance) == [ours.run_id]
+        left = instance.get_run_by_id(foreign.run_id)
+        assert left is not None
+        assert left.status == dg.DagsterRunStatus.STARTED
 
 
 ELSEWHERE = {

@@ -205,7 +205,7 @@ def listen_for_jumps() -> None:
 def _hurry() -> None:
     """Every sensor at every look but the one that watches the house, and no long waits."""
 
-    def is_early(state: Any, sensor: Any) -> bool:  # noqa: ARG001 - Dagster's signature
+    def is_early(state: Any, sensor: Any) -> bool:
         return sensor.name == "pipeline_health"
 
     sensor_daemon.is_under_min_interval = is_early

@@ -107,14 +107,6 @@ class Zygote:
 def main() -> None:
     """The zygote's side."""
     # Everything a child may need: what is imported here costs a child nothing.
-    import creator_pipeline.automation.backfill
-    import creator_pipeline.commands.backfill
-    import creator_pipeline.commands.gateway
-    import creator_pipeline.commands.migrate
-    import creator_pipeline.definitions
-    import creator_pipeline.gateway.app
-    import creator_pipeline.gateway.server
-    import creator_pipeline.kdp.guarded
     import creator_pipeline_tests.faults.spool
     import creator_pipeline_tests.faults.turns
 
