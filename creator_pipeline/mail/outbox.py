@@ -25,6 +25,7 @@ from creator_pipeline.mail.mailer import Mailer, Verdict, pace
 from creator_pipeline.mail.messages import Claimed
 from creator_pipeline.mail.render import one_line, render
 from creator_pipeline.mail.upsert import insert_new
+from creator_pipeline.queue.table import moment
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, profiles
@@ -146,7 +147,8 @@ def add(connection: Connection, settings: Settings, mail: Mail) -> bool:
         "attempts": 0,
         "error": suppressed or held,
         "created_at": at,
-        "next_attempt_at": at,
+        # By the clock that decides what is due: this machine's may be ahead of the database's.
+        "next_attempt_at": moment(connection),
     }
     return insert_new(connection, table, row)
 

@@ -45,6 +45,16 @@ def wait_of(row: dict[str, Any]) -> float:
     return (moment - now()).total_seconds()
 
 
+def test_a_clock_that_is_ahead_delays_no_mail(
+    warehouse: Warehouse, settings: Settings, resend: ResendApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Incident: the gateway's clock was an hour ahead of the database's; password resets went out an hour late."""
+    if warehouse.is_postgres:
+        monkeypatch.setattr(outbox, "now", lambda: now() + timedelta(hours=1))
+    outbox.write(warehouse, settings, reset("e/1"))
+    assert outbox.flush(warehouse, settings).sent == len(resend.inbox) == 1
+
+
 def test_many_tellers_one_mail(warehouse: Warehouse, settings: Settings, resend: ResendApi, message: Read) -> None:
     """Hook, sensor and net each mail the same event."""
     assert outbox.write(warehouse, settings, notice("e/1")) == ["e/1"]
