@@ -15,6 +15,9 @@ from dagster._core.storage.runs.base import RunStorage
 from dagster._core.storage.schedules.base import ScheduleStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from sqlalchemy import make_url
+
+from creator_pipeline.store.engine import KEEPALIVE
 
 if TYPE_CHECKING:
     from dagster_postgres import DagsterPostgresStorage
@@ -35,6 +38,9 @@ class EnvStorage(DagsterStorage, ConfigurableClass):
             # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, which can't run dagster-postgres's NOTIFY.
             scheme, _, rest = url.partition("://")
             url = f"postgresql+psycopg2://{rest}" if scheme in {"postgres", "postgresql"} else url
+            given = make_url(url)
+            wanted = {name: str(value) for name, value in KEEPALIVE.items() if name not in given.query}
+            url = given.update_query_dict(wanted).render_as_string(hide_password=False)
             self._storage: DagsterPostgresStorage | DagsterSqliteStorage = DagsterPostgresStorage(
                 postgres_url=url, should_autocreate_tables=True, inst_data=None
             )

@@ -15,6 +15,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from creator_pipeline.core.errors import ConfigError, PipelineError, TransientError
 
 SQLITE_BUSY_SECONDS = 30
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+"""A server that is gone without a word is noticed after a minute; by default the kernel waits two hours."""
 
 
 class Warehouse:
@@ -98,7 +100,7 @@ def open_warehouse(url: str) -> Warehouse:
                 pool_pre_ping=True,
                 # Values of a failing statement are addresses and tokens; its error ends in a log.
                 hide_parameters=True,
-                connect_args={"connect_timeout": 10, "options": " ".join((*given, "-c timezone=utc"))},
+                connect_args={"connect_timeout": 10, "options": " ".join((*given, "-c timezone=utc")), **KEEPALIVE},
             )
         except NoSuchModuleError as error:
             raise ConfigError(f"DATABASE_URL: {error}.", hint=hint) from None

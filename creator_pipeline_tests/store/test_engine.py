@@ -1,5 +1,7 @@
 """A database that isn't what it should be: a clear error, with the mend, and nothing half-written."""
 
+import os
+import socket
 import sqlite3
 
 import pytest
@@ -7,10 +9,12 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import insert, make_url, text
 
 from creator_pipeline.core.errors import ConfigError, TransientError
+from creator_pipeline.dagster_support.instance_storage import EnvStorage
 from creator_pipeline.store import engine as room
-from creator_pipeline.store.engine import open_warehouse, ping
+from creator_pipeline.store.engine import KEEPALIVE, open_warehouse, ping
 from creator_pipeline.store.load import replace
 from creator_pipeline.store.tables import profiles, sales_events
+from creator_pipeline_tests import servers
 from creator_pipeline_tests.store.test_load import T0, event, of_day
 from creator_pipeline_tests.tables import rows
 
@@ -131,3 +135,21 @@ def test_an_error_of_the_database_shows_no_values(warehouse):
 def test_the_same_address_is_the_same_warehouse(sqlite_warehouse):
     """Guards: a pool of connections for each asset."""
     assert open_warehouse(str(sqlite_warehouse.engine.url)) is sqlite_warehouse
+
+
+def test_a_server_that_vanished_is_noticed_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incident: the database's machine lost its power; the gateway's one writer waited two hours for an answer."""
+    url = servers.postgres().fresh_database()
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    engines = [open_warehouse(url).engine]
+    storage = EnvStorage.from_config_value(None, {})
+    engines.append(storage.run_storage._engine)
+    for engine in engines:
+        with engine.connect() as connection:
+            descriptor = connection.connection.driver_connection.fileno()
+            with socket.socket(fileno=os.dup(descriptor)) as line:
+                assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE["keepalives_idle"]
+                assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == KEEPALIVE["tcp_user_timeout"]
+        engine.dispose()
+    servers.postgres().drop(url)
