@@ -171,10 +171,13 @@ class Proxy(AbstractContextManager["Proxy"]):
 
 
 async def _strike(instant: Instant, client: asyncio.StreamWriter) -> None:
-    # On another thread: a server that is killed here must be able to end its other connections.
-    await asyncio.to_thread(instant.strike, await asyncio.to_thread(_peer, client))
+    def strike() -> None:
+        instant.strike(_peer(client))
+        instant.struck.set()
+
+    # On another thread, which goes on when a server that is killed here ends this connection meanwhile.
+    await asyncio.to_thread(strike)
     _reset(client)
-    instant.struck.set()
 
 
 def _peer(client: asyncio.StreamWriter) -> int | None:

@@ -122,7 +122,7 @@ def daemon() -> None:
     while not stopped():
         try:
             _serve(stopped)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # As Dagster's daemon does when its storage goes away: say so and try again.
             _log.exception("A turn failed")
             _sleep(0.2)
@@ -170,7 +170,7 @@ def worker() -> None:
         while not stopped():
             try:
                 spool.turn(instance)
-            except Exception:
+            except Exception:  # noqa: BLE001 - it is said, and the next turn tries again
                 _log.exception("A turn failed")
             turns += 1
             TURNS.write_text(str(turns))
@@ -183,18 +183,16 @@ def _reap() -> None:
             pass
 
 
+_travels = list[Any]()
+
+
 def _jump(_number: int, _frame: Any) -> None:
     """The clock of this process, and of runs that it forks from now on, is off by what the file says."""
-    global _travelling
-    if _travelling is not None:
-        _travelling.stop()
-    seconds = int(Path("clock").read_text())
-    _travelling = time_machine.travel(datetime.now(UTC) + timedelta(seconds=seconds)) if seconds else None
-    if _travelling is not None:
-        _travelling.start()
-
-
-_travelling: Any = None
+    while _travels:
+        _travels.pop().stop()
+    if seconds := int(Path("clock").read_text()):
+        _travels.append(time_machine.travel(datetime.now(UTC) + timedelta(seconds=seconds)))
+        _travels[-1].start()
 
 
 def listen_for_jumps() -> None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -22,6 +23,19 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+PRELOADED = (
+    "creator_pipeline.automation.backfill",
+    "creator_pipeline.commands.backfill",
+    "creator_pipeline.commands.gateway",
+    "creator_pipeline.commands.migrate",
+    "creator_pipeline.gateway.app",
+    "creator_pipeline.gateway.server",
+    "creator_pipeline.kdp.guarded",
+    "creator_pipeline_tests.faults.spool",
+    "dagster_postgres",
+    "resend",
+)
+"""What a child may need: what is imported here costs a child nothing."""
 
 
 class Child:
@@ -106,11 +120,11 @@ class Zygote:
 
 def main() -> None:
     """The zygote's side."""
-    # Everything a child may need: what is imported here costs a child nothing.
-    import creator_pipeline_tests.faults.spool
-    import creator_pipeline_tests.faults.turns
+    for name in PRELOADED:
+        importlib.import_module(name)
+    from creator_pipeline_tests.faults.turns import warm_up
 
-    creator_pipeline_tests.faults.turns.warm_up()
+    warm_up()
     assert threading.active_count() == 1, "a fork would lose these threads"
     pending = b""
     while True:
