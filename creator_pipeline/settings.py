@@ -32,6 +32,10 @@ WHERE_TO_GET = {
 }
 
 
+FLAGS = ("enable_gumroad", "enable_whop", "enable_kdp", "enable_email")
+"""What a running process can be told by ``.env``, which wins for these."""
+
+
 class Settings(BaseSettings):
     """The variables of the contract, typed. Times are in the unit the name says; rates are per token."""
 
@@ -131,8 +135,11 @@ def load() -> Settings:
     Raises:
         ConfigError: a variable has a value that can't be read.
     """
+    # Dagster puts .env into the environment when it starts: without this a flag could not be changed while it runs.
+    written = dotenv.dotenv_values(".env")
+    flags = {name: value for name in FLAGS if (value := written.get(name.upper()))}
     try:
-        return Settings()
+        return Settings(**flags)  # pyright: ignore[reportArgumentType] - read as in the environment
     except ValidationError as error:
         parts = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
         raise ConfigError(f"The environment can't be read. {'; '.join(parts)}.", hint="See .env.example.") from None

@@ -66,13 +66,6 @@ def lose_scope(w: Watched) -> None:
     sync(w)
 
 
-def gain_scope(w: Watched) -> None:
-    grant = w.server.world.gumroad["alice"].grant({"view_profile", "view_sales"})
-    with w.house.write() as connection:
-        profiles.connect(connection, w.ring, "gumroad", "alice", grant.token)
-    sync(w)
-
-
 def ran(w: Watched, job: str, status: dg.DagsterRunStatus) -> None:
     tags, config = ({}, {}) if job == "ledger" else ({"creator_pipeline/profile": "alice"}, drift_config("alice"))
     w.instance.create_run_for_job(defs.resolve_job_def(job), status=status, tags=tags, run_config=config)
@@ -83,13 +76,21 @@ def read_catalogue(w: Watched) -> None:
 
 
 def lose_catalogue(w: Watched) -> None:
-    w.server.faults.every(1, "application_error", path="/v2/products")
+    for scope in ("view_profile", "view_sales"):
+        w.server.world.gumroad.drop_scope("alice", scope)
     read_catalogue(w)
 
 
 def gain_catalogue(w: Watched) -> None:
-    w.server.faults.clear()
+    grant = w.server.world.gumroad["alice"].grant({"view_profile", "view_sales"})
+    with w.house.write() as connection:
+        profiles.connect(connection, w.ring, "gumroad", "alice", grant.token)
     read_catalogue(w)
+
+
+def gain_scope(w: Watched) -> None:
+    gain_catalogue(w)
+    sync(w)
 
 
 SENSOR, SCHEDULE = InstigatorType.SENSOR, InstigatorType.SCHEDULE
