@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -124,9 +125,26 @@ class Settings(BaseSettings):
             raise ConfigError(f"{name} is not set.", hint=WHERE_TO_GET.get(name, ""))
         return str(text)
 
+    def secret_values(self) -> list[str]:
+        """Every secret that is set, and what is secret by itself in one: a key of a list, the password of a URL."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        found = dict[str, None]()
+        for value in (each.get_secret_value() for each in values if isinstance(each, SecretStr)):
+            found |= dict.fromkeys([value, *value.split(","), *_passwords(value)])
+        # Short ones are no secrets, and would black out words of a message.
+        return [each for each in found if len(each) >= 8]
+
     def enabled(self, source: str) -> bool:
         """Whether the feature flag of ``gumroad``, ``whop``, ``kdp`` or ``email`` is on."""
         return bool(getattr(self, f"enable_{source}"))
+
+
+def _passwords(url: str) -> list[str]:
+    try:
+        password = urlsplit(url).password or ""
+    except ValueError:
+        return []
+    return [password, unquote(password)]
 
 
 def load() -> Settings:

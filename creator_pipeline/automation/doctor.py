@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from pydantic import SecretStr
-
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.secrets import redact
 from creator_pipeline.settings import Settings
@@ -94,16 +92,8 @@ def examine(probes: Sequence[Probe], config: Settings | None, *, seconds: float 
     slots = threading.Semaphore(AT_ONCE)
     deadline = time.monotonic() + seconds * math.ceil(len(probes) / AT_ONCE)
     running = [_Running(probe, slots) for probe in probes]
-    secrets = secret_values(config)
+    secrets = config.secret_values() if config else []
     return [_clean(finding, secrets) for one in running for finding in one.result(deadline)]
-
-
-def secret_values(config: Settings | None) -> list[str]:
-    """Every secret that is set."""
-    if config is None:
-        return []
-    values = (getattr(config, name) for name in type(config).model_fields)
-    return [value.get_secret_value() for value in values if isinstance(value, SecretStr) and value.get_secret_value()]
 
 
 def _clean(finding: Finding, secrets: Sequence[str]) -> Finding:

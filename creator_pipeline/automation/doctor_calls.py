@@ -13,8 +13,8 @@ import orjson
 from creator_pipeline import __version__
 from creator_pipeline.automation.doctor import Finding
 from creator_pipeline.core.errors import PipelineError, RejectedError, TransientError
-from creator_pipeline.core.http import Answer, Classify
-from creator_pipeline.core.secrets import redact
+from creator_pipeline.core.http import MESSAGE_CHARACTERS, Answer, Classify
+from creator_pipeline.core.secrets import redact, without_addresses
 
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 MAX_SKEW_SECONDS = 60.0
@@ -70,7 +70,7 @@ class Caller:
         answer = Answer(response.status_code, response.headers, response.content, body)
         error = self._classify(answer) or _common(answer, path)
         if error is not None:
-            error.message = redact(error.message, [self._token])
+            error.message = without_addresses(redact(error.message, [self._token]))[:MESSAGE_CHARACTERS]
             raise error
         return body
 

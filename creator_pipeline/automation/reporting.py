@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from creator_pipeline import settings
-from creator_pipeline.automation.doctor import secret_values
 from creator_pipeline.core.errors import ConfigError, PipelineError
 from creator_pipeline.core.logs import report_errors
 from creator_pipeline.dagster_support.run_logs import OURS, RUN_FAILURE, own_text, root_error
@@ -24,7 +23,7 @@ def start() -> bool:
     try:
         config = settings.load()
         dsn = config.sentry_dsn
-        return report_errors(dsn.get_secret_value() if dsn else None, secret_values(config), of_run)
+        return report_errors(dsn.get_secret_value() if dsn else None, config.secret_values(), of_run)
     except ConfigError as error:
         # What can't be reported must not keep from working what can be done.
         _log.warning("Errors are not reported: %s", error)

@@ -21,9 +21,11 @@ import tenacity
 from creator_pipeline import __version__
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
 from creator_pipeline.core.retry import pause, retry_after, worth_waiting
-from creator_pipeline.core.secrets import redact
+from creator_pipeline.core.secrets import redact, without_addresses
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+MESSAGE_CHARACTERS = 600
+"""Of what a platform says in an error; it ends in logs, tables and mails."""
 _URLS_KEPT = 64
 
 
@@ -69,8 +71,8 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The first 300 characters, for an error."""
-        return self.content[:300].decode("utf-8", "replace")
+        """The begin of it, for an error: more than is shown, because a token that is cut in two can't be redacted."""
+        return self.content[: 16 * 1024].decode("utf-8", "replace")
 
 
 Classify = Callable[[Answer], PipelineError | None]
@@ -281,7 +283,7 @@ class ApiClient:
                 error = RejectedError(f"{what}: redirected, which an API must not do.", hint="Check the API's URL.")
             else:
                 error = RejectedError(f"{what}: HTTP {status}: {answer.text}")
-        # A platform may quote the request, and so the token, in what it says.
-        error.message = redact(error.message, self._secrets)
+        # A platform may quote the request, and so the token and a buyer's address, in what it says.
+        error.message = without_addresses(redact(error.message, self._secrets))[:MESSAGE_CHARACTERS]
         error.args = (error.message,)
         return error

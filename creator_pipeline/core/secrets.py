@@ -7,8 +7,9 @@ import hmac
 import os
 import re
 import warnings
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -17,8 +18,19 @@ from creator_pipeline.core.errors import ConfigError
 
 KEY_FILE = "app_secret_keys"
 _SECRET_PARAMETER = re.compile(r"(?i)((?:access_token|refresh_token|client_secret|token|key|code)=)[^&\s\"']+")
-_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"',]+")
+_ADDRESS = re.compile(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
+_ESCAPES = {
+    '"': ('\\"', "&quot;"),
+    "'": ("\\'", "&apos;"),
+    "&": ("&amp;",),
+    "<": ("&lt;",),
+    ">": ("&gt;",),
+    "/": ("\\/",),
+    "\\": ("\\\\",),
+    " ": ("+",),
+}
+"""How JSON, HTML and forms write some characters."""
 
 
 class KeyRing:
@@ -110,18 +122,43 @@ def key_ring(configured: str | None, home: Path) -> KeyRing:
 
 def _any_encoding(character: str) -> str:
     # Each character by itself: libraries disagree on which ones they encode, and on the case of the digits.
-    encoded = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "replace"))
-    return f"(?:{re.escape(character)}|(?i:{encoded}){'|[+]' * (character == ' ')})"
+    percent = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "replace"))
+    point = ord(character)
+    coded = rf"(?i:{percent}|\\u{point:04x}|&#{point};|&#x0*{point:x};)"
+    # The longest first: a lone & would leave the rest of &amp;.
+    return f"(?:{'|'.join([coded, *map(re.escape, _ESCAPES.get(character, ())), re.escape(character)])})"
+
+
+def _base64(secret: bytes) -> Iterator[str]:
+    """What is sure of ``secret`` in base64, whatever stands before and behind it: three ways, by its offset."""
+    for offset in range(3):
+        whole = b64encode(bytes(offset) + secret + bytes(3)).decode()
+        sure = whole[-(-8 * offset // 6) : 8 * (offset + len(secret)) // 6]
+        yield re.escape(sure).replace(r"\+", "[+-]").replace("/", "[/_]")
+
+
+@lru_cache(maxsize=64)
+def _forms(secret: str) -> re.Pattern[str]:
+    forms = ["".join(map(_any_encoding, secret))]
+    # Of a shorter one what is sure in base64 would be letters that any text has.
+    if len(secret) >= 8:
+        plain = secret.encode("utf-8", "replace")
+        forms += [re.escape(secret[::-1]), f"(?i:{plain.hex()})", *_base64(plain)]
+    return re.compile("|".join(forms))
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without the given secrets (plain or percent-encoded) and without what looks like a credential."""
+    """``text`` without the given secrets and without what looks like a credential.
+
+    A secret is found as it is, percent-encoded, escaped for JSON or HTML, in base64, in hex, and backwards: what
+    quotes a request may quote it in any of these.
+    """
     # The longest first: one that another begins with must not leave the other's rest.
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = re.sub("".join(map(_any_encoding, secret)), "***", text)
+        text = _forms(secret).sub("***", text)
     return _BEARER.sub(r"\1***", _SECRET_PARAMETER.sub(r"\1***", text))
 
 
 def without_addresses(text: str) -> str:
-    """``text`` with ``[address]`` in place of e-mail addresses."""
+    """``text`` with ``[address]`` in place of e-mail addresses, also percent-encoded ones."""
     return _ADDRESS.sub("[address]", text)

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pydantic import SecretStr
-
 from creator_pipeline.core.secrets import redact, without_addresses
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.settings import Settings
@@ -41,17 +39,10 @@ def moment_text(moment: datetime | None) -> str | None:
 def plain_error(message: str, settings: Settings) -> str:
     """What went wrong, fit to be mailed: no stack trace, no secret, no address of a buyer, bounded."""
     lines = list(_without_trace(message))
-    text = redact(" ".join(lines), _secrets(settings))
+    text = redact(" ".join(lines), settings.secret_values())
     text = _LOOKS_SECRET.sub("***", without_addresses(_URL_PASSWORD.sub(r"\1***@", text)))
     text = one_line(text) or "No reason was given."
     return text if len(text) <= MAX_ERROR else text[: MAX_ERROR - 1].rstrip() + "…"
-
-
-def _secrets(settings: Settings) -> list[str]:
-    values = (getattr(settings, name) for name in type(settings).model_fields)
-    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    # Short ones are no secrets, and would black out words of the message.
-    return [part for value in found for part in {value, *value.split(",")} if len(part) >= 8]
 
 
 def _without_trace(message: str) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """Tokens at rest, and what may be shown of them."""
 
+import html
+import json
 import re
 import stat
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -12,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import ConfigError
-from creator_pipeline.core.secrets import KEY_FILE, KeyRing, key_ring, new_key, redact
+from creator_pipeline.core.secrets import KEY_FILE, KeyRing, key_ring, new_key, redact, without_addresses
 
 OLD, NEW = new_key(), new_key()
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="*"), min_size=8, max_size=40)
@@ -88,19 +91,44 @@ def _root() -> Path:
     return Path(__file__).parents[2]
 
 
-def _every_reading(text: str) -> list[str]:
-    return [text, unquote(text), unquote_plus(text)]
+def _encodings(secret: str) -> dict[str, str]:
+    """A secret as something that quotes a request may show it."""
+    encoded, plain = quote(secret, safe=""), secret.encode()
+    around = [b64encode(b"u:"[:offset] + plain + b":x").decode() for offset in range(3)]
+    return {
+        "plain": secret,
+        "percent": encoded,
+        "lower": re.sub("%..", lambda match: match.group().lower(), encoded),
+        "some": quote(secret),
+        "form": quote_plus(secret),
+        "json": json.dumps(secret)[1:-1],
+        "json, unicode": json.dumps(secret, ensure_ascii=False)[1:-1],
+        "html": html.escape(secret),
+        "hex": plain.hex(),
+        "backwards": secret[::-1],
+        **{f"base64 {number}": text for number, text in enumerate(around)},
+        **{f"base64url {number}": text.replace("+", "-").replace("/", "_") for number, text in enumerate(around)},
+    }
 
 
 @given(SECRETS, st.text(max_size=30), st.text(max_size=30))
 @example("gr/secret+token=", "https://h/v2?x=", "&y=1")
+@example("a\"b\\c<d>&e'f/", "", "")
 def test_a_redacted_text_holds_the_secret_in_no_encoding(secret, before, after):
-    """Guards: a token in a log as %2F in place of a slash, or %2f."""
-    encoded = quote(secret, safe="")
-    lower = re.sub("%..", lambda match: match.group().lower(), encoded)
-    for form in (secret, encoded, lower, quote(secret), quote_plus(secret)):
+    """Guards: a token in a log as %2F in place of a slash, or %2f; or whole, in the base64 of a header."""
+    for name, form in _encodings(secret).items():
         shown = redact(f"{before}{form}{after}", [secret])
-        assert not any(secret in reading for reading in _every_reading(shown)), (form, shown)
+        # The first and the last sign of base64 belong in part to what stands beside the secret.
+        assert form not in shown, (name, shown)
+        assert form[2:-4] not in shown or len(form) < 16, (name, shown)
+        assert not any(secret in reading for reading in (shown, unquote(shown), unquote_plus(shown))), (name, shown)
+
+
+def test_an_address_is_taken_out_in_either_writing():
+    """Guards: a buyer's address in a run's log, in the URL that a platform quotes."""
+    assert without_addresses("a.b@x.example, GET /s?email=a.b%40x.example&p=1") == (
+        "[address], GET /s?email=[address]&p=1"
+    )
 
 
 def test_a_secret_that_begins_another_does_not_leave_the_rest_of_it():

@@ -1,0 +1,316 @@
+"""Everything runs with marked secrets, against a platform that quotes what it was asked; then they are looked for.
+
+A marker is looked for as it is (which finds it percent-encoded and escaped too), in base64, in hex and backwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+import dagster as dg
+import httpx
+import orjson
+import pytest
+from sqlalchemy import select
+
+from creator_pipeline import cli, settings
+from creator_pipeline.automation import health_sensor
+from creator_pipeline.automation.schedules import range_tags
+from creator_pipeline.automation.sensors import webhook_jobs_sensor
+from creator_pipeline.core.secrets import KeyRing, new_key
+from creator_pipeline.core.windows import DayWindow, now, today
+from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
+from creator_pipeline.definitions import defs
+from creator_pipeline.core.json_lines import JsonLines
+from creator_pipeline.gumroad.oauth import CALLBACK_PATH
+from creator_pipeline.mail import hooks, outbox
+from creator_pipeline.settings import Settings
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline.store.tables import metadata
+from creator_pipeline.whop.jobs import changes_config
+from creator_pipeline_tests import servers
+from creator_pipeline_tests.automation.conftest import RESOURCES
+from creator_pipeline_tests.gateway.serving import Gateway, signed, whop_event
+
+SECRET_VARIABLES = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+BUYER = "buyer-of-a-book@example.org"
+REFUSALS = (400, 422, 403, 200, 404, 418, 502)
+
+
+def marker() -> str:
+    """Its core has no character that any encoding changes; what stands around it has many."""
+    return f"m/+&={secrets.token_hex(10)}='\"<"
+
+
+def core(marked: str) -> str:
+    """The part that is looked for."""
+    return marked[5:25]
+
+
+class Quoting(BaseHTTPRequestHandler):
+    """Refuses everything, each time in another way, and quotes the request in all of them."""
+
+    numbers = count()
+    bodies: list[str] = []
+    dead = False
+
+    def answer(self) -> None:
+        """One answer."""
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.path.startswith("/emails"):
+            self.bodies.append(body.decode())
+        said = f"{self.path} {self.headers} {body.decode(errors='replace')} {BUYER}"
+        every = [said, base64.b64encode(said.encode()).decode(), quote(said), quote(said, safe=""), said.encode().hex()]
+        text = " ".join(
+            [said[:250], *every, said[::-1], *(base64.b64encode(v.encode()).decode() for v in self.headers.values())]
+        )
+        status = 401 if self.dead else REFUSALS[next(self.numbers) % len(REFUSALS)]
+        told = orjson.dumps({"success": False, "message": text, "error": {"message": text, "type": "x"}, "name": "x"})
+        if status in {418, 200}:
+            told = orjson.dumps({"success": False, "message": text, "error": text, "statusCode": status})
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def quoting() -> Iterator[str]:
+    """A platform's address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Quoting)
+    # A connection that somebody opened and says nothing on must not be waited for.
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def needles(marked: Mapping[str, str]) -> dict[bytes, str]:
+    """What must be found nowhere, and whose it is."""
+    found: dict[bytes, str] = {}
+    for name, text in marked.items():
+        plain = text.encode()
+        forms = [plain, plain[::-1], plain.hex().encode(), plain.hex().upper().encode()]
+        for offset in range(3):
+            whole = base64.b64encode(bytes(offset) + plain + bytes(3))
+            forms.append(whole[-(-8 * offset // 6) : 8 * (offset + len(plain)) // 6])
+        found |= {form: name for form in forms} | {form.replace(b"+", b"-").replace(b"/", b"_"): name for form in forms}
+    return found
+
+
+class Lines(logging.Handler):
+    """All that is logged, down to DEBUG, as a plain text and as the gateway's JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+        self._json, self._plain = JsonLines(), logging.Formatter("%(name)s %(message)s")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record."""
+        self.lines += [self._json.format(record), self._plain.format(record)]
+
+
+@pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Every secret variable is set to something marked; the value is what is looked for."""
+    found: dict[str, str] = {}
+    special = {
+        "app_secret_keys": lambda: f"{new_key()},{new_key()}",
+        "database_url": lambda: _with_password(servers.postgres().fresh_database(), "d" + secrets.token_hex(10)),
+        "dagster_postgres_url": lambda: f"postgresql://u:{quote(marker(), safe='')}@127.0.0.1:9/dagster",
+        "redis_url": lambda: f"redis://default:{quote(marker(), safe='')}@127.0.0.1:9/0",
+        "resend_webhook_secret": lambda: "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
+        "supabase_hook_secret": lambda: "v1,whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
+        "whop_webhook_secret": lambda: f"ws_{secrets.token_hex(16)}",
+        "gumroad_webhook_secret": lambda: secrets.token_hex(16),
+        "sentry_dsn": lambda: "",
+    }
+    for name in sorted(SECRET_VARIABLES):
+        value = special.get(name, marker)()
+        monkeypatch.setenv(name.upper(), value)
+        for number, part in enumerate(value.split(",")):
+            found[f"{name} {number}"] = _sought(part)
+    return {name: text for name, text in found.items() if len(text) > 8}
+
+
+def _with_password(url: str, password: str) -> str:
+    return url.replace("@", f":{password}@", 1) if "@" in url else url
+
+
+def _sought(value: str) -> str:
+    for prefix in ("whsec_", "ws_"):
+        value = value.removeprefix(prefix)
+    if "://" in value:
+        value = (
+            value.rpartition("@")[0]
+            .rpartition(":")[2]
+            .replace("%2F", "/")
+            .replace("%2B", "+")
+            .replace("%26", "&")
+            .replace("%3D", "=")
+        )
+    return core(value) if value.startswith("m/+&=") else value
+
+
+def runs(instance: dg.DagsterInstance, house: Warehouse) -> None:
+    """Every job that asks a platform, what its failure leads to, and the look of the health sensor."""
+    window = DayWindow(today(), today().fromordinal(today().toordinal() + 1))
+    asked = [
+        ("gumroad_sync", {"tags": range_tags(window, "alice")}),
+        ("gumroad_catalogue", {"partition_key": "alice"}),
+        ("whop_sync", {"tags": range_tags(window, "alice")}),
+        ("whop_memberships_scan", {"partition_key": "alice"}),
+        ("whop_changes", {"run_config": changes_config("alice")}),
+        ("ledger", {}),
+    ]
+    made = webhook_jobs_sensor(dg.build_sensor_context(instance=instance, resources=RESOURCES, definitions=defs))
+    for request in made.run_requests or []:
+        asked.append((request.job_name, {"run_config": request.run_config, "tags": request.tags}))
+    for job, words in asked:
+        words["tags"] = {PROFILE_TAG: "alice", TRIGGER_TAG: "nightly", **words.get("tags", {})}
+        done = defs.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False, **words)
+        hooks.tell(instance, instance.get_run_by_id(done.run_id), failed=not done.success)
+        assert done.success is (job == "ledger"), job
+    health_sensor.pipeline_health(
+        dg.build_sensor_context(instance=instance, resources=RESOURCES, repository_def=defs.get_repository_def())
+    )
+
+
+def calls(gateway: Gateway, marked: dict[str, str], code: str) -> Iterator[httpx.Response]:
+    """Every door, with right and with wrong words."""
+    config, body, key = gateway.config, whop_event(), gateway.key("alice")
+    marked["upload key"] = key["Authorization"].rpartition("_")[2]
+    for name in ("whop", "gumroad/nonsense", "resend", "auth"):
+        yield gateway.http.post(f"/webhooks/{name}", content=body, headers=signed(body))
+    yield gateway.whop(body, signed(body, secret=config.require("WHOP_WEBHOOK_SECRET").encode()))
+    yield gateway.ping("sale_id=abc&email=" + quote(BUYER), config.require("GUMROAD_WEBHOOK_SECRET"))
+    begun = gateway.http.get("/oauth/gumroad/start", params={"profile_id": "alice"}, headers=key)
+    state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
+    yield gateway.http.get(CALLBACK_PATH, params={"state": state, "code": code})
+    for path in ("/jobs/x", "/readyz", "/metrics", "/docs", "/openapi.json", f"/nothing?token={code}"):
+        yield gateway.http.get(path, headers=key)
+    yield gateway.http.post("/uploads/kdp", files={"file": ("a.csv", b"a,b\n1,2\n")}, headers=key)
+
+
+def said_by(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    """What a command says, whatever becomes of it."""
+    monkeypatch.setattr("sys.argv", ["creator-pipeline", *words])
+    with pytest.raises(SystemExit):
+        cli.main()
+        raise SystemExit
+    said = capsys.readouterr()
+    return said.out + said.err
+
+
+def test_no_secret_is_anywhere(
+    marked: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guards: a token in a run's log, a mail or a table, because a platform's error quoted the request."""
+    tokens = {name: marker() for name in ("gumroad token", "gumroad refresh", "whop key", "oauth code")}
+    marked |= {name: core(text) for name, text in tokens.items()}
+    lines, root = Lines(), logging.getLogger()
+    level = root.level
+    root.addHandler(lines)
+    root.setLevel(logging.DEBUG)
+    monkeypatch.setattr("creator_pipeline.core.http.worth_waiting", lambda _: False)
+    seen: dict[str, bytes] = {}
+    try:
+        with quoting() as url:
+            for name in ("GUMROAD_API_URL", "WHOP_API_URL", "RESEND_API_URL"):
+                monkeypatch.setenv(name, url)
+            monkeypatch.setenv("GUMROAD_CLIENT_ID", "client")
+            monkeypatch.setenv("FROM_EMAIL", "from@example.com")
+            monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
+            config = settings.load()
+            house = open_warehouse(config.warehouse_url)
+            said = said_by(
+                capsys,
+                monkeypatch,
+                "profiles",
+                "add",
+                "alice",
+                "--email",
+                "alice@example.com",
+                "--notify",
+                "every",
+                "--whop-key",
+                tokens["whop key"],
+            )
+            with house.write() as connection:
+                profiles.connect(
+                    connection,
+                    KeyRing(config.require("APP_SECRET_KEYS").split(",")),
+                    "gumroad",
+                    "alice",
+                    tokens["gumroad token"],
+                    refresh_token=tokens["gumroad refresh"],
+                )
+            with Gateway(
+                config.warehouse_url,
+                **{
+                    name: getattr(config, name)
+                    for name in Settings.model_fields
+                    if getattr(config, name) is not None and name != "database_url"
+                },
+            ) as gateway:
+                seen["gateway"] = "".join(
+                    f"{a.headers}{a.text}" for a in calls(gateway, marked, tokens["oauth code"])
+                ).encode()
+            with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+                for name in ("gumroad_profiles", "whop_profiles"):
+                    instance.add_dynamic_partitions(name, ["alice"])
+                runs(instance, house)
+                Quoting.dead = True
+                runs(instance, house)
+            outbox.flush(house, config)
+            for words in (
+                ("doctor", "--json"),
+                ("profiles", "list"),
+                ("profiles", "export", "alice"),
+                ("webhooks", "list"),
+            ):
+                said += said_by(capsys, monkeypatch, *words)
+        with house.read() as connection:
+            for table in metadata.sorted_tables:
+                seen[table.name] = "\n".join(map(str, connection.execute(select(table)))).encode()
+        house.engine.dispose()
+    finally:
+        root.removeHandler(lines)
+        root.setLevel(level)
+    seen |= {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    seen |= {
+        "logs": "\n".join(lines.lines).encode(),
+        "commands": said.encode(),
+        "mails": "\n".join(Quoting.bodies).encode(),
+    }
+    assert Quoting.bodies
+    assert b"refuses" in seen["commands"]
+    assert len(marked) >= len(SECRET_VARIABLES) + len(tokens) - 1
+    sought = needles(marked) | {
+        b"buyer-of-a-book": "a buyer's address",
+        quote(BUYER, safe="").encode(): "a buyer's address",
+    }
+    assert {
+        (place, name) for place, content in seen.items() for needle, name in sought.items() if needle in content
+    } == set()
