@@ -1,26 +1,8 @@
 """Sensor ``pipeline_health`` and the asset check that shows what it found."""
 
-from collections.abc import Iterator
-
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from creator_pipeline import settings
-from creator_pipeline.automation import health, health_dagster, health_house
-from creator_pipeline.automation.doctor_calls import Caller
-from creator_pipeline.automation.health import Look, NotSeen, Problem
-from creator_pipeline.automation.pings_registered import mend_of, missing_pings
-from creator_pipeline.core.errors import AuthError, TransientError
-from creator_pipeline.core.windows import today
-from creator_pipeline.dagster_support.connections import note_auth
-from creator_pipeline.dagster_support.leases import job_queue
-from creator_pipeline.dagster_support.resources import WarehouseResource, key_ring
-from creator_pipeline.dagster_support.tags import PROFILE_TAG
-from creator_pipeline.gumroad.client import classify
-from creator_pipeline.gumroad.sync import PLATFORM
-from creator_pipeline.settings import Settings
-from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.profiles import connected, get_connection
+from creator_pipeline.dagster_support.resources import WarehouseResource
 
 _DAILY_REVENUE = dg.AssetKey("daily_revenue")
 
@@ -29,65 +11,12 @@ _DAILY_REVENUE = dg.AssetKey("daily_revenue")
 def pipeline_health(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Look at everything that runs by itself; tell of each problem once, and once when it is mended."""
     try:
-        return _tick(context, warehouse.open())
+        from creator_pipeline.automation import health_tick
+
+        return health_tick.tick(context, warehouse.open())
     except Exception as error:  # a raising health sensor would be the one thing nobody watches
         context.log.exception("The health of the pipeline could not be looked at.")
         return dg.SensorResult(skip_reason=f"Nothing was looked at: {type(error).__name__}.", cursor=context.cursor)
-
-
-def _tick(context: dg.SensorEvaluationContext, house: Warehouse) -> dg.SensorResult:
-    config, instance = settings.load(), context.instance
-    running = instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    at_work = {run.tags[PROFILE_TAG] for run in running if PROFILE_TAG in run.tags}
-    looks = health_house.looks(house, config, job_queue(house), at_work)
-    if context.repository_def is not None:
-        looks += health_dagster.looks(instance, context.repository_def, house)
-    pinged = connected(house, PLATFORM) if config.enable_gumroad and config.gumroad_webhook_secret else []
-    nightly, cursor = _next_pings(house, config, pinged, context.cursor)
-    news = health.take([*looks, *nightly, *_not_asked_any_more(house, pinged)], house, config)
-    for problem in news.new:
-        context.log.warning("%s Mend: %s", problem.text, problem.mend)
-    for report_id in news.mended:
-        context.log.info("Mended: %s", report_id)
-    text = f"{news.open} problems are open." if news.open else "All is well."
-    return dg.SensorResult(skip_reason=text, cursor=cursor)
-
-
-def _not_asked_any_more(house: Warehouse, pinged: list[str]) -> list[Look]:
-    """What was said of the pings of profiles that are gone is over."""
-    said = [str(row["id"]) for row in health.open_problems(house) if str(row["id"]).startswith("pings/")]
-    return [Look(report_id, list[Problem]) for report_id in said if report_id.removeprefix("pings/") not in pinged]
-
-
-def _next_pings(
-    house: Warehouse, config: Settings, names: list[str], cursor: str | None
-) -> tuple[list[Look], str | None]:
-    """The look at one profile's pings: each profile once a day, one in a tick, because it takes eight requests.
-
-    The cursor is ``day|profile``: the last one looked at.
-    """
-    day, _, last = (cursor or "").partition("|")
-    following = [name for name in names if day != today().isoformat() or name > last]
-    if not following:
-        return [], cursor
-    profile_id = following[0]
-    look = Look(f"pings/{profile_id}", lambda: pings(house, config, profile_id))
-    return [look], f"{today().isoformat()}|{profile_id}"
-
-
-def pings(house: Warehouse, config: Settings, profile_id: str) -> Iterator[Problem]:
-    """Events of a profile's account that Gumroad doesn't tell us of."""
-    try:
-        token = get_connection(house, key_ring(config), PLATFORM, profile_id).access_token
-        with Caller(config.gumroad_api_url, token, classify) as caller:
-            missing = missing_pings(caller, config, profile_id)
-    except (AuthError, TransientError) as error:
-        # A refused token is told as the connection's; an outage says nothing about pings.
-        note_auth(house, PLATFORM, profile_id, error)
-        raise NotSeen from error
-    if missing:
-        text = f"Gumroad sends no ping of {profile_id}'s account for {', '.join(missing)}."
-        yield Problem(f"pings/{profile_id}", "The Gumroad pings", text, mend_of(PLATFORM, profile_id), profile_id)
 
 
 @dg.asset_check(
@@ -97,6 +26,8 @@ def pings(house: Warehouse, config: Settings, profile_id: str) -> Iterator[Probl
 )
 def pipeline_is_healthy(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """List the open problems, the oldest first, each with its mend."""
+    from creator_pipeline.automation import health
+
     rows = health.open_problems(warehouse.open())
     return dg.AssetCheckResult(
         passed=not rows,

@@ -2,26 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
 from creator_pipeline.dagster_support.resources import WarehouseResource
-from creator_pipeline.mail import events, hooks, outbox
+from creator_pipeline.mail import hooks
 from creator_pipeline.store.engine import Warehouse
+
+if TYPE_CHECKING:
+    from dagster._core.execution.backfill import PartitionBackfill
 
 _PER_TICK = 20
 """Mails of a tick: at two a second well within the minute that Dagster gives a sensor."""
 _RECENT = timedelta(days=2)
-_ENDED = {
-    BulkActionStatus.COMPLETED,
-    BulkActionStatus.COMPLETED_SUCCESS,
-    BulkActionStatus.COMPLETED_FAILED,
-    BulkActionStatus.FAILED,
-    BulkActionStatus.CANCELED,
-}
+_ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 
 
 def _tell(context: dg.RunStatusSensorContext, *, failed: bool) -> None:
@@ -59,6 +56,8 @@ def run_failed(context: dg.RunFailureSensorContext) -> None:
 @dg.sensor(name="email_outbox", minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
 def email_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
     """Send what waits in the outbox, and write the digests of backfills that ended."""
+    from creator_pipeline.mail import outbox
+
     house, config = warehouse.open(), settings.load()
     try:
         _digests(context.instance, house, config)
@@ -71,7 +70,7 @@ def email_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: Warehous
 def _digests(instance: dg.DagsterInstance, warehouse: Warehouse, config: settings.Settings) -> None:
     since = now() - _RECENT
     for backfill in instance.get_backfills(limit=50):
-        if backfill.status not in _ENDED or backfill.backfill_timestamp < since.timestamp():
+        if backfill.status.value not in _ENDED or backfill.backfill_timestamp < since.timestamp():
             continue
         runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill.backfill_id}))
         if runs and not any(not run.is_finished for run in runs):
@@ -82,9 +81,11 @@ def _digest(
     instance: dg.DagsterInstance,
     warehouse: Warehouse,
     config: settings.Settings,
-    backfill: PartitionBackfill,
+    backfill: "PartitionBackfill",
     runs: Sequence[dg.DagsterRun],
 ) -> None:
+    from creator_pipeline.mail import events
+
     source = hooks.source_of(runs[0])
     if source is None:
         return

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-
 from creator_pipeline.core.errors import ConfigError
 
 KEY_FILE = "app_secret_keys"
@@ -41,6 +39,8 @@ class KeyRing:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
+        from cryptography.fernet import Fernet, MultiFernet
+
         if not keys:
             raise ConfigError("APP_SECRET_KEYS is empty.", hint="creator-pipeline keys new prints one.")
         try:
@@ -62,6 +62,8 @@ class KeyRing:
         Raises:
             ConfigError: no key fits: the key it was encrypted with is gone.
         """
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet.decrypt(token.encode()).decode()
         except InvalidToken:
@@ -72,6 +74,8 @@ class KeyRing:
 
     def rotate(self, token: str) -> str:
         """The same secret under the first key."""
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet.rotate(token.encode()).decode()
         except InvalidToken:
@@ -93,6 +97,8 @@ class KeyRing:
 
 def new_key() -> str:
     """A fresh Fernet key."""
+    from cryptography.fernet import Fernet
+
     return Fernet.generate_key().decode()
 
 

@@ -6,11 +6,12 @@ Each purpose has keys and a salt of its own. A new key in front of APP_SECRET_KE
 from __future__ import annotations
 
 import hashlib
-from typing import Any
-
-from itsdangerous import BadData, URLSafeTimedSerializer
+from typing import TYPE_CHECKING, Any
 
 from creator_pipeline.core.secrets import KeyRing
+
+if TYPE_CHECKING:
+    from itsdangerous import URLSafeTimedSerializer
 
 
 def sign(ring: KeyRing, purpose: str, word: Any) -> str:
@@ -20,6 +21,8 @@ def sign(ring: KeyRing, purpose: str, word: Any) -> str:
 
 def read(ring: KeyRing, purpose: str, token: str, max_age: int) -> Any:
     """The word of :func:`sign`; None where the token is not ours or older than ``max_age`` seconds."""
+    from itsdangerous import BadData
+
     try:
         return _signer(ring, purpose).loads(token, max_age=max_age)
     except BadData:
@@ -27,6 +30,8 @@ def read(ring: KeyRing, purpose: str, token: str, max_age: int) -> Any:
 
 
 def _signer(ring: KeyRing, purpose: str) -> URLSafeTimedSerializer:
+    from itsdangerous import URLSafeTimedSerializer
+
     # The library's own defaults are SHA-1 and a derivation without HMAC.
     return URLSafeTimedSerializer(
         ring.purpose_key(purpose),

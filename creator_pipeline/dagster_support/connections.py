@@ -6,7 +6,6 @@ import logging
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import AuthError, PipelineError
-from creator_pipeline.mail.events import notify_revoked
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import mark_revoked
 
@@ -21,6 +20,8 @@ def note_auth(warehouse: Warehouse, provider: str, profile_id: str, error: Pipel
         marked = mark_revoked(connection, provider, profile_id, error.message)
     if not marked:
         return
+    from creator_pipeline.mail.events import notify_revoked
+
     try:
         notify_revoked(
             warehouse,

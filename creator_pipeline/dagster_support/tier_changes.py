@@ -8,8 +8,6 @@ from sqlalchemy import Connection, select
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import PipelineError
-from creator_pipeline.mail import outbox
-from creator_pipeline.mail.outbox import Mail, digest, event_key
 from creator_pipeline.store.tables import profiles
 
 _log = logging.getLogger(__name__)
@@ -23,6 +21,9 @@ def on_tier_change(
     Args:
         change_id: the same for every teller of the same change.
     """
+    from creator_pipeline.mail import outbox
+    from creator_pipeline.mail.outbox import Mail, digest, event_key
+
     owner = connection.execute(select(profiles.c.email, profiles.c.notify).where(profiles.c.id == profile_id)).one()
     if owner.notify == "none":
         return None

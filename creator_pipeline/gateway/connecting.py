@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy.dialects import postgresql, sqlite
-
 from creator_pipeline.core import signing
 from creator_pipeline.core.errors import AuthError, PipelineError
 from creator_pipeline.core.secrets import KeyRing
@@ -22,6 +20,7 @@ from creator_pipeline.queue.pace import pace_for
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import webhook_events
+from creator_pipeline.store.upserts import insert_into
 
 LINK_SECONDS = 3600
 _LINK = "oauth-link.v1"
@@ -62,8 +61,7 @@ def use_once(warehouse: Warehouse, nonce: str, profile_id: str) -> bool:
         "repeats": 0,
     }
     with warehouse.write() as connection:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(webhook_events).values(row).on_conflict_do_nothing()
+        statement = insert_into(connection, webhook_events).values(row).on_conflict_do_nothing()
         return connection.execute(statement).rowcount == 1
 
 

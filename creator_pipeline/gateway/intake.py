@@ -10,13 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.queue.jobs import JobQueue, NewJob
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections, webhook_events
+from creator_pipeline.store.upserts import insert_into
 
 Status = Literal["stored", "queued", "ignored"]
 SOURCES = frozenset({"gumroad", "whop"})
@@ -170,9 +170,8 @@ class Intake:
     @staticmethod
     def _insert(connection: Connection, rows: Sequence[tuple[Delivery, _Plan]]) -> set[tuple[str, str]]:
         # In the order of the keys: two gateways that get the same deliveries must not wait for each other crosswise.
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         statement = (
-            dialect.insert(webhook_events)
+            insert_into(connection, webhook_events)
             .on_conflict_do_nothing()
             .returning(webhook_events.c.provider, webhook_events.c.delivery_id)
         )

@@ -10,12 +10,9 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import httpx
 import orjson
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from sqlalchemy import Connection, select, text, update
 
 from creator_pipeline.core.errors import AuthError, ConfigError, DataError, RejectedError, TransientError
@@ -27,10 +24,13 @@ from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections
 
+if TYPE_CHECKING:
+    import httpx
+
 CALLBACK_PATH = "/api/platforms/oauth/gumroad/callback"
 FULL_ACCESS = "account"
 """A scope that holds all others; never asked for, but a token of an older app may have it."""
-_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+_SECONDS, _CONNECT_SECONDS = 10.0, 5.0
 _WORD = re.compile(r"[a-z_]{1,40}")
 
 
@@ -83,6 +83,9 @@ def oauth_app(config: Settings) -> OAuthApp:
 
 def authorize_url(app: OAuthApp, state: str, verifier: str) -> str:
     """Where the seller says yes. ``verifier`` is kept for :func:`exchange` (PKCE, ignored by older servers)."""
+    from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+    from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
     return str(
         prepare_grant_uri(
             app.authorize_url,
@@ -169,13 +172,15 @@ def _lock(connection: Connection, profile_id: str) -> None:
 
 
 def _ask(app: OAuthApp, form: Mapping[str, str]) -> Grant:
+    import httpx
+
     try:
         # A redirect would carry the secrets to another address.
         response = httpx.post(
             app.token_url,
             data={**form, "client_id": app.client_id, "client_secret": app.client_secret},
             headers={"Accept": "application/json"},
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
             follow_redirects=False,
         )
     except httpx.RequestError as error:

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import fsspec
-
 from creator_pipeline.core.errors import DataError, TransientError
 from creator_pipeline.ledger.kdp_events import PARTITION_DIGITS
 
@@ -79,6 +77,8 @@ def listing(inbox: str) -> list[Found]:
 
 def filesystem(location: str) -> tuple[Any, str]:
     """The store a location is in, and the path there."""
+    import fsspec
+
     files, path = fsspec.core.url_to_fs(location, use_listings_cache=False)
     return files, str(path)
 

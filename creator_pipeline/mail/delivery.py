@@ -15,10 +15,10 @@ from sqlalchemy import Connection, func, select, update
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import messages
 from creator_pipeline.mail.signatures import verified
-from creator_pipeline.mail.upsert import insert_new
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, email_suppressions, webhook_events
+from creator_pipeline.store.upserts import insert_new
 
 APP_TAG = "creator_pipeline"
 """Tag ``app`` of every message: an account's other mails send events too."""

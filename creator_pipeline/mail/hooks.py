@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from sqlalchemy import select
@@ -24,10 +24,11 @@ from creator_pipeline.dagster_support.tags import (
     RANGE_START,
     TRIGGER_TAG,
 )
-from creator_pipeline.mail import events
-from creator_pipeline.mail.events import Trigger
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import ingestion_jobs, kdp_uploads
+
+if TYPE_CHECKING:
+    from creator_pipeline.mail.events import Trigger
 
 _SOURCES = ("gumroad", "whop", "kdp")
 _TRIGGERS: dict[str, Trigger] = {
@@ -135,6 +136,8 @@ def _lines_of(message: str, profile: str, others: Iterable[str]) -> str:
 
 def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, *, failed: bool) -> list[str]:
     """Write the mails a run's end gives rise to; returns their ids. Telling again writes nothing new."""
+    from creator_pipeline.mail import events
+
     source, config = source_of(run), settings.load()
     if source is None:
         return []
@@ -181,6 +184,8 @@ def _abandoned(
     warehouse: Warehouse, config: settings.Settings, source: str, run: dg.DagsterRun, told: Told
 ) -> list[str]:
     """The digest of a backfill whose command was killed in the middle of a run, and can't tell by itself."""
+    from creator_pipeline.mail import events
+
     (first, profile), (last, _) = (run.tags[tag].split("|") for tag in (RANGE_START, RANGE_END))
     days = DayWindow(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
     asked = [partition_key(day, profile) for day in days.each()]

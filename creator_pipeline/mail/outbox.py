@@ -24,11 +24,11 @@ from creator_pipeline.mail.kinds import KINDS
 from creator_pipeline.mail.mailer import Mailer, Verdict, pace
 from creator_pipeline.mail.messages import Claimed
 from creator_pipeline.mail.render import one_line, render
-from creator_pipeline.mail.upsert import insert_new
 from creator_pipeline.queue.table import moment
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, profiles
+from creator_pipeline.store.upserts import insert_new
 
 LEASE_SECONDS = 60.0
 """Longer than one attempt can take."""

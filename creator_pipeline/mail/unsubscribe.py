@@ -8,18 +8,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import Connection, delete, select, union
 
 from creator_pipeline.core.secrets import KeyRing, key_ring
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail.kinds import CATEGORIES
-from creator_pipeline.mail.upsert import insert_new
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, email_suppressions, profiles
+from creator_pipeline.store.upserts import insert_new
+
+if TYPE_CHECKING:
+    from itsdangerous import URLSafeSerializer
 
 ALL = "*"
 _HASHED = "~"
@@ -73,6 +75,8 @@ def url(settings: Settings, made: str) -> str:
 
 def read(warehouse: Warehouse, settings: Settings, made: str) -> Choice | None:
     """What a token is about; None where it is forged, mistyped, or its reader is gone. Changes nothing."""
+    from itsdangerous import BadData
+
     ring = ring_of(settings)
     try:
         said: Any = _signer(ring).loads(made)
@@ -154,6 +158,8 @@ def choose(connection: Connection, address: str, wishes: Mapping[str, bool]) -> 
 
 
 def _signer(ring: KeyRing) -> URLSafeSerializer:
+    from itsdangerous import URLSafeSerializer
+
     # The library's own defaults are SHA-1 and a plain concatenation.
     return URLSafeSerializer(
         ring.purpose_key("unsubscribe"),

@@ -7,16 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
-
-import redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import AuthenticationError, DataError, RedisError
-from redis.retry import Retry
 
 from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import redis
 
 BREAK_SECONDS = 1.0
 """Pause after the first failure; doubles with each try that fails."""
@@ -45,6 +43,10 @@ class RedisLink:
         self._scripts: dict[str, Callable[..., Any]] = {}
         self._closed_until = 0.0
         self._pause = 0.0
+        import redis
+        from redis.backoff import ExponentialWithJitterBackoff
+        from redis.retry import Retry
+
         try:
             parts = urlsplit(url)
             self.where = f"Redis at {parts.hostname}:{parts.port or 6379}"
@@ -67,6 +69,8 @@ class RedisLink:
         Raises:
             RedisDown: it failed, or something failed so recently that it was not tried.
         """
+        from redis.exceptions import DataError, RedisError
+
         if not self._may_try():
             raise RedisDown(f"{self.where} is down; not tried.")
         try:
@@ -96,6 +100,8 @@ class RedisLink:
             ConfigError: it refuses the password.
             TransientError: it can't be reached.
         """
+        from redis.exceptions import AuthenticationError, RedisError
+
         try:
             self.client.ping()
         except AuthenticationError:
@@ -122,6 +128,8 @@ class RedisLink:
             return True
 
     def _failed(self, error: Exception) -> RedisDown:
+        from redis.exceptions import AuthenticationError
+
         with self._lock:
             first = not self._pause
             self._pause = self._pause or BREAK_SECONDS

@@ -16,10 +16,10 @@ from uuid import uuid4
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, literal, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from creator_pipeline.store.tables import ingestion_jobs as jobs
 from creator_pipeline.store.types import UtcDateTime
+from creator_pipeline.store.upserts import insert_into
 
 MAX_ATTEMPTS = 5
 """Times a job is handed out before it becomes a dead letter; a replay gives as many again."""
@@ -100,7 +100,6 @@ def add(connection: Connection, new: Sequence[NewJob]) -> list[str]:
     """Insert jobs whose id is not known yet; returns those ids."""
     if not new:
         return []
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # Asked once: rows of plain values go in as one compiled statement.
     now = connection.execute(select(moment(connection))).scalar_one()
     rows = [
@@ -117,7 +116,7 @@ def add(connection: Connection, new: Sequence[NewJob]) -> list[str]:
         }
         for job in new
     ]
-    statement = dialect.insert(jobs).on_conflict_do_nothing().returning(jobs.c.id)
+    statement = insert_into(connection, jobs).on_conflict_do_nothing().returning(jobs.c.id)
     return list(connection.execute(statement, rows).scalars())
 
 

@@ -26,12 +26,12 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.store.copying import copy
+from creator_pipeline.store.upserts import insert_into
 
 BATCH = 2_000
 """Rows handed to the database at once: bounds memory, and costs no speed (see benchmarks)."""
@@ -148,7 +148,11 @@ def _stage_of(table: Table, dialect: str) -> tuple[Table, str]:
         ),
         prefixes=["TEMPORARY"],
     )
-    return stage, str(CreateTable(stage).compile(dialect=(sqlite if indexed else postgresql).dialect()))
+    if indexed:
+        from sqlalchemy.dialects.sqlite import dialect as sql
+    else:
+        from sqlalchemy.dialects.postgresql import dialect as sql
+    return stage, str(CreateTable(stage).compile(dialect=sql()))
 
 
 @contextmanager
@@ -258,10 +262,9 @@ def _delete_missing(connection: Connection, table: Table, stage: Table, scope: C
 def _merge(connection: Connection, table: Table, stage: Table, found: _Found, count: int, deleted: int) -> Change:
     if count == found.equal:
         return Change(deleted=deleted, unchanged=count)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # Equal rows are left out here and not by ON CONFLICT, which would lock, and so write, each of them.
     equal = exists(select(1).select_from(table).where(_same_key(table, stage), _same_content(table, stage)))
-    statement = dialect.insert(table).from_select(table.c.keys(), select(stage).where(~equal))
+    statement = insert_into(connection, table).from_select(table.c.keys(), select(stage).where(~equal))
     changed = [column.name for column in table.c if not column.primary_key and column.name not in KEPT]
     statement = statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_={name: statement.excluded[name] for name in changed}

@@ -10,13 +10,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from creator_pipeline.core.errors import AuthError, ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections, profiles
+from creator_pipeline.store.upserts import insert_into
 
 PROFILE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
@@ -66,8 +66,7 @@ def check_timezone(name: str) -> str:
 
 
 def _upsert(connection: Connection, table: Any, values: dict[str, Any], keep: Sequence[str] = ()) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(values)
+    statement = insert_into(connection, table).values(values)
     keys = [column.name for column in table.primary_key]
     connection.execute(
         statement.on_conflict_do_update(

@@ -6,18 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.store.tables import health_reports
+from creator_pipeline.store.upserts import insert_into
 
 
 def opened(connection: Connection, report_id: str, text: str, mend: str, since: datetime | None = None) -> bool:
     """Note a problem; False where it is open already. One that was mended is open again, and not told yet."""
     table = health_reports
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"text": text, "mend": mend, "since": since or now(), "told_at": None, "resolved_at": None}
-    statement = dialect.insert(table).values(id=report_id, **values)
+    statement = insert_into(connection, table).values(id=report_id, **values)
     statement = statement.on_conflict_do_update(
         index_elements=["id"], set_=values, where=table.c.resolved_at.is_not(None)
     )
