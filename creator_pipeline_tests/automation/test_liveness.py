@@ -102,7 +102,9 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("process", [*(moved(**each) for each in ELSEWHERE.values()), "", "nonsense"])
+@pytest.mark.parametrize(
+    "process", [*(moved(**each) for each in ELSEWHERE.values()), "", "nonsense"], ids=[*ELSEWHERE, "none", "odd"]
+)
 def test_a_run_that_may_be_alive_is_left_alone(process: str) -> None:
     """Incident: a run on another machine was declared dead, started again, and both wrote."""
     with dg.DagsterInstance.ephemeral() as instance:
