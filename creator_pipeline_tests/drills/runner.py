@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import sys
 
-import dagster as dg
-
 from creator_pipeline.automation.runs import run_here
 from creator_pipeline.automation.schedules import range_tags
+from creator_pipeline.commands.context import instance
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.dagster_support import liveness
 from creator_pipeline.definitions import defs
@@ -21,11 +20,11 @@ DAYS = DayWindow(today().fromordinal(today().toordinal() - 1), today().fromordin
 
 def main(profiles: list[str]) -> None:
     """One run for each profile."""
-    with dg.DagsterInstance.get() as instance:
+    with instance() as dagster:
         for profile in profiles:
             print(profile, flush=True)
             tags = range_tags(DAYS, profile) | {liveness.PROCESS_TAG: liveness.this_process()}
-            run_here(defs, instance, "gumroad_sync", tags)
+            run_here(defs, dagster, "gumroad_sync", tags)
 
 
 if __name__ == "__main__":
