@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+import httpx
+
 from creator_pipeline_tests.faults.catalogue import CATALOGUE
 from creator_pipeline_tests.faults.light import LightSystem
 from creator_pipeline_tests.faults.rounds import Fault, Result, play
@@ -33,9 +35,9 @@ def campaign(
 
 
 def _world(plan: list[Fault], numbers: Iterator[int], *, dagster: bool, deadline: float) -> Iterator[Result]:
-    with LightSystem(dagster=dagster) as system:
+    with LightSystem(dagster=dagster) as system, httpx.Client(timeout=15) as http:
         system.start()
-        traffic = Traffic(system, system.add_profiles(), random.Random(0))
+        traffic = Traffic(system, system.add_profiles(), random.Random(0), http)
         for _ in range(WORLD_ROUNDS):
             if not plan or time.monotonic() > deadline:
                 return

@@ -15,7 +15,7 @@ import psycopg2
 
 from creator_pipeline.core.windows import today
 from creator_pipeline_tests.faults.proxy import Instant, Mode
-from creator_pipeline_tests.faults.rounds import Fault, Round
+from creator_pipeline_tests.faults.rounds import STRIKE_SECONDS, Fault, Round
 
 Befall = Callable[[Round], AbstractContextManager[None]]
 
@@ -98,7 +98,7 @@ def _at(
         instant = Instant(pattern, strike, then=then, after=after, nth=this.rng.randint(1, most))
 
         def back() -> None:
-            instant.struck.wait(30)
+            instant.struck.wait(STRIKE_SECONDS)
             time.sleep(0.05)
             this.system.start()
 
@@ -366,7 +366,9 @@ def _all() -> Iterator[Fault]:
         "reset",
         "slow",
     ):
-        yield Fault(f"api-{kind}".replace("_", "-"), f"Gumroad answers: {kind}", _api(kind, "/v2/"))
+        yield Fault(
+            f"api-{kind}".replace("_", "-"), f"Gumroad answers: {kind}", _api(kind, "/v2/"), refusal=kind == "400"
+        )
     for kind in ("500", "garbage", "truncated", "reset", "429"):
         yield Fault(f"whop-{kind}", f"Whop answers: {kind}", _api(kind, "/api/v1/"))
     for kind in ("application_error", "rate_limit_exceeded", "truncated", "reset", "concurrent_idempotent_requests"):

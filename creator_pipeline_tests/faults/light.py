@@ -63,6 +63,7 @@ class LightSystem(System):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
+        self.zygote.close()
         for proxy in self.proxies.values():
             proxy.__exit__(None, None, None)
 
@@ -143,7 +144,7 @@ class LightSystem(System):
             if found:
                 turn = None
                 # Nobody works on it: it waits for a lease to end.
-                if "runs" not in found and time.monotonic() - since > 0.5:
+                if "runs" not in found and time.monotonic() - since > 0.3:
                     self.pass_time()
                     since = time.monotonic()
             elif turn is None:

@@ -6,10 +6,10 @@ import getpass
 import os
 import pwd
 import sys
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
 import grpc
-import httpx
 import psycopg2
 import redis
 from sqlalchemy.exc import DBAPIError
@@ -55,7 +55,7 @@ def command(system: System, part: str) -> list[str]:
     if part == "code":
         module = ["-m", "creator_pipeline.definitions", "--location-name", "creator_pipeline"]
         return [*python, "dagster", "api", "grpc", "--host", "127.0.0.1", "--port", port, *module]
-    workspace = ["-w", f"{folder / 'home' / 'workspace.yaml'}"]
+    workspace = ["-w", str(folder / "home" / "workspace.yaml")]
     if part == "daemon":
         return [*python, "dagster._daemon", "run", *workspace]
     return [*python, "dagster_webserver", "-h", "127.0.0.1", "-p", port, *workspace]
@@ -71,9 +71,9 @@ def ready(system: System, part: str) -> bool:
             with redis.Redis(port=port, socket_timeout=1) as client:
                 client.ping()
         elif part == "gateway":
-            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).is_success
+            return _answers(port, "/healthz")
         elif part == "webserver":
-            return httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=2).is_success
+            return _answers(port, "/server_info")
         elif part == "code":
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                 grpc.channel_ready_future(channel).result(timeout=2)
@@ -81,9 +81,19 @@ def ready(system: System, part: str) -> bool:
             # The heart of a former daemon beat too.
             since = f"to_timestamp({system.launched[part]}) AT TIME ZONE 'UTC'"
             return bool(system.ask(f"SELECT 1 FROM daemon_heartbeats WHERE timestamp > {since}", "dagster"))
-    except (psycopg2.OperationalError, redis.RedisError, httpx.TransportError, grpc.FutureTimeoutError, DBAPIError):
+    except (psycopg2.OperationalError, redis.RedisError, OSError, HTTPException, grpc.FutureTimeoutError, DBAPIError):
         return False
     return True
+
+
+def _answers(port: int, path: str) -> bool:
+    # Not by httpx: a client of its own for each look costs more than the look.
+    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    finally:
+        connection.close()
 
 
 def _as_system_user() -> list[str]:

@@ -17,7 +17,7 @@ from creator_pipeline_tests.faults.light import LightSystem
 from creator_pipeline_tests.faults.proxy import Instant
 from creator_pipeline_tests.faults.traffic import Traffic
 
-STRIKE_SECONDS = 30.0
+STRIKE_SECONDS = 12.0
 """Longest wait for a named instant to come."""
 
 
@@ -28,8 +28,6 @@ class Round:
     Attributes:
         rng: seeded by the round.
         notes: what happened, for a violation's report.
-        kinds: what the traffic must contain: ``sales``, ``upload``, ``mail``.
-        patient: whether callers of the gateway try again for as long as it takes.
     """
 
     system: LightSystem
@@ -77,7 +75,7 @@ class Fault:
     """One entry of the catalogue. ``befall`` wraps the traffic of a round.
 
     Attributes:
-        excuses: whether a job may be given up by it (a platform that refuses for good).
+        refusal: a job may be given up by it, and a person puts it back: ``creator-pipeline webhooks replay --all``.
         needs: kinds of traffic without which it strikes at nothing.
     """
 
@@ -85,6 +83,7 @@ class Fault:
     what: str
     befall: Callable[[Round], AbstractContextManager[None]]
     needs: tuple[str, ...] = ("sales",)
+    refusal: bool = False
 
 
 @dataclass
@@ -112,7 +111,7 @@ def play(system: LightSystem, traffic: Traffic, fault: Fault, seed: int) -> Resu
     try:
         with fault.befall(this):
             _send(traffic, rng, fault.needs)
-        found = heal_and_judge(this)
+        found = heal_and_judge(this, refusal=fault.refusal)
     except Exception as error:  # noqa: BLE001 - whatever it is, the seed must be told
         found.append(f"{type(error).__name__}: {error}")
     return Result(fault.name, seed, time.monotonic() - started, found, this.notes)
@@ -125,7 +124,7 @@ def _send(traffic: Traffic, rng: random.Random, needs: tuple[str, ...]) -> None:
         {"sales": traffic.sales, "upload": traffic.upload, "mail": traffic.auth_mail}[kind]()
 
 
-def heal_and_judge(this: Round) -> list[str]:
+def heal_and_judge(this: Round, *, refusal: bool = False) -> list[str]:
     """End the fault, start what is down, wait for rest; then what the oracle says."""
     system, traffic = this.system, this.traffic
     for proxy in system.proxies.values():
@@ -137,6 +136,10 @@ def heal_and_judge(this: Round) -> list[str]:
         sender.wait_idle(30)
     if still := system.settle():
         return [f"the system doesn't come to rest: {still}"]
+    if refusal and oracle.unfinished(system):
+        this.notes.append("given up, put back")
+        if system.command("webhooks", "replay", "--all") or system.settle():
+            return ["what was put back is not done"]
     found = oracle.accepted_first(system)
     given_up = oracle.unfinished(system)
     for name in traffic.behind():

@@ -35,6 +35,7 @@ class Traffic:
     system: System
     keys: dict[str, str]
     rng: random.Random
+    http: httpx.Client
     reports: dict[tuple[str, date], InventedReport] = field(default_factory=dict)
     auth: list[str] = field(default_factory=list)
     events: Counter[str] = field(default_factory=Counter)
@@ -73,7 +74,7 @@ class Traffic:
         for _ in range(tries):
             try:
                 files = {"file": (report.name, report.content)}
-                answer = httpx.post(f"{self.system.gateway_url}/uploads/kdp", files=files, headers=headers, timeout=15)
+                answer = self.http.post(f"{self.system.gateway_url}/uploads/kdp", files=files, headers=headers)
             except httpx.TransportError:
                 self.pause()
                 continue
@@ -92,9 +93,7 @@ class Traffic:
         for number in range(tries):
             try:
                 headers = {**sign(body, secret, webhook_id=f"{key}-{number}"), "content-type": "application/json"}
-                answer = httpx.post(
-                    f"{self.system.gateway_url}/webhooks/auth", content=body, headers=headers, timeout=15
-                )
+                answer = self.http.post(f"{self.system.gateway_url}/webhooks/auth", content=body, headers=headers)
             except httpx.TransportError:
                 self.pause()
                 continue
