@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
+from creator_pipeline import settings
 from creator_pipeline.dagster_support.leases import job_queue
 from creator_pipeline.sandbox.compare import differences
 from creator_pipeline.sandbox.server import SandboxServer
@@ -43,3 +46,13 @@ def test_a_run_that_is_queued_already_when_the_flag_goes_off_reads_nothing(
     )
     assert not result.success
     assert sandbox.faults.requests.total() == asked
+
+
+def test_the_file_switches_a_process_that_was_started_with_the_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a platform switched off in `.env`, and a daemon that had read the file at its start went on."""
+    monkeypatch.setenv("ENABLE_WHOP", "true")
+    for written, wanted in (("false", False), ("true", True), ("", True)):
+        (tmp_path / ".env").write_text(f"ENABLE_WHOP={written}\n", encoding="utf-8")
+        assert settings.load().enable_whop is wanted
