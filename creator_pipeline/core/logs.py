@@ -50,7 +50,6 @@ def report_errors(dsn: str | None, secrets: Sequence[str] = (), prepare: Prepare
         dsn=dsn,
         release=__version__,
         before_send=before_send,
-        send_default_pii=False,
         include_local_variables=False,
         include_source_context=False,
         max_breadcrumbs=0,

@@ -10,6 +10,7 @@ from creator_pipeline.automation import backfill
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.dagster_support import liveness
+from creator_pipeline.dagster_support.tags import BACKFILL_TAG
 from creator_pipeline.store.tables import daily_revenue, ingestion_jobs
 from creator_pipeline_tests import house as small
 from creator_pipeline_tests.house import WINDOW
@@ -92,7 +93,7 @@ def test_what_failed_is_told_and_only_that_is_done_again(house, server, instance
 def test_a_backfill_that_is_under_way_is_not_started_twice(house, instance):
     """Guards: two processes replacing the same days at once."""
     todo = backfill.plan(house, instance, "gumroad", "alice", WINDOW)
-    tags = {backfill.JOB_TAG: todo.job_id, liveness.PROCESS_TAG: liveness.this_process().replace(":", "-other:", 1)}
+    tags = {BACKFILL_TAG: todo.job_id, liveness.PROCESS_TAG: liveness.this_process().replace(":", "-other:", 1)}
     instance.create_run_for_job(
         small.defs.resolve_job_def("gumroad_sync"), status=dg.DagsterRunStatus.STARTED, tags=tags
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -152,6 +153,11 @@ def set_to(name: str, value: str) -> Break:
     return lambda p: p.monkeypatch.setenv(name, value)
 
 
+def without_the_extra(p: Patient) -> None:
+    p.monkeypatch.setenv("SENTRY_DSN", "https://key@sentry.example/1")
+    p.monkeypatch.setitem(sys.modules, "sentry_sdk", None)
+
+
 def unreadable_key(p: Patient) -> None:
     p.monkeypatch.delenv("APP_SECRET_KEYS")
     path = p.home / "app_secret_keys"
@@ -243,7 +249,7 @@ BROKEN: dict[str, tuple[Break, str, str]] = {
     "inbox": (stray, "kdp inbox", "add a profile or rename"),
     "daemon": (silent_daemon, "dagster daemons", "dagster-daemon run"),
     "dagster storage": (set_to("DAGSTER_HOME", "/dev/null/x"), "dagster storage", "Report it"),
-    "sentry": (set_to("SENTRY_DSN", "https://key@sentry.example/1"), "sentry", "[sentry]"),
+    "sentry": (without_the_extra, "sentry", "[sentry]"),
     "health": (report_a_problem, "health queue/gumroad", "Is it on?"),
     "settings": (set_to("WHOP_REQUESTS_PER_MINUTE", "many"), "settings", ".env.example"),
 }

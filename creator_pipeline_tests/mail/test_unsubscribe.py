@@ -11,7 +11,7 @@ from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 
-WANTED = {"success": True, "failure": True, "account": True}
+WANTED = {"success": True, "failure": True, "account": True, "digest": True}
 
 
 def test_a_link_turns_one_category_off_for_its_reader_and_reading_it_changes_nothing(
