@@ -71,7 +71,9 @@ def _play(processes: Processes) -> bool:
     Path(".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
     settings.ensure_home()
     story.prepare()
-    processes.start("sandbox", [python, "-m", "creator_pipeline.sandbox", "--port", _port(sandbox)])
+    processes.start(
+        "sandbox", [python, "-m", "creator_pipeline.sandbox", "--port", _port(sandbox), "--days", str(story.WORLD_DAYS)]
+    )
     processes.start("gateway", [python, "-m", "creator_pipeline", "gateway", "--port", _port(gateway)])
     processes.start("dagster", [python, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", _port(ui)])
     click.echo("Starting stand-ins of the platforms, the gateway, and Dagster …")

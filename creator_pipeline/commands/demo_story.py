@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from creator_pipeline.sandbox.kdp import InventedReport
     from creator_pipeline.store.engine import Warehouse
 
-DAYS = 130
+WORLD_DAYS = 60
+DAYS = WORLD_DAYS + 2
 """Days that are loaded: the whole invented world, and some empty ones before it."""
 REPORT_OF = "alice"
 REPORT_SECONDS = 90
