@@ -15,11 +15,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=sorted(CATALOGUE), action="append", help="may be given more than once")
-    parser.add_argument("--dagster", action="store_true", help="runs in Dagster's own tables, by its own loops")
+    parser.add_argument(
+        "--runner", choices=["worker", "daemon", "processes"], default="worker", help="who does the runs"
+    )
     parser.add_argument("--seconds", type=float, help="end after so long, whatever is left")
     wish = parser.parse_args()
     results = []
-    for result in campaign(wish.rounds, wish.seed, wish.only, dagster=wish.dagster, seconds=wish.seconds):
+    for result in campaign(wish.rounds, wish.seed, wish.only, runner=wish.runner, seconds=wish.seconds):
         results.append(result)
         said = "ok" if not result.violations else "VIOLATED"
         notes = f"  {'; '.join(result.notes)}" if result.notes else ""

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import httpx
 
-from creator_pipeline_tests.faults.catalogue import CATALOGUE
-from creator_pipeline_tests.faults.light import LightSystem
+from creator_pipeline_tests.faults.catalogue import CATALOGUE, HEAVY
+from creator_pipeline_tests.faults.light import LightSystem, Runner
 from creator_pipeline_tests.faults.rounds import Fault, Result, play
 from creator_pipeline_tests.faults.traffic import Traffic
 
@@ -19,23 +19,29 @@ WORLD_ROUNDS = 60
 
 
 def campaign(
-    rounds: int, seed: int, only: Sequence[str] | None = None, *, dagster: bool = False, seconds: float | None = None
+    rounds: int,
+    seed: int,
+    only: Sequence[str] | None = None,
+    *,
+    runner: Runner = "worker",
+    seconds: float | None = None,
 ) -> Iterator[Result]:
     """Rounds of every fault in turn; a system that broke a promise is replaced by a new one.
 
     Args:
         seconds: ends after so long.
     """
-    names, deadline = list(only or CATALOGUE), time.monotonic() + (seconds or 1e9)
+    light = [name for name, fault in CATALOGUE.items() if not fault.processes]
+    names, deadline = only or (HEAVY if runner == "processes" else light), time.monotonic() + (seconds or 1e9)
     plan = [CATALOGUE[names[number % len(names)]] for number in range(rounds)]
     random.Random(seed).shuffle(plan)
     numbers = iter(range(seed * 10_000, seed * 10_000 + rounds))
     while plan and time.monotonic() < deadline:
-        yield from _world(plan, numbers, dagster=dagster, deadline=deadline)
+        yield from _world(plan, numbers, runner=runner, deadline=deadline)
 
 
-def _world(plan: list[Fault], numbers: Iterator[int], *, dagster: bool, deadline: float) -> Iterator[Result]:
-    with LightSystem(dagster=dagster) as system, httpx.Client(timeout=15) as http:
+def _world(plan: list[Fault], numbers: Iterator[int], *, runner: Runner, deadline: float) -> Iterator[Result]:
+    with LightSystem(runner=runner) as system, httpx.Client(timeout=15) as http:
         system.start()
         traffic = Traffic(system, system.add_profiles(), random.Random(0), http)
         for _ in range(WORLD_ROUNDS):

@@ -178,13 +178,14 @@ def _again(this: Round, sender: Any, args: tuple[Any, ...], kwargs: dict[str, An
 
 @contextmanager
 def _two_daemons(this: Round) -> Generator[None]:
-    second = this.system.fork(this.system.runner, log="second")
+    first = this.system.processes.pop("daemon")
+    this.system.start("daemon")
     try:
         yield
         this.system.settle(40)
     finally:
-        second.send_signal(signal.SIGTERM)
-        second.wait(30)
+        first.send_signal(signal.SIGTERM)
+        first.wait(60)
 
 
 @contextmanager
@@ -286,10 +287,18 @@ def _clock(seconds: int) -> Befall:
 def _all() -> Iterator[Fault]:
     sales, upload, mail = ("sales",), ("upload",), ("mail",)
     yield Fault("kill-run-worker", "kill -9 of a run at a random instant", _kill_run_worker)
-    yield Fault("kill-step", "kill -9 while a step reads the platform", _at("sandbox", "GET /(v2|api)", most=2))
+    yield Fault("kill-step", "kill -9 while a step reads the platform", _at("sandbox", "GET /(v2|api)"))
     for part in ("daemon", "gateway", "postgres", "redis"):
         yield Fault(f"kill-{part}", f"kill -9 of {part} at a random instant", _killed_and_back(part), (*sales, *mail))
-    store = "INSERT INTO (gumroad_sales|sales_events|whop_payments)"
+    for part in ("code", "webserver"):
+        yield Fault(
+            f"kill-{part}",
+            f"kill -9 of Dagster's {part} server",
+            _killed_and_back(part),
+            (*sales, *upload),
+            processes=True,
+        )
+    store = '(INSERT INTO|COPY) "?(gumroad_sales|sales_events|whop_payments)'
     ack = "UPDATE ingestion_jobs SET status='completed'"
     yield Fault("after-store-before-ack", "a run dies between its commit and the ack", _at("postgres", ack))
     yield Fault("after-ack-before-answer", "a run dies before it learns of its ack", _at("postgres", ack, after=True))
@@ -379,4 +388,9 @@ def _all() -> Iterator[Fault]:
     yield Fault("two-backfills", "two backfills of one range at once", _two_backfills)
 
 
+HEAVY = (
+    *(f"kill-{part}" for part in ("run-worker", "daemon", "code", "webserver", "gateway", "postgres", "redis")),
+    *("after-store-before-ack", "between-stage-and-replace", "postgres-cut", "redis-half-open", "two-daemons"),
+)
+"""What is played with Dagster's real processes."""
 CATALOGUE = {fault.name: fault for fault in _all()}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import redis
@@ -20,12 +20,16 @@ from creator_pipeline.queue.jobs import HEAL_SECONDS
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.whop_invent import invented_whop
 from creator_pipeline.whop.jobs import changes_config
+from creator_pipeline_tests.faults.parts import PARTS
 from creator_pipeline_tests.faults.proxy import Proxy
 from creator_pipeline_tests.faults.system import DAYS, System
 from creator_pipeline_tests.faults.turns import TURNS
 from creator_pipeline_tests.faults.zygote import Child, Zygote
 
+Runner = Literal["worker", "daemon", "processes"]
 PROFILES = ("alice", "bea", "chen")
+SENSOR_SECONDS = 10.0
+"""Longest interval of a sensor that works."""
 LEASES = 150
 """Seconds: longer than any lease and any wait between attempts of jobs and mails."""
 
@@ -34,19 +38,20 @@ class LightSystem(System):
     """As :class:`System`, but for the code server and the webserver: they are for heavy rounds.
 
     Args:
-        dagster: whether the part ``daemon`` is Dagster's own loops over its own tables; else the cheaper worker.
+        runner: what the part ``daemon`` is: the cheap ``worker``, or ``daemon``, Dagster's own loops over its own tables,
+            both forks; or ``processes``: Dagster's daemon, code server and webserver as in :class:`System`.
 
     Attributes:
         proxies: before ``postgres``, ``redis``, ``sandbox`` (the platforms and Resend) and ``gateway``.
     """
 
-    def __init__(self, seed: int = 7, *, dagster: bool = False, **options: Any) -> None:
-        self.runner = "daemon" if dagster else "worker"
+    def __init__(self, seed: int = 7, *, runner: Runner = "worker", **options: Any) -> None:
+        self.runner = runner
         world = World.invented(seed, today=today(), sizes=dict.fromkeys(PROFILES, 0), days=DAYS)
         world.whop = invented_whop(seed, world.today, dict.fromkeys(PROFILES, 0), DAYS)
         super().__init__(world, ping_factor=0.002, **options)
         self.proxies: dict[str, Proxy] = {}
-        if not dagster:
+        if runner == "worker":
             del self.open_queries["dagster"]
 
     def __enter__(self) -> LightSystem:
@@ -69,20 +74,26 @@ class LightSystem(System):
 
     def start(self, *names: str) -> None:
         """Its parts, all by default."""
-        super().start(*(names or ("postgres", "redis", "gateway", "daemon")))
+        own = PARTS if self.runner == "processes" else ("postgres", "redis", "gateway", "daemon")
+        super().start(*(names or own))
 
     def ready(self, part: str) -> bool:
         """The daemon is ready once it has taken a turn."""
-        return self.turns() > 0 if part == "daemon" else super().ready(part)
+        forked = part == "daemon" and self.runner != "processes"
+        return self.turns() > 0 if forked else super().ready(part)
 
     def turns(self) -> int:
         """Turns that the daemon has taken since it was started."""
+        if self.runner == "processes":
+            return int(time.monotonic() / SENSOR_SECONDS)
         path = self.folder / "home" / TURNS
         return int(path.read_text() or 0) if path.exists() else 0
 
     def dagster_config(self) -> dict[str, Any]:
         """Runs are forks of the daemon."""
         config = super().dagster_config()
+        if self.runner == "processes":
+            return config
         config["run_launcher"] = {"module": "creator_pipeline_tests.faults.turns", "class": "ForkLauncher"}
         config["run_monitoring"] |= {"poll_interval_seconds": 1, "start_timeout_seconds": 3}
         return config
@@ -159,9 +170,14 @@ class LightSystem(System):
         return self.folder / "logs" / f"{name}.log"
 
     def _make_stores(self) -> None:
+        if self.runner == "processes":
+            super()._make_stores()
+            return
         assert self.command("migrate") == 0, self.log_of("commands")
 
     def _spawn(self, part: str) -> Any:
+        if self.runner == "processes":
+            return super()._spawn(part)
         if part == "gateway":
             return self.fork("gateway", "--port", str(self.ports["gateway"]), log="gateway")
         if part == "daemon":

@@ -47,8 +47,8 @@ class Round:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with suppress(psutil.Error):
-                daemon = self.system.processes["daemon"]
-                if children := psutil.Process(daemon.pid).children():
+                launcher = self.system.processes["code" if self.system.runner == "processes" else "daemon"]
+                if children := psutil.Process(launcher.pid).children():
                     return self.rng.choice(children)
             time.sleep(0.002)
         return None
@@ -84,6 +84,7 @@ class Fault:
     befall: Callable[[Round], AbstractContextManager[None]]
     needs: tuple[str, ...] = ("sales",)
     refusal: bool = False
+    processes: bool = False
 
 
 @dataclass
@@ -127,6 +128,7 @@ def _send(traffic: Traffic, rng: random.Random, needs: tuple[str, ...]) -> None:
 def heal_and_judge(this: Round, *, refusal: bool = False) -> list[str]:
     """End the fault, start what is down, wait for rest; then what the oracle says."""
     system, traffic = this.system, this.traffic
+    seconds = 300.0 if system.runner == "processes" else 60.0
     for proxy in system.proxies.values():
         proxy.set_mode("through")
         proxy.instant = None
@@ -134,17 +136,17 @@ def heal_and_judge(this: Round, *, refusal: bool = False) -> list[str]:
     system.start()
     for sender in (system.sandbox.pings, system.sandbox.webhooks):
         sender.wait_idle(30)
-    if still := system.settle():
+    if still := system.settle(seconds):
         return [f"the system doesn't come to rest: {still}"]
     if refusal and oracle.unfinished(system):
         this.notes.append("given up, put back")
-        if system.command("webhooks", "replay", "--all") or system.settle():
+        if system.command("webhooks", "replay", "--all") or system.settle(seconds):
             return ["what was put back is not done"]
     found = oracle.accepted_first(system)
     given_up = oracle.unfinished(system)
     for name in traffic.behind():
         system.read_all(name)
         traffic.caught_up[name] = traffic.lost(name)
-        if still := system.settle():
+        if still := system.settle(seconds):
             return [f"reading all of {name} again doesn't end: {still}"]
     return [*found, *given_up, *oracle.violations(system, traffic)]

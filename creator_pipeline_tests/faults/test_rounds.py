@@ -17,7 +17,8 @@ COSTLY = {"two-backfills"}
 @pytest.mark.timeout(300)
 def test_nothing_accepted_is_lost_or_counted_twice_whatever_fails() -> None:
     """Guards: money that a crash at the wrong moment loses or counts twice, and work that nobody takes up again."""
-    chosen = random.Random(SEED).sample(sorted(CATALOGUE.keys() - COSTLY), ROUNDS)
+    light = sorted(name for name, fault in CATALOGUE.items() if not fault.processes and name not in COSTLY)
+    chosen = random.Random(SEED).sample(light, ROUNDS)
     results = list(campaign(ROUNDS, SEED, chosen))
     broken = [(result.fault, result.seed, result.violations) for result in results if result.violations]
     assert not broken, broken
