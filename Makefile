@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	@exec $(BIN)/creator-pipeline demo $(if $(DEMO_EXIT),--exit)
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -17,7 +17,8 @@ from creator_pipeline.core.errors import ConfigError
 KEY_FILE = "app_secret_keys"
 _SECRET_PARAMETER = re.compile(r"(?i)((?:access_token|refresh_token|client_secret|token|key|code)=)[^&\s\"']+")
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"',]+")
-_ADDRESS = re.compile(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
+# Bounded as addresses are: what a platform quotes can be a long line without one, and must not cost its square.
+_ADDRESS = re.compile(r"[\w.+%-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _ESCAPES = {
     '"': ('\\"', "&quot;"),
     "'": ("\\'", "&apos;"),
