@@ -10,8 +10,9 @@ setup: $(VENV)/.installed .env .data/dagster.yaml
 demo: $(VENV)/.installed
 	@exec $(BIN)/creator-pipeline demo $(if $(DEMO_EXIT),--exit)
 
+# The tests start some hundred processes: each would compile the package again where its byte code isn't kept.
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
