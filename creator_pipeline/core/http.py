@@ -5,28 +5,26 @@ A platform says which answers are errors by a ``classify`` function; everything 
 
 from __future__ import annotations
 
-import ssl
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
 
-import httpx
 import orjson
-import tenacity
 
 from creator_pipeline import __version__
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
-from creator_pipeline.core.retry import pause, retry_after, worth_waiting
+from creator_pipeline.core.retry import retry_after, retrying
 from creator_pipeline.core.secrets import redact, without_addresses
+from creator_pipeline.core.transport import ConnectionFailedError, Connections, TooLargeError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MESSAGE_CHARACTERS = 600
 """Of what a platform says in an error; it ends in logs, tables and mails."""
-_URLS_KEPT = 64
 
 
 class Pace(Protocol):
@@ -65,7 +63,8 @@ class Answer:
     """One response, read whole: ``body`` is the parsed JSON, None where it is not JSON."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
+    """Names in lower case."""
     content: bytes
     body: Any
 
@@ -78,12 +77,6 @@ class Answer:
 Classify = Callable[[Answer], PipelineError | None]
 Renew = Callable[[str], str | None]
 """Gives a new token for one that was refused; None where there is none."""
-
-
-@lru_cache(maxsize=1)
-def _trusted() -> ssl.SSLContext:
-    # Reading the certificates costs 20 ms, which each client would pay again.
-    return httpx.create_ssl_context()
 
 
 class ApiClient:
@@ -109,7 +102,6 @@ class ApiClient:
         renew: Renew | None = None,
         attempts: int = 8,
         deadline: float = 300.0,
-        timeout: httpx.Timeout | None = None,
         connections: int = 8,
     ) -> None:
         self._classify = classify
@@ -121,37 +113,21 @@ class ApiClient:
         self._pace = pace
         self.usage = Usage()
         self._lock = threading.Lock()
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        proxied = urllib.request.getproxies().keys() & {"http", "https", "all"}
-        # What httpx's client adds (cookies, redirects, hooks) is not wanted here and costs as much as the request.
-        self._transport = None if proxied else httpx.HTTPTransport(verify=_trusted(), limits=limits)
-        self._http = httpx.Client(
-            transport=self._transport,
-            base_url=base_url,
-            headers={
+        self._connections = Connections(
+            base_url,
+            {
                 "Authorization": f"Bearer {token}",
                 "Accept": "application/json",
                 "User-Agent": f"creator_pipeline/{__version__}",
                 **(headers or {}),
             },
-            timeout=timeout or httpx.Timeout(30.0, connect=5.0),
-            verify=_trusted(),
-            limits=limits,
-            follow_redirects=False,
+            most=connections,
         )
-        self._timeout = self._http.timeout.as_dict()
-        self._urls: dict[str, httpx.URL] = {}
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(worth_waiting),
-            stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_before_delay(deadline),
-            wait=pause,
-            before_sleep=self._count_retry,
-            reraise=True,
-        )
+        self._retrying = retrying(attempts, deadline, self._count_retry)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connections.close()
 
     def request(
         self,
@@ -194,10 +170,10 @@ class ApiClient:
                 return False
             self._secrets.append(token)
             self._token = token
-            self._http.headers["Authorization"] = f"Bearer {token}"
+            self._connections.set_header("Authorization", f"Bearer {token}")
             return True
 
-    def _count_retry(self, state: tenacity.RetryCallState) -> None:
+    def _count_retry(self, state: RetryCallState) -> None:
         slept = state.next_action.sleep if state.next_action else 0.0
         with self._lock:
             self.usage.retries += 1
@@ -210,11 +186,7 @@ class ApiClient:
         with self._lock:
             self.usage.requests += 1
             self.usage.waited_seconds += waited
-        try:
-            answer = self._send(method, path, params, data)
-        except httpx.RequestError as error:
-            # Only the class: httpx puts the URL into some of its texts.
-            raise TransientError(f"{method} {path}: the connection failed ({type(error).__name__}).") from None
+        answer = self._send(method, path, params, data)
         with self._lock:
             self.usage.received_bytes += len(answer.content)
             self.usage.throttled += answer.status == 429
@@ -225,48 +197,23 @@ class ApiClient:
 
     def _send(self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None) -> Answer:
         if not path.startswith("/"):
-            # httpx would follow an absolute URL to its own host, token and all.
+            # Behind the base URL it would be part of the host's name.
             raise RejectedError(f"{method}: not a path below the API's URL.")
-        began = time.monotonic()
-        request = self._built(method, path, params, data)
-        if self._transport is None:
-            response = self._http.send(request, stream=True)
-        else:
-            response = self._transport.handle_request(request)
-            response.request = request
+        target = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}" if params else path
+        form = None if data is None else urlencode(data)
         try:
-            content = bytearray()
-            for part in response.iter_bytes():
-                content += part
-                if time.monotonic() - began > self._deadline:
-                    # The read time-out counts from byte to byte: a body that drips would never end.
-                    raise TransientError(f"{method} {path}: the answer took longer than {self._deadline:g} s.")
-                if len(content) > MAX_BODY_BYTES:
-                    raise RejectedError(f"{method} {path}: the answer is larger than {MAX_BODY_BYTES >> 20} MiB.")
-        finally:
-            response.close()
-        whole = bytes(content)
+            response = self._connections.send(method, target, form, seconds=self._deadline, most_bytes=MAX_BODY_BYTES)
+        except ConnectionFailedError as error:
+            raise TransientError(f"{method} {path}: the connection failed ({error}).") from None
+        except TooLargeError:
+            raise RejectedError(f"{method} {path}: the answer is larger than {MAX_BODY_BYTES >> 20} MiB.") from None
+        except ValueError as error:
+            raise RejectedError(f"{method} {path}: {error}", hint="Look for a line break in the token.") from None
         try:
-            body = orjson.loads(whole)
+            body = orjson.loads(response.content)
         except orjson.JSONDecodeError:
             body = None
-        return Answer(response.status_code, response.headers, whole, body)
-
-    def _built(
-        self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None
-    ) -> httpx.Request:
-        if data is not None:
-            return self._http.build_request(method, path, params=params, data=data)
-        # httpx takes a quarter of a millisecond to merge and parse an URL; only the query differs from page to page.
-        known = self._urls.get(path)
-        if known is None:
-            known = self._http.build_request("GET", path).url
-            if len(self._urls) < _URLS_KEPT:
-                self._urls[path] = known
-        query = str(httpx.QueryParams(params)).encode() if params else b""
-        target = known.raw_path + (b"&" if known.query else b"?") + query if query else known.raw_path
-        extensions = {"timeout": self._timeout, "target": target}
-        return httpx.Request(method, known, headers=self._http.headers, extensions=extensions)
+        return Answer(response.status, response.headers, response.content, body)
 
     def _judge(self, answer: Answer, what: str) -> PipelineError | None:
         status = answer.status

@@ -5,12 +5,14 @@ from __future__ import annotations
 import email.utils
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
-
-import tenacity
+from typing import TYPE_CHECKING
 
 from creator_pipeline.core.errors import TransientError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState, Retrying
 
 MAX_RETRY_AFTER = 120.0
 """Seconds we are ready to wait inside a request; a platform that asks for more is left to the run's own retry."""
@@ -39,10 +41,28 @@ def worth_waiting(error: BaseException) -> bool:
     return isinstance(error, TransientError) and (error.retry_after or 0.0) <= MAX_RETRY_AFTER
 
 
-def pause(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next attempt."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = getattr(error, "retry_after", None)
-    backoff = tenacity.wait_random_exponential(multiplier=0.25, max=20)(state)
-    # What the platform asks is a floor: jitter on top keeps several processes from coming back at once.
-    return backoff if asked is None else asked + min(backoff, 1.0) * 0.2
+def retrying(attempts: int, deadline: float, before_sleep: Callable[[RetryCallState], None]) -> Retrying:
+    """Calls a function again while :func:`worth_waiting`.
+
+    Args:
+        attempts: at most so many calls.
+        deadline: seconds within which the last one begins.
+    """
+    # Only whoever calls a platform pays for loading it.
+    import tenacity
+
+    backoff = tenacity.wait_random_exponential(multiplier=0.25, max=20)
+
+    def pause(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "retry_after", None)
+        # What the platform asks is a floor: jitter on top keeps several processes from coming back at once.
+        return backoff(state) if asked is None else asked + min(backoff(state), 1.0) * 0.2
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(worth_waiting),
+        stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_before_delay(deadline),
+        wait=pause,
+        before_sleep=before_sleep,
+        reraise=True,
+    )

@@ -1,0 +1,181 @@
+"""Kept connections to one server, by libcurl: what a page costs the processor is what a large load takes.
+
+httpx takes four times as long for the same request (docs/benchmarks.md), and a load of ten thousand pages is mostly
+requests. Nothing is followed, kept or added here: no redirects, no cookies, no ``.netrc``. The usual ``http_proxy`` and
+``no_proxy`` count, and ``SSL_CERT_FILE``.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import threading
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import certifi
+
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
+CONNECT_SECONDS = 5
+SILENT_SECONDS = 30
+"""Without a byte of the answer."""
+
+
+class Response(NamedTuple):
+    """One answer, unzipped; the headers' names in lower case, the last of several of one name."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class ConnectionFailedError(Exception):
+    """No whole answer came: the text says why, without the address."""
+
+
+class TooLargeError(Exception):
+    """The answer, unzipped, is larger than allowed."""
+
+
+class _Handle:
+    """A connection, and the answer that it is receiving."""
+
+    def __init__(self) -> None:
+        # Only whoever calls a platform pays for loading it.
+        import pycurl
+
+        self.curl = curl = pycurl.Curl()
+        self._lines: list[bytes] = []
+        self._parts: list[bytes] = []
+        self._room = 0
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        curl.setopt(pycurl.PATH_AS_IS, 1)
+        curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate")
+        curl.setopt(pycurl.CAINFO, os.environ.get("SSL_CERT_FILE") or certifi.where())
+        curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
+        curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
+        curl.setopt(pycurl.LOW_SPEED_TIME, SILENT_SECONDS)
+        curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        curl.setopt(pycurl.WRITEFUNCTION, self._write)
+
+    def _write(self, part: bytes) -> int | None:
+        self._room -= len(part)
+        if self._room < 0:
+            return -1
+        self._parts.append(part)
+        return None
+
+    def send(self, seconds: float, most_bytes: int) -> Response:
+        """The answer to the request that the handle is set to."""
+        import pycurl
+
+        self._lines.clear()
+        self._parts.clear()
+        self._room = most_bytes
+        self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
+        try:
+            self.curl.perform()
+        except pycurl.error as error:
+            if self._room < 0:
+                raise TooLargeError from None
+            raise ConnectionFailedError(_reason(error.args[0] if error.args else 0)) from None
+        return Response(self.curl.getinfo(pycurl.RESPONSE_CODE), self._headers(), b"".join(self._parts))
+
+    def _headers(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for line in self._lines:
+            name, colon, value = line.decode("latin-1").partition(":")
+            if colon:
+                found[name.strip().lower()] = value.strip()
+            elif name.startswith("HTTP/"):
+                # What came before was an interim answer, or a proxy's.
+                found.clear()
+        return found
+
+
+class Connections:
+    """At most ``most`` connections, opened when they are needed. Safe to share between threads.
+
+    Args:
+        base_url: every request goes to a path below it.
+        headers: of every request.
+    """
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], *, most: int) -> None:
+        self._base = base_url.rstrip("/")
+        # The one used last is taken first: the others' servers may have hung up meanwhile.
+        self._idle: queue.LifoQueue[_Handle | None] = queue.LifoQueue()
+        for _ in range(most):
+            self._idle.put(None)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._headers = dict(headers)
+
+    def set_header(self, name: str, value: str) -> None:
+        """Of requests from now on."""
+        with self._lock:
+            self._headers = self._headers | {name: value}
+
+    def send(self, method: str, target: str, form: str | None = None, *, seconds: float, most_bytes: int) -> Response:
+        """One request, once.
+
+        A signal that comes meanwhile is handled when the answer is there or the time is over.
+
+        Args:
+            target: path and query.
+            form: an urlencoded body.
+            seconds: for the whole of it.
+            most_bytes: of the answer, unzipped.
+
+        Raises:
+            ConnectionFailedError: no whole answer came.
+            TooLargeError: it is larger than ``most_bytes``.
+            ValueError: a header that would be two.
+        """
+        import pycurl
+
+        lines = [f"{name}: {value}" for name, value in self._headers.items()]
+        if any(_UNSENDABLE.search(line) for line in lines):
+            raise ValueError("A header has a control character in it.")
+        handle = self._idle.get()
+        try:
+            if self._closed:
+                raise ConnectionFailedError("closed")
+            handle = handle or _Handle()
+            curl = handle.curl
+            curl.setopt(pycurl.URL, self._base + target)
+            curl.setopt(pycurl.CUSTOMREQUEST, method)
+            if form is None:
+                curl.setopt(pycurl.HTTPGET, 1)
+            else:
+                curl.setopt(pycurl.POSTFIELDS, form)
+            curl.setopt(pycurl.HTTPHEADER, lines)
+            return handle.send(seconds, most_bytes)
+        finally:
+            self._give_back(handle)
+
+    def _give_back(self, handle: _Handle | None) -> None:
+        with self._lock:
+            if self._closed and handle is not None:
+                handle.curl.close()
+                handle = None
+            # Also when closed: others may be waiting for it.
+            self._idle.put(handle)
+
+    def close(self) -> None:
+        """Close the connections, those in use when they are free; nothing can be sent afterwards."""
+        with self._lock:
+            self._closed = True
+            idle = [self._idle.get() for _ in range(self._idle.qsize())]
+        for handle in idle:
+            self._give_back(handle)
+
+
+def _reason(code: object) -> str:
+    """What libcurl calls an error, in words: its own text may hold the address."""
+    import pycurl
+
+    names = (name for name in dir(pycurl) if name.startswith("E_") and getattr(pycurl, name) == code)
+    return next((name[2:].replace("_", " ").lower() for name in names), f"curl {code}")
