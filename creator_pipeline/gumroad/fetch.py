@@ -115,10 +115,21 @@ class _Fetch:
                 self._changed.wait()
 
     def _split_largest(self) -> Walk | None:
+        cut = self._cut()
+        if cut is None:
+            return None
+        self._splits += 1
+        return self._give_up_older(*cut)
+
+    def _cut(self) -> tuple[Walk, int] | None:
+        """The walk whose older part another reader should take, and the days it keeps; None where none should."""
         if not self._pages or self._splits >= self._readers - 1 + self._pages // SPLIT_PAGES:
             return None
         waited = self._client.usage.waited_seconds - self._waited_before
         if waited > PACED_SHARE * self._seconds:
+            return None
+        page_seconds = max(0.0, self._seconds - waited) / self._pages
+        if page_seconds < SLOW_PAGE_SECONDS:
             return None
         # One that has shown nothing yet may be empty: a small account pays for one reader too many at most.
         candidates = [
@@ -129,12 +140,10 @@ class _Fetch:
             return None
         # A window can begin long before the account did: no more is believed to be left than was read already.
         left = min(victim.left(), max(SPLIT_PAGES, self._pages))
-        page_seconds = max(0.0, self._seconds - waited) / self._pages
-        if page_seconds < SLOW_PAGE_SECONDS or left < STRETCH_PAGES / 2 or left * page_seconds < SPLIT_SECONDS:
+        if left < STRETCH_PAGES / 2 or left * page_seconds < SPLIT_SECONDS:
             return None
-        self._splits += 1
         stretch = min(victim.left() / 2, max(STRETCH_PAGES, self._pages))
-        return self._give_up_older(victim, round(stretch * PAGE_SIZE / victim.per_day()))
+        return victim, round(stretch * PAGE_SIZE / victim.per_day())
 
     @staticmethod
     def _give_up_older(walk: Walk, kept_days: int) -> Walk:
@@ -161,8 +170,10 @@ class _Fetch:
                 self._pages += 1
                 self._seconds += seconds
                 last, chunk = self._digest(walk, items, page.next_key)
-                # Another reader may be waiting for this one to show how much is left.
-                self._changed.notify_all()
+                # Another reader may be waiting for this one to show how much is left. Woken for nothing, idle readers
+                # would cost a page a fifth more.
+                if self._todo or self._cut() is not None:
+                    self._changed.notify()
             if chunk is not None:
                 self._out.put(chunk)
             if last:

@@ -150,7 +150,7 @@ def test_a_refusal_ends_all_readers(server, client_of):
     """Guards: a revoked token that leaves threads waiting for ever."""
     client = client_of(server)
     client._api._token = "x"
-    client._api._http.headers["Authorization"] = "Bearer nobody"
+    client._api._connections.set_header("Authorization", "Bearer nobody")
     with pytest.raises(AuthError):
         read(client)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("gumroad-sales")]
