@@ -1,5 +1,7 @@
 """What Dagster sees: everything loads, and says what it is."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -29,6 +31,20 @@ PARTITIONS = {
     "sales_events/amazon_kdp": "kdp_uploads",
     "daily_revenue": None,
 }
+
+
+HEAVY = (
+    "alembic authlib cryptography css_inline fastapi httpx jinja2 matplotlib pandas psycopg2 pycurl python_calamine "
+    "redis resend tenacity"
+)
+
+
+def test_what_only_runs_need_is_not_loaded_with_the_definitions():
+    """Guards: each run, tick and command paying for libraries of others: a second before the first request."""
+    new = "set(sys.modules) - was"
+    look = f"import sys, dagster; was = set(sys.modules); import creator_pipeline.definitions; print(*({new}))"
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(HEAVY.split()) & set(done.stdout.split()) == set()
 
 
 def test_everything_loads():
