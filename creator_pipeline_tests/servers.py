@@ -6,8 +6,10 @@ Nothing is skipped for want of a server: where none can be had, asking for one r
 from __future__ import annotations
 
 import atexit
+import contextlib
 import getpass
 import os
+import random
 import shutil
 import signal
 import socket
@@ -205,10 +207,14 @@ def postgres() -> PostgresServer:
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nothing listens on.
+
+    Below those that a system gives to outgoing connections: one of them could take it before its server does.
+    """
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.SystemRandom().randrange(20_000, 30_000)))
+            return int(probe.getsockname()[1])
 
 
 def _embedded_postgres() -> str:
