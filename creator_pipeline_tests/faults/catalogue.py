@@ -100,7 +100,7 @@ def _at(
         def back() -> None:
             instant.struck.wait(STRIKE_SECONDS)
             time.sleep(0.05)
-            this.system.start()
+            this.start()
 
         with _meanwhile(back), this.instant(proxy, instant):
             yield

@@ -34,13 +34,22 @@ class Round:
     traffic: Traffic
     rng: random.Random
     notes: list[str] = field(default_factory=list[str])
+    _killed: set[int] = field(default_factory=set[int])
 
     def kill(self, pid: int | None) -> None:
         """``kill -9`` a process that a proxy saw; never a server or this one."""
         if pid is not None and pid != os.getpid():
             self.notes.append(f"killed {pid}")
+            self._killed.add(pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def start(self) -> None:
+        """Start what is down; a part that was just killed takes a moment to be so."""
+        for process in list(self.system.processes.values()):
+            if process.pid in self._killed:
+                process.wait(30)
+        self.system.start()
 
     def run_worker(self, seconds: float = STRIKE_SECONDS) -> psutil.Process | None:
         """The process of a run, once there is one."""
@@ -133,7 +142,7 @@ def heal_and_judge(this: Round, *, refusal: bool = False) -> list[str]:
         proxy.set_mode("through")
         proxy.instant = None
     system.sandbox.faults.clear()
-    system.start()
+    this.start()
     for sender in (system.sandbox.pings, system.sandbox.webhooks):
         sender.wait_idle(30)
     if still := system.settle(seconds):
