@@ -84,6 +84,14 @@ class Settings(BaseSettings):
     whop_requests_per_minute: float = Field(default=600, gt=0)
     resend_requests_per_second: float = Field(default=2, gt=0)
 
+    keep_webhooks_days: int = Field(default=90, ge=0)
+    keep_jobs_days: int = Field(default=90, ge=0)
+    keep_mails_days: int = Field(default=400, ge=0)
+    keep_mail_bodies_days: int = Field(default=30, ge=0)
+    keep_sign_in_bodies_days: int = Field(default=2, ge=0)
+    keep_health_days: int = Field(default=90, ge=0)
+    keep_buyers_days: int = Field(default=0, ge=0)
+
     enable_gumroad: bool = True
     enable_whop: bool = True
     enable_kdp: bool = True
@@ -95,6 +103,14 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("keep_webhooks_days", "keep_mails_days")
+    @classmethod
+    def _long_enough(cls, value: int) -> int:
+        # Whop can replay a delivery of the last thirty days; a mail's link to turn it off must work as long.
+        if 0 < value < 31:
+            raise ValueError("must be 31 or more, or 0 to keep all")
+        return value
 
     @property
     def home(self) -> Path:

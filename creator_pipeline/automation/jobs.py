@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from creator_pipeline.automation.retention import retention
 from creator_pipeline.gumroad.assets import EVENTS, PRODUCTS, SALES
 from creator_pipeline.gumroad.jobs import gumroad_drift, gumroad_refresh
 from creator_pipeline.kdp import assets as kdp
@@ -55,4 +56,5 @@ ALL = [
     whop_changes,
     whop_memberships_scan,
     digest_mails,
+    retention,
 ]

@@ -7,6 +7,7 @@ import dagster as dg
 
 from creator_pipeline import settings
 from creator_pipeline.automation.jobs import gumroad_catalogue, gumroad_sync, whop_memberships_scan, whop_sync
+from creator_pipeline.automation.retention import retention
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.dagster_support.resources import WarehouseResource
 from creator_pipeline.dagster_support.tags import PROFILE_TAG, RANGE_END, RANGE_START, TRIGGER_TAG
@@ -176,6 +177,13 @@ def weekly_digest(context: dg.ScheduleEvaluationContext) -> Requests:
     yield dg.RunRequest(run_key=f"digest:{week}", run_config=config, tags={TRIGGER_TAG: "digest"})
 
 
+@dg.schedule(job=retention, cron_schedule="20 5 * * *", execution_timezone="UTC")
+def retention_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Deletes what has outlived its use, after the night's runs."""
+    moment = context.scheduled_execution_time.astimezone(UTC)
+    return dg.RunRequest(run_key=f"retention:{moment:%Y-%m-%dT%H:%M}", tags={TRIGGER_TAG: "nightly"})
+
+
 ALL = [
     gumroad_nightly,
     gumroad_lookback,
@@ -186,4 +194,5 @@ ALL = [
     whop_changes_nightly,
     whop_memberships_weekly,
     weekly_digest,
+    retention_nightly,
 ]

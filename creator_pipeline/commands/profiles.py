@@ -181,8 +181,8 @@ def erase(profile_id: str | None, buyer: str | None, *, yes: bool) -> None:
         raise click.UsageError("Name a profile, or a buyer with --buyer.")
     house = warehouse()
     if buyer is not None:
-        count = personal.erase_buyer(house, key_ring().hash_address(buyer))
-        click.echo(f"{count} rows no longer know this buyer.")
+        count = personal.erase_buyer(house, buyer, key_ring().hashes_of(buyer))
+        click.echo(f"{count} rows no longer know this buyer, and reading the sales again doesn't bring them back.")
         return
     profiles.get_profile(house, str(profile_id))
     if not yes:

@@ -83,17 +83,25 @@ class KeyRing:
             return self.encrypt(self.decrypt(token))
 
     @cached_property
-    def _hash_key(self) -> bytes:
-        # The oldest key: adding a key must not change the hash of a buyer who is already stored.
-        return hashlib.sha256(b"buyer-hash.v1" + self._keys[-1].encode()).digest()
+    def _hash_keys(self) -> list[bytes]:
+        return [hashlib.sha256(b"buyer-hash.v1" + key.encode()).digest() for key in reversed(self._keys)]
 
     def hash_address(self, address: str) -> str:
         """Keyed hash of an e-mail address, the same for any case of its letters: 32 hex digits."""
-        return hmac.digest(self._hash_key, address.strip().casefold().encode(), "sha256").hex()[:32]
+        # The oldest key: adding a key must not change the hash of a buyer who is already stored.
+        return _keyed(self._hash_keys[0], address)
+
+    def hashes_of(self, address: str) -> list[str]:
+        """:meth:`hash_address` by each key, the oldest first: what it is now, and what it is when that key is gone."""
+        return [_keyed(key, address) for key in self._hash_keys]
 
     def purpose_key(self, purpose: str) -> list[str]:
         """One derived signing key per ring key, oldest first, separate for each purpose (OAuth state, links)."""
         return [hashlib.sha256(f"{purpose}:{key}".encode()).hexdigest() for key in reversed(self._keys)]
+
+
+def _keyed(key: bytes, address: str) -> str:
+    return hmac.digest(key, address.strip().casefold().encode(), "sha256").hex()[:32]
 
 
 def new_key() -> str:

@@ -19,12 +19,13 @@ from creator_pipeline.queue.jobs import NewJob
 from creator_pipeline.queue.pace import pace_for
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.retention import STATES
 from creator_pipeline.store.tables import webhook_events
 from creator_pipeline.store.upserts import insert_into
 
 LINK_SECONDS = 3600
 _LINK = "oauth-link.v1"
-_USED = "oauth_state"
+_USED = STATES
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +50,7 @@ def profile_of_link(ring: KeyRing, link: str) -> str | None:
 
 
 def use_once(warehouse: Warehouse, nonce: str, profile_id: str) -> bool:
-    """Whether a state is used for the first time; remembered for good."""
+    """Whether a state is used for the first time; remembered until its signature is too old by far."""
     row = {
         "provider": _USED,
         "delivery_id": nonce,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
@@ -15,6 +15,7 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.money import MICROS, decimals, from_cents
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gumroad import catalog
+from creator_pipeline.store.personal import GUMROAD_BUYER
 
 Json = dict[str, Any]
 
@@ -251,6 +252,13 @@ def sale_row(
         raw=kept(sale),
         ingested_at=ingested_at,
     )
+
+
+def without_buyers(rows: Sequence[SaleRow], hashes: Collection[str]) -> Sequence[SaleRow]:
+    """The rows, without what they say of the buyers that these hashes stand for."""
+    if not hashes:
+        return rows
+    return [row._replace(**GUMROAD_BUYER) if row.buyer_hash in hashes else row for row in rows]
 
 
 def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:

@@ -14,11 +14,12 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, contiguous, now, today
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.gumroad.client import GumroadClient, Json
-from creator_pipeline.gumroad.models import SaleRow, sale_row
+from creator_pipeline.gumroad.models import SaleRow, sale_row, without_buyers
 from creator_pipeline.gumroad.refunds import RefundSettler, ledger_sale
 from creator_pipeline.gumroad.sync import PLATFORM, currencies, load_sales
 from creator_pipeline.ledger.events import LedgerEvent, gumroad_events
 from creator_pipeline.ledger.store import replace_sales
+from creator_pipeline.store import personal, profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
 from creator_pipeline.store.tables import gumroad_sales
@@ -141,6 +142,7 @@ def _store(
 
 def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], events: list[LedgerEvent]) -> int:
     with warehouse.write() as connection:
-        upsert(connection, gumroad_sales, rows)
+        profiles.keep(connection, profile_id)
+        upsert(connection, gumroad_sales, without_buyers(rows, personal.forgotten(connection)))
         change = replace_sales(connection, PLATFORM, profile_id, [row.id for row in rows], events)
     return change.inserted + change.updated + change.deleted

@@ -10,10 +10,11 @@ from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.gumroad.client import GumroadClient, SummaryDay
-from creator_pipeline.gumroad.models import SaleRow
+from creator_pipeline.gumroad.models import SaleRow, without_buyers
 from creator_pipeline.gumroad.settle import days_to_settle, settle
 from creator_pipeline.ledger.events import GumroadSale, gumroad_events
 from creator_pipeline.ledger.store import note_changes
+from creator_pipeline.store import personal, profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
 from creator_pipeline.store.tables import gumroad_sales, sales_events
@@ -80,7 +81,8 @@ class RefundSettler:
     def _write(self, rows: list[SaleRow], *, with_ledger: bool) -> None:
         events = [event for row in rows for event in gumroad_events(ledger_sale(row), row.ingested_at)]
         with self._warehouse.write() as connection:
-            upsert(connection, gumroad_sales, rows)
+            profiles.keep(connection, self._profile_id)
+            upsert(connection, gumroad_sales, without_buyers(rows, personal.forgotten(connection)))
             if with_ledger and upsert(connection, sales_events, events).any:
                 note_changes(connection, "gumroad", self._profile_id, {event.occurred_on for event in events})
 

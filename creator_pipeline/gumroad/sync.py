@@ -13,10 +13,11 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.gumroad.client import GumroadClient, Json
 from creator_pipeline.gumroad.fetch import fetch_sales
-from creator_pipeline.gumroad.models import ProductRow, SaleRow, product_row, sale_row, unknown_keys
+from creator_pipeline.gumroad.models import ProductRow, SaleRow, product_row, sale_row, unknown_keys, without_buyers
 from creator_pipeline.gumroad.refunds import RefundSettler, ledger_sale
 from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
 from creator_pipeline.ledger.store import replace_window
+from creator_pipeline.store import personal, profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales
@@ -106,10 +107,11 @@ def _store(
     events = [event for row in rows for event in gumroad_events(ledger_sale(row), moment)] if with_ledger else []
     what = f"gumroad/sales {window.start} to {window.end} of {profile_id}"
     with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
         sales_change = replace(
             connection,
             gumroad_sales,
-            rows,
+            without_buyers(rows, personal.forgotten(connection)),
             _in_window(profile_id, window),
             what=what,
             allow_shrink=allow_shrink,
@@ -127,6 +129,7 @@ def rebuild_ledger(warehouse: Warehouse, profile_id: str, window: DayWindow, *, 
     columns = [gumroad_sales.c[name] for name in GumroadSale._fields]
     moment = now()
     with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
         stored = [
             GumroadSale(*row) for row in connection.execute(select(*columns).where(_in_window(profile_id, window)))
         ]
@@ -147,6 +150,7 @@ def load_products(
     rows = {row.id: row for row in (product_row(profile_id, item, moment) for item in client.products())}
     mine = gumroad_products.c.profile_id == profile_id
     with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
         stored = [ProductRow(*row) for row in connection.execute(select(gumroad_products).where(mine))]
         present = sum(row.removed_at is None for row in stored)
         if present >= GUARD_ROWS and len(rows) < present * GUARD_SHARE and not allow_shrink:

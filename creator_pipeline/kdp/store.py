@@ -89,7 +89,7 @@ def given_name(file: File) -> str:
 def _claim(connection: Connection, file: File) -> dict[str, Any] | None:
     # Runs of one profile take turns: each must see what the other stored.
     owner = connection.execute(
-        select(profiles.c.id).where(profiles.c.id == file.profile_id).with_for_update()
+        select(profiles.c.id).where(profiles.c.id == file.profile_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if owner is None:
         raise ConfigError(

@@ -12,7 +12,7 @@ from creator_pipeline.core.errors import ConfigError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest revision: known here so that a process at head needn't import Alembic (a test compares the two)."""
 _LOCK = 7_215_001
 

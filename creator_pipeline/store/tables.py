@@ -367,6 +367,14 @@ email_suppressions = Table(
     _time("created_at", "When"),
 )
 
+erased_buyers = Table(
+    "erased_buyers",
+    metadata,
+    _text("address_hash", "Keyed hash of the e-mail, one row for each key", key=True),
+    _time("erased_at", "When"),
+    comment="Buyers who are forgotten: a load leaves out what would bring them back.",
+)
+
 platform_totals = Table(
     "platform_totals",
     metadata,

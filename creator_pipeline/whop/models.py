@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
@@ -12,6 +12,7 @@ import orjson
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.money import from_decimal
 from creator_pipeline.core.secrets import KeyRing, without_addresses
+from creator_pipeline.store.personal import WHOP_BUYER
 from creator_pipeline.whop import catalog
 
 Json = dict[str, Any]
@@ -195,6 +196,11 @@ def address_hashes(members: Iterable[Json], ring: KeyRing) -> dict[str, str]:
         for member in members
         if (address := optional_text("member", member, "email"))
     }
+
+
+def without_buyers(rows: Mapping[str, MembershipRow], hashes: Collection[str]) -> dict[str, MembershipRow]:
+    """The rows by id, without what they say of the holders that these hashes stand for."""
+    return {key: row._replace(**WHOP_BUYER) if row.holder_hash in hashes else row for key, row in rows.items()}
 
 
 def account_of(membership: Json) -> str:

@@ -14,11 +14,21 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.personal import forgotten
+from creator_pipeline.store.profiles import keep
 from creator_pipeline.store.tables import platform_connections, profiles, whop_subscriptions
 from creator_pipeline.whop import catalog, fetch
 from creator_pipeline.whop.client import WhopClient
 from creator_pipeline.whop.fetch import Memberships
-from creator_pipeline.whop.models import MembershipRow, account_of, address_hashes, membership_row, new_keys, plan_of
+from creator_pipeline.whop.models import (
+    MembershipRow,
+    account_of,
+    address_hashes,
+    membership_row,
+    new_keys,
+    plan_of,
+    without_buyers,
+)
 from creator_pipeline.whop.sync import PLATFORM, refuse_nothing
 from creator_pipeline.whop.tiers import FREE, People, Standing, Tiers, settle, standings, unknown_statuses
 
@@ -166,11 +176,15 @@ def _store_memberships(
     mine = whop_subscriptions.c.account_profile_id == profile_id
     what = f"whop/memberships of {profile_id}"
     with warehouse.write() as connection:
+        keep(connection, profile_id)
         before = [MembershipRow(*row) for row in connection.execute(select(whop_subscriptions).where(mine))]
         if before and not fresh and found.whole and not allow_shrink:
             refuse_nothing(connection, select(whop_subscriptions.c.id).where(mine).limit(1), what)
         kept = {} if found.whole else {row.id: row for row in before}
-        rows = settle((kept | fresh).values(), people(connection, ring), tiers)
+        known = people(connection, ring)
+        # A profile's plan follows from what it bought: its own memberships are not forgotten.
+        fresh = without_buyers(fresh, forgotten(connection) - known.by_address.keys())
+        rows = settle((kept | fresh).values(), known, tiers)
         change = replace(connection, whop_subscriptions, rows, mine, what=what, allow_shrink=allow_shrink)
         held = {row.profile_id for row in before} | {row.profile_id for row in rows}
         changed = _set_tiers(connection, tiers, {holder for holder in held if holder})
@@ -197,7 +211,8 @@ def _set_tiers(connection: Connection, tiers: Tiers, holders: set[str]) -> list[
         select(of.id, of.subscription_tier, of.plan_name)
         .where(of.id.in_(sorted(holders)))
         .order_by(of.id)
-        .with_for_update()
+        # No DELETE's lock: two loads that keep the same profile would wait for each other.
+        .with_for_update(key_share=True)
     ).all()
     rows = [
         MembershipRow(*row)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
-from sqlalchemy import func, select
+import pytest
+from sqlalchemy import func, select, text, update
 
-from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.gumroad.client import GumroadClient
 from creator_pipeline.gumroad.sync import load_sales
+from creator_pipeline.ledger.rollup import both_sums, roll_up
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import personal, profiles
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import gumroad_sales, metadata, sales_events
+from creator_pipeline.store.tables import daily_revenue, gumroad_sales, metadata, sales_events, whop_subscriptions
+from creator_pipeline_tests.store.filling import address, fill
+
+PERIOD = DayWindow(today() - timedelta(days=60), today())
 
 
 def load(warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing, *names: str) -> None:
@@ -24,7 +32,7 @@ def load(warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing, *names: st
             profiles.add_profile(connection, name, f"{name}@example.com")
             profiles.connect(connection, ring, "gumroad", name, seller.token)
         with GumroadClient(sandbox.gumroad_url, seller.token, LocalPace(10_000_000)) as client:
-            list(load_sales(warehouse, client, ring, name, DayWindow(today() - timedelta(days=60), today())))
+            list(load_sales(warehouse, client, ring, name, PERIOD))
 
 
 def money(warehouse: Warehouse) -> tuple[int, int]:
@@ -54,19 +62,130 @@ def test_an_erased_profile_is_found_nowhere_and_the_ledger_adds_up_as_before(
     assert "|bea" in left
 
 
-def test_an_erased_buyer_is_forgotten_and_no_amount_changes(
+def test_every_table_is_erased_and_exported_and_nobody_else_is_touched(warehouse: Warehouse) -> None:
+    """Incident: a table added in spring, and a profile's books in it after an erasure in summer."""
+    with warehouse.write() as connection:
+        fill(connection, "mallory")
+        fill(connection, "bea")
+    of_bea = [row for row in everything(warehouse).splitlines() if "bea" in row.lower()]
+    exported = {table for table, _ in personal.export_profile(warehouse, "mallory")}
+    assert exported == set(metadata.tables) - {"erased_buyers"}
+    assert "bea" not in str(list(personal.export_profile(warehouse, "mallory"))).lower()
+    assert {t.name for t in (*personal.DELETED, *personal.RENAMED, *personal.OTHERS)} == set(metadata.tables)
+    personal.erase_profile(warehouse, "mallory")
+    left = everything(warehouse)
+    assert "mallory" not in left.lower()
+    assert [row for row in left.splitlines() if "bea" in row.lower()] == of_bea
+
+
+def test_who_shares_an_address_keeps_its_mails_and_wishes(warehouse: Warehouse) -> None:
+    """Incident: one of two shops of one person was erased, and the other's unsubscription with it."""
+    with warehouse.write() as connection:
+        fill(connection, "mallory")
+        profiles.add_profile(connection, "bea", address("mallory").lower())
+    counts = personal.erase_profile(warehouse, "mallory")
+    assert counts["email_suppressions"] == 0
+    assert counts["email_messages"] == 1
+    assert address("mallory").lower() in everything(warehouse)
+
+
+def test_an_erased_profile_that_came_back_is_erased_once_more(
     warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing
 ) -> None:
-    """Incident: a buyer's erasure request ended in a deleted sale."""
+    """Incident: the second erasure failed on the ids of the first, or left the same sales twice."""
+    load(warehouse, sandbox, ring, "chen")
+    roll_up(warehouse)
+    before = money(warehouse)
+    personal.erase_profile(warehouse, "chen")
+    load(warehouse, sandbox, ring, "chen")
+    roll_up(warehouse)
+    personal.erase_profile(warehouse, "chen")
+    roll_up(warehouse)
+    assert money(warehouse) == before
+    with warehouse.read() as connection:
+        ledger, rolled = both_sums(connection)
+        owners = set(connection.execute(select(daily_revenue.c.profile_id)).scalars())
+    assert ledger == rolled
+    assert owners == {personal.pseudonym("chen")}
+
+
+def test_a_run_that_had_begun_does_not_bring_an_erased_profile_back(
+    warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing
+) -> None:
+    """Incident: the nightly run read a profile's token, the profile was erased, and its sales were there again, twice."""
     load(warehouse, sandbox, ring, "chen")
     before = money(warehouse)
-    with warehouse.read() as connection:
-        known = connection.execute(select(gumroad_sales.c.buyer_hash).where(gumroad_sales.c.buyer_hash.is_not(None)))
-        buyer = known.scalars().first()
-    assert buyer
-    assert personal.erase_buyer(warehouse, buyer) >= 1
+    seller = sandbox.world.gumroad["chen"]
+    with GumroadClient(sandbox.gumroad_url, seller.token, LocalPace(10_000_000)) as client:
+        run = load_sales(warehouse, client, ring, "chen", PERIOD)
+        personal.erase_profile(warehouse, "chen")
+        with pytest.raises(ConfigError, match="nothing was written"):
+            list(run)
     assert money(warehouse) == before
-    assert buyer not in everything(warehouse)
+
+
+def test_an_erasure_waits_for_a_transaction_that_writes_for_the_profile(warehouse: Warehouse) -> None:
+    """Incident: rows committed a moment after the erasure had looked for them."""
+    with warehouse.write() as connection:
+        fill(connection, "mallory")
+    with warehouse.write() as connection:
+        profiles.keep(connection, "mallory")
+        eraser = threading.Thread(target=personal.erase_profile, args=(warehouse, "mallory"))
+        eraser.start()
+        time.sleep(0.2)
+        assert eraser.is_alive()
+        fill_again = {"id": "late", "account_profile_id": "mallory", "plan_name": "late of mallory"}
+        connection.execute(update(whop_subscriptions).values(fill_again))
+    eraser.join(20)
+    assert "mallory" not in everything(warehouse)
+
+
+def buyer_of(warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing, name: str) -> str:
+    """An address that bought something that is stored."""
+    with warehouse.read() as connection:
+        known = set(connection.execute(select(gumroad_sales.c.buyer_hash)).scalars())
+    addresses = (sale.buyer.email for sale in sandbox.world.gumroad[name].sales.values())
+    return next(address for address in addresses if ring.hash_address(address) in known)
+
+
+def test_an_erased_buyer_is_forgotten_for_good_and_no_amount_changes(
+    warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing
+) -> None:
+    """Incident: an erasure request ended in a deleted sale; and a forgotten buyer was back after the next night."""
+    load(warehouse, sandbox, ring, "chen")
+    before = money(warehouse)
+    buyer = buyer_of(warehouse, sandbox, ring, "chen")
+    # A later ring, whose oldest key will be dropped: the hash becomes another one.
+    newer = new_key()
+    later = KeyRing([newer, ring._keys[0]])
+    assert personal.erase_buyer(warehouse, buyer.upper(), later.hashes_of(buyer)) >= 1
+    assert money(warehouse) == before
+    for keys in (ring, later, KeyRing([newer])):
+        load(warehouse, sandbox, keys, "chen")
+        with warehouse.read() as connection:
+            columns = gumroad_sales.c
+            stored = connection.execute(select(columns.buyer_hash, columns.country, columns.raw)).all()
+        assert keys.hash_address(buyer) not in {row.buyer_hash for row in stored}
+        assert any(row == (None, None, "{}") for row in stored)
+        assert money(warehouse) == before
+
+
+def test_a_buyer_who_is_a_profile_is_not_half_erased(warehouse: Warehouse, ring: KeyRing) -> None:
+    """Incident: the erasure of a buyer ended a seller's own paid plan."""
+    with warehouse.write() as connection:
+        fill(connection, "mallory")
+    with pytest.raises(ConfigError, match="mallory"):
+        personal.erase_buyer(warehouse, "MALLORY@example.com", ring.hashes_of("mallory@example.com"))
+    assert "of-mallory" in everything(warehouse)
+
+
+def test_mails_to_a_buyer_go_with_the_buyer(warehouse: Warehouse, ring: KeyRing) -> None:
+    """Incident: a forgotten buyer's address, in the clear, in the outbox."""
+    with warehouse.write() as connection:
+        fill(connection, "mallory")
+        connection.execute(text("UPDATE profiles SET email = 'elsewhere@example.com'"))
+    personal.erase_buyer(warehouse, "mallory@EXAMPLE.com", ring.hashes_of("mallory@example.com"))
+    assert "mallory@example.com" not in everything(warehouse).lower()
 
 
 def test_an_export_holds_every_table_of_the_profile_and_no_secret(
