@@ -17,6 +17,7 @@ from creator_pipeline.sandbox.whop_data import WhopDay
 from creator_pipeline.store import profiles as people
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import STAMPS
+from creator_pipeline.store.personal import erase_buyer
 from creator_pipeline.store.tables import profiles, sales_events, whop_payments, whop_subscriptions
 from creator_pipeline.whop.events import reread
 from creator_pipeline.whop.sync import load_payments, refresh_changed_payments, refresh_payments
@@ -253,3 +254,25 @@ def test_re_reads_in_any_order_and_number_end_like_a_fresh_full_scan(house, ring
 
 def _body(name: str, data: dict) -> bytes:
     return orjson.dumps({"type": name, "data": data})
+
+
+def test_an_erased_holder_stays_forgotten_and_a_profile_keeps_its_plan(house, server, client, account, ring) -> None:
+    """Guards: a holder who asked to be forgotten and is back after the weekly scan; and a seller's own plan gone with it."""
+    server.world.whop.buy("alice", email="gone@example.net")
+    server.world.whop.buy("alice", email="fan@example.com")
+    load_memberships(house, client, ring, "alice", account.id, Tiers())
+    load_payments(house, client, "alice", account.id, EVERYTHING)
+    assert erase_buyer(house, "Gone@example.net", ring.hashes_of("gone@example.net")) == 1
+    before = everything(house)
+    again = load_memberships(house, client, ring, "alice", account.id, Tiers())
+    load_payments(house, client, "alice", account.id, EVERYTHING)
+    assert everything(house) == before
+    assert not again.change.any
+    assert ring.hash_address("gone@example.net") not in str(before)
+    assert tier_of(house, "fan")[0] == "paid"
+    assert totals(house) == server.world.whop.totals("alice")
+    # The address of a forgotten buyer becomes a profile's: what it bought counts for it.
+    with house.write() as connection:
+        people.add_profile(connection, "back", "gone@example.net")
+    load_memberships(house, client, ring, "alice", account.id, Tiers())
+    assert tier_of(house, "back")[0] == "paid"
