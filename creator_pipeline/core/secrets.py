@@ -35,11 +35,18 @@ _ESCAPES = {
 class KeyRing:
     """Fernet keys: the first encrypts, all decrypt.
 
+    Args:
+        file: where the keys are from. Keys put in front of it while this process runs are taken up.
+
     Raises:
         ConfigError: no key, or one that is not 32 url-safe base64 bytes.
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], file: Path | None = None) -> None:
+        self._file, self._seen = file, _state(file)
+        self._take(keys)
+
+    def _take(self, keys: Sequence[str]) -> None:
         from cryptography.fernet import Fernet, MultiFernet
 
         if not keys:
@@ -53,8 +60,17 @@ class KeyRing:
             ) from error
         self._keys = tuple(keys)
 
+    def _taken_up(self) -> bool:
+        """Whether there are other keys now."""
+        if self._file is None or (seen := _state(self._file)) == self._seen:
+            return False
+        self._take(read_keys(self._file))
+        self._seen = seen
+        return True
+
     def encrypt(self, text: str) -> str:
         """Encrypt with the first key."""
+        self._taken_up()
         return self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, token: str) -> str:
@@ -65,42 +81,55 @@ class KeyRing:
         """
         from cryptography.fernet import InvalidToken
 
+        used = self._fernet
         try:
-            return self._fernet.decrypt(token.encode()).decode()
+            return used.decrypt(token.encode()).decode()
         except InvalidToken:
+            # Asked only now: a look at the file for each token would cost more than the token. Another thread may
+            # have looked meanwhile.
+            if self._taken_up() or self._fernet is not used:
+                return self.decrypt(token)
             raise ConfigError(
                 "A stored token can't be decrypted with any key of APP_SECRET_KEYS.",
                 hint="Put the former key back (any place but the first), or connect the platform again.",
             ) from None
 
     def rotate(self, token: str) -> str:
-        """The same secret under the first key."""
-        from cryptography.fernet import InvalidToken
+        """The same secret under the first key; the very same text where it is under it already.
 
+        Raises:
+            ConfigError: no key fits.
+        """
+        from cryptography.fernet import Fernet, InvalidToken
+
+        self._taken_up()
         try:
-            return self._fernet.rotate(token.encode()).decode()
+            Fernet(self._keys[0]).decrypt(token.encode())
         except InvalidToken:
             return self.encrypt(self.decrypt(token))
+        return token
 
     @cached_property
-    def _hash_keys(self) -> list[bytes]:
-        return [hashlib.sha256(b"buyer-hash.v1" + key.encode()).digest() for key in reversed(self._keys)]
+    def _hash_key(self) -> bytes:
+        # The oldest key: adding a key must not change the hash of a buyer who is already stored.
+        return _hash_key(self._keys[-1])
 
     def hash_address(self, address: str) -> str:
         """Keyed hash of an e-mail address, the same for any case of its letters: 32 hex digits."""
-        # The oldest key: adding a key must not change the hash of a buyer who is already stored.
-        return _keyed(self._hash_keys[0], address)
+        return _hash(self._hash_key, address)
 
     def hashes_of(self, address: str) -> list[str]:
         """:meth:`hash_address` by each key, the oldest first: what it is now, and what it is when that key is gone."""
-        return [_keyed(key, address) for key in self._hash_keys]
+        self._taken_up()
+        return [_hash(_hash_key(key), address) for key in reversed(self._keys)]
 
     def purpose_key(self, purpose: str) -> list[str]:
         """One derived signing key per ring key, oldest first, separate for each purpose (OAuth state, links)."""
+        self._taken_up()
         return [hashlib.sha256(f"{purpose}:{key}".encode()).hexdigest() for key in reversed(self._keys)]
 
 
-def _keyed(key: bytes, address: str) -> str:
+def _hash(key: bytes, address: str) -> str:
     return hmac.digest(key, address.strip().casefold().encode(), "sha256").hex()[:32]
 
 
@@ -114,7 +143,7 @@ def new_key() -> str:
 def key_ring(configured: str | None, home: Path) -> KeyRing:
     """The ring of ``APP_SECRET_KEYS``, else the one generated once into ``home`` with mode 0600."""
     if configured:
-        return KeyRing([key.strip() for key in configured.split(",") if key.strip()])
+        return KeyRing(_split(configured))
     path = home / KEY_FILE
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
@@ -132,7 +161,39 @@ def key_ring(configured: str | None, home: Path) -> KeyRing:
             pass
         finally:
             draft.unlink()
-    return KeyRing([key.strip() for key in path.read_text(encoding="utf-8").split(",") if key.strip()])
+    return KeyRing(read_keys(path), path)
+
+
+def read_keys(path: Path) -> list[str]:
+    """The keys of the generated file."""
+    return _split(path.read_text(encoding="utf-8"))
+
+
+def put_in_front(path: Path, key: str) -> None:
+    """A key for the generated file: whole or not at all, and none that another process puts there is lost."""
+    import fcntl
+
+    with path.with_name(f"{KEY_FILE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        draft = path.with_name(f"{KEY_FILE}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(",".join([key, *read_keys(path)]) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+
+def _split(text: str) -> list[str]:
+    return [key.strip() for key in text.split(",") if key.strip()]
+
+
+def _state(path: Path | None) -> tuple[int, int] | None:
+    if path is None:
+        return None
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+def _hash_key(key: str) -> bytes:
+    return hashlib.sha256(b"buyer-hash.v1" + key.encode()).digest()
 
 
 def _any_encoding(character: str) -> str:
