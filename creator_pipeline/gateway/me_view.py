@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.money import to_text
@@ -151,9 +151,11 @@ def _table(rows: Sequence[tuple[date, str, str, int]], last: date) -> list[Sums]
 
 def _platforms(connection: Connection, config: Settings, profile_id: str) -> Iterator[Platform]:
     table = platform_connections
+    # A buyer's Whop user is a connection without a token. Not asked by the token: the gateway's role may not read it.
+    account = func.coalesce(table.c.external_account_id, "")
     found = connection.execute(
         select(table.c.provider, table.c.status, table.c.last_error, table.c.last_synced_at).where(
-            table.c.profile_id == profile_id, table.c.access_token.is_not(None)
+            table.c.profile_id == profile_id, ~account.startswith("user_", autoescape=True)
         )
     ).all()
     known = {row.provider: row for row in found}

@@ -71,7 +71,8 @@ def _upsert(connection: Connection, table: Any, values: dict[str, Any], keep: Se
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=keys,
-            set_={name: statement.excluded[name] for name in values if name not in {*keys, *keep}},
+            # Not EXCLUDED: it reads the columns, and the gateway's role may write a token and not read one.
+            set_={name: value for name, value in values.items() if name not in {*keys, *keep}},
         )
     )
 

@@ -1,0 +1,255 @@
+"""Least rights: everything works as the roles of deploy/postgresql, and they can do no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+import psycopg2
+import pytest
+from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy.exc import ProgrammingError
+
+from creator_pipeline import settings
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import now
+from creator_pipeline.gumroad.oauth import CALLBACK_PATH
+from creator_pipeline.ledger.rollup import both_sums, roll_up
+from creator_pipeline.mail import outbox, page_link
+from creator_pipeline.mail.outbox import Mail
+from creator_pipeline.queue.jobs import JobQueue
+from creator_pipeline.sandbox.gumroad_oauth import CLIENT_ID, CLIENT_SECRET
+from creator_pipeline.sandbox.resend import KEY
+from creator_pipeline.sandbox.server import SandboxServer
+from creator_pipeline.store import migrate, personal, profile_keys, profiles, retention, token_keys
+from creator_pipeline.store.engine import open_warehouse
+from creator_pipeline.store.tables import metadata, platform_connections, webhook_events
+from creator_pipeline_tests import house as small
+from creator_pipeline_tests import servers
+from creator_pipeline_tests.gateway.pages import Page
+from creator_pipeline_tests.gateway.serving import Gateway, signed, whop_event
+from creator_pipeline_tests.gateway.test_oauth import come_back, said_at_gumroad, start
+from creator_pipeline_tests.kdp.landing import taken
+from creator_pipeline_tests.store.filling import fill
+
+DEPLOY = Path(__file__).parents[1] / "deploy" / "postgresql"
+REPORT = Path(__file__).parent / "fixtures" / "kdp" / "csv_combined_utf8.csv"
+ROLES = ("owner", "app", "gateway", "reader")
+
+
+class Database:
+    """A database set up by the shipped files, with roles whose names are this test's own."""
+
+    def __init__(self) -> None:
+        self.url = servers.postgres().fresh_database()
+        self._prefix = f"test_{uuid4().hex[:8]}_"
+        self.run("roles.sql")
+        owner = open_warehouse(self.of("owner"))
+        assert migrate.upgrade(owner.engine)
+        owner.engine.dispose()
+        self.run("rights.sql", "owner")
+
+    def of(self, role: str) -> str:
+        """URL under which a session has a role's rights and no others."""
+        option = quote(f"-crole={self._prefix}{role}")
+        return make_url(self.url).update_query_string(f"options={option}").render_as_string(hide_password=False)
+
+    def run(self, name: str, role: str = "") -> None:
+        """What psql -f does."""
+        told = (DEPLOY / name).read_text(encoding="utf-8").replace("pipeline_", self._prefix)
+        connection = psycopg2.connect(self.of(role) if role else self.url)
+        with connection.cursor() as cursor:
+            cursor.execute(told)
+        connection.commit()
+        connection.close()
+
+    def close(self) -> None:
+        """Roles are of the whole server: none may stay."""
+        servers.postgres().drop(self.url)
+        connection = psycopg2.connect(make_url(self.url).set(database="postgres").render_as_string(hide_password=False))
+        with connection.cursor() as cursor:
+            cursor.execute("".join(f'DROP ROLE IF EXISTS "{self._prefix}{role}";' for role in ROLES))
+        connection.commit()
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    made = Database()
+    yield made
+    open_warehouse.cache_clear()
+    made.close()
+
+
+@pytest.fixture
+def as_app(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("DATABASE_URL", database.of("app"))
+    return database.of("app")
+
+
+def test_the_pipeline_needs_no_more_than_rows(
+    as_app: str, database: Database, ring: KeyRing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Incident: the role of the runs could drop the ledger, because it had created it."""
+    from creator_pipeline.kdp.store import ingest
+
+    house = open_warehouse(as_app)
+    with small.small_sandbox() as server, small.new_instance() as instance:
+        for name, value in {
+            "GUMROAD_API_URL": server.gumroad_url,
+            "RESEND_API_URL": server.resend_url,
+            "RESEND_API_KEY": KEY,
+            "RESEND_REQUESTS_PER_SECOND": "100000",
+            "FROM_EMAIL": "Pipeline <no-reply@example.com>",
+        }.items():
+            monkeypatch.setenv(name, value)
+        small.connect_all(house, ring, server)
+        assert small.run(instance, small.range_of("alice", "chen")).success
+        assert small.wrong_days(house, server) == []
+        assert ingest(house, taken(REPORT)).status == "accepted"
+        roll_up(house)
+        with house.read() as connection:
+            ledger, rolled = both_sums(connection)
+        assert ledger == rolled != {}
+        config = settings.load()
+        outbox.write(house, config, Mail("t", "ops_test", "ops@example.com", {"sent_at": "now"}))
+        assert outbox.flush(house, config).sent >= 1
+        queue = JobQueue(house, None)
+        queue.enqueue("alice", "gumroad", "refresh", {})
+        assert queue.ack_all(queue.dequeue(1, 60))
+        retention.sweep(house, retention.Keep(buyers=1), now())
+        assert token_keys.rotate(house, ring).lost == []
+        personal.erase_buyer(house, "a@example.net", ring.hashes_of("a@example.net"))
+        personal.erase_profile(house, "bea")
+    for statement in ("DROP TABLE sales_events", "CREATE TABLE x (y int)", "TRUNCATE sales_events"):
+        with pytest.raises((ProgrammingError, ConfigError)), house.write() as connection:
+            connection.execute(text(statement))
+    house.engine.dispose()
+
+
+def test_the_gateway_works_without_sales_and_reads_no_token(
+    database: Database, as_app: str, sandbox: SandboxServer, tmp_path: Path, ring: KeyRing
+) -> None:
+    """Incident: a hole in the one process that strangers talk to, and every seller's token behind it."""
+    app = open_warehouse(as_app)
+    with app.write() as connection:
+        profiles.add_profile(connection, "alice", "alice@example.com")
+        profiles.connect(connection, ring, "whop", "alice", "key", external_account_id="biz_alice")
+    gateway = Gateway(
+        database.of("gateway"),
+        dagster_home=tmp_path,
+        gumroad_api_url=sandbox.url,
+        gumroad_authorize_url=f"{sandbox.url}/oauth/authorize",
+        gumroad_client_id=CLIENT_ID,
+        gumroad_client_secret=CLIENT_SECRET,
+        gumroad_redirect_uri=f"http://callback.example{CALLBACK_PATH}",
+        gumroad_requests_per_minute=60_000_000,
+        public_url="http://gateway.example",
+    )
+    with gateway:
+
+        def keys(profile_id: str) -> dict[str, str]:
+            """What a command makes, with the app's rights."""
+            with app.write() as connection:
+                return {"Authorization": f"Bearer {profile_keys.renew(connection, profile_id)}"}
+
+        gateway.key = keys
+        body = whop_event()
+        for _ in range(2):
+            assert gateway.whop(body, signed(body)).status_code == 202
+        assert gateway.ping("sale_id=abc&seller_id=x").status_code == 202
+        assert come_back(gateway, said_at_gumroad(start(gateway))).status_code == 303
+        sent = gateway.http.post("/uploads/kdp", files={"file": ("a.csv", REPORT.read_bytes())}, headers=keys("alice"))
+        assert sent.status_code == 202, sent.text
+        job = gateway.http.get(f"/jobs/{sent.json()['job_id']}", headers=keys("alice"))
+        assert job.json()["status"] == "queued"
+        path = httpx.URL(page_link.url(gateway.config, "alice", "alice@example.com")).path
+        page = Page(gateway.http.get(path, follow_redirects=True).text)
+        said = {"form": page.value("form"), "notify": "every", "mail": ["digest"]}
+        assert gateway.http.post("/me/notifications", data=said).status_code == 303
+        assert gateway.http.get("/readyz").json()["database"] is True
+        assert gateway.http.get("/metrics").status_code == 200
+        house = gateway.services.warehouse
+        # What the Send Email hook does; without a key the mail is held.
+        outbox.write(house, gateway.config, Mail("auth/1", "ops_test", "new@example.com", {"sent_at": "now"}))
+        assert outbox.flush(house, gateway.config).held == 1
+        for table in ("sales_events", "gumroad_sales", "kdp_royalties", "whop_subscriptions", "erased_buyers"):
+            assert refused(house.engine.url, f"SELECT * FROM {table}")
+        for column in ("access_token", "refresh_token"):
+            assert refused(house.engine.url, f"SELECT {column} FROM platform_connections")
+        assert refused(house.engine.url, "UPDATE profiles SET email = 'me@example.com'")
+        assert refused(house.engine.url, "DELETE FROM webhook_events")
+    with app.read() as connection:
+        stored = set(connection.execute(select(platform_connections.c.provider)).scalars())
+        assert stored == {"whop", "gumroad"}
+        assert connection.execute(select(webhook_events.c.repeats).where(webhook_events.c.provider == "whop")).scalar()
+    app.engine.dispose()
+    house.engine.dispose()
+
+
+def test_a_reader_sees_the_money_and_no_secret_and_no_person(database: Database, as_app: str) -> None:
+    """Incident: an analyst's notebook with everybody's tokens, addresses and mails in it."""
+    app = open_warehouse(as_app)
+    with app.write() as connection:
+        fill(connection, "mallory")
+    app.engine.dispose()
+    engine = create_engine(make_url(database.of("reader")).set(drivername="postgresql+psycopg2"))
+    seen, hidden = "", set[str]()
+    with engine.connect() as connection:
+        for table in metadata.sorted_tables:
+            for column in table.columns:
+                allowed = text("SELECT has_column_privilege(:table, :column, 'SELECT')")
+                if connection.execute(allowed, {"table": table.name, "column": column.name}).scalar():
+                    seen += str(connection.execute(select(column)).all())
+                else:
+                    hidden.add(f"{table.name}.{column.name}")
+        assert connection.execute(text("SELECT count(*) FROM revenue")).scalar_one() >= 1
+        rights = text(
+            "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace "
+            "AND has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE')"
+        )
+        assert connection.execute(rights).scalar_one() == 0
+    engine.dispose()
+    assert "mallory@example.com" not in seen.lower()
+    assert {
+        "platform_connections.access_token",
+        "platform_connections.refresh_token",
+        "profiles.email",
+        "profiles.upload_key_hash",
+        "webhook_events.payload",
+        "email_messages.payload",
+        "email_messages.to",
+        "gumroad_sales.buyer_hash",
+        "gumroad_sales.raw",
+        "whop_subscriptions.holder_hash",
+        "email_suppressions.email",
+        "erased_buyers.address_hash",
+    } <= hidden
+
+
+def test_a_role_without_the_right_to_migrate_says_who_has_it(database: Database) -> None:
+    """Incident: "permission denied for schema public" at the first start after an upgrade."""
+    url = servers.postgres().fresh_database()
+    option = make_url(database.of("app")).query["options"]
+    house = open_warehouse(make_url(url).update_query_dict({"options": option}).render_as_string(hide_password=False))
+    with pytest.raises(ConfigError) as raised, house.read():
+        pass
+    house.engine.dispose()
+    assert "docs/deployment.md" in raised.value.hint
+
+
+def refused(url: object, statement: str) -> bool:
+    """Whether the server refuses for want of rights."""
+    engine = create_engine(url)  # type: ignore[arg-type]
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+    except ProgrammingError as error:
+        return "permission denied" in str(error)
+    finally:
+        engine.dispose()
+    return False

@@ -1,0 +1,47 @@
+-- After each `creator-pipeline migrate`, as the owner: psql -U pipeline_owner -d warehouse -f rights.sql
+-- Who gets nothing here gets nothing: a table of a later release is nobody's but the app's until it is named.
+BEGIN;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM pipeline_app, pipeline_gateway, pipeline_reader;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO pipeline_app;
+REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM pipeline_app;
+
+-- Whether the tables are of this release.
+GRANT SELECT ON alembic_version TO pipeline_gateway, pipeline_reader;
+
+-- Deliveries, the queue, mails and their suppressions.
+GRANT SELECT, INSERT, UPDATE ON webhook_events, ingestion_jobs, email_messages, email_suppressions TO pipeline_gateway;
+GRANT DELETE ON email_suppressions TO pipeline_gateway;
+-- The creator's page, and whose a key is.
+GRANT SELECT ON profiles, daily_revenue, kdp_uploads TO pipeline_gateway;
+GRANT UPDATE (notify) ON profiles TO pipeline_gateway;
+-- Connecting an account writes tokens; nothing here reads one.
+GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_error, last_synced_at, created_at)
+    ON platform_connections TO pipeline_gateway, pipeline_reader;
+GRANT INSERT, UPDATE ON platform_connections TO pipeline_gateway;
+
+GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_royalties, platform_totals, health_reports
+    TO pipeline_reader;
+GRANT SELECT (id, display_name, subscription_tier, plan_name, timezone, created_at) ON profiles TO pipeline_reader;
+GRANT SELECT (profile_id, id, partition_day, created_at, local_day, product_id, product_name, quantity, price_micros,
+    fee_micros, refunded_micros, refund_exact, affiliate_micros, listed_currency, refunded, partially_refunded,
+    chargedback, disputed, dispute_won, kind, subscription_id, recurring_charge, ingested_at)
+    ON gumroad_sales TO pipeline_reader;
+GRANT SELECT (id, account_profile_id, profile_id, status, has_access, plan_id, plan_name, tier, product_id,
+    product_name, created_at, updated_at, current_period_start, current_period_end, cancel_at_period_end, canceled_at,
+    price_micros, currency, first_seen_at, ingested_at)
+    ON whop_subscriptions TO pipeline_reader;
+GRANT SELECT (profile_id, id, partition_day, created_at, paid_at, updated_at, status, substatus, billing_reason,
+    membership_id, product_id, product_name, plan_id, currency, total_micros, fee_micros, refunded_micros, refunds,
+    disputes, final, ingested_at)
+    ON whop_payments TO pipeline_reader;
+GRANT SELECT (id, profile_id, kind, format, finality, period_start, period_end, rows, status, snapshot_at, totals,
+    slices, uploaded_at)
+    ON kdp_uploads TO pipeline_reader;
+GRANT SELECT (id, profile_id, source, kind, status, attempts, visible_at, run_id, events_count, created_at,
+    finished_at)
+    ON ingestion_jobs TO pipeline_reader;
+GRANT SELECT (provider, delivery_id, received_at, profile_id, event_type, status, job_id, repeats)
+    ON webhook_events TO pipeline_reader;
+GRANT SELECT (id, kind, profile_id, status, attempts, created_at, sent_at) ON email_messages TO pipeline_reader;
+COMMIT;
