@@ -163,6 +163,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in headings}
 
 
+def test_the_tests_that_show_a_defence_are_there() -> None:
+    """Incident: a threat model whose proofs had been renamed away."""
+    named = re.findall(r"`([\w/]*test_\w+\.py)`", (DOCS / "security.md").read_text(encoding="utf-8"))
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / "creator_pipeline_tests" / name).is_file()] == []
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     """Incident: the answer was written down, and nobody found it."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
