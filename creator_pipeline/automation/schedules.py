@@ -10,7 +10,7 @@ from creator_pipeline.automation.jobs import gumroad_catalogue, gumroad_sync, wh
 from creator_pipeline.automation.retention import retention
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.dagster_support.resources import WarehouseResource
-from creator_pipeline.dagster_support.tags import PROFILE_TAG, RANGE_END, RANGE_START, TRIGGER_TAG
+from creator_pipeline.dagster_support.tags import LOAD_DAYS, PROFILE_TAG, RANGE_END, RANGE_START, run_tags
 from creator_pipeline.gumroad.jobs import drift_config, gumroad_drift
 from creator_pipeline.ledger.weekly import iso_name, last_whole
 from creator_pipeline.mail.jobs import DigestConfig, digest_mails
@@ -20,7 +20,7 @@ from creator_pipeline.whop.jobs import changes_config, whop_changes
 NIGHTLY_DAYS = 7
 """Days the nightly run reads, today included: most refunds come within a week, and each day costs a tenth of a request
 per sale."""
-LOOKBACK_DAYS = 35
+LOOKBACK_DAYS = LOAD_DAYS
 """Days of the weekly look-back: refunds and disputes arrive for a month and more."""
 SWEEP_DAYS = 180
 """Days of the monthly sweep: banks take disputes for four months and more, and Gumroad's totals don't show them."""
@@ -36,6 +36,10 @@ def range_tags(window: DayWindow, profile_id: str) -> dict[str, str]:
         RANGE_END: partition_key(last, profile_id),
         PROFILE_TAG: profile_id,
     }
+
+
+def _tags(trigger: str, window: DayWindow, profile_id: str) -> dict[str, str]:
+    return {**range_tags(window, profile_id), **run_tags(trigger, profile_id, days=window.days)}
 
 
 def since_start(day: date, days: int) -> DayWindow:
@@ -55,7 +59,7 @@ def _requests(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResourc
     window = since_start(moment.date(), days)
     for profile_id in profiles:
         key = f"{trigger}:{moment:%Y-%m-%dT%H:%M}:{profile_id}"
-        yield dg.RunRequest(run_key=key, tags={**range_tags(window, profile_id), TRIGGER_TAG: trigger})
+        yield dg.RunRequest(run_key=key, tags=_tags(trigger, window, profile_id))
 
 
 @dg.schedule(job=gumroad_sync, cron_schedule="10 2 * * *", execution_timezone="UTC")
@@ -87,7 +91,7 @@ def gumroad_products_nightly(context: dg.ScheduleEvaluationContext, warehouse: W
         yield dg.RunRequest(
             run_key=f"catalogue:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
             partition_key=profile_id,
-            tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "nightly"},
+            tags=run_tags("nightly", profile_id),
         )
 
 
@@ -102,7 +106,7 @@ def gumroad_drift_nightly(context: dg.ScheduleEvaluationContext, warehouse: Ware
         yield dg.RunRequest(
             run_key=f"drift:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
             run_config=drift_config(profile_id),
-            tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "drift"},
+            tags=run_tags("drift", profile_id),
         )
 
 
@@ -130,7 +134,7 @@ def whop_nightly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseReso
         window = since_start(day, max(2, missed + 2))
         yield dg.RunRequest(
             run_key=f"nightly:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
-            tags={**range_tags(window, profile_id), TRIGGER_TAG: "nightly"},
+            tags=_tags("nightly", window, profile_id),
         )
 
 
@@ -146,7 +150,7 @@ def whop_changes_nightly(context: dg.ScheduleEvaluationContext, warehouse: Wareh
         yield dg.RunRequest(
             run_key=f"changes:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
             run_config=changes_config(profile_id),
-            tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "nightly"},
+            tags=run_tags("nightly", profile_id),
         )
 
 
@@ -162,7 +166,7 @@ def whop_memberships_weekly(context: dg.ScheduleEvaluationContext, warehouse: Wa
         yield dg.RunRequest(
             run_key=f"memberships:{moment:%Y-%m-%dT%H:%M}:{profile_id}",
             partition_key=profile_id,
-            tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "lookback"},
+            tags=run_tags("lookback", profile_id),
         )
 
 
@@ -174,7 +178,7 @@ def weekly_digest(context: dg.ScheduleEvaluationContext) -> Requests:
         return
     week = iso_name(last_whole(context.scheduled_execution_time.astimezone(UTC).date()))
     config = dg.RunConfig(ops={"write_digests": DigestConfig(week=week)})
-    yield dg.RunRequest(run_key=f"digest:{week}", run_config=config, tags={TRIGGER_TAG: "digest"})
+    yield dg.RunRequest(run_key=f"digest:{week}", run_config=config, tags=run_tags("digest"))
 
 
 @dg.schedule(job=retention, cron_schedule="20 5 * * *", execution_timezone="UTC")

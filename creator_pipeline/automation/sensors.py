@@ -9,7 +9,7 @@ from creator_pipeline.dagster_support import liveness
 from creator_pipeline.dagster_support.leases import LEASE_SECONDS, job_queue
 from creator_pipeline.dagster_support.partitions import DYNAMIC
 from creator_pipeline.dagster_support.resources import WarehouseResource
-from creator_pipeline.dagster_support.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START, TRIGGER_TAG
+from creator_pipeline.dagster_support.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START, SOON, run_tags
 from creator_pipeline.gumroad import jobs as gumroad_jobs
 from creator_pipeline.gumroad.jobs import gumroad_refresh
 from creator_pipeline.store.profiles import connected
@@ -78,7 +78,8 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
     if last is not None and last.status in _ACTIVE:
         return dg.SensorResult(skip_reason="A roll-up is under way.")
     # With the last run in it: a roll-up that failed leaves its days waiting, and they must be asked for again.
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"{newest}:{count}:{last.run_id if last else ''}")])
+    run_key = f"{newest}:{count}:{last.run_id if last else ''}"
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key, tags=SOON)])
 
 
 @dg.sensor(
@@ -108,7 +109,7 @@ def webhook_jobs_sensor(context: dg.SensorEvaluationContext, warehouse: Warehous
                 # With the attempts in it: a job that is handed out again must not be taken for the same request.
                 run_key=batch.run_key,
                 run_config=REFRESH[batch.source](batch.profile_id, [lease.run_key for lease in batch.leases]),
-                tags={PROFILE_TAG: batch.profile_id, TRIGGER_TAG: batch.kind},
+                tags=run_tags(batch.kind, batch.profile_id),
             )
             for batch in batches
         ]

@@ -1,4 +1,6 @@
-"""Tags of runs: whose, why, and over which partitions."""
+"""Tags of runs: whose, why, over which partitions, and whose turn it is in Dagster's queue."""
+
+from __future__ import annotations
 
 PROFILE_TAG = "creator_pipeline/profile"
 TRIGGER_TAG = "creator_pipeline/trigger"
@@ -7,3 +9,28 @@ RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
 BACKFILL_TAG = "creator_pipeline/backfill"
 """Of the runs of ``creator-pipeline backfill``: its id in ``ingestion_jobs``."""
+PRIORITY_TAG = "dagster/priority"
+"""Dagster's queue takes a higher one first. Without the tag, as on every backfill, a run has 0."""
+LOAD_TAG = "creator_pipeline/load"
+"""On runs that may take hours. ``dagster.yaml`` limits these, and backfills, so that a slot is left for the others."""
+LOAD_DAYS = 35
+"""A run over so many days is a load."""
+
+SOON = {PRIORITY_TAG: "20"}
+"""For what somebody has just done: it goes before everything that a clock asks for."""
+_TONIGHT = {PRIORITY_TAG: "10"}
+_TURNS = {"webhook": SOON, "refresh": SOON, "file": SOON, "nightly": _TONIGHT, "drift": _TONIGHT, "digest": _TONIGHT}
+_LOADS = frozenset({"initial_sync", "lookback"})
+
+
+def run_tags(trigger: str, profile_id: str | None = None, *, days: int = 1) -> dict[str, str]:
+    """Tags of a run that a schedule or a sensor asks for.
+
+    Args:
+        trigger: why, as ``nightly`` or the kind of a job.
+        profile_id: whose; None for a run of the house.
+        days: number of days it reads.
+    """
+    whose = {PROFILE_TAG: profile_id} if profile_id else {}
+    load = trigger in _LOADS or days >= LOAD_DAYS
+    return {TRIGGER_TAG: trigger, **whose, **({LOAD_TAG: trigger} if load else _TURNS.get(trigger, {}))}

@@ -7,7 +7,7 @@ from creator_pipeline import settings
 from creator_pipeline.automation.jobs import kdp_ingest
 from creator_pipeline.dagster_support.partitions import kdp_uploads
 from creator_pipeline.dagster_support.resources import WarehouseResource
-from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
+from creator_pipeline.dagster_support.tags import run_tags
 from creator_pipeline.kdp.inbox import look
 
 MOST_PER_TICK = 10
@@ -39,7 +39,7 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
             # With the time of the file: the same content put there once more, after it failed, is tried once more.
             run_key=f"{file.upload_id}:{file.modified_ns}",
             partition_key=file.partition,
-            tags={PROFILE_TAG: file.profile_id, TRIGGER_TAG: "file"},
+            tags=run_tags("file", file.profile_id),
         )
         for file in found.ready
     ]

@@ -15,7 +15,7 @@ from creator_pipeline.core.http import Pace
 from creator_pipeline.queue.redis import BREAK_MAX_SECONDS, RedisDown, RedisLink, connect
 from creator_pipeline.settings import Settings
 
-PROCESSES = 4
+PROCESSES = 5
 """Processes that may call a platform at once: ``max_concurrent_runs`` of dagster.yaml (a test compares them)."""
 
 USED_SHARE = 0.97

@@ -1,0 +1,223 @@
+"""Where the time of a run goes, and how many runs a minute there are: ``python benchmarks/run_overhead.py``.
+
+A real daemon with its code server and the project's ``dagster.yaml``, on Dagster's storage in SQLite and in PostgreSQL.
+A sensor's tick asks for runs of the project's job ``ledger``, whose step finds nothing to do, under the in-process and
+the multiprocess executor; one run at a time for the stages, then bursts under several limits of concurrent runs.
+Stages are taken from the moments of the run's own events, and of its process from the operating system. Last:
+milliseconds that one materialization event takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import dagster as dg
+import orjson
+import yaml
+
+from creator_pipeline_tests import servers
+
+ROOT = HERE.parent
+JOBS = {"in_process": "ledger", "multiprocess": "ledger_multiprocess"}
+STAGES = ("tick", "queue", "launch", "import", "init", "first step", "step", "end", "all")
+STARTED = re.compile(r"\(pid: (\d+)\)")
+EVENTS = 200
+
+# Loaded in the place of the project's module: the same house, one job more, and a sensor that does as it is told.
+LOCATION = """
+import json, os, time
+MOMENTS = {"born": __import__("psutil").Process().create_time(), "importing": time.time()}
+from pathlib import Path
+import dagster as dg
+from creator_pipeline.automation import jobs
+from creator_pipeline.definitions import defs as house
+HOME = Path(os.environ["DAGSTER_HOME"])
+multi = dg.define_asset_job("ledger_multiprocess", jobs.ledger.selection, executor_def=dg.multiprocess_executor)
+
+@dg.sensor(jobs=[jobs.ledger, multi], minimum_interval_seconds=1, default_status=dg.DefaultSensorStatus.RUNNING)
+def told(context):
+    try:
+        job, count, name = (HOME / "order").read_text().split()
+    except (FileNotFoundError, ValueError):
+        return
+    for number in range(int(count)):
+        yield dg.RunRequest(run_key=f"{name}:{number}", job_name=job, tags={"bench": name})
+
+defs = dg.Definitions.merge(house, dg.Definitions(jobs=[multi], sensors=[told]))
+MOMENTS["imported"] = time.time()
+(HOME / f"process-{os.getpid()}").write_text(json.dumps(MOMENTS))
+"""
+
+
+def furnish(home: Path, limit: int) -> None:
+    """A home with the project's ``dagster.yaml``, but for the limit of concurrent runs."""
+    home.mkdir(exist_ok=True)
+    config = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
+    config["concurrency"]["runs"]["max_concurrent_runs"] = limit
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (home / "bench_location.py").write_text(LOCATION, encoding="utf-8")
+    module = {"module_name": "bench_location", "working_directory": str(home), "location_name": "creator_pipeline"}
+    (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"python_module": module}]}), encoding="utf-8")
+
+
+@contextmanager
+def daemon(home: Path) -> Iterator[dg.DagsterInstance]:
+    """It runs within the block, and the code server with it."""
+    with (home / "daemon.log").open("ab") as log:
+        command = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(home / "workspace.yaml")]
+        process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, start_new_session=True)
+    try:
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        finally:
+            with_children = process.pid
+            if process.poll() is None:
+                os.killpg(with_children, signal.SIGKILL)
+
+
+def runs(home: Path, instance: dg.DagsterInstance, job: str, count: int, name: str) -> list[dg.RunRecord]:
+    """Order so many, and wait until all have ended well."""
+    (home / "order").write_text(f"{job} {count} {name}", encoding="utf-8")
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        records = instance.get_run_records(dg.RunsFilter(tags={"bench": name}))
+        if len(records) == count and all(record.dagster_run.is_finished for record in records):
+            bad = [record for record in records if record.dagster_run.status != dg.DagsterRunStatus.SUCCESS]
+            if bad:
+                sys.exit(f"{len(bad)} runs of {name} did not succeed: {home}/daemon.log")
+            return list(records)
+        time.sleep(0.2)
+    sys.exit(f"{name} did not end: {(home / 'daemon.log').read_text(encoding='utf-8')[-2000:]}")
+
+
+def stages(home: Path, instance: dg.DagsterInstance, record: dg.RunRecord) -> list[float]:
+    """Seconds of each stage of one run."""
+    moment: dict[str, float] = {}
+    process = 0
+    for entry in instance.all_logs(record.dagster_run.run_id):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        found = STARTED.search(event.message or "")
+        if event.event_type == dg.DagsterEventType.ENGINE_EVENT and found and not process:
+            process = int(found[1])
+        moment.setdefault(event.event_type_value, entry.timestamp)
+    own = orjson.loads((home / f"process-{process}").read_bytes())
+    asked = _tick_of(instance, record)
+    times = [
+        asked,
+        moment["PIPELINE_ENQUEUED"],
+        moment["PIPELINE_STARTING"],
+        own["born"],
+        own["imported"],
+        moment["PIPELINE_START"],
+        moment["STEP_START"],
+        moment["STEP_SUCCESS"],
+        moment["PIPELINE_SUCCESS"],
+    ]
+    return [after - before for before, after in zip(times, times[1:], strict=False)] + [times[-1] - times[0]]
+
+
+def _tick_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
+    """Begin of the sensor's tick that asked for the run."""
+    for state in instance.all_instigator_state():
+        if state.name == "told":
+            for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=50):
+                if record.dagster_run.run_id in tick.run_ids:
+                    return tick.timestamp
+    raise LookupError(record.dagster_run.run_id)
+
+
+def event_milliseconds(instance: dg.DagsterInstance) -> float:
+    """Of one materialization of a partition, logged by a step of a run in this process."""
+    spent: list[float] = []
+
+    @dg.op
+    def log(context: dg.OpExecutionContext) -> None:
+        began = time.monotonic()
+        for number in range(EVENTS):
+            context.log_event(dg.AssetMaterialization("bench", partition=str(number), metadata={"rows": number}))
+        spent.append(time.monotonic() - began)
+
+    @dg.job
+    def logging() -> None:
+        log()
+
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    assert logging.execute_in_process(instance=instance, run_config=quiet).success
+    return spent[0] / EVENTS * 1000
+
+
+def storage(name: str, folder: Path, options: argparse.Namespace) -> None:
+    """All of it on one storage."""
+    home = folder / name
+    variables = {"DAGSTER_HOME": str(home), "DATABASE_URL": f"sqlite:///{home}/warehouse.db", "REDIS_URL": ""}
+    variables |= {"PYTHONPATH": str(ROOT), "ENABLE_EMAIL": "false"}
+    url = servers.postgres().fresh_database() if name == "postgresql" else ""
+    os.environ |= variables | {"DAGSTER_POSTGRES_URL": url}
+    for limit in options.limits:
+        furnish(home, limit)
+        with daemon(home) as instance:
+            if limit == options.limits[0]:
+                runs(home, instance, "ledger", 1, f"{name}-warm")
+            for executor, job in JOBS.items():
+                if limit == options.limits[0]:
+                    single = [
+                        stages(home, instance, runs(home, instance, job, 1, f"{name}-{executor}-{number}")[0])
+                        for number in range(options.rounds)
+                    ]
+                    medians = [statistics.median(column) for column in zip(*single, strict=True)]
+                    print(f"{name:<11}{executor:<13}" + "".join(f"{value:>11.2f}" for value in medians), flush=True)
+                burst = runs(home, instance, job, options.burst, f"{name}-{executor}-{limit}-burst")
+                ends, begins = ([getattr(one, key) for one in burst] for key in ("end_time", "create_timestamp"))
+                took = max(ends) - min(begin.timestamp() for begin in begins)
+                print(
+                    f"{name:<11}{executor:<13}{limit} at once: {len(burst) / took * 60:.1f} runs a minute", flush=True
+                )
+    with dg.DagsterInstance.get() as instance:
+        print(f"{name:<11}{event_milliseconds(instance):.1f} ms a materialization event", flush=True)
+
+
+def main() -> None:
+    """Both storages, printed as they come."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="SQLite only, one limit, one run for the stages")
+    parser.add_argument("--limits", type=int, nargs="*", default=[4, 2, 1], help="concurrent runs")
+    parser.add_argument("--rounds", type=int, default=5, help="runs whose stages are taken")
+    parser.add_argument("--burst", type=int, default=12, help="runs of a burst")
+    parser.add_argument("--storages", nargs="*", default=["sqlite", "postgresql"])
+    options = parser.parse_args()
+    if options.quick:
+        options.limits, options.rounds, options.burst, options.storages = [4], 1, 4, ["sqlite"]
+    print(f"load average {os.getloadavg()[0]:.1f}; stages in seconds, medians of {options.rounds}")
+    print(f"{'storage':<11}{'executor':<13}" + "".join(f"{stage:>11}" for stage in STAGES))
+    folder = Path(tempfile.mkdtemp(prefix="run_overhead_"))
+    try:
+        for name in options.storages:
+            storage(name, folder, options)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"load average {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
