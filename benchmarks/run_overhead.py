@@ -10,6 +10,7 @@ milliseconds that one materialization event takes.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import shutil
@@ -134,7 +135,7 @@ def stages(home: Path, instance: dg.DagsterInstance, record: dg.RunRecord) -> li
         moment["STEP_SUCCESS"],
         moment["PIPELINE_SUCCESS"],
     ]
-    return [after - before for before, after in zip(times, times[1:], strict=False)] + [times[-1] - times[0]]
+    return [after - before for before, after in itertools.pairwise(times)] + [times[-1] - times[0]]
 
 
 def _tick_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
