@@ -35,6 +35,8 @@ class EnvStorage(DagsterStorage, ConfigurableClass):
         if url:
             from dagster_postgres import DagsterPostgresStorage
 
+            from creator_pipeline.dagster_support import event_batches
+
             # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, which can't run dagster-postgres's NOTIFY.
             scheme, _, rest = url.partition("://")
             url = f"postgresql+psycopg2://{rest}" if scheme in {"postgres", "postgresql"} else url
@@ -44,9 +46,12 @@ class EnvStorage(DagsterStorage, ConfigurableClass):
             self._storage: DagsterPostgresStorage | DagsterSqliteStorage = DagsterPostgresStorage(
                 postgres_url=url, should_autocreate_tables=True, inst_data=None
             )
+            self._events: EventLogStorage = event_batches.BatchingEventLogStorage(url)
+            event_batches.switch_on()
         else:
             Path(base_dir).mkdir(parents=True, exist_ok=True)
             self._storage = DagsterSqliteStorage.from_local(base_dir)
+            self._events = self._storage.event_log_storage
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -69,11 +74,12 @@ class EnvStorage(DagsterStorage, ConfigurableClass):
         """Hand the instance to the storages."""
         super().register_instance(instance)
         self._storage.register_instance(instance)
+        self._events.register_instance(instance)
 
     @property
     def event_log_storage(self) -> EventLogStorage:
-        """Of the storage that was chosen."""
-        return self._storage.event_log_storage
+        """Of the storage that was chosen; on PostgreSQL with batches."""
+        return self._events
 
     @property
     def run_storage(self) -> RunStorage:

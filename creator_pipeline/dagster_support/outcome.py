@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata, generate_event_batch_id
 
 from creator_pipeline.core.errors import DataError, PipelineError
 
@@ -45,6 +46,7 @@ class Outcome:
     context: dg.AssetExecutionContext | dg.OpExecutionContext
     failed: list[_Failed] = field(default_factory=list[_Failed])
     rows: dict[str, int] = field(default_factory=dict[str, int])
+    _waiting: list[dg.AssetMaterialization] | None = None
 
     def done_before(self) -> set[tuple[str, str]]:
         """(asset, partition) pairs that an earlier attempt of this same step has finished."""
@@ -64,15 +66,30 @@ class Outcome:
         """Log one partition of one asset as it stands now."""
         name = key.to_user_string()
         self.rows[name] = self.rows.get(name, 0) + rows
-        self.context.log_event(
-            dg.AssetMaterialization(
-                key,
-                partition=partition,
-                metadata={"dagster/partition_row_count": dg.MetadataValue.int(rows), **metadata},
-            )
+        landed = dg.AssetMaterialization(
+            key,
+            partition=partition,
+            metadata={"dagster/partition_row_count": dg.MetadataValue.int(rows), **metadata},
         )
+        if self._waiting is None:
+            self.context.log_event(landed)
+        else:
+            self._waiting.append(landed)
         for listener in listeners:
             listener(name, partition)
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Log what lands within the block in one write at its end, for a range of days that one transaction committed."""
+        assert self._waiting is None
+        self._waiting = []
+        try:
+            yield
+        finally:
+            waiting, self._waiting = self._waiting, None
+            step, batch = self.context.get_step_execution_context(), generate_event_batch_id()
+            for number, one in enumerate(waiting, 1):
+                DagsterEvent.asset_materialization(step, one, DagsterEventBatchMetadata(batch, number == len(waiting)))
 
     @contextmanager
     def isolate(self, keys: Iterable[str], done: set[str]) -> Generator[None]:

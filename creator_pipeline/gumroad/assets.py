@@ -189,14 +189,15 @@ def report(
         rows_of[row.partition_day].append(row)
     for event in part.events:
         events_of[event.occurred_on].append(event)
-    for day in part.window.each():
-        key = partition_key(day, profile_id)
-        if SALES in selected:
-            outcome.materialized(SALES, key, len(rows_of[day]), {**usage, **_sales_metadata(rows_of[day])})
-        if EVENTS in selected:
-            events = events_of[day]
-            metadata = {**ledger_totals(events), "preview": ledger_preview(events)} if events else {}
-            outcome.materialized(EVENTS, key, len(events), metadata)
+    with outcome.together():
+        for day in part.window.each():
+            key = partition_key(day, profile_id)
+            if SALES in selected:
+                outcome.materialized(SALES, key, len(rows_of[day]), {**usage, **_sales_metadata(rows_of[day])})
+            if EVENTS in selected:
+                events = events_of[day]
+                metadata = {**ledger_totals(events), "preview": ledger_preview(events)} if events else {}
+                outcome.materialized(EVENTS, key, len(events), metadata)
 
 
 def _sales_metadata(rows: list[SaleRow]) -> dict[str, Any]:

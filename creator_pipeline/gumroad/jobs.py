@@ -101,9 +101,10 @@ def _log(outcome: Outcome, house: Warehouse, profile_id: str, done: Refreshed, c
             )
         ]
     metadata = {"read_again": "sales named by webhooks", **client.usage.metadata(), "rows_changed": done.changed}
-    for day in done.days:
-        for key, count in zip((SALES, EVENTS), counts, strict=True):
-            outcome.materialized(key, partition_key(day, profile_id), count.get(day, 0), metadata)
+    with outcome.together():
+        for day in done.days:
+            for key, count in zip((SALES, EVENTS), counts, strict=True):
+                outcome.materialized(key, partition_key(day, profile_id), count.get(day, 0), metadata)
 
 
 @dg.job(

@@ -207,9 +207,10 @@ def report(
         rows_of[row.partition_day].append(row)
     for event in loaded.events:
         events_of[event.source].append(event)
-    for day in days:
-        key = partition_key(day, profile_id)
-        if PAYMENTS in selected:
-            outcome.materialized(PAYMENTS, key, len(rows_of[day]), {**usage, **shown.payments(rows_of[day])})
-        if EVENTS in selected:
-            outcome.materialized(EVENTS, key, len(events_of[key]), shown.events(events_of[key]))
+    with outcome.together():
+        for day in days:
+            key = partition_key(day, profile_id)
+            if PAYMENTS in selected:
+                outcome.materialized(PAYMENTS, key, len(rows_of[day]), {**usage, **shown.payments(rows_of[day])})
+            if EVENTS in selected:
+                outcome.materialized(EVENTS, key, len(events_of[key]), shown.events(events_of[key]))
