@@ -35,7 +35,8 @@ SALES, EVENTS = '["gumroad", "sales"]', '["sales_events", "gumroad"]'
 # For each of the real run's kinds of events: the newest one, once for each of a profile's days, in one run a profile.
 COPY_EVENTS = """
 INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
-SELECT 'filled-' || profile, replace(replace(t.event, t.partition, day || '|' || profile), t.run_id, 'filled-' || profile),
+SELECT 'filled-' || profile,
+       replace(replace(t.event, t.partition, day || '|' || profile), t.run_id, 'filled-' || profile),
        t.dagster_event_type, t.timestamp, t.step_key, t.asset_key, day || '|' || profile
 FROM (SELECT DISTINCT ON (dagster_event_type) * FROM event_logs
       WHERE asset_key = %(asset)s AND partition IS NOT NULL ORDER BY dagster_event_type DESC, id DESC) AS t,
@@ -46,7 +47,8 @@ ORDER BY t.dagster_event_type DESC, profile, day
 COPY_RUNS = """
 INSERT INTO runs (run_id, snapshot_id, pipeline_name, status, run_body, partition, partition_set, create_timestamp,
                   update_timestamp, start_time, end_time)
-SELECT 'filled-' || profile, r.snapshot_id, r.pipeline_name, r.status, replace(r.run_body, r.run_id, 'filled-' || profile),
+SELECT 'filled-' || profile, r.snapshot_id, r.pipeline_name, r.status,
+       replace(r.run_body, r.run_id, 'filled-' || profile),
        r.partition, r.partition_set, r.create_timestamp, r.update_timestamp, r.start_time, r.end_time
 FROM (SELECT * FROM runs ORDER BY id LIMIT 1) AS r, unnest(%(profiles)s::text[]) AS profile
 """
@@ -151,7 +153,8 @@ class Installation:
         """One run that failed long ago and was never mended, so that the look at failed partitions has to look."""
         with psycopg2.connect(self.urls["dagster"]) as connection, connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE runs SET status = 'FAILURE', run_body = replace(run_body, 'SUCCESS', 'FAILURE') WHERE run_id = %s",
+                "UPDATE runs SET status = 'FAILURE', run_body = replace(run_body, 'SUCCESS', 'FAILURE') "
+                "WHERE run_id = %s",
                 (f"filled-{self.names[-1]}",),
             )
             cursor.execute(

@@ -85,7 +85,7 @@ def test_every_dagster_yaml_has_the_same_policy() -> None:
     """Guards: one run for each profile at home, and two of them on the workers."""
     ours = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     docker, celery = (yaml.safe_load(TEXTS[f"{name}/dagster.yaml"]) for name in ("docker-runs", "celery"))
-    own = ("run_launcher", "compute_logs", "run_coordinator")
+    own = ("run_launcher", "compute_logs")
     assert {key: value for key, value in docker.items() if key not in own} == ours
     assert celery["concurrency"]["pools"]["default_limit"] == celery["concurrency"]["runs"]["max_concurrent_runs"]
     celery["concurrency"]["runs"]["max_concurrent_runs"] = ours["concurrency"]["runs"]["max_concurrent_runs"]

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
+from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 from dagster._utils.schedules import schedule_execution_time_iterator
 from sqlalchemy import select
 
@@ -25,6 +26,9 @@ SILENT_SECONDS = 600.0
 SCHEDULE_GRACE = timedelta(hours=1)
 """How late a schedule may tick: the daemon catches up after a restart."""
 _ERROR_CHARACTERS = 300
+_overtaken: set[str] = set()
+"""Runs that ended badly and whose partitions have all been tried again since: they never matter again. Only a memo of
+this process: without it the look reads every event since the first run that ever failed."""
 _BAD = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _CLEANING = "Read the run's log in the UI, mend the cause, then start the job again there."
 
@@ -116,15 +120,18 @@ def partitions(
     instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, warehouse: Warehouse
 ) -> Iterator[Problem]:
     """Partitions whose last attempt failed, by source and profile, with the command that clears them."""
-    if not instance.get_runs(dg.RunsFilter(statuses=_BAD), limit=1):
-        return  # what follows reads every planned partition
+    bad = [one for one in instance.get_run_ids(dg.RunsFilter(statuses=_BAD)) if one not in _overtaken]
+    if not bad:
+        return
+    after, blamed = _before(instance, bad[-1]), set[str]()
     left: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     graph = repository.asset_graph
     for key in sorted(graph.materializable_asset_keys, key=lambda one: one.to_user_string()):
         definition = graph.get(key).partitions_def
         if definition is None:
             continue
-        failed = _failed(instance, key)
+        attempts = _failed(instance, key, after, bad)
+        failed, blamed = list(attempts), blamed | set(attempts.values())
         if key.path[0] == "kdp" or key.path[-1] == "amazon_kdp":
             failed = _without_verdict(warehouse, failed)
         source = key.path[-1] if key.path[0] == "sales_events" else key.path[0]
@@ -132,19 +139,28 @@ def partitions(
         unit = "days" if daily else key.to_user_string()
         for partition in failed:
             left[source, unit, partition.rpartition("|")[2]].add(partition)
+    _overtaken.update(set(bad) - blamed)
     for (source, unit, owner), keys in sorted(left.items()):
         yield _partitions_left(source, unit, owner, sorted(keys))
 
 
-def _failed(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[str]:
-    """Planned, not landed, and the run is over."""
+def _before(instance: dg.DagsterInstance, run_id: str) -> int | None:
+    """An id of the event log before everything that the run planned; None where it can't be told cheaply."""
     storage = instance.event_log_storage
-    attempts = storage.get_latest_asset_partition_materialization_attempts_without_materializations(key)
-    runs = sorted({run_id for run_id, _ in attempts.values()})
-    if not runs:
-        return []
-    over = {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=runs, statuses=_BAD))}
-    return [partition for partition, (run_id, _) in attempts.items() if run_id in over]
+    if isinstance(storage, SqliteEventLogStorage):
+        return None  # there each run's events are numbered by themselves
+    planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    records = storage.get_records_for_run(run_id, of_type=planned, limit=1).records
+    return records[0].storage_id - 1 if records else None
+
+
+def _failed(instance: dg.DagsterInstance, key: dg.AssetKey, after: int | None, bad: Sequence[str]) -> dict[str, str]:
+    """Partitions that one of these runs planned as the last, and didn't land; with the run."""
+    attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+        key, after_storage_id=after
+    )
+    over = set(bad)
+    return {partition: run_id for partition, (run_id, _) in attempts.items() if run_id in over}
 
 
 def _without_verdict(warehouse: Warehouse, failed: Sequence[str]) -> list[str]:

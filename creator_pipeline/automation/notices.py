@@ -1,10 +1,12 @@
 """The net under the hooks: run sensors over every code location, and the outbox's own sensor. None of them raises."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import orjson
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
@@ -54,27 +56,40 @@ def run_failed(context: dg.RunFailureSensorContext) -> None:
 
 
 @dg.sensor(name="email_outbox", minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
-def email_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
-    """Send what waits in the outbox, and write the digests of backfills that ended."""
+def email_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Send what waits in the outbox, and write the digests of backfills that ended; the cursor says which were."""
     from creator_pipeline.mail import outbox
 
-    house, config = warehouse.open(), settings.load()
+    house, config, cursor = warehouse.open(), settings.load(), context.cursor
     try:
-        _digests(context.instance, house, config)
+        told = _digests(context.instance, house, config, orjson.loads(cursor) if cursor else {})
+        cursor = orjson.dumps(told).decode()
     except Exception:
         context.log.exception("The digests of backfills could not be written.")
     report = outbox.flush(house, config, limit=_PER_TICK)
-    return dg.SkipReason(str(report))
+    return dg.SensorResult(skip_reason=str(report), cursor=cursor)
 
 
-def _digests(instance: dg.DagsterInstance, warehouse: Warehouse, config: settings.Settings) -> None:
-    since = now() - _RECENT
+def _digests(
+    instance: dg.DagsterInstance, warehouse: Warehouse, config: settings.Settings, told: Mapping[str, str]
+) -> dict[str, str]:
+    """Tell of backfills that ended; returns what each was like then. One that is still so isn't read again: that takes
+    every event of every run."""
+    since, now_told = now() - _RECENT, dict[str, str]()
     for backfill in instance.get_backfills(limit=50):
         if backfill.status.value not in _ENDED or backfill.backfill_timestamp < since.timestamp():
             continue
-        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill.backfill_id}))
-        if runs and not any(not run.is_finished for run in runs):
-            _digest(instance, warehouse, config, backfill, runs)
+        tags, ended = {"dagster/backfill": backfill.backfill_id}, list(FINISHED_STATUSES)
+        count, over, well = (
+            instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=statuses))
+            for statuses in (None, ended, [dg.DagsterRunStatus.SUCCESS])
+        )
+        if count and over == count:
+            state = f"{count}:{well}"
+            if told.get(backfill.backfill_id) != state:
+                _digest(instance, warehouse, config, backfill, instance.get_runs(dg.RunsFilter(tags=tags)))
+            now_told[backfill.backfill_id] = state
+    return now_told
 
 
 def _digest(

@@ -14,7 +14,7 @@ from creator_pipeline.dagster_support.tags import LOAD_DAYS, PROFILE_TAG, RANGE_
 from creator_pipeline.gumroad.jobs import drift_config, gumroad_drift
 from creator_pipeline.ledger.weekly import iso_name, last_whole
 from creator_pipeline.mail.jobs import DigestConfig, digest_mails
-from creator_pipeline.store.profiles import connected, last_synced
+from creator_pipeline.store.profiles import connected, last_syncs
 from creator_pipeline.whop.jobs import changes_config, whop_changes
 
 NIGHTLY_DAYS = 7
@@ -127,8 +127,9 @@ def whop_nightly(context: dg.ScheduleEvaluationContext, warehouse: WarehouseReso
         yield profiles
         return
     moment = context.scheduled_execution_time.astimezone(UTC)
+    all_synced, day = last_syncs(warehouse.open(), "whop"), moment.date()
     for profile_id in profiles:
-        synced, day = last_synced(warehouse.open(), "whop", profile_id), moment.date()
+        synced = all_synced.get(profile_id)
         # A webhook is dropped after a minute: what was bought while nothing ran here is found by nobody else.
         missed = (day - synced.date()).days if synced else (day - settings.load().pipeline_start_date).days
         window = since_start(day, max(2, missed + 2))

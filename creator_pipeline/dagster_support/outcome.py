@@ -80,8 +80,7 @@ class Outcome:
 
     @contextmanager
     def together(self) -> Generator[None]:
-        """Log what lands within the block in one write at its end, for a range of days that one transaction committed."""
-        assert self._waiting is None
+        """Log what lands within the block in one write at its end: for a range of days that one transaction wrote."""
         self._waiting = []
         try:
             yield

@@ -266,6 +266,18 @@ def last_synced(warehouse: Warehouse, provider: str, profile_id: str) -> datetim
         ).scalar()
 
 
+def last_syncs(warehouse: Warehouse, provider: str) -> dict[str, datetime]:
+    """:func:`last_synced` of all profiles that had one, by profile."""
+    columns = platform_connections.c
+    with warehouse.read() as connection:
+        rows = connection.execute(
+            select(columns.profile_id, columns.last_synced_at).where(
+                columns.provider == provider, columns.last_synced_at.is_not(None)
+            )
+        )
+        return dict(rows.all())
+
+
 def mark_synced(connection: Connection, provider: str, profile_id: str, moment: datetime) -> None:
     """Note the end of a good sync."""
     connection.execute(

@@ -139,3 +139,16 @@ CASES: dict[str, Case] = {
 def test_each_thing_that_breaks_is_named_with_its_mend_and_told_once(watched: Watched, name: str) -> None:
     """Incident: a sensor had been dead for a week; nobody looks at a page that is always green."""
     told_once_and_mended_once(watched, name, CASES[name])
+
+
+def test_a_failure_that_was_mended_is_not_looked_for_again(watched: Watched) -> None:
+    """Incident: one failed night, long since mended, and each minute's look read a year of events for it."""
+    name = "partitions/gumroad/alice"
+    told_once_and_mended_once(watched, name, CASES[name])
+
+    def read(*_args: object, **_kwargs: object) -> None:
+        raise AssertionError("The event log was read.")
+
+    asked = "get_latest_asset_partition_materialization_attempts_without_materializations"
+    watched.monkeypatch.setattr(watched.instance.event_log_storage, asked, read)
+    assert watched.tick() == "All is well."

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from sqlalchemy import select, update
 
 from creator_pipeline import settings
 from creator_pipeline.automation import notices
+from creator_pipeline.automation.backfill import submit
 from creator_pipeline.automation.schedules import range_tags
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.dagster_support.tags import BACKFILL_TAG, TRIGGER_TAG
@@ -166,3 +168,22 @@ def test_the_net_is_over_all_locations_and_on_by_default() -> None:
     by_name = {sensor.name: sensor for sensor in notices.ALL}
     assert set(by_name) == {"run_completed", "run_failed", "email_outbox"}
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in notices.ALL)
+
+
+@pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources`")  # by Dagster itself
+def test_a_backfill_that_was_told_of_is_not_read_again(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Incident: every event of a thousand runs was read each five seconds for two days, and webhooks waited for it."""
+    wish(loaded, "every")
+    backfill_id = submit(instance, "gumroad", "chen", WEEK, allow_shrink=False)
+    (backfill,) = instance.get_backfills()
+    instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS))
+    sync(instance, **{"dagster/backfill": backfill_id})
+    told = notices._digests(instance, loaded, settings.load(), {})
+    assert [kind for kind, _ in mails(loaded)] == ["backfill_finished"]
+    monkeypatch.setattr(hooks, "what_happened", lambda *_: pytest.fail("Its events were read."))
+    assert notices._digests(instance, loaded, settings.load(), told) == told
+    monkeypatch.undo()
+    sync(instance, **{"dagster/backfill": backfill_id})
+    assert notices._digests(instance, loaded, settings.load(), told) != told
