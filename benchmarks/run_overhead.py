@@ -42,11 +42,13 @@ EVENTS = 200
 # Loaded in the place of the project's module: the same house, one job more, and a sensor that does as it is told.
 LOCATION = """
 import json, os, time
-MOMENTS = {"born": __import__("psutil").Process().create_time(), "importing": time.time()}
+TICKS = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
+AGE = time.clock_gettime(time.CLOCK_BOOTTIME) - TICKS / os.sysconf("SC_CLK_TCK")
+MOMENTS = {"born": time.time() - AGE}
 from pathlib import Path
 import dagster as dg
 from creator_pipeline.automation import jobs
-from creator_pipeline.definitions import defs as house
+from creator_pipeline import definitions
 HOME = Path(os.environ["DAGSTER_HOME"])
 multi = dg.define_asset_job("ledger_multiprocess", jobs.ledger.selection, executor_def=dg.multiprocess_executor)
 
@@ -59,7 +61,7 @@ def told(context):
     for number in range(int(count)):
         yield dg.RunRequest(run_key=f"{name}:{number}", job_name=job, tags={"bench": name})
 
-defs = dg.Definitions.merge(house, dg.Definitions(jobs=[multi], sensors=[told]))
+defs = dg.Definitions.merge(definitions.defs, dg.Definitions(jobs=[multi], sensors=[told]))
 MOMENTS["imported"] = time.time()
 (HOME / f"process-{os.getpid()}").write_text(json.dumps(MOMENTS))
 """
@@ -79,20 +81,18 @@ def furnish(home: Path, limit: int) -> None:
 @contextmanager
 def daemon(home: Path) -> Iterator[dg.DagsterInstance]:
     """It runs within the block, and the code server with it."""
-    with (home / "daemon.log").open("ab") as log:
-        command = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(home / "workspace.yaml")]
+    command = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(home / "workspace.yaml")]
+    # The instance first: two processes that make Dagster's tables at once disagree.
+    with dg.DagsterInstance.get() as instance, (home / "daemon.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, start_new_session=True)
-    try:
-        with dg.DagsterInstance.get() as instance:
-            yield instance
-    finally:
-        process.send_signal(signal.SIGINT)
         try:
-            process.wait(30)
+            yield instance
         finally:
-            with_children = process.pid
-            if process.poll() is None:
-                os.killpg(with_children, signal.SIGKILL)
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def runs(home: Path, instance: dg.DagsterInstance, job: str, count: int, name: str) -> list[dg.RunRecord]:
