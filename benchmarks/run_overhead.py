@@ -1,10 +1,10 @@
 """Where the time of a run goes, and how many runs a minute there are: ``python benchmarks/run_overhead.py``.
 
 A real daemon with its code server and the project's ``dagster.yaml``, on Dagster's storage in SQLite and in PostgreSQL.
-A sensor's tick asks for runs of the project's job ``ledger``, whose step finds nothing to do, under the in-process and
-the multiprocess executor; one run at a time for the stages, then bursts under several limits of concurrent runs.
-Stages are taken from the moments of the run's own events, and of its process from the operating system. Last:
-milliseconds that one materialization event takes.
+A sensor's tick asks for runs of a job of two steps that do nothing, in the project's code location, under both executors:
+one run at a time for the stages, then bursts under several limits of concurrent runs. Stages are taken from the moments
+of the run's own events, and of its process from the operating system. Last: milliseconds of one materialization event,
+logged by itself and together with others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -31,15 +31,19 @@ import dagster as dg
 import orjson
 import yaml
 
+from creator_pipeline.dagster_support.outcome import Outcome
+from creator_pipeline.dagster_support.run_logs import RunLines
 from creator_pipeline_tests import servers
 
 ROOT = HERE.parent
-JOBS = {"in_process": "ledger", "multiprocess": "ledger_multiprocess"}
+EXECUTORS = ("in_process", "multiprocess")
 STAGES = ("tick", "queue", "launch", "import", "init", "first step", "step", "end", "all")
 STARTED = re.compile(r"\(pid: (\d+)\)")
 EVENTS = 200
 
-# Loaded in the place of the project's module: the same house, one job more, and a sensor that does as it is told.
+# Loaded in the place of the project's module: the same house, two jobs more, and a sensor that does as it is told.
+# Not a job of the project: with the multiprocess executor a run would be marked with the process of one of its steps,
+# and be taken for dead when that step ends.
 LOCATION = """
 import json, os, time
 TICKS = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
@@ -47,12 +51,25 @@ AGE = time.clock_gettime(time.CLOCK_BOOTTIME) - TICKS / os.sysconf("SC_CLK_TCK")
 MOMENTS = {"born": time.time() - AGE}
 from pathlib import Path
 import dagster as dg
-from creator_pipeline.automation import jobs
 from creator_pipeline import definitions
 HOME = Path(os.environ["DAGSTER_HOME"])
-multi = dg.define_asset_job("ledger_multiprocess", jobs.ledger.selection, executor_def=dg.multiprocess_executor)
+EXECUTORS = ("in_process", "multiprocess")
 
-@dg.sensor(jobs=[jobs.ledger, multi], minimum_interval_seconds=1, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.op
+def first():
+    return 1
+
+@dg.op
+def second(first):
+    return first
+
+@dg.graph
+def nothing():
+    second(first())
+
+bench = [nothing.to_job(name=name, executor_def=getattr(dg, f"{name}_executor")) for name in EXECUTORS]
+
+@dg.sensor(jobs=bench, minimum_interval_seconds=1, default_status=dg.DefaultSensorStatus.RUNNING)
 def told(context):
     try:
         job, count, name = (HOME / "order").read_text().split()
@@ -61,7 +78,7 @@ def told(context):
     for number in range(int(count)):
         yield dg.RunRequest(run_key=f"{name}:{number}", job_name=job, tags={"bench": name})
 
-defs = dg.Definitions.merge(definitions.defs, dg.Definitions(jobs=[multi], sensors=[told]))
+defs = dg.Definitions.merge(definitions.defs, dg.Definitions(jobs=bench, sensors=[told]))
 MOMENTS["imported"] = time.time()
 (HOME / f"process-{os.getpid()}").write_text(json.dumps(MOMENTS))
 """
@@ -104,7 +121,8 @@ def runs(home: Path, instance: dg.DagsterInstance, job: str, count: int, name: s
         if len(records) == count and all(record.dagster_run.is_finished for record in records):
             bad = [record for record in records if record.dagster_run.status != dg.DagsterRunStatus.SUCCESS]
             if bad:
-                sys.exit(f"{len(bad)} runs of {name} did not succeed: {home}/daemon.log")
+                told = [one.user_message for one in instance.all_logs(bad[0].dagster_run.run_id)]
+                sys.exit("\n".join([f"{len(bad)} runs of {name} did not succeed:", *told[-8:]]))
             return list(records)
         time.sleep(0.2)
     sys.exit(f"{name} did not end: {(home / 'daemon.log').read_text(encoding='utf-8')[-2000:]}")
@@ -148,24 +166,28 @@ def _tick_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
     raise LookupError(record.dagster_run.run_id)
 
 
-def event_milliseconds(instance: dg.DagsterInstance) -> float:
+def event_milliseconds(instance: dg.DagsterInstance) -> dict[str, float]:
     """Of one materialization of a partition, logged by a step of a run in this process."""
-    spent: list[float] = []
+    spent: dict[str, float] = {}
 
     @dg.op
     def log(context: dg.OpExecutionContext) -> None:
-        began = time.monotonic()
-        for number in range(EVENTS):
-            context.log_event(dg.AssetMaterialization("bench", partition=str(number), metadata={"rows": number}))
-        spent.append(time.monotonic() - began)
+        outcome = Outcome(context)
+        for name, block in (("alone", nullcontext), ("together", outcome.together)):
+            began = time.monotonic()
+            with block():
+                for number in range(EVENTS):
+                    outcome.materialized(dg.AssetKey("bench"), str(number), number, {})
+            spent[name] = (time.monotonic() - began) / EVENTS * 1000
 
     @dg.job
     def logging() -> None:
         log()
 
+    RunLines.muted = True
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     assert logging.execute_in_process(instance=instance, run_config=quiet).success
-    return spent[0] / EVENTS * 1000
+    return spent
 
 
 def storage(name: str, folder: Path, options: argparse.Namespace) -> None:
@@ -179,23 +201,24 @@ def storage(name: str, folder: Path, options: argparse.Namespace) -> None:
         furnish(home, limit)
         with daemon(home) as instance:
             if limit == options.limits[0]:
-                runs(home, instance, "ledger", 1, f"{name}-warm")
-            for executor, job in JOBS.items():
+                runs(home, instance, "in_process", 1, f"{name}-warm")
+            for executor in EXECUTORS:
                 if limit == options.limits[0]:
                     single = [
-                        stages(home, instance, runs(home, instance, job, 1, f"{name}-{executor}-{number}")[0])
+                        stages(home, instance, runs(home, instance, executor, 1, f"{name}-{executor}-{number}")[0])
                         for number in range(options.rounds)
                     ]
                     medians = [statistics.median(column) for column in zip(*single, strict=True)]
                     print(f"{name:<11}{executor:<13}" + "".join(f"{value:>11.2f}" for value in medians), flush=True)
-                burst = runs(home, instance, job, options.burst, f"{name}-{executor}-{limit}-burst")
+                burst = runs(home, instance, executor, options.burst, f"{name}-{executor}-{limit}-burst")
                 ends, begins = ([getattr(one, key) for one in burst] for key in ("end_time", "create_timestamp"))
                 took = max(ends) - min(begin.timestamp() for begin in begins)
                 print(
                     f"{name:<11}{executor:<13}{limit} at once: {len(burst) / took * 60:.1f} runs a minute", flush=True
                 )
     with dg.DagsterInstance.get() as instance:
-        print(f"{name:<11}{event_milliseconds(instance):.1f} ms a materialization event", flush=True)
+        for how, taken in event_milliseconds(instance).items():
+            print(f"{name:<11}{taken:.1f} ms a materialization event, {how}", flush=True)
 
 
 def main() -> None:
