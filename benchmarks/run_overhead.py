@@ -1,10 +1,10 @@
 """Where the time of a run goes, and how many runs a minute there are: ``python benchmarks/run_overhead.py``.
 
-A real daemon with its code server and the project's ``dagster.yaml``, on Dagster's storage in SQLite and in PostgreSQL.
-A sensor's tick asks for runs of a job of two steps that do nothing, in the project's code location, under both executors:
-one run at a time for the stages, then bursts under several limits of concurrent runs. Stages are taken from the moments
-of the run's own events, and of its process from the operating system. Last: milliseconds of one materialization event,
-logged by itself and together with others.
+A real daemon with its code server and the project's ``dagster.yaml``, on Dagster's storage in SQLite and in
+PostgreSQL. A sensor's tick asks for runs of a job of two steps that do nothing, in the project's code location, under
+both executors: one run at a time for the stages, then bursts under several limits of concurrent runs. Stages are
+taken from the moments of the run's own events, and of its process from the operating system. Last: milliseconds of
+one materialization event, logged by itself and together with others.
 """
 
 from __future__ import annotations
