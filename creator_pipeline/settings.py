@@ -37,6 +37,10 @@ FLAGS = ("enable_gumroad", "enable_whop", "enable_kdp", "enable_email")
 """What a running process can be told by ``.env``, which wins for these."""
 
 
+LEAST_RATE = 0.001
+"""A request every few hours or days: less is a slip, and what divides by it would wait for ever."""
+
+
 class Settings(BaseSettings):
     """The variables of the contract, typed. Times are in the unit the name says; rates are per token."""
 
@@ -73,16 +77,16 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8088"
     auth_confirm_url: str | None = None
     dagster_url: str = "http://127.0.0.1:3000"
-    pipeline_start_date: date = date(2024, 1, 1)
+    pipeline_start_date: date = Field(default=date(2024, 1, 1), ge=date(2000, 1, 1))
 
     gumroad_api_url: str = "https://api.gumroad.com"
     gumroad_authorize_url: str = "https://gumroad.com/oauth/authorize"
     whop_api_url: str = "https://api.whop.com/api/v1"
     resend_api_url: str = "https://api.resend.com"
 
-    gumroad_requests_per_minute: float = Field(default=120, gt=0)
-    whop_requests_per_minute: float = Field(default=600, gt=0)
-    resend_requests_per_second: float = Field(default=2, gt=0)
+    gumroad_requests_per_minute: float = Field(default=120, ge=LEAST_RATE, allow_inf_nan=False)
+    whop_requests_per_minute: float = Field(default=600, ge=LEAST_RATE, allow_inf_nan=False)
+    resend_requests_per_second: float = Field(default=2, ge=LEAST_RATE, allow_inf_nan=False)
 
     keep_webhooks_days: int = Field(default=90, ge=0)
     keep_jobs_days: int = Field(default=90, ge=0)
@@ -170,10 +174,12 @@ def load() -> Settings:
         ConfigError: a variable has a value that can't be read.
     """
     # Dagster puts .env into the environment when it starts: without this a flag could not be changed while it runs.
-    written = dotenv.dotenv_values(".env")
-    flags = {name: value for name in FLAGS if (value := written.get(name.upper()))}
     try:
+        written = dotenv.dotenv_values(".env")
+        flags = {name: value for name in FLAGS if (value := written.get(name.upper()))}
         return Settings(**flags)  # pyright: ignore[reportArgumentType] - read as in the environment
+    except UnicodeDecodeError:
+        raise _not_utf8() from None
     except ValidationError as error:
         parts = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
         raise ConfigError(f"The environment can't be read. {'; '.join(parts)}.", hint="See .env.example.") from None
@@ -183,8 +189,18 @@ def load_env_file() -> None:
     """Put ``.env`` of the working directory into the environment, as Dagster's own commands do; what is set wins.
 
     Dagster reads ``DAGSTER_HOME`` from the environment only.
+
+    Raises:
+        ConfigError: the file isn't UTF-8.
     """
-    dotenv.load_dotenv(Path(".env"), override=False)
+    try:
+        dotenv.load_dotenv(Path(".env"), override=False)
+    except UnicodeDecodeError:
+        raise _not_utf8() from None
+
+
+def _not_utf8() -> ConfigError:
+    return ConfigError(".env can't be read: it is not UTF-8 text.", hint="Save it as UTF-8; see .env.example.")
 
 
 def dagster_yaml() -> Path | None:

@@ -9,7 +9,8 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 MICROS = 1_000_000
 MICROS_PER_CENT = 10_000
-_MAX_MICROS = 2**63 - 1
+_MAX_MICROS = 10**18
+"""A million million units: sums and differences of several still fit into the databases' 64 bits."""
 
 ZERO_DECIMAL = frozenset(
     {
@@ -45,7 +46,7 @@ def from_decimal(amount: Decimal | str) -> int:
     """Exact decimal text or Decimal to micros; digits past the sixth are rounded half to even.
 
     Raises:
-        ValueError: not a finite number, or too large for 64 bits.
+        ValueError: not a finite number, or more than a million million units.
     """
     try:
         value = Decimal(amount)

@@ -55,6 +55,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def aware_utc(text: str) -> datetime:
+    """An ISO time with its zone, as aware UTC.
+
+    Raises:
+        ValueError: no time, no zone, or outside the years 1 to 9999 once it is UTC.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no such year") from None
+
+
 def partition_key(day: date, profile_id: str) -> str:
     """Key of a day of a profile, ``2026-11-22|alice``: Dagster sorts the dimensions (date, profile) by name."""
     return f"{day.isoformat()}|{profile_id}"

@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any, NamedTuple, TypeGuard
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.json_text import dumps
 from creator_pipeline.core.money import MICROS, decimals, from_cents
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import aware_utc
 from creator_pipeline.gumroad import catalog
 from creator_pipeline.store.personal import GUMROAD_BUYER
 
 Json = dict[str, Any]
 
 _NOT_KEPT = catalog.VOLATILE | catalog.PERSONAL
-_AMOUNT = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_AMOUNT = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
+_COUNT = re.compile(r"[0-9]{1,10}")
+_MOST_CENTS, _MOST_DIGITS = 10**12, 15
+_INTEGER, _BIGINT = 2**31 - 1, 2**63 - 1
 
 
 class SaleRow(NamedTuple):
@@ -92,11 +95,22 @@ def _text(what: str, item: Json, key: str) -> str:
     return value
 
 
+def _optional_text(what: str, item: Json, key: str) -> str | None:
+    value = item.get(key)
+    if value is not None and not isinstance(value, str):
+        raise _bad(what, item, key, "text or null")
+    return value
+
+
 def _cents(what: str, item: Json, key: str, default: int | None = None) -> int:
     value = item.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**12:
+    if not _whole(value, _MOST_CENTS):
         raise _bad(what, item, key, "a whole number of minor units")
     return value
+
+
+def _whole(value: Any, most: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= most
 
 
 def _flag(what: str, item: Json, key: str) -> bool:
@@ -104,18 +118,6 @@ def _flag(what: str, item: Json, key: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise _bad(what, item, key, "true or false")
     return bool(value)
-
-
-def parse_time(text: str) -> datetime:
-    """An ISO time with its zone, as aware UTC.
-
-    Raises:
-        ValueError: no time, or no zone.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("no time zone")
-    return moment.astimezone(UTC)
 
 
 def local_day(daystamp: object) -> date | None:
@@ -136,9 +138,8 @@ def amount(text: object) -> Decimal | None:
     match = _AMOUNT.search(str(text)) if text is not None else None
     if match is None:
         return None
-    try:
-        number = Decimal(match.group().replace(",", ""))
-    except InvalidOperation:
+    number = Decimal(match.group().replace(",", ""))
+    if number.adjusted() > _MOST_DIGITS:
         return None
     # Less than a dollar is written 99¢.
     return number / 100 if str(text)[match.end() :].startswith("¢") else number
@@ -197,7 +198,7 @@ def _currency(sale: Json, currencies: Mapping[str, str]) -> str | None:
 
 def kept(item: Json) -> str:
     """The JSON that is stored: without what is personal and what differs on every read."""
-    return orjson.dumps({key: value for key, value in item.items() if key not in _NOT_KEPT}).decode()
+    return dumps({key: value for key, value in item.items() if key not in _NOT_KEPT})
 
 
 def sale_row(
@@ -216,12 +217,12 @@ def sale_row(
     kind = _kind(sale)
     refunded, exact = refunded_cents(sale, price, currency) if kind == "sale" else (0, True)
     try:
-        created_at = parse_time(_text("sale", sale, "created_at"))
+        created_at = aware_utc(_text("sale", sale, "created_at"))
     except ValueError:
         raise _bad("sale", sale, "created_at", "a time with its zone") from None
     address = sale.get("purchase_email") or sale.get("email")
     order_id, quantity = sale.get("order_id"), sale.get("quantity")
-    if isinstance(quantity, bool) or not isinstance(quantity, int | None):
+    if quantity is not None and not _whole(quantity, _INTEGER):
         raise _bad("sale", sale, "quantity", "a whole number")
     return SaleRow(
         profile_id=profile_id,
@@ -229,9 +230,9 @@ def sale_row(
         partition_day=created_at.date(),
         created_at=created_at,
         local_day=local_day(sale.get("daystamp")),
-        order_id=order_id if isinstance(order_id, int) else None,
-        product_id=sale.get("product_id"),
-        product_name=sale.get("product_name"),
+        order_id=order_id if _whole(order_id, _BIGINT) else None,
+        product_id=_optional_text("sale", sale, "product_id"),
+        product_name=_optional_text("sale", sale, "product_name"),
         quantity=max(1, quantity or 1),
         price_micros=from_cents(price),
         fee_micros=from_cents(_cents("sale", sale, "gumroad_fee", None if price and kind == "sale" else 0)),
@@ -245,10 +246,10 @@ def sale_row(
         disputed=_flag("sale", sale, "disputed"),
         dispute_won=_flag("sale", sale, "dispute_won"),
         kind=kind,
-        subscription_id=sale.get("subscription_id"),
+        subscription_id=_optional_text("sale", sale, "subscription_id"),
         recurring_charge=_flag("sale", sale, "recurring_charge"),
         buyer_hash=ring.hash_address(address) if isinstance(address, str) and address else None,
-        country=sale.get("country_iso2"),
+        country=_optional_text("sale", sale, "country_iso2"),
         raw=kept(sale),
         ingested_at=ingested_at,
     )
@@ -270,7 +271,7 @@ def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:
     currency = _text("product", product, "currency").upper()
     if product.get("price") is not None:
         _cents("product", product, "price")
-    price, count, earned = product.get("price"), product.get("sales_count"), product.get("sales_usd_cents")
+    price, earned = product.get("price"), product.get("sales_usd_cents")
     return ProductRow(
         profile_id=profile_id,
         id=_text("product", product, "id"),
@@ -278,15 +279,21 @@ def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:
         currency=currency,
         price_micros=price * MICROS // 10 ** decimals(currency) if isinstance(price, int) else None,
         published=_flag("product", product, "published"),
-        url=product.get("short_url"),
-        sales_count=int(count) if isinstance(count, int | str) and str(count).isdigit() else None,
+        url=_optional_text("product", product, "short_url"),
+        sales_count=_count(product.get("sales_count")),
         # It comes from a search aggregation as 128450.0.
-        sales_usd_micros=from_cents(round(earned)) if isinstance(earned, int | float) else None,
-        raw=orjson.dumps({key: value for key, value in product.items() if key not in catalog.VOLATILE}).decode(),
+        sales_usd_micros=from_cents(round(earned)) if isinstance(earned, int | float) and abs(earned) <= _MOST_CENTS else None,
+        raw=dumps({key: value for key, value in product.items() if key not in catalog.VOLATILE}),
         first_seen_at=moment,
         ingested_at=moment,
         removed_at=None,
     )
+
+
+def _count(told: object) -> int | None:
+    if isinstance(told, str) and _COUNT.fullmatch(told):
+        told = int(told)
+    return told if _whole(told, _INTEGER) and told >= 0 else None
 
 
 def unknown_keys(sale: Json) -> frozenset[str]:

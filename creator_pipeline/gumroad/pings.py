@@ -18,7 +18,7 @@ from creator_pipeline.gumroad.catalog import RESOURCES
 from creator_pipeline.store.profiles import PROFILE_ID
 
 _ID = re.compile(r"[A-Za-z0-9_=-]{1,64}")
-_MAX_FIELDS = 20_000
+_MAX_FIELDS, _MAX_DEPTH = 20_000, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +117,26 @@ def _form_pairs(body: bytes) -> Iterator[tuple[str, str]]:
             body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace", max_num_fields=_MAX_FIELDS
         )
     except ValueError:
-        yield "unreadable", hashlib.sha256(body).hexdigest()
+        yield _unread(body)
 
 
 def _json_pairs(body: bytes) -> Iterator[tuple[str, str]]:
     try:
         told = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        told = None
-    if isinstance(told, dict):
-        yield from _flat(cast("dict[str, Any]", told))
-    else:
-        yield "unreadable", hashlib.sha256(body).hexdigest()
+        yield from list(_flat(cast("dict[str, Any]", told), _MAX_DEPTH)) if isinstance(told, dict) else [_unread(body)]
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        yield _unread(body)
 
 
-def _flat(told: Mapping[str, Any], parent: str = "") -> Iterator[tuple[str, str]]:
+def _unread(body: bytes) -> tuple[str, str]:
+    return "unreadable", hashlib.sha256(body).hexdigest()
+
+
+def _flat(told: Mapping[str, Any], depth: int, parent: str = "") -> Iterator[tuple[str, str]]:
     for name, value in told.items():
         path = f"{parent}[{name}]" if parent else name
-        if isinstance(value, dict):
-            yield from _flat(cast("dict[str, Any]", value), path)
+        if isinstance(value, dict) and depth:
+            yield from _flat(cast("dict[str, Any]", value), depth - 1, path)
         elif isinstance(value, list):
             yield from ((f"{path}[]", _text(item)) for item in cast("list[Any]", value))
         else:
@@ -143,9 +144,10 @@ def _flat(told: Mapping[str, Any], parent: str = "") -> Iterator[tuple[str, str]
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+    if isinstance(value, str):
+        return value
+    # None, numbers, and what is nested too deep for a form: str() of that would end in a RecursionError.
+    return "" if value is None else orjson.dumps(value).decode()
 
 
 def _as_id(text: str | None) -> str | None:
@@ -154,6 +156,8 @@ def _as_id(text: str | None) -> str | None:
 
 def _day(text: str | None) -> date | None:
     try:
-        return datetime.fromisoformat(text).date() if text else None
+        day = datetime.fromisoformat(text).date() if text else None
     except ValueError:
         return None
+    # A window of days ends on the day after.
+    return day if day != date.max else None

@@ -8,10 +8,9 @@ from datetime import date
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.core.windows import DayWindow
+from creator_pipeline.core.windows import DayWindow, aware_utc
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.gumroad.client import Json
-from creator_pipeline.gumroad.models import parse_time
 
 REMEMBERED = 2_000
 """Ids kept to recognize a row that a later page repeats."""
@@ -115,7 +114,7 @@ def sale_day(sale: Json) -> date:
         DataError: ``created_at`` is missing or no time.
     """
     try:
-        return parse_time(sale["created_at"]).date()
+        return aware_utc(sale["created_at"]).date()
     except (KeyError, TypeError, ValueError):
         raise DataError(
             f"A Gumroad sale ({sale.get('id')}) has no usable created_at.",

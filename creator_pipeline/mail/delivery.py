@@ -98,11 +98,14 @@ def handle_resend_event(body: bytes, headers: Mapping[str, str], *, warehouse: W
         return 401
     try:
         event: Any = orjson.loads(body)
-        kind, data = str(event["type"]), cast("dict[str, Any]", event["data"])
-        noted = _note(kind, data)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        kind, data = event["type"], event["data"]
+        if not isinstance(kind, str) or not isinstance(data, dict):
+            raise TypeError
+    except (orjson.JSONDecodeError, KeyError, TypeError):
         _log.warning("A Resend webhook with a body that can't be read was ignored.")
         return 400
+    data = cast("dict[str, Any]", data)
+    noted = _note(kind, data)
     delivery_id = next(value for key, value in headers.items() if key.lower() == "svix-id")
     with warehouse.write() as connection:
         if not insert_new(connection, webhook_events, _row(delivery_id, kind, noted)):
@@ -114,7 +117,7 @@ def handle_resend_event(body: bytes, headers: Mapping[str, str], *, warehouse: W
             return 200
         _suppress(connection, noted, data)
         found = _apply(connection, noted)
-        ours = (data.get("tags") or {}).get("app") == APP_TAG
+        ours = _object(data, "tags").get("app") == APP_TAG
         # Ours but unknown: it came before the sender could note Resend's id.
         status = "done" if found else "stored" if ours and noted["status"] else "ignored"
         connection.execute(
@@ -160,15 +163,26 @@ def delivery_rates(warehouse: Warehouse, days: int = 7) -> DeliveryRates:
 
 def _note(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """What is kept of an event: no address, no subject."""
-    bounce = cast("dict[str, Any]", data.get("bounce") or {})
-    reason = bounce.get("type") and f"{bounce['type']} bounce ({bounce.get('subType') or 'no subtype'})."
-    reason = reason or (data.get("failed") or {}).get("reason") or (data.get("suppressed") or {}).get("reason")
+    bounce, email_id = _object(data, "bounce"), _text(data, "email_id")
+    kind_of_bounce = _text(bounce, "type")
+    reason = kind_of_bounce and f"{kind_of_bounce} bounce ({_text(bounce, 'subType') or 'no subtype'})."
+    reason = reason or _text(_object(data, "failed"), "reason") or _text(_object(data, "suppressed"), "reason")
     return {
-        "email_id": data.get("email_id"),
-        "status": _STATUS.get(kind) if data.get("email_id") else None,
-        "permanent": bounce.get("type") == "Permanent",
+        "email_id": email_id,
+        "status": _STATUS.get(kind) if email_id else None,
+        "permanent": kind_of_bounce == "Permanent",
         "reason": reason,
     }
+
+
+def _text(said: Mapping[str, Any], name: str) -> str | None:
+    value = said.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _object(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = said.get(name)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _row(delivery_id: str, kind: str, noted: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,8 +217,11 @@ def _suppress(connection: Connection, noted: Mapping[str, Any], data: Mapping[st
     if not complained and not (noted["status"] == "bounced" and noted["permanent"]):
         return
     to = data.get("to") or []
-    for address in [to] if isinstance(to, str) else cast("list[str]", to):
-        row = {"email": parseaddr(address)[1].casefold(), "category": "*", "created_at": now()}
+    for address in cast("list[Any]", to) if isinstance(to, list) else [to]:
+        email = parseaddr(address)[1].casefold() if isinstance(address, str) else ""
+        if not email:
+            continue
+        row = {"email": email, "category": "*", "created_at": now()}
         reason = "complained" if complained else "bounced"
         if not insert_new(connection, email_suppressions, {**row, "reason": reason}):
             # The address may have been there as one that turned all notices off; now it can't be reached at all.

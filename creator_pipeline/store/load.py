@@ -168,18 +168,11 @@ def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generat
                 copy(connection, stage, batch)
             else:
                 names = stage.c.keys()
-                connection.execute(
-                    insert(stage), [dict(zip(names, map(_without_nul, row), strict=True)) for row in batch]
-                )
+                connection.execute(insert(stage), [dict(zip(names, row, strict=True)) for row in batch])
         yield stage, count
     finally:
         if not connection.invalidated and connection.in_transaction() and _usable(connection):
             connection.exec_driver_sql(f"DROP TABLE {stage.name}")
-
-
-def _without_nul(value: Any) -> Any:
-    # As COPY's escapes do it: the same row must be the same text on both databases.
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def _usable(connection: Connection) -> bool:

@@ -5,9 +5,9 @@ Money columns end in ``_micros``: integer millionths of the unit of ``currency``
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table, Text, false
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table, false
 
-from creator_pipeline.store.types import UtcDateTime
+from creator_pipeline.store.types import PlainText, UtcDateTime
 
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"},
@@ -15,7 +15,7 @@ metadata = MetaData(
 
 
 def _text(name: str, comment: str, *, key: bool = False, null: bool = False) -> Column[str]:
-    return Column(name, Text, primary_key=key, nullable=null and not key, comment=comment)
+    return Column(name, PlainText, primary_key=key, nullable=null and not key, comment=comment)
 
 
 def _micros(name: str, comment: str, *, null: bool = False) -> Column[int]:

@@ -5,9 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+
+class PlainText(TypeDecorator[str]):
+    """Text that both databases take: NUL, which PostgreSQL refuses, is stored and looked for as U+FFFD.
+
+    COPY's escapes do the same, so a row is the same whichever way it came.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the driver."""
+        return value.replace("\0", "\ufffd") if value and "\0" in value else value
 
 
 class UtcDateTime(TypeDecorator[datetime]):

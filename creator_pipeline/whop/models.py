@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
-import orjson
-
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.json_text import dumps
 from creator_pipeline.core.money import from_decimal
 from creator_pipeline.core.secrets import KeyRing, without_addresses
+from creator_pipeline.core.windows import aware_utc
 from creator_pipeline.store.personal import WHOP_BUYER
 from creator_pipeline.whop import catalog
 
@@ -122,12 +122,9 @@ def optional_text(what: str, item: Json, key: str) -> str | None:
 def time(what: str, item: Json, key: str) -> datetime:
     """A time that must be there, as aware UTC."""
     try:
-        moment = datetime.fromisoformat(text(what, item, key))
+        return aware_utc(text(what, item, key))
     except ValueError:
         raise bad(what, item, key, "an ISO time with its zone") from None
-    if moment.tzinfo is None:
-        raise bad(what, item, key, "an ISO time with its zone")
-    return moment.astimezone(UTC)
 
 
 def optional_time(what: str, item: Json, key: str) -> datetime | None:
@@ -182,11 +179,24 @@ def plan_of(item: Json) -> Plan:
 
 
 def _kept(item: Json, keys: frozenset[str], dropped: frozenset[str]) -> str:
-    kept = {key: value for key, value in item.items() if key in keys}
-    if new := {key: value for key, value in item.items() if key not in keys and key not in dropped}:
-        # Nobody has looked yet at what a new field holds.
-        kept |= orjson.loads(without_addresses(orjson.dumps(new).decode()))
-    return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+    # Nobody has looked yet at what a new field holds.
+    kept = {
+        key: value if key in keys else _without_addresses(value)
+        for key, value in item.items()
+        if key in keys or key not in dropped
+    }
+    return dumps(kept, ordered=True)
+
+
+def _without_addresses(value: Any) -> Any:
+    # Value by value: in the text of the JSON an escape such as \\n runs into the address behind it.
+    if isinstance(value, str):
+        return without_addresses(value)
+    if isinstance(value, list):
+        return [_without_addresses(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {without_addresses(key): _without_addresses(each) for key, each in cast("Json", value).items()}
+    return value
 
 
 def address_hashes(members: Iterable[Json], ring: KeyRing) -> dict[str, str]:

@@ -98,7 +98,8 @@ def _product_name(payment: Json) -> str | None:
         raise bad("payment", payment, "line_items", "a list")
     for item in cast("list[Any]", items):
         if isinstance(item, dict) and cast("Json", item).get("product_id") == payment.get("product_id"):
-            return cast("Json", item).get("product_title") or cast("Json", item).get("label")
+            title = cast("Json", item).get("product_title") or cast("Json", item).get("label")
+            return title if isinstance(title, str) else None
     return None
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from creator_pipeline.core import money
 
-MICROS = st.integers(-(2**63) + 1, 2**63 - 1)
+MICROS = st.integers(-(10**18), 10**18)
 
 
 @given(MICROS)

@@ -1,0 +1,159 @@
+"""Answers of the platforms, from the bytes on the wire down to rows of a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from creator_pipeline.core.errors import DataError, PipelineError
+from creator_pipeline.core.http import Answer
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import DayWindow
+from creator_pipeline.gumroad import client as gumroad
+from creator_pipeline.gumroad.sync import load_products, load_sales
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.whop import answers
+from creator_pipeline.whop.client import WhopClient
+from creator_pipeline.whop.sync import load_payments
+from creator_pipeline.whop.sync_memberships import load_memberships
+from creator_pipeline.whop.tiers import Tiers
+from creator_pipeline_tests.fuzz.hostile import BODIES, VALUE, changed, quick
+from creator_pipeline_tests.gumroad import conftest as gumroad_fixtures
+from creator_pipeline_tests.whop import conftest as whop_fixtures
+
+SALES = [
+    gumroad_fixtures.fixture(path.stem)["sale"]
+    for path in sorted(gumroad_fixtures.FIXTURES.glob("sale_*.json"))
+]
+PRODUCTS = gumroad_fixtures.fixture("products")
+SUMMARY = {"success": True, "breakdown": [{"key": "2026-09-16", "units": 1, "gross_cents": 100, "refunded_cents": 5.0}]}
+PAYMENTS = [whop_fixtures.fixture(f"payments_page_{n}") for n in (1, 2)]
+MEMBERSHIPS = [whop_fixtures.fixture(f"memberships_page_{n}") for n in (1, 2, 3)]
+LISTS = {
+    "refunds": whop_fixtures.fixture("refunds_page_1"),
+    "members": whop_fixtures.fixture("members_page_2"),
+    "plans": {"data": [whop_fixtures.fixture("plan")], "page_info": {"has_next_page": False, "end_cursor": None}},
+    "disputes": {
+        "data": [whop_fixtures.fixture("webhooks/dispute.created.body")["data"]],
+        "page_info": {"has_next_page": False, "end_cursor": None},
+    },
+}
+EVERYTHING = DayWindow(date(1, 1, 2), date(9999, 12, 30))
+
+
+def answering(api: Any, answer: Callable[[str], Any]) -> None:
+    """Let a client's requests end here, as JSON on the wire."""
+    api._transport.close()
+    api._transport = httpx.MockTransport(lambda request: httpx.Response(200, content=orjson.dumps(answer(request.url.path))))
+
+
+def last_page(body: Any) -> Any:
+    """A list without a next page: what is read here is one page."""
+    return body | {"page_info": {"has_next_page": False, "end_cursor": None}}
+
+
+@pytest.fixture
+def house(warehouse: Warehouse) -> Warehouse:
+    with warehouse.write() as connection:
+        profiles.add_profile(connection, "alice", "alice@example.com")
+    return warehouse
+
+
+@quick(50)
+@given(sale=changed(st.sampled_from(SALES)), summary=changed(st.just(SUMMARY)))
+def test_a_sale_of_gumroad_is_stored_or_refused_by_name(
+    house: Warehouse, ring: KeyRing, sale: Any, summary: Any
+) -> None:
+    """Incident: a quantity of 2^31 or an object for a product's id passed the models and failed in the database."""
+    day = date.fromisoformat("2026-09-16")
+    text = sale.get("created_at") if isinstance(sale, dict) else None
+    if isinstance(text, str) and len(text) > 9:
+        try:
+            day = datetime.fromisoformat(text).astimezone(UTC).date()
+        except (ValueError, OverflowError):
+            pass
+    day = min(max(day, date(2, 1, 1)), date(9998, 1, 1))
+    with gumroad.GumroadClient("http://gumroad.test", "token", gumroad_fixtures.Free()) as client:
+        answering(client._api, lambda path: summary if path.endswith("summary") else {"success": True, "sales": [sale]})
+        try:
+            list(load_sales(house, client, ring, "alice", DayWindow(day, day + timedelta(days=1)), allow_shrink=True))
+        except PipelineError:
+            return
+
+
+@quick(40)
+@given(products=changed(st.just(PRODUCTS)))
+def test_a_catalogue_of_gumroad_is_stored_or_refused_by_name(house: Warehouse, products: Any) -> None:
+    """Incident: a count of sales written as ² was taken for a number, and no run of the profile ended well again."""
+    with gumroad.GumroadClient("http://gumroad.test", "token", gumroad_fixtures.Free()) as client:
+        answering(client._api, lambda _: products | {"next_page_key": None} if isinstance(products, dict) else products)
+        try:
+            load_products(house, client, "alice", allow_shrink=True)
+        except PipelineError:
+            return
+
+
+@quick(50)
+@given(payments=changed(st.sampled_from(PAYMENTS)), other=st.sampled_from(["refunds", "disputes"]), data=st.data())
+def test_a_payment_of_whop_is_stored_or_refused_by_name(
+    house: Warehouse, payments: Any, other: str, data: st.DataObject
+) -> None:
+    """Incident: NUL in a product's title ended the run of a whole day, because PostgreSQL takes none."""
+    lists = LISTS | {"payments": last_page(payments), other: last_page(data.draw(changed(st.just(LISTS[other]))))}
+    with WhopClient("http://whop.test/api/v1", "key", lambda _operation: whop_fixtures.NoPace()) as client:
+        answering(client._api, lambda path: lists.get(path.split("/")[-1], {}))
+        try:
+            load_payments(house, client, "alice", None, EVERYTHING, allow_shrink=True)
+        except PipelineError:
+            return
+
+
+@quick(50)
+@given(memberships=changed(st.sampled_from(MEMBERSHIPS)), other=st.sampled_from(["members", "plans"]), data=st.data())
+def test_a_membership_of_whop_is_stored_or_refused_by_name(
+    house: Warehouse, ring: KeyRing, memberships: Any, other: str, data: st.DataObject
+) -> None:
+    """Incident: a renewal in the year 10000 and a title with NUL, each a trace of a driver instead of a sentence."""
+    lists = LISTS | {"memberships": last_page(memberships), other: last_page(data.draw(changed(st.just(LISTS[other]))))}
+    with WhopClient("http://whop.test/api/v1", "key", lambda _operation: whop_fixtures.NoPace()) as client:
+        answering(client._api, lambda path: lists.get(path.split("/")[-1], {}))
+        try:
+            load_memberships(house, client, ring, "alice", None, Tiers(), allow_shrink=True)
+        except PipelineError:
+            return
+
+
+@quick(200)
+@given(
+    status=st.sampled_from([200, 204, 301, 400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 503, 599]),
+    body=VALUE | st.fixed_dictionaries({}, optional={"error": VALUE, "message": VALUE, "success": VALUE}),
+    after=st.sampled_from(["", "0", "-1", "1e999", "9" * 400, "nan", "Wed, 21 Oct 9999 07:28:00 GMT", "\u00e9"]),
+)
+def test_an_answer_of_any_status_is_judged(status: int, body: Any, after: str) -> None:
+    """Incident: an error whose message was a number failed in the code that reads errors."""
+    headers = httpx.Headers({"Retry-After": after.encode("latin-1")})
+    for classify in (gumroad.classify, answers.classify):
+        error = classify(Answer(status, headers, b"", body))
+        assert error is None or isinstance(error, PipelineError)
+        assert len(str(error)) < 200_000
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_bytes_of_any_kind_are_no_list(body: bytes) -> None:
+    """Incident: an answer nested a thousand deep ended the reader with RecursionError."""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        told = None
+    with pytest.raises(DataError):
+        gumroad._objects(told, "sales")
+    with pytest.raises(DataError):
+        answers.rows("/payments", told)
