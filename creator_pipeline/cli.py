@@ -48,9 +48,19 @@ def cli() -> None:
     reporting.start()
 
 
+def _words() -> None:
+    for word in sys.argv:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = word.encode("utf-8", "backslashreplace").decode()
+            raise click.UsageError(f"{shown!r} is not UTF-8 text.") from None
+
+
 def main() -> None:
     """The console script."""
     try:
+        _words()
         # Without standalone mode click returns the code of an Exit instead of raising it.
         sys.exit(cli.main(standalone_mode=False))
     except click.exceptions.Abort:

@@ -101,11 +101,25 @@ class Settings(BaseSettings):
     enable_kdp: bool = True
     enable_email: bool = True
 
-    @field_validator("public_url", "dagster_url", "gumroad_api_url", "whop_api_url", "resend_api_url")
+    @field_validator(
+        "public_url",
+        "dagster_url",
+        "gumroad_api_url",
+        "gumroad_authorize_url",
+        "whop_api_url",
+        "resend_api_url",
+        "auth_confirm_url",
+    )
     @classmethod
-    def _no_trailing_slash(cls, value: str) -> str:
+    def _no_trailing_slash(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
+        parts = urlsplit(value)
+        # The port is read when it is asked for.
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("has no host")
         return value.rstrip("/")
 
     @field_validator("keep_webhooks_days", "keep_mails_days")

@@ -67,6 +67,9 @@ def listing(inbox: str) -> list[Found]:
                 continue
             folder = parts[0] if len(parts) == 2 else ""
             location = path if _is_local(inbox) else files.unstrip_protocol(path)
+            if (shown := location.encode("utf-8", "backslashreplace").decode()) != location:
+                # No database and no log takes such a name: nobody's, until it is renamed.
+                location, folder = shown, ""
             found.append(Found(location, folder, int(info.get("size") or 0), modified_ns(info)))
     except OSError as error:
         raise TransientError(

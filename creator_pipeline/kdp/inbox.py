@@ -93,7 +93,7 @@ def look(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
 def _stray(each: Found) -> str:
     if each.folder:
         return f"{each.location}: there is no profile {each.folder!r}; creator-pipeline profiles add {each.folder} …"
-    return f"{each.location}: put it into the folder of a profile, KDP_INBOX/PROFILE/FILE"
+    return f"{each.location}: put it into the folder of a profile, KDP_INBOX/PROFILE/FILE, by a name in UTF-8"
 
 
 def _ready(connection: Connection, most: int) -> list[File]:

@@ -150,7 +150,10 @@ def handle_auth_hook(
 
 def origin(url: str) -> str:
     """Scheme and host with port of an absolute URL; empty for anything else."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     # A browser reads a backslash as a slash, and what stands before an @ is not the host.
     if "\\" in url or "@" in parts.netloc or parts.scheme not in {"http", "https"}:
         return ""

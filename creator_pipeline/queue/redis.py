@@ -164,7 +164,10 @@ def redis_url(settings: Settings) -> tuple[str, bool] | None:
         raise ConfigError(
             f"{missing} is not set, its counterpart is.", hint="Upstash console: your database, REST API."
         )
-    host = urlsplit(rest).hostname
+    try:
+        host = urlsplit(rest).hostname
+    except ValueError:
+        host = None
     if not host:
         raise ConfigError("UPSTASH_REDIS_REST_URL can't be read.", hint="It looks like https://name.upstash.io.")
     return f"rediss://default:{quote(token.get_secret_value(), safe='')}@{host}:6379", True

@@ -51,6 +51,7 @@ def alice(sqlite_warehouse, ring, monkeypatch):
         (("profiles", "add", "Al ice", "--email", "a@example.com"), "can't be a profile's id"),
         (("profiles", "add", "bob", "--email", "nobody"), "name@example.com"),
         (("profiles", "remove", "nobody"), "no profile 'nobody'"),
+        (("profiles", "add", "bob", "--email", "b\udcff@example.com"), "not UTF-8"),
         (("nonsense",), "No such command"),
         (("backfill",), "Missing"),
     ],

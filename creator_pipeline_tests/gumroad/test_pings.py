@@ -112,3 +112,26 @@ def test_an_address_is_one_profile_s_or_everybody_s():
     assert recognise("secret", "secret") == (True, None)
     for wrong in (mine.replace("alice", "bob"), mine[:-1], "alice", "alice.", "", profile_secret("old", "alice")):
         assert recognise("secret", wrong) == (False, None)
+
+
+def test_a_membership_is_named_where_no_sale_is():
+    """Guards: the end of a membership that names nothing, and a renewal that is read twice over."""
+    alone = read(b"subscription_id=sub1&resource_name=subscription_ended", FORM)
+    both = read(b"subscription_id=sub1&sale_id=s1&resource_name=sale", FORM)
+    assert (alone.sale_ids, alone.subscription_ids) == ((), ("sub1",))
+    assert (both.sale_ids, both.subscription_ids) == (("s1",), ())
+
+
+def test_the_address_of_a_profile_is_its_own():
+    """Guards: a ping that is taken for everybody's, or for nobody's."""
+    own = profile_secret("secret", "alice")
+    assert recognise("secret", own) == (True, "alice")
+    assert recognise("secret", "secret") == (True, None)
+    for wrong in (profile_secret("other", "alice"), own.replace("alice", "bea"), own + "x", "alice", "", "."):
+        assert recognise("secret", wrong) == (False, None)
+
+
+def test_flags_in_json_are_those_of_a_form():
+    """Guards: a test ping that is taken for none because it came as JSON."""
+    assert read(b'{"sale_id": "s1", "test": true}', "application/json").test
+    assert not read(b'{"sale_id": "s1", "test": false}', "application/json").test

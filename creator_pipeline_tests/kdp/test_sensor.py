@@ -147,6 +147,16 @@ def test_an_old_file_that_is_moved_in_late_is_found(inbox):
     assert request.partition_key == landing.taken(old).partition
 
 
+def test_a_name_that_is_no_text_is_told_and_holds_up_nobody(inbox):
+    """Guards: one file from an old Windows disk, and the sensor fails at every tick for every profile."""
+    odd = os.fsencode(inbox.root / "alice") + b"/M\xe4rz.csv"
+    os.makedirs(os.path.dirname(odd), exist_ok=True)  # noqa: PTH103, PTH120 - a name of bytes
+    Path(os.fsdecode(odd)).write_bytes(b"x")
+    landing.drop(COMBINED, inbox.root / "alice")
+    assert len(inbox.asked()) == 1
+    assert "M\\udce4rz.csv" in str(look(inbox.house, str(inbox.root), most=5).strays)
+
+
 def test_unfinished_and_hidden_files_wait_and_strays_are_told(inbox, monkeypatch):
     """Guards: a browser's half download taken for a report, and a file in nobody's folder that vanishes."""
     for name in ("x.csv.part", "x.tmp", "x.xlsx.crdownload", ".x.csv"):

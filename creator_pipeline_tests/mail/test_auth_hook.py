@@ -18,6 +18,7 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.mail import outbox
 from creator_pipeline.mail.auth_hook import AuthHookResult, handle_auth_hook, origin
 from creator_pipeline.sandbox.resend import ResendApi
+from creator_pipeline.mail.signatures import verified
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages
@@ -104,6 +105,17 @@ def test_only_calls_that_are_signed_by_one_of_the_secrets_count(warehouse: Wareh
     for signature in ("v1", "v1,%%%", "garbage", "", "v1a,AAAA"):
         assert status({**good, "Webhook-Signature": signature}) == 401
     assert status(good, b"\xff\xfe") == 401
+
+
+def test_a_secret_that_can_not_be_read_opens_to_nobody_and_spaces_do_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    """Guards: a slip in the variable that lets everybody in, or stops all sign-ups without a word."""
+    body = call("signup")
+    assert verified(body, sign(body, NEW), f" {OLD} | {NEW} ")
+    assert not caplog.records
+    assert verified(body, sign(body, NEW), "v1,whsec_%%%|") is False
+    assert "not base64" in caplog.text
+    assert verified(body, sign(body, NEW), f"v1,whsec_%%%|{NEW}")
+    assert verified(body, {**sign(body, NEW), "Webhook-Id": ""}, NEW) is False
 
 
 def test_a_missing_secret_is_said_and_takes_no_call(warehouse: Warehouse, settings: Settings) -> None:

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata
+from creator_pipeline_tests import servers
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,3 +115,31 @@ def test_a_crash_in_the_middle_of_a_migration_leaves_the_former_schema(fresh, mo
         assert inspect(connection).get_table_names() == []
     monkeypatch.undo()
     fresh.ensure_migrated()
+
+
+def test_a_migration_makes_way_for_whoever_waits_behind_it(monkeypatch):
+    """Guards: a migration that waits for a dump to end, and every upload that waits for the migration."""
+    house = open_warehouse(servers.postgres().fresh_database())
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(migrate, "_PAUSE_SECONDS", 0.05)
+    migrate.upgrade(house.engine)
+    ended: list[str] = []
+    with house.engine.begin() as dump, house.engine.connect() as other:
+        other.execute(text("SET statement_timeout = '2s'"))
+        dump.execute(text("SELECT count(*) FROM kdp_uploads"))
+        going = threading.Thread(target=lambda: ended.append(str(migrate.downgrade(house.engine, "0001"))))
+        going.start()
+        for _ in range(5):
+            time.sleep(0.05)
+            other.execute(text("UPDATE kdp_uploads SET rows = 0"))
+            other.commit()
+        assert ended == []
+    going.join(10)
+    assert revision(house) == "0001"
+    monkeypatch.setattr(migrate, "PATIENCE_SECONDS", 0.1)
+    with house.engine.begin() as dump:
+        dump.execute(text("SELECT count(*) FROM kdp_uploads"))
+        with pytest.raises(TransientError, match="another session"):
+            migrate.upgrade(house.engine)
+    assert migrate.upgrade(house.engine)
+    house.engine.dispose()

@@ -103,6 +103,23 @@ def test_one_good_signature_among_several_is_enough_and_names_have_any_case() ->
     assert verify(SECRET, several, body, moment=SIGNED_AT)
 
 
+def test_without_an_id_even_the_right_signature_is_refused() -> None:
+    """Guards: deliveries that all count as repeats of the one without an id."""
+    headers, body = delivery("payment.succeeded")
+    unnamed = signed_headers(SECRET, "", body, SIGNED_AT)
+    with pytest.raises(BadSignatureError) as refused:
+        verify(SECRET, headers | unnamed, body, moment=SIGNED_AT)
+    assert refused.value.code == "bad_signature"
+
+
+def test_without_a_moment_it_is_the_present_one() -> None:
+    """Guards: a delivery of last year, played back today."""
+    headers, body = delivery("payment.succeeded")
+    with pytest.raises(BadSignatureError, match="timestamp"):
+        verify(SECRET, headers, body)
+    assert verify(SECRET, signed_headers(SECRET, "msg_1", body, datetime.now(UTC)), body) == "msg_1"
+
+
 def test_what_the_sandbox_signs_is_what_the_fixtures_hold() -> None:
     headers, body = delivery("refund.created")
     assert signed_headers(SECRET, headers["webhook-id"], body, SIGNED_AT) == headers
@@ -117,6 +134,7 @@ def test_what_the_sandbox_signs_is_what_the_fixtures_hold() -> None:
         b'{"type": "invoice.paid", "data": {"id": "inv_1"}}',
         b'{"type": "payment.created", "data": null}',
         b'{"type": "payment.created", "data": {"id": "../members"}}',
+        b'{"type": "payment.created", "data": {"id": "pay_1/../../members"}}',
         b'{"type": "payment.created", "data": {"id": "mem_1"}}',
         b'{"type": "payment.created", "data": {"id": 7}}',
         b'{"type": 5, "data": {"id": "pay_1"}}',
@@ -125,6 +143,15 @@ def test_what_the_sandbox_signs_is_what_the_fixtures_hold() -> None:
 def test_what_names_nothing_readable_is_ignored(body) -> None:
     told = reread("msg_1", body)
     assert (told.kind, told.ids) == ("ignored", ())
+    assert told.event_type in {"", "invoice.paid", "payment.created"}
+
+
+@pytest.mark.parametrize(("kind", "name"), [("plan", "plan_1"), ("member", "mber_1"), ("membership", "mem_1")])
+@pytest.mark.parametrize("account", ["account_id", "company_id"])
+def test_each_kind_names_itself_and_its_account_in_both_dialects(kind, name, account) -> None:
+    """Guards: a plan whose new price is never read, and older webhooks whose account has another name."""
+    told = reread("msg_1", json.dumps({"type": f"{kind}.updated", account: "biz_1", "data": {"id": name}}).encode())
+    assert (told.kind, told.ids, told.account_id) == (kind, (name,), "biz_1")
 
 
 @pytest.mark.parametrize("data", [{"payment_id": "pay_1"}, {"payment": {"id": "pay_1"}}, {"payment": "pay_1"}])
