@@ -282,7 +282,9 @@ def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:
         url=_optional_text("product", product, "short_url"),
         sales_count=_count(product.get("sales_count")),
         # It comes from a search aggregation as 128450.0.
-        sales_usd_micros=from_cents(round(earned)) if isinstance(earned, int | float) and abs(earned) <= _MOST_CENTS else None,
+        sales_usd_micros=from_cents(round(earned))
+        if isinstance(earned, int | float) and abs(earned) <= _MOST_CENTS
+        else None,
         raw=dumps({key: value for key, value in product.items() if key not in catalog.VOLATILE}),
         first_seen_at=moment,
         ingested_at=moment,

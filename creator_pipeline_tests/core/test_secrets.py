@@ -44,6 +44,14 @@ def test_a_new_first_key_does_not_change_the_hash_of_a_buyer():
     assert KeyRing([OLD]).hash_address("ada@example.com") != KeyRing([NEW]).hash_address("ada@example.com")
 
 
+def test_what_is_derived_from_a_key_is_the_same_in_every_release():
+    """Guards: an upgrade after which no buyer is known any more, and no link and no ping address is good."""
+    ring = KeyRing(["A" * 43 + "="])
+    assert ring.hash_address(" Ada@Example.com ") == "3ea2f100baec517ad84dc39e6038f93b"
+    assert ring.purpose_key("oauth-state.v1") == ["744aca82ce402d320c2250eafd905f6e7de957fe5f866f34c693df322fe8f571"]
+    assert KEY_FILE == "app_secret_keys"
+
+
 @pytest.mark.parametrize("keys", [[], ["short"], ["x" * 44]])
 def test_keys_that_are_none_are_refused_with_the_command_that_makes_one(keys):
     """Guards: a stack trace from a cryptography library for a typing error."""

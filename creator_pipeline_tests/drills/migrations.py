@@ -43,7 +43,13 @@ OLD_UPLOAD = text(
 )
 
 # Values for generate_series: by type, where the name says nothing else.
-BY_TYPE = {"TEXT": "'x'", "BIGINT": "(g % 9000)", "INTEGER": "1", "BOOLEAN": "false", "DATE": f"date '{FIRST}' + (g % {DAYS})::int"}
+BY_TYPE = {
+    "TEXT": "'x'",
+    "BIGINT": "(g % 9000)",
+    "INTEGER": "1",
+    "BOOLEAN": "false",
+    "DATE": f"date '{FIRST}' + (g % {DAYS})::int",
+}
 BY_NAME = {
     "id": "'old' || g",
     "profile_id": "'p' || (g % 50)",
@@ -52,12 +58,16 @@ BY_NAME = {
     "external_id": "'s' || g",
     "refunds": "'[]'",
     "disputes": "'[]'",
-    "raw": "'{\"id\": \"' || g || '\", \"product_name\": \"A name as long as many are\", \"price\": 900}'",
+    "raw": '\'{"id": "\' || g || \'", "product_name": "A name as long as many are", "price": 900}\'',
 }
 
 # What no migration does yet, on the largest table: (name, statement, what undoes it).
 CHANGES = (
-    ("add a column that may be null", "ALTER TABLE sales_events ADD COLUMN c1 text", "ALTER TABLE sales_events DROP COLUMN c1"),
+    (
+        "add a column that may be null",
+        "ALTER TABLE sales_events ADD COLUMN c1 text",
+        "ALTER TABLE sales_events DROP COLUMN c1",
+    ),
     (
         "add a column with a constant default",
         "ALTER TABLE sales_events ADD COLUMN c2 boolean NOT NULL DEFAULT false",
@@ -108,7 +118,9 @@ class Writers:
     @contextmanager
     def at_work(self) -> Generator[None]:
         """They write within it."""
-        threads = [threading.Thread(target=self._loop, args=(work,)) for work in (self._ledger, self._delivery, self._upload)]
+        threads = [
+            threading.Thread(target=self._loop, args=(work,)) for work in (self._ledger, self._delivery, self._upload)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -145,7 +157,21 @@ class Writers:
         day = FIRST + timedelta(days=DAYS + number)
         moment = now()
         sales = [
-            GumroadSale("new", f"n{number}-{n}", moment.replace(year=day.year, month=day.month, day=day.day), None, None, 1, 900, 90, 0, False, False, False, "sale")
+            GumroadSale(
+                "new",
+                f"n{number}-{n}",
+                moment.replace(year=day.year, month=day.month, day=day.day),
+                None,
+                None,
+                1,
+                900,
+                90,
+                0,
+                False,
+                False,
+                False,
+                "sale",
+            )
             for n in range(20)
         ]
         events = [event for sale in sales for event in gumroad_events(sale, moment)]
@@ -200,7 +226,10 @@ def measured(writers: Writers, what: str, do: Callable[[], object]) -> int:
     ended = time.monotonic()
     time.sleep(0.3)
     beside = writers.longest(began, ended)
-    print(f"{what:40} {1000 * (ended - began):10.0f} ms   longest write {beside}, in the second before {before}", flush=True)
+    print(
+        f"{what:40} {1000 * (ended - began):10.0f} ms   longest write {beside}, in the second before {before}",
+        flush=True,
+    )
     return max(beside.values(), default=0)
 
 

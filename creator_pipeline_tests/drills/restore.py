@@ -74,7 +74,9 @@ def read_again(system: System, profiles: list[str]) -> list[str]:
     wrong = list[str]()
     for profile in profiles:
         for source in ("gumroad", "whop"):
-            done = system.run("creator-pipeline", "backfill", source, "--profile", profile, "--from", first, "--to", last)
+            done = system.run(
+                "creator-pipeline", "backfill", source, "--profile", profile, "--from", first, "--to", last
+            )
             if done.returncode:
                 wrong.append(f"backfill {source} of {profile}: {done.stdout[-500:]} {done.stderr[-500:]}")
     done = system.run("creator-pipeline", "webhooks", "replay", "--all")
@@ -114,7 +116,9 @@ def twice(system: System, traffic: Traffic) -> list[str]:
         for mail in inbox
         if {"name": "kind", "value": "ingestion_completed"} in mail.payload["tags"]
     )
-    wrong += [f"{count} mails to {to} tell of one thing: {text[:200]!r}" for (to, text), count in told.items() if count > 1]
+    wrong += [
+        f"{count} mails to {to} tell of one thing: {text[:200]!r}" for (to, text), count in told.items() if count > 1
+    ]
     unsent = system.ask("SELECT id, status, error FROM email_messages WHERE status IN ('failed', 'held', 'queued')")
     return wrong + [f"mail {row}" for row in unsent]
 

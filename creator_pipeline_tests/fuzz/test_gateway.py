@@ -6,7 +6,6 @@ import base64
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -21,7 +20,7 @@ from creator_pipeline.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.queue.limits import Limits
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import webhook_events
-from creator_pipeline_tests.fuzz.hostile import BODIES, DEEP, TEXT, TEXTS, VALUE, changed, quick
+from creator_pipeline_tests.fuzz.hostile import BODIES, DEEP, TEXT, TEXTS, changed, quick
 from creator_pipeline_tests.gateway.serving import PATH_SECRET, RESEND_SECRET, WHOP_SECRET, Gateway
 from creator_pipeline_tests.gumroad import conftest as gumroad_fixtures
 from creator_pipeline_tests.whop import conftest as whop_fixtures
@@ -63,7 +62,9 @@ ACTIONS = ["signup", "recovery", "email_change", "email_changed_notification", "
 def gateway(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     """On each database, without its limits: a 429 would hide what is behind it."""
     monkeypatch.setattr(Limits, "hit", lambda *_: (True, 0.0))
-    with Gateway(str(warehouse.engine.url.render_as_string(hide_password=False)), supabase_hook_secret=f"v1,{AUTH_SECRET}") as running:
+    with Gateway(
+        str(warehouse.engine.url.render_as_string(hide_password=False)), supabase_hook_secret=f"v1,{AUTH_SECRET}"
+    ) as running:
         running.add("alice", "whop", "biz_alice")
         yield running
 
@@ -100,7 +101,9 @@ def test_a_signed_delivery_of_whop_is_taken_whatever_it_says(gateway: Gateway, b
 
 @quick(30)
 @given(
-    fields=st.dictionaries(st.sampled_from(["sale_id", "sale_timestamp", "resource_name", "seller_id", "test"]) | TEXT, TEXT, max_size=4),
+    fields=st.dictionaries(
+        st.sampled_from(["sale_id", "sale_timestamp", "resource_name", "seller_id", "test"]) | TEXT, TEXT, max_size=4
+    ),
     ping=st.sampled_from(PINGS),
     kind=st.sampled_from(["application/x-www-form-urlencoded", "application/json", "", "json;\u00e9"]),
     raw=st.none() | st.sampled_from(BODIES),
@@ -119,7 +122,11 @@ def test_a_ping_of_gumroad_is_taken_whatever_it_says(
 
 
 @quick(30)
-@given(body=BODY | changed(st.just(RESEND)).map(orjson.dumps), number=st.integers(0, 10**9), kind=st.sampled_from(["email.sent", "email.bounced", "email.complained"]))
+@given(
+    body=BODY | changed(st.just(RESEND)).map(orjson.dumps),
+    number=st.integers(0, 10**9),
+    kind=st.sampled_from(["email.sent", "email.bounced", "email.complained"]),
+)
 def test_an_event_of_resend_is_taken_or_refused(gateway: Gateway, body: bytes, number: int, kind: str) -> None:
     """Incident: an address that was no text failed the delivery, and Resend shut the webhook off after a week."""
     body = body.replace(b"email.bounced", kind.encode())
@@ -128,7 +135,9 @@ def test_an_event_of_resend_is_taken_or_refused(gateway: Gateway, body: bytes, n
 
 
 @quick(40)
-@given(body=BODY | changed(st.just(AUTH)).map(orjson.dumps), action=st.sampled_from(ACTIONS), number=st.integers(0, 10**9))
+@given(
+    body=BODY | changed(st.just(AUTH)).map(orjson.dumps), action=st.sampled_from(ACTIONS), number=st.integers(0, 10**9)
+)
 def test_a_call_of_supabase_is_answered_200(gateway: Gateway, body: bytes, action: str, number: int) -> None:
     """Incident: redirect_to=http://[ failed the whole sign-up of a person who could not know why."""
     body = body.replace(b'"signup"', orjson.dumps(action))
@@ -141,14 +150,27 @@ def test_a_call_of_supabase_is_answered_200(gateway: Gateway, body: bytes, actio
 @given(
     route=st.sampled_from(["whop", "resend", "auth", "gumroad/x"]),
     prefix=st.sampled_from(["webhook", "svix"]),
-    values=st.tuples(*[st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30).map(str.strip) | st.sampled_from([text.strip() for text in TEXTS if text.isascii() and text.isprintable() and len(text) < 5000])] * 3),
+    values=st.tuples(
+        *[
+            st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30).map(
+                str.strip
+            )
+            | st.sampled_from(
+                [text.strip() for text in TEXTS if text.isascii() and text.isprintable() and len(text) < 5000]
+            )
+        ]
+        * 3
+    ),
     body=st.sampled_from(BODIES),
 )
 def test_headers_of_any_kind_are_no_signature(
     gateway: Gateway, route: str, prefix: str, values: tuple[str, str, str], body: bytes
 ) -> None:
     """Incident: a timestamp of 400 digits, or a signature in Latin-1, was a 500 in the code that compares."""
-    headers = {f"{prefix}-{part}": value.encode("latin-1") for part, value in zip(("id", "timestamp", "signature"), values, strict=True)}
+    headers = {
+        f"{prefix}-{part}": value.encode("latin-1")
+        for part, value in zip(("id", "timestamp", "signature"), values, strict=True)
+    }
     answer = gateway.http.post(f"/webhooks/{route}", content=body, headers=headers)
     assert answer.status_code in {400, 401, 404, 413, 431}, answer.text
 
@@ -156,8 +178,16 @@ def test_headers_of_any_kind_are_no_signature(
 @quick(60)
 @given(
     path=st.sampled_from(
-        ["/unsubscribe/{}", "/me/enter/{}", "/jobs/{}", "/oauth/gumroad/start?profile_id={}", "/oauth/gumroad/start?profile_id=alice&link={}",
-         "/oauth/gumroad/connected?result={}", CALLBACK_PATH + "?code=1&state={}", "/webhooks/gumroad/{}"]
+        [
+            "/unsubscribe/{}",
+            "/me/enter/{}",
+            "/jobs/{}",
+            "/oauth/gumroad/start?profile_id={}",
+            "/oauth/gumroad/start?profile_id=alice&link={}",
+            "/oauth/gumroad/connected?result={}",
+            CALLBACK_PATH + "?code=1&state={}",
+            "/webhooks/gumroad/{}",
+        ]
     ),
     word=TEXT,
     damage=st.none() | st.tuples(st.integers(0, 200), TEXT),
@@ -176,8 +206,13 @@ def test_a_token_that_is_not_ours_leads_nowhere(
         KEY.update(gateway.key("alice"))
     url = path.format(quote(token[:3000], safe=""))
     method = "POST" if "webhooks" in path else "GET"
-    answer = gateway.http.request(method, url, headers=headers | {"Cookie": f"gumroad_oauth={quote(token[:500])}; me={quote(token[:500])}"})
-    assert 400 <= answer.status_code < 500 or (answer.status_code, url.partition("?")[0]) == (302, "/oauth/gumroad/start"), answer.text
+    answer = gateway.http.request(
+        method, url, headers=headers | {"Cookie": f"gumroad_oauth={quote(token[:500])}; me={quote(token[:500])}"}
+    )
+    assert 400 <= answer.status_code < 500 or (answer.status_code, url.partition("?")[0]) == (
+        302,
+        "/oauth/gumroad/start",
+    ), answer.text
 
 
 KEY: dict[str, str] = {}
@@ -199,7 +234,13 @@ def test_an_upload_of_any_name_and_content_is_refused_in_words(gateway: Gateway,
 
 def test_no_body_costs_more_than_a_moment(gateway: Gateway) -> None:
     """Incident: one small body, nested deep or with a number of a million digits, kept a processor busy for minutes."""
-    bodies = [*DEEP, b'{"a":' + b"9" * 900_000 + b"}", b'{"' + b"k" * 900_000 + b'":1}', b"&" * 900_000, b"a=b&" * 200_000]
+    bodies = [
+        *DEEP,
+        b'{"a":' + b"9" * 900_000 + b"}",
+        b'{"' + b"k" * 900_000 + b'":1}',
+        b"&" * 900_000,
+        b"a=b&" * 200_000,
+    ]
     for kind in ("application/json", "application/x-www-form-urlencoded"):
         for body in bodies:
             began = time.monotonic()

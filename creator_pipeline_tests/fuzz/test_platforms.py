@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -29,10 +30,7 @@ from creator_pipeline_tests.fuzz.hostile import BODIES, VALUE, changed, quick
 from creator_pipeline_tests.gumroad import conftest as gumroad_fixtures
 from creator_pipeline_tests.whop import conftest as whop_fixtures
 
-SALES = [
-    gumroad_fixtures.fixture(path.stem)["sale"]
-    for path in sorted(gumroad_fixtures.FIXTURES.glob("sale_*.json"))
-]
+SALES = [gumroad_fixtures.fixture(path.stem)["sale"] for path in sorted(gumroad_fixtures.FIXTURES.glob("sale_*.json"))]
 PRODUCTS = gumroad_fixtures.fixture("products")
 SUMMARY = {"success": True, "breakdown": [{"key": "2026-09-16", "units": 1, "gross_cents": 100, "refunded_cents": 5.0}]}
 PAYMENTS = [whop_fixtures.fixture(f"payments_page_{n}") for n in (1, 2)]
@@ -52,7 +50,9 @@ EVERYTHING = DayWindow(date(1, 1, 2), date(9999, 12, 30))
 def answering(api: Any, answer: Callable[[str], Any]) -> None:
     """Let a client's requests end here, as JSON on the wire."""
     api._transport.close()
-    api._transport = httpx.MockTransport(lambda request: httpx.Response(200, content=orjson.dumps(answer(request.url.path))))
+    api._transport = httpx.MockTransport(
+        lambda request: httpx.Response(200, content=orjson.dumps(answer(request.url.path)))
+    )
 
 
 def last_page(body: Any) -> Any:
@@ -76,10 +76,8 @@ def test_a_sale_of_gumroad_is_stored_or_refused_by_name(
     day = date.fromisoformat("2026-09-16")
     text = sale.get("created_at") if isinstance(sale, dict) else None
     if isinstance(text, str) and len(text) > 9:
-        try:
+        with contextlib.suppress(ValueError, OverflowError):
             day = datetime.fromisoformat(text).astimezone(UTC).date()
-        except (ValueError, OverflowError):
-            pass
     day = min(max(day, date(2, 1, 1)), date(9998, 1, 1))
     with gumroad.GumroadClient("http://gumroad.test", "token", gumroad_fixtures.Free()) as client:
         answering(client._api, lambda path: summary if path.endswith("summary") else {"success": True, "sales": [sale]})

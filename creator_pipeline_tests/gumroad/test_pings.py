@@ -125,6 +125,8 @@ def test_a_membership_is_named_where_no_sale_is():
 def test_the_address_of_a_profile_is_its_own():
     """Guards: a ping that is taken for everybody's, or for nobody's."""
     own = profile_secret("secret", "alice")
+    # Registered at Gumroad: another one after an upgrade would be nobody's.
+    assert own == "alice.KQqG3l4eIeAjUxR0aDxDPrpVWOz_QEC6nO1RntgyRKI"
     assert recognise("secret", own) == (True, "alice")
     assert recognise("secret", "secret") == (True, None)
     for wrong in (profile_secret("other", "alice"), own.replace("alice", "bea"), own + "x", "alice", "", "."):

@@ -17,8 +17,8 @@ from standardwebhooks import Webhook
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.mail import outbox
 from creator_pipeline.mail.auth_hook import AuthHookResult, handle_auth_hook, origin
-from creator_pipeline.sandbox.resend import ResendApi
 from creator_pipeline.mail.signatures import verified
+from creator_pipeline.sandbox.resend import ResendApi
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages
