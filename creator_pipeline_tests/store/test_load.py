@@ -115,6 +115,30 @@ def test_a_row_whose_day_moved_is_moved_and_not_doubled(warehouse):
     assert [row[0] for row in rows(warehouse, sales_events)] == [event(1).id]
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_scope_that_gets_other_rows_altogether_keeps_none_of_its_former_ones(warehouse, moved):
+    """Guards: a sale whose day was corrected standing on both days, and a day that keeps what was renamed."""
+    next_day = DAY + timedelta(days=1)
+    if moved:
+        put(warehouse, [event(2, next_day)], scope=of_day(next_day))
+    put(warehouse, [event(1)])
+    assert put(warehouse, [event(2)]) == Change(inserted=int(not moved), updated=int(moved), deleted=1)
+    assert [row[0] for row in rows(warehouse, sales_events)] == [event(2).id]
+
+
+def test_changes_add_up_and_each_kind_is_one():
+    """Guards: a roll-up that is left out because only the amounts changed, and sums of a long backfill."""
+    one = Change(1, 2, 3, 4)
+    assert one + Change(10, 20, 30, 40) == Change(11, 22, 33, 44)
+    assert [change.any for change in (Change(1), Change(0, 1), Change(0, 0, 1), Change(0, 0, 0, 1))] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert one.metadata() == {"rows_inserted": 1, "rows_updated": 2, "rows_deleted": 3, "rows_unchanged": 4}
+
+
 @pytest.mark.parametrize(("left", "refused"), [(24, True), (25, False), (0, True)])
 def test_a_load_that_would_drop_most_rows_is_refused_and_says_how_to_force_it(warehouse, left, refused):
     """Guards: a platform's half-empty answer deleting a month."""
@@ -186,6 +210,11 @@ def test_a_row_the_database_refuses_is_told_as_it_is_and_leaves_nothing(warehous
     with pytest.raises(Exception, match=r"(?i)null") as caught:
         put(warehouse, [event(1), event(2)._replace(currency=None)])
     assert "stage_sales_events" not in str(caught.value).split("[SQL")[0]
+    assert rows(warehouse, sales_events) == []
+    # By way of the stage, which what can be counted beforehand doesn't take.
+    with pytest.raises(Exception, match=r"(?i)null") as caught:
+        put(warehouse, iter([event(1), event(2)._replace(currency=None)]))
+    assert "aborted" not in str(caught.value)
     assert rows(warehouse, sales_events) == []
 
 
