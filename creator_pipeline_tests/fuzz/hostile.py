@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -69,6 +70,23 @@ VALUE = st.recursive(
 )
 """Whatever JSON can carry and orjson reads: no lone surrogates, no infinity, integers of 64 bits."""
 
+
+def nested(depth: int) -> Json:
+    """An object so deep: orjson reads a thousand levels and writes two hundred."""
+    value: Json = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+NASTY: list[Json] = [
+    *(None, True, [], {}, {"a": "\0"}, [{"id": 1}], nested(300)),
+    *("", "a\0b", "²", "9" * 400, "$" + "9" * 400, "1e999", "1E+400000000", "NaN", "http://["),
+    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-02-01T00:00:00", "31 Dec 9999  7:20 AM"),
+    *(0, -1, 2**31, 2**63, 2**64 - 1, 10**12 + 1, 1e300, -0.5),
+]
+"""The fewest values that tripped something; each is put in each place."""
+
 DEEP = [
     b"[" * 1000 + b"]" * 1000,
     b'{"a":' * 1000 + b"1" + b"}" * 1000,
@@ -116,6 +134,21 @@ def paths(value: Json, at: Path = ()) -> list[Path]:
     """The place of everything inside a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path for key, each in inner for path in ((*at, key), *paths(each, (*at, key)))]
+
+
+def everywhere(original: Json) -> Iterator[Json]:
+    """The answer with each of its places, of the two uppermost levels, holding each of :data:`NASTY`, or gone."""
+    for path in paths(original):
+        if len(path) > 2:
+            continue
+        for number in range(-1, len(NASTY)):
+            value = copy.deepcopy(original) if len(path) == 2 else dict(original)
+            parent = value if len(path) == 1 else value[path[0]]
+            if number < 0:
+                del parent[path[-1]]
+            else:
+                parent[path[-1]] = NASTY[number]
+            yield value
 
 
 @st.composite
