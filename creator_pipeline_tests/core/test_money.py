@@ -46,3 +46,12 @@ def test_what_is_no_amount_of_64_bits_is_refused(text):
 def test_the_seventh_digit_rounds_half_to_even():
     """Guards: sums that drift because halves always go up."""
     assert [money.from_decimal(text) for text in ("0.0000005", "0.0000015", "-0.0000005")] == [0, 2, 0]
+
+
+def test_an_amount_leaves_room_for_the_sums_and_differences_of_some():
+    """Guards: a fee that is the difference of two amounts, each of which fits the database, and doesn't."""
+    assert money.from_decimal("1000000000000") == 10**18
+    for amount in ("1000000000000.000001", "-9000000000000", "1e999", "NaN", "Infinity", "1E+400000000"):
+        with pytest.raises(ValueError, match=r"too large|not an amount"):
+            money.from_decimal(amount)
+    assert 2 * money.from_decimal("1000000000000") - 2 * from_decimal("-1000000000000") < 2**63

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import httpx
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
@@ -96,6 +96,7 @@ BODY = st.sampled_from([body for body in BODIES if readable(body)])
 
 @quick(25)
 @given(body=BODY | changed(st.sampled_from(WHOP)).map(orjson.dumps), number=st.integers(0, 10**9))
+@example(body=b'{"type":"\\u0000","data":{"id":"\\u0000"}}', number=1)
 def test_a_signed_delivery_of_whop_is_taken_whatever_it_says(gateway: Gateway, body: bytes, number: int) -> None:
     """Incident: a type of event with NUL could not be stored: 503, and Whop sent it again for days."""
     answer = post(gateway, "webhook", WHOP_SECRET.encode(), "/webhooks/whop", body, f"msg_{number}")
@@ -111,6 +112,7 @@ def test_a_signed_delivery_of_whop_is_taken_whatever_it_says(gateway: Gateway, b
     kind=st.sampled_from(["application/x-www-form-urlencoded", "application/json", "", "json;\u00e9"]),
     raw=st.none() | st.sampled_from(BODIES),
 )
+@example(fields={}, ping="sale_id=s1&resource_name=sale&sale_timestamp=9999-12-31T00:00:00Z", kind="", raw=None)
 def test_a_ping_of_gumroad_is_taken_whatever_it_says(
     gateway: Gateway, fields: dict[str, str], ping: str, kind: str, raw: bytes | None
 ) -> None:
@@ -141,6 +143,8 @@ def test_an_event_of_resend_is_taken_or_refused(gateway: Gateway, body: bytes, n
 @given(
     body=BODY | changed(st.just(AUTH)).map(orjson.dumps), action=st.sampled_from(ACTIONS), number=st.integers(0, 10**9)
 )
+@example(body=orjson.dumps(AUTH).replace(b"https://app.example.com/", b"http://["), action="signup", number=1)
+@example(body=orjson.dumps(AUTH).replace(b"192.0.2.1", b"\\u0000"), action="signup", number=2)
 def test_a_call_of_supabase_is_answered_200(gateway: Gateway, body: bytes, action: str, number: int) -> None:
     """Incident: redirect_to=http://[ failed the whole sign-up of a person who could not know why."""
     body = body.replace(b'"signup"', orjson.dumps(action))
@@ -196,6 +200,7 @@ def test_headers_of_any_kind_are_no_signature(
     damage=st.none() | st.tuples(st.integers(0, 200), TEXT),
     bearer=st.sampled_from(["good", "", "Bearer", "Bearer cpk_\u00e9", "Basic x", "Bearer " + "x" * 5000]),
 )
+@example(path="/jobs/{}", word="\0", damage=None, bearer="good")
 def test_a_token_that_is_not_ours_leads_nowhere(
     gateway: Gateway, path: str, word: str, damage: tuple[int, str] | None, bearer: str
 ) -> None:
