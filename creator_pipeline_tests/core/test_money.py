@@ -54,4 +54,4 @@ def test_an_amount_leaves_room_for_the_sums_and_differences_of_some():
     for amount in ("1000000000000.000001", "-9000000000000", "1e999", "NaN", "Infinity", "1E+400000000"):
         with pytest.raises(ValueError, match=r"too large|not an amount"):
             money.from_decimal(amount)
-    assert 2 * money.from_decimal("1000000000000") - 2 * from_decimal("-1000000000000") < 2**63
+    assert 2 * money.from_decimal("1000000000000") - 2 * money.from_decimal("-1000000000000") < 2**63

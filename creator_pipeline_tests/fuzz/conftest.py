@@ -2,4 +2,4 @@
 
 from hypothesis import settings
 
-settings.register_profile("long", max_examples=10_000, deadline=None, derandomize=False, database=None)
+settings.register_profile("long", max_examples=500, deadline=None, derandomize=False, database=None)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
+import pytest
+from sqlalchemy import select
+
+from creator_pipeline.queue import table
 from creator_pipeline.queue.jobs import MAX_ATTEMPTS, JobQueue, Lease, NewJob
 from creator_pipeline.store.engine import Warehouse
 
@@ -239,3 +244,35 @@ def test_jobs_put_in_within_the_callers_transaction_share_its_fate(warehouse: Wa
         assert queue.add(connection, new) == []
     queue.announce(new)
     assert len(queue.dequeue(10, 30)) == 3
+
+
+# SQLite has one writer at a time.
+@pytest.mark.parametrize("warehouse", ["postgresql"], indirect=True)
+def test_a_second_claimer_gets_nothing_of_a_group_that_is_being_claimed(warehouse: Warehouse) -> None:
+    """Two runs of one profile at once: rows that the first has locked are skipped, and the rest looks free."""
+    queue = JobQueue(warehouse, None)
+    for number in range(3):
+        one(queue, f"j{number}")
+    group = ("gumroad", "alice", "webhook")
+    with warehouse.write() as first, warehouse.write() as second:
+        assert len(table.claim_group(first, group, LEASE, 1)) == 1
+        assert table.claim_group(second, group, LEASE, 10) == []
+        assert table.claim_group(second, ("gumroad", "bea", "webhook"), LEASE, 10) == []
+
+
+def test_moments_are_the_servers_where_there_is_one(warehouse: Warehouse) -> None:
+    """A machine whose clock is an hour ahead hands out what others hold."""
+    with warehouse.read() as connection:
+        assert ("now()" in str(table.moment(connection, 5))) == warehouse.is_postgres
+        soon = connection.execute(select(table.moment(connection, 5))).scalar_one()
+    assert abs(soon - datetime.now(UTC) - timedelta(seconds=5)) < timedelta(seconds=30)
+
+
+def test_a_dead_letter_without_an_error_says_what_happened(queue: JobQueue, warehouse: Warehouse) -> None:
+    """A job that is given up and nobody can say why."""
+    job, told = one(queue), one(queue)
+    with warehouse.write() as connection:
+        connection.execute(table.jobs.update().where(table.jobs.c.id == told).values(error="told"))
+        table.bury(connection, [job, told])
+    errors = {letter.id: letter.error for letter in queue.dead_letters()}
+    assert errors == {job: f"Handed out {MAX_ATTEMPTS} times and never finished.", told: "told"}
