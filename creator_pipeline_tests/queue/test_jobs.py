@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from creator_pipeline.queue import table
 from creator_pipeline.queue.jobs import MAX_ATTEMPTS, JobQueue, Lease, NewJob
@@ -258,6 +258,9 @@ def test_a_second_claimer_gets_nothing_of_a_group_that_is_being_claimed(warehous
         assert len(table.claim_group(first, group, LEASE, 1)) == 1
         assert table.claim_group(second, group, LEASE, 10) == []
         assert table.claim_group(second, ("gumroad", "bea", "webhook"), LEASE, 10) == []
+        # Past the groups too: what is locked is passed over and not waited for, let alone handed out again.
+        second.execute(text("SET LOCAL lock_timeout = '1s'"))
+        assert [job.id for job in table.claim(second, LEASE, 10)] == ["j1", "j2"]
 
 
 def test_moments_are_the_servers_where_there_is_one(warehouse: Warehouse) -> None:
