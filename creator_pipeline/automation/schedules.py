@@ -186,7 +186,7 @@ def weekly_digest(context: dg.ScheduleEvaluationContext) -> Requests:
 def retention_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Deletes what has outlived its use, after the night's runs."""
     moment = context.scheduled_execution_time.astimezone(UTC)
-    return dg.RunRequest(run_key=f"retention:{moment:%Y-%m-%dT%H:%M}", tags={TRIGGER_TAG: "nightly"})
+    return dg.RunRequest(run_key=f"retention:{moment:%Y-%m-%dT%H:%M}", tags=run_tags("nightly"))
 
 
 ALL = [
