@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 PAGE_SIZE = 10
 """Fixed by the server, for sales and (on newer servers) products."""
 
@@ -206,3 +208,9 @@ SALE_KEYS = frozenset(
     ]
 )
 """Keys of a sale seen so far; a new one is kept in ``raw`` and warned about."""
+
+
+def unknown_keys(sale: Mapping[str, object]) -> frozenset[str]:
+    """Keys of a sale this code has never heard of."""
+    keys = sale.keys()
+    return frozenset() if keys <= SALE_KEYS else frozenset(keys - SALE_KEYS)

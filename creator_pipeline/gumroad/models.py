@@ -296,9 +296,3 @@ def _count(told: object) -> int | None:
     if isinstance(told, str) and _COUNT.fullmatch(told):
         told = int(told)
     return told if _whole(told, _INTEGER) and told >= 0 else None
-
-
-def unknown_keys(sale: Json) -> frozenset[str]:
-    """Keys of a sale this code has never heard of."""
-    keys = sale.keys()
-    return frozenset() if keys <= catalog.SALE_KEYS else frozenset(keys - catalog.SALE_KEYS)

@@ -11,9 +11,10 @@ from sqlalchemy import and_, select
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
+from creator_pipeline.gumroad.catalog import unknown_keys
 from creator_pipeline.gumroad.client import GumroadClient, Json
 from creator_pipeline.gumroad.fetch import fetch_sales
-from creator_pipeline.gumroad.models import ProductRow, SaleRow, product_row, sale_row, unknown_keys, without_buyers
+from creator_pipeline.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
 from creator_pipeline.gumroad.refunds import RefundSettler, ledger_sale
 from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
 from creator_pipeline.ledger.store import replace_window

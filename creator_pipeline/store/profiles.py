@@ -257,17 +257,8 @@ def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_i
     )
 
 
-def last_synced(warehouse: Warehouse, provider: str, profile_id: str) -> datetime | None:
-    """Begin of the last good sync of a profile's account; None before the first."""
-    columns = platform_connections.c
-    with warehouse.read() as connection:
-        return connection.execute(
-            select(columns.last_synced_at).where(columns.provider == provider, columns.profile_id == profile_id)
-        ).scalar()
-
-
 def last_syncs(warehouse: Warehouse, provider: str) -> dict[str, datetime]:
-    """:func:`last_synced` of all profiles that had one, by profile."""
+    """Begin of the last good sync of each profile that had one, by profile."""
     columns = platform_connections.c
     with warehouse.read() as connection:
         rows = connection.execute(

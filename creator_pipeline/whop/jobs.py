@@ -16,7 +16,7 @@ from creator_pipeline.dagster_support.resources import WarehouseResource, WhopAc
 from creator_pipeline.dagster_support.schema import note_new
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.profiles import last_synced, mark_synced
+from creator_pipeline.store.profiles import last_syncs, mark_synced
 from creator_pipeline.whop import assets_metadata, checks
 from creator_pipeline.whop.assets import POOL, report, tell_tier
 from creator_pipeline.whop.checks import EVENTS, MEMBERSHIPS, PAYMENTS
@@ -145,7 +145,7 @@ def changes(
             access = whop.access(house, profile_id)
             with access.client:
                 reader = _Reader(context, house, whop, profile_id, access)
-                last = last_synced(house, PLATFORM, profile_id)
+                last = last_syncs(house, PLATFORM).get(profile_id)
                 since = last - OVERLAP if last else None
                 first = since or _midnight(settings.load().pipeline_start_date)
                 found = refresh_changed_payments(house, access.client, profile_id, access.account_id, first)

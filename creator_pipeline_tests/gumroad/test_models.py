@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.gumroad import catalog
-from creator_pipeline.gumroad.models import SaleRow, amount, local_day, product_row, sale_row, unknown_keys
+from creator_pipeline.gumroad.catalog import unknown_keys
+from creator_pipeline.gumroad.models import SaleRow, amount, local_day, product_row, sale_row
 from creator_pipeline.ledger.events import GumroadSale, gumroad_events
 from creator_pipeline.sandbox.gumroad_json import sale_fields
 from creator_pipeline.sandbox.gumroad_shapes import to_cents

@@ -169,7 +169,7 @@ def test_while_whop_is_switched_off_deliveries_wait(loaded, server, instance, mo
 def test_the_nightly_look_finds_what_no_webhook_told_and_shows_each_day(loaded, server, instance):
     """Guards: a refund whose webhook was dropped after a minute, and that nobody ever reads."""
     assert changes(instance).success
-    first = profiles.last_synced(loaded, "whop", "alice")
+    first = profiles.last_syncs(loaded, "whop").get("alice")
     part, account = server.world.whop, server.world.whop["alice"]
     refunded, disputed = settled(part, account)[:2]
     part.refund("alice", refunded["id"])
@@ -186,7 +186,7 @@ def test_the_nightly_look_finds_what_no_webhook_told_and_shows_each_day(loaded, 
     days = {datetime.fromisoformat(one["created_at"]).date() for one in (refunded, disputed, open_one)}
     records = instance.fetch_materializations(PAYMENTS, limit=1000).records
     assert {record.partition_key for record in records[: len(records) - before]} == {f"{day}|alice" for day in days}
-    assert profiles.last_synced(loaded, "whop", "alice") > first
+    assert profiles.last_syncs(loaded, "whop").get("alice") > first
     caught_up = digests(loaded, stamps=True)
     assert scan(instance).success
     assert run(instance, "whop_sync", range_of("alice", "alice")).success
@@ -195,11 +195,11 @@ def test_the_nightly_look_finds_what_no_webhook_told_and_shows_each_day(loaded, 
 
 def test_only_the_whole_look_moves_the_mark_it_begins_from(loaded, server, instance):
     """Guards: a webhook's run that makes the night begin after a refund nobody has seen."""
-    assert profiles.last_synced(loaded, "whop", "alice") is None
+    assert profiles.last_syncs(loaded, "whop").get("alice") is None
     server.world.whop["alice"].permissions -= {"payment:dispute:read"}
     failed = changes(instance)
     assert "payment:dispute:read" in failure_text(failed)
-    assert profiles.last_synced(loaded, "whop", "alice") is None
+    assert profiles.last_syncs(loaded, "whop").get("alice") is None
 
 
 def tick(schedule, instance, moment: datetime | None = None):
