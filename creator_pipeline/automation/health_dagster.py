@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
-from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 from dagster._utils.schedules import schedule_execution_time_iterator
 from sqlalchemy import select
 
@@ -27,8 +26,12 @@ SCHEDULE_GRACE = timedelta(hours=1)
 """How late a schedule may tick: the daemon catches up after a restart."""
 _ERROR_CHARACTERS = 300
 _overtaken: set[str] = set()
-"""Runs that ended badly and whose partitions have all been tried again since: they never matter again. Only a memo of
-this process: without it the look reads every event since the first run that ever failed."""
+"""Runs that ended badly and whose partitions have all been tried again since: they never matter again. A memo of this
+process, as is :data:`_planned`: neither is needed for a true answer."""
+_planned: dict[str, list[tuple[dg.AssetKey, str]]] = {}
+"""What runs that ended badly had planned: it doesn't change any more."""
+_PLANNED, _LANDED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION
+_CHUNK = 1_000
 _BAD = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _CLEANING = "Read the run's log in the UI, mend the cause, then start the job again there."
 
@@ -121,16 +124,12 @@ def partitions(
 ) -> Iterator[Problem]:
     """Partitions whose last attempt failed, by source and profile, with the command that clears them."""
     bad = [one for one in instance.get_run_ids(dg.RunsFilter(statuses=_BAD)) if one not in _overtaken]
-    if not bad:
-        return
-    after, blamed = _before(instance, bad[-1]), set[str]()
     left: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    graph = repository.asset_graph
-    for key in sorted(graph.materializable_asset_keys, key=lambda one: one.to_user_string()):
-        definition = graph.get(key).partitions_def
+    graph, blamed = repository.asset_graph, set[str]()
+    for key, attempts in sorted(_failed(instance, bad).items(), key=lambda one: one[0].to_user_string()):
+        definition = graph.get(key).partitions_def if graph.has(key) else None
         if definition is None:
             continue
-        attempts = _failed(instance, key, after, bad)
         failed, blamed = list(attempts), blamed | set(attempts.values())
         if key.path[0] == "kdp" or key.path[-1] == "amazon_kdp":
             failed = _without_verdict(warehouse, failed)
@@ -139,28 +138,43 @@ def partitions(
         unit = "days" if daily else key.to_user_string()
         for partition in failed:
             left[source, unit, partition.rpartition("|")[2]].add(partition)
-    _overtaken.update(set(bad) - blamed)
+    for run_id in set(bad) - blamed:
+        _overtaken.add(run_id)
+        _planned.pop(run_id, None)
     for (source, unit, owner), keys in sorted(left.items()):
         yield _partitions_left(source, unit, owner, sorted(keys))
 
 
-def _before(instance: dg.DagsterInstance, run_id: str) -> int | None:
-    """An id of the event log before everything that the run planned; None where it can't be told cheaply."""
-    storage = instance.event_log_storage
-    if isinstance(storage, SqliteEventLogStorage):
-        return None  # there each run's events are numbered by themselves
-    planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-    records = storage.get_records_for_run(run_id, of_type=planned, limit=1).records
-    return records[0].storage_id - 1 if records else None
+def _failed(instance: dg.DagsterInstance, bad: Sequence[str]) -> dict[dg.AssetKey, dict[str, str]]:
+    """Partitions that one of these runs planned as the last and that didn't land, with the run; by asset.
+
+    Reads what these runs planned, and of other events only the newest of the same partitions.
+    """
+    storage, asked = instance.event_log_storage, defaultdict[dg.AssetKey, set[str]](set)
+    for run_id in bad:
+        for key, partition in _planned_by(instance, run_id):
+            asked[key].add(partition)
+    left: dict[dg.AssetKey, dict[str, str]] = {}
+    for key, partitions in asked.items():
+        planned = storage.get_latest_storage_id_by_partition(key, _PLANNED, partitions)
+        landed = storage.get_latest_storage_id_by_partition(key, _LANDED, partitions)
+        ids = [found for partition, found in planned.items() if found > landed.get(partition, 0)]
+        for start in range(0, len(ids), _CHUNK):
+            wanted = dg.EventRecordsFilter(_PLANNED, asset_key=key, storage_ids=ids[start : start + _CHUNK])
+            for record in storage.get_event_records(wanted):
+                if record.run_id in bad and record.partition_key:
+                    left.setdefault(key, {})[record.partition_key] = record.run_id
+    return left
 
 
-def _failed(instance: dg.DagsterInstance, key: dg.AssetKey, after: int | None, bad: Sequence[str]) -> dict[str, str]:
-    """Partitions that one of these runs planned as the last, and didn't land; with the run."""
-    attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(
-        key, after_storage_id=after
-    )
-    over = set(bad)
-    return {partition: run_id for partition, (run_id, _) in attempts.items() if run_id in over}
+def _planned_by(instance: dg.DagsterInstance, run_id: str) -> list[tuple[dg.AssetKey, str]]:
+    found = _planned.get(run_id)
+    if found is None:
+        records = instance.all_logs(run_id, of_type=_PLANNED)
+        events = [record.get_dagster_event() for record in records]
+        found = [(event.asset_key, event.partition) for event in events if event.asset_key and event.partition]
+        _planned[run_id] = found
+    return found
 
 
 def _without_verdict(warehouse: Warehouse, failed: Sequence[str]) -> list[str]:

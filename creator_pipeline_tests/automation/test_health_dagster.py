@@ -149,6 +149,6 @@ def test_a_failure_that_was_mended_is_not_looked_for_again(watched: Watched) -> 
     def read(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("The event log was read.")
 
-    asked = "get_latest_asset_partition_materialization_attempts_without_materializations"
-    watched.monkeypatch.setattr(watched.instance.event_log_storage, asked, read)
+    watched.monkeypatch.setattr(watched.instance.event_log_storage, "get_latest_storage_id_by_partition", read)
+    watched.monkeypatch.setattr(watched.instance, "all_logs", read)
     assert watched.tick() == "All is well."
