@@ -3,7 +3,6 @@ four of them for each day, which took longer than to read the days' sales."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import dagster as dg
@@ -14,11 +13,6 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 BATCH_SIZE = 500
 """Events of one statement: about a megabyte."""
 _TOGETHER = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-
-
-def switch_on() -> None:
-    """Let this process write in batches; what its environment says about their size stands."""
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))
 
 
 class BatchingEventLogStorage(PostgresEventLogStorage):

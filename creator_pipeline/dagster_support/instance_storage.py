@@ -47,7 +47,8 @@ class EnvStorage(DagsterStorage, ConfigurableClass):
                 postgres_url=url, should_autocreate_tables=True, inst_data=None
             )
             self._events: EventLogStorage = event_batches.BatchingEventLogStorage(url)
-            event_batches.switch_on()
+            # Dagster reads it when it writes; what the environment says stands.
+            os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(event_batches.BATCH_SIZE))
         else:
             Path(base_dir).mkdir(parents=True, exist_ok=True)
             self._storage = DagsterSqliteStorage.from_local(base_dir)
