@@ -73,7 +73,7 @@ def test_named_sales_are_replaced_and_no_others(warehouse: Warehouse) -> None:
     """Guards: a webhook of one sale that takes all others of its profile, or the other platform's of that name."""
     before = around(warehouse)
     with warehouse.write() as connection:
-        replace_sales(connection, "gumroad", "alice", ["s2"], [])
+        assert replace_sales(connection, "gumroad", "alice", ["s2"], []).deleted == 1
     assert ids_of(warehouse) == before - {"gumroad:alice:s2"}
     assert noted(warehouse) == {("gumroad", "alice", DAYS[1])}
 

@@ -225,3 +225,11 @@ def test_the_list_and_the_retrieved_payment_give_the_same_row() -> None:
 
 def test_times_are_aware_utc() -> None:
     assert row_of(fixture("payment")).paid_at == datetime(2026, 10, 2, 9, 15, 29, tzinfo=UTC)
+
+
+def test_the_rows_of_a_payment_are_named_by_what_they_are() -> None:
+    """Guards: ids that another release makes otherwise, and so a ledger with everything twice."""
+    payment = next(each for each in payments() if refunds_of(each) and each["status"] == "paid")
+    names = {event.id.removeprefix(f"whop:alice:{payment['id']}:") for event in ledger(row_of(payment))}
+    given_back = {f"refund:{refund['id']}" for refund in refunds_of(payment) if refund["status"] == "succeeded"}
+    assert names == {"sale"} | given_back
