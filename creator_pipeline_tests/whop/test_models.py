@@ -233,3 +233,5 @@ def test_the_rows_of_a_payment_are_named_by_what_they_are() -> None:
     names = {event.id.removeprefix(f"whop:alice:{payment['id']}:") for event in ledger(row_of(payment))}
     given_back = {f"refund:{refund['id']}" for refund in refunds_of(payment) if refund["status"] == "succeeded"}
     assert names == {"sale"} | given_back
+    where = {(event.platform, event.profile_id, event.external_id, event.source) for event in ledger(row_of(payment))}
+    assert where == {("whop", "alice", payment["id"], f"{payment['created_at'][:10]}|alice")}
