@@ -194,6 +194,8 @@ def test_a_dispute_takes_the_money_and_a_won_one_brings_it_back_less_the_fee() -
         ("chargeback_reversal", date(2026, 11, 1)),
     ]
     assert sum(event.gross_micros for event in won) == 29_000_000
+    assert [event.quantity for event in won] == [1, -1, 1]
+    assert [event.quantity for event in opened] == [1, -1, 0]
 
 
 def test_an_inquiry_moves_no_money() -> None:
