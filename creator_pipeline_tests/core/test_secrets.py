@@ -132,6 +132,14 @@ def test_a_redacted_text_holds_the_secret_in_no_encoding(secret, before, after):
         assert not any(secret in reading for reading in (shown, unquote(shown), unquote_plus(shown))), (name, shown)
 
 
+@pytest.mark.parametrize(
+    "quoted", ["pass/word of mine", r"pass\/word of mine", "pass/word+of+mine", "pass%2fword+of%20mine"]
+)
+def test_a_secret_is_known_as_json_and_forms_write_it(quoted):
+    """Guards: a password with a slash in a JSON error, and one with a space in a form, read by everybody."""
+    assert redact(f"refused: {quoted}.", ["pass/word of mine"]) == "refused: ***."
+
+
 def test_an_address_is_taken_out_in_either_writing():
     """Guards: a buyer's address in a run's log, in the URL that a platform quotes."""
     assert without_addresses("a.b@x.example, GET /s?email=a.b%40x.example&p=1") == (
