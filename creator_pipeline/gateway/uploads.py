@@ -21,6 +21,7 @@ from creator_pipeline.gateway.services import Services, services
 from creator_pipeline.kdp.guarded import parse_guarded
 from creator_pipeline.kdp.inspect import describe
 from creator_pipeline.kdp.parse import MAX_BYTES
+from creator_pipeline.kdp.uploads import close_known
 
 KEY_BYTES = 200
 _FORM = {
@@ -129,4 +130,7 @@ def _enqueue(house: Services, profile_id: str, sha256: str, name: str, location:
     house.queue.enqueue(profile_id, "kdp", "file", payload, job_id=job_id)
     # The same file once more, after it failed: whoever sends it wants it tried again.
     house.queue.replay([job_id])
+    # It may lie in the inbox since before. Looked at after the job is there: a run that ends later ends the job too.
+    with house.warehouse.write() as connection:
+        close_known(connection, profile_id, sha256)
     return job_id

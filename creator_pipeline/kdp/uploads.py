@@ -118,23 +118,42 @@ def close_job(
     connection: Connection, file: File, error: DataError | None, events_count: int, run_id: str | None
 ) -> None:
     """End the job of whoever uploaded it through the gateway and waits for an answer."""
-    jobs = ingestion_jobs.c
     values: dict[str, Any] = {
         "status": "dead" if error else "completed",
         "error": str(error)[:2000] if error else None,
         "events_count": events_count,
-        "attempts": jobs.attempts + 1,
+        "attempts": ingestion_jobs.c.attempts + 1,
         "run_id": run_id,
-        "finished_at": now(),
     }
+    _end_job(connection, file.profile_id, file.upload_id or "", values)
+
+
+def close_known(connection: Connection, profile_id: str, upload_id: str) -> bool:
+    """End the job of a file whose content was stored before it: no run comes of it. Returns whether it was."""
+    columns = kdp_uploads.c
+    rows = connection.execute(
+        select(columns.rows).where(
+            columns.id == upload_id,
+            columns.profile_id == profile_id,
+            columns.status.in_(("accepted", "superseded")),
+        )
+    ).scalar()
+    if rows is None:
+        return False
+    _end_job(connection, profile_id, upload_id, {"status": "completed", "error": None, "events_count": rows})
+    return True
+
+
+def _end_job(connection: Connection, profile_id: str, upload_id: str, values: dict[str, Any]) -> None:
+    jobs = ingestion_jobs.c
     connection.execute(
         update(ingestion_jobs)
         .where(
             jobs.source == "kdp",
             jobs.kind == "file",
-            jobs.profile_id == file.profile_id,
-            jobs.payload.contains(file.upload_id or "", autoescape=True),
+            jobs.profile_id == profile_id,
+            jobs.payload.contains(upload_id, autoescape=True),
             jobs.status != "completed",
         )
-        .values(values)
+        .values({**values, "finished_at": now()})
     )

@@ -10,10 +10,12 @@ import orjson
 import pytest
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.windows import now
 from creator_pipeline.gateway import uploads
 from creator_pipeline.gateway.inbox import kind_of, safe_name
 from creator_pipeline.queue.jobs import JobQueue
-from creator_pipeline.store.tables import ingestion_jobs
+from creator_pipeline.store.load import row_of, upsert
+from creator_pipeline.store.tables import ingestion_jobs, kdp_uploads
 from creator_pipeline_tests.gateway.serving import Gateway
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "kdp"
@@ -65,6 +67,22 @@ def test_the_same_report_again_is_the_same_job_and_is_tried_again_after_a_failur
     queue.fail(lease.job_id, lease.attempt, "broken", None)
     send(shared, GOOD.read_bytes(), "a.csv", key=key)
     assert shared.http.get(f"/jobs/{first}", headers=key).json()["status"] == "queued"
+
+
+@pytest.mark.parametrize(("status", "job"), [("accepted", "completed"), ("quarantined", "queued")])
+def test_a_report_that_is_stored_already_has_a_job_that_is_done(shared: Gateway, inbox: Path, status: str, job: str):
+    """Guards: a job that waits for ever, because its file came by the inbox, or before the gateway died, and is done."""
+    key, content = shared.key("alice"), GOOD.read_bytes() + b"\n" * (2 if status == "accepted" else 3)
+    sha256 = hashlib.sha256(content).hexdigest()
+    of_file = {"id": sha256, "profile_id": "alice", "file_name": "a.csv", "location": "a.csv", "rows": 7}
+    moments = {"uploaded_at": now(), "snapshot_at": now()}
+    row = row_of(kdp_uploads, {**of_file, **moments, "status": status, "accepted_smaller": False})
+    with shared.services.warehouse.write() as connection:
+        upsert(connection, kdp_uploads, [row])
+    told = send(shared, content, "a.csv", key=key).json()
+    assert told["upload_id"] == sha256
+    found = shared.http.get(f"/jobs/{told['job_id']}", headers=key).json()
+    assert (found["status"], found["events_count"]) == (job, 7 if job == "completed" else None)
 
 
 def test_nobody_without_a_key_writes_to_the_disk(shared: Gateway, inbox: Path):
