@@ -171,7 +171,7 @@ def event_milliseconds(instance: dg.DagsterInstance) -> dict[str, float]:
     spent: dict[str, float] = {}
 
     @dg.op
-    def log(context: dg.OpExecutionContext) -> None:
+    def log(context) -> None:
         outcome = Outcome(context)
         for name, block in (("alone", nullcontext), ("together", outcome.together)):
             began = time.monotonic()
@@ -231,7 +231,7 @@ def main() -> None:
     parser.add_argument("--storages", nargs="*", default=["sqlite", "postgresql"])
     options = parser.parse_args()
     if options.quick:
-        options.limits, options.rounds, options.burst, options.storages = [4], 1, 4, ["sqlite"]
+        options.limits, options.rounds, options.burst, options.storages = [4], 1, 2, ["sqlite"]
     print(f"load average {os.getloadavg()[0]:.1f}; stages in seconds, medians of {options.rounds}")
     print(f"{'storage':<11}{'executor':<13}" + "".join(f"{stage:>11}" for stage in STAGES))
     folder = Path(tempfile.mkdtemp(prefix="run_overhead_"))
