@@ -47,6 +47,9 @@ class Database:
     def __init__(self) -> None:
         self.url = servers.postgres().fresh_database()
         self._prefix = f"test_{uuid4().hex[:8]}_"
+
+    def set_up(self) -> None:
+        """As docs/security.md says."""
         self.run("roles.sql")
         owner = open_warehouse(self.of("owner"))
         assert migrate.upgrade(owner.engine)
@@ -80,9 +83,12 @@ class Database:
 @pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
     made = Database()
-    yield made
-    open_warehouse.cache_clear()
-    made.close()
+    try:
+        made.set_up()
+        yield made
+    finally:
+        open_warehouse.cache_clear()
+        made.close()
 
 
 @pytest.fixture
