@@ -19,6 +19,11 @@ class PlainText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[str]:
+        """What a value is here."""
+        return str
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base's
         """To the driver."""
         return value.replace("\0", "\ufffd") if value and "\0" in value else value

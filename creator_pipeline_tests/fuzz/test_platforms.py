@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
-import httpx
 import orjson
 import pytest
 from hypothesis import given
@@ -17,6 +16,7 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import DataError, PipelineError
 from creator_pipeline.core.http import Answer
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.transport import Response
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.gumroad import client as gumroad
 from creator_pipeline.gumroad.models import product_row, sale_row
@@ -65,10 +65,11 @@ EVERYTHING = DayWindow(date(1, 1, 2), date(9999, 12, 30))
 
 def answering(api: Any, answer: Callable[[str], Any]) -> None:
     """Let a client's requests end here, as JSON on the wire."""
-    api._transport.close()
-    api._transport = httpx.MockTransport(
-        lambda request: httpx.Response(200, content=orjson.dumps(answer(request.url.path)))
-    )
+
+    def send(_method: str, target: str, *_: Any, **__: Any) -> Response:
+        return Response(200, {}, orjson.dumps(answer(target.partition("?")[0])))
+
+    api._connections.send = send
 
 
 def last_page(body: Any) -> Any:
@@ -198,7 +199,7 @@ def test_a_membership_of_whop_is_stored_or_refused_by_name(
 )
 def test_an_answer_of_any_status_is_judged(status: int, body: Any, after: str) -> None:
     """Incident: an error whose message was a number failed in the code that reads errors."""
-    headers = httpx.Headers({"Retry-After": after.encode("latin-1")})
+    headers = {"retry-after": after}
     for classify in (gumroad.classify, answers.classify):
         error = classify(Answer(status, headers, b"", body))
         assert error is None or isinstance(error, PipelineError)
