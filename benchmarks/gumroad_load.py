@@ -29,6 +29,7 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.gumroad.client import GumroadClient
 from creator_pipeline.gumroad.sync import load_sales
+from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 
 ACCOUNTS_AT_ONCE = 20
@@ -78,8 +79,11 @@ def load(base: str, tokens: Sequence[str], warehouse: Warehouse) -> tuple[int, i
             return sales, client.usage.requests
 
     warehouse.ensure_migrated()
+    names = [f"account{number}" for number in range(1, len(tokens) + 1)]
+    with warehouse.write() as connection:
+        for name in names:
+            profiles.add_profile(connection, name, f"{name}@example.com")
     with ThreadPoolExecutor(min(len(tokens), ACCOUNTS_AT_ONCE)) as pool:
-        names = (f"account{number}" for number in range(1, len(tokens) + 1))
         done = list(pool.map(account, names, tokens))
     return sum(sales for sales, _ in done), sum(requests for _, requests in done)
 

@@ -7,8 +7,8 @@ import gc
 
 import dagster as dg
 
-# What is loaded by now stays. The collector would come by while the rest loads, and look at all of it again: a sixth of
-# the time to import this module (benchmarks/import_time.py).
+# The collector comes by while the rest loads, and would look at all of Dagster again: a sixth of the time to import
+# this module (benchmarks/import_time.py).
 gc.freeze()
 
 from creator_pipeline.automation import health_sensor, jobs, notices, reporting, schedules, sensors
@@ -19,6 +19,8 @@ from creator_pipeline.kdp import assets as kdp
 from creator_pipeline.kdp.sensor import kdp_inbox
 from creator_pipeline.ledger import assets as ledger
 from creator_pipeline.whop import assets as whop
+
+gc.unfreeze()
 
 reporting.start()
 
