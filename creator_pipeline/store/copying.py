@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import repeat
 from types import NoneType
 from typing import Any
 
@@ -51,6 +52,9 @@ class _Cells(dict[Any, str]):
 
 def _cells(column: Sequence[Any]) -> Iterable[str]:
     kinds = set(map(type, column))
+    # Every second column of a load holds one value; equal ones of several types would not be the same text.
+    if len(kinds) == 1 and column.count(column[0]) == len(column):
+        return repeat(_Cells()[column[0]], len(column))
     if not kinds <= {str, NoneType}:
         return map(str if kinds in ({int}, {datetime}) else _Cells().__getitem__, column)
     # One look at all of a column's text: hardly any holds what must be escaped.
