@@ -20,8 +20,6 @@ from creator_pipeline.kdp.sensor import kdp_inbox
 from creator_pipeline.ledger import assets as ledger
 from creator_pipeline.whop import assets as whop
 
-gc.unfreeze()
-
 reporting.start()
 
 defs = dg.Definitions(
@@ -46,3 +44,5 @@ defs = dg.Definitions(
     # Half the latency and twice the runs per minute of a process for each step.
     executor=dg.in_process_executor,
 )
+
+gc.unfreeze()
