@@ -83,7 +83,7 @@ def _play(processes: Processes) -> bool:
     processes.wait_for("gateway", f"{gateway}/healthz", 60)
     processes.wait_for("dagster", f"{ui}/server_info", 180)
     report = story.drop_report(date.fromisoformat(world["today"]))
-    agrees = story.webhook(sandbox, gateway) and not failures
+    agrees = story.webhook(sandbox) and not failures
     agrees = story.compare(sandbox, world) and agrees
     agrees = story.compare_report(report) and agrees
     click.echo(

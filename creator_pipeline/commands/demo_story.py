@@ -60,12 +60,14 @@ def prepare() -> None:
 
 
 def load(world: dict[str, Any]) -> list[str]:
-    """Connect each profile and backfill it, as the commands ``profiles add`` and ``backfill`` do."""
+    """Connect each profile, register its pings, backfill it: as ``profiles add`` and ``backfill`` do."""
     from creator_pipeline.commands.context import instance, key_ring, warehouse
     from creator_pipeline.core.windows import DayWindow
+    from creator_pipeline.dagster_support.resources import gumroad_client
+    from creator_pipeline.gumroad.hooks import register
     from creator_pipeline.store import profiles
 
-    house, ring, failures = warehouse(), key_ring(), list[str]()
+    house, ring, failures, config = warehouse(), key_ring(), list[str](), settings.load()
     last = date.fromisoformat(world["today"])
     window = DayWindow(last - timedelta(days=DAYS - 1), last + timedelta(days=1))
     with instance() as dagster:
@@ -80,6 +82,8 @@ def load(world: dict[str, Any]) -> list[str]:
                     profiles.connect(
                         connection, ring, "whop", profile_id, account["key"], external_account_id=account["account_id"]
                     )
+            with gumroad_client(config, house, profile_id) as client:
+                register(client, config.public_url, config.require("GUMROAD_WEBHOOK_SECRET"), profile_id)
             failures += _backfill(house, dagster, "gumroad", profile_id, window)
             failures += _backfill(house, dagster, "whop", profile_id, window) if account else []
     for line in failures:
@@ -104,16 +108,12 @@ def page_of(world: dict[str, Any]) -> str:
     return page_link.url(settings.load(), REPORT_OF, world["gumroad"][REPORT_OF]["email"])
 
 
-def webhook(sandbox: str, gateway: str) -> bool:
-    """Register the pings, sell something, and wait until the gateway, a run and the API have put it into the ledger."""
+def webhook(sandbox: str) -> bool:
+    """Sell something, and wait until the gateway, a run and the API have put it into the ledger."""
     from creator_pipeline.commands.context import warehouse
-    from creator_pipeline.dagster_support.resources import gumroad_client
-    from creator_pipeline.gumroad.hooks import register
     from creator_pipeline.store.tables import sales_events
 
-    house, config = warehouse(), settings.load()
-    with gumroad_client(config, house, REPORT_OF) as client:
-        register(client, gateway, config.require("GUMROAD_WEBHOOK_SECRET"), REPORT_OF)
+    house = warehouse()
     begun = time.monotonic()
     sale = httpx.post(f"{sandbox}/_sandbox/gumroad/{REPORT_OF}/sales", json={"pings": True, "price": 4900}).json()
     wanted = select(sales_events.c.id).where(sales_events.c.external_id == sale["id"])
