@@ -235,7 +235,7 @@ def test_no_secret_is_anywhere(
     level = root.level
     root.addHandler(lines)
     root.setLevel(logging.DEBUG)
-    monkeypatch.setattr("creator_pipeline.core.http.worth_waiting", lambda _: False)
+    monkeypatch.setattr("creator_pipeline.core.retry.worth_waiting", lambda _: False)
     seen: dict[str, bytes] = {}
     try:
         with quoting() as url:

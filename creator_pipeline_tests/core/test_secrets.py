@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import ConfigError
@@ -124,6 +124,8 @@ def _encodings(secret: str) -> dict[str, str]:
 @example("a\"b\\c<d>&e'f/", "", "")
 def test_a_redacted_text_holds_the_secret_in_no_encoding(secret, before, after):
     """Guards: a token in a log as %2F in place of a slash, or %2f; or whole, in the base64 of a header."""
+    # A text that holds half of the secret by itself says nothing about what was put beside it.
+    assume(not any(secret[at : at + 4] in before + after for at in range(len(secret) - 3)))
     for name, form in _encodings(secret).items():
         shown = redact(f"{before}{form}{after}", [secret])
         # The first and the last sign of base64 belong in part to what stands beside the secret.
