@@ -10,8 +10,9 @@ from sqlalchemy import Connection, and_, select
 
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.store.load import Change, replace, upsert
+from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import ledger_changes, sales_events
+from creator_pipeline.store.upserts import upsert_few
 
 
 def replace_window(
@@ -46,9 +47,19 @@ def replace_window(
 def note_changes(connection: Connection, platform: str, profile_id: str, days: Iterable[date]) -> None:
     """Remember, in the same transaction, that these days of the ledger must be rolled up again."""
     change_id, moment = uuid.uuid4().hex, now()
-    rows = [(day, profile_id, platform, change_id, moment) for day in sorted(days)]
+    # In one order for everyone: two loads of one profile would wait for each other for ever.
+    rows = [
+        {
+            "occurred_on": day,
+            "profile_id": profile_id,
+            "platform": platform,
+            "change_id": change_id,
+            "changed_at": moment,
+        }
+        for day in sorted(days)
+    ]
     if rows:
-        upsert(connection, ledger_changes, rows)
+        upsert_few(connection, ledger_changes, rows)
 
 
 def replace_sales(

@@ -9,6 +9,7 @@ from itertools import repeat
 from types import NoneType
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
@@ -21,7 +22,8 @@ _ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"), ("\0", "
 def copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
     """COPY rows into a PostgreSQL table over the connection's own transaction."""
     cells = map(_cells, zip(*rows, strict=True))
-    buffer = io.BytesIO("\n".join(map("\t".join, zip(*cells, strict=True))).encode() + b"\n")
+    lines = map("\t".join, zip(*cells, strict=True))
+    buffer = io.BytesIO("\n".join((*lines, "")).encode())
     columns = ", ".join(f'"{name}"' for name in table.c.keys())  # noqa: SIM118 - a collection of columns, not a dict
     statement = f"COPY \"{table.name}\" ({columns}) FROM STDIN (ENCODING 'UTF8')"
     errors: Any = connection.dialect.loaded_dbapi
@@ -55,13 +57,19 @@ def _cells(column: Sequence[Any]) -> Iterable[str]:
     # Every second column of a load holds one value; equal ones of several types would not be the same text.
     if len(kinds) == 1 and column.count(column[0]) == len(column):
         return repeat(_Cells()[column[0]], len(column))
+    if kinds == {int}:
+        return map(str, column)
+    if kinds == {datetime}:
+        # A tenth of the time of str().
+        return orjson.dumps(column).decode()[2:-2].split('","')
     if not kinds <= {str, NoneType}:
-        return map(str if kinds in ({int}, {datetime}) else _Cells().__getitem__, column)
+        return map(_Cells().__getitem__, column)
     # One look at all of a column's text: hardly any holds what must be escaped.
-    whole = "".join([value for value in column if value is not None])
+    some = NoneType in kinds
+    whole = "".join([value for value in column if value is not None] if some else column)
     if any(plain in whole for plain, _ in _ESCAPES):
         return [r"\N" if value is None else _escaped(value) for value in column]
-    return [r"\N" if value is None else value for value in column]
+    return [r"\N" if value is None else value for value in column] if some else column
 
 
 def _escaped(value: str) -> str:

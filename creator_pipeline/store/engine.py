@@ -15,6 +15,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from creator_pipeline.core.errors import ConfigError, PipelineError, TransientError
 
 SQLITE_BUSY_SECONDS = 30
+CONNECTIONS = 15
+"""To PostgreSQL, of one process at most."""
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """A server that is gone without a word is noticed after a minute; by default the kernel waits two hours."""
 
@@ -98,6 +100,9 @@ def open_warehouse(url: str) -> Warehouse:
             engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg2"),
                 pool_pre_ping=True,
+                # All are kept: those of an overflow are closed after each use, and opening one costs 10 ms.
+                pool_size=CONNECTIONS,
+                max_overflow=0,
                 # Values of a failing statement are addresses and tokens; its error ends in a log.
                 hide_parameters=True,
                 connect_args={"connect_timeout": 10, "options": " ".join((*given, "-c timezone=utc")), **KEEPALIVE},

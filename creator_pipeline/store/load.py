@@ -104,7 +104,7 @@ def replace(
         DataError: the load would leave less than half of :data:`GUARD_ROWS` or more rows; nothing is written.
     """
     before = connection.execute(select(func.count()).select_from(table).where(scope)).scalar_one()
-    if not before and isinstance(rows, Sequence) and rows and _copied(connection, table, rows):
+    if not before and isinstance(rows, Sequence) and (not rows or _copied(connection, table, rows)):
         return Change(inserted=len(rows))
     with staged(connection, table, rows) as (stage, count):
         if before >= GUARD_ROWS and count < before * GUARD_SHARE and not allow_shrink:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
@@ -19,6 +19,16 @@ def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sql
     else:
         from sqlalchemy.dialects.sqlite import insert
     return insert(table)
+
+
+def upsert_few(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or make the stored ones of their keys equal to them: where staging them would cost more."""
+    statement = insert_into(connection, table)
+    given = [column.name for column in table.c if not column.primary_key]
+    statement = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_={name: statement.excluded[name] for name in given}
+    )
+    connection.execute(statement, rows)
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
