@@ -212,5 +212,4 @@ SALE_KEYS = frozenset(
 
 def unknown_keys(sale: Mapping[str, object]) -> frozenset[str]:
     """Keys of a sale this code has never heard of."""
-    keys = sale.keys()
-    return frozenset() if keys <= SALE_KEYS else frozenset(keys - SALE_KEYS)
+    return frozenset() if SALE_KEYS.issuperset(sale) else frozenset(sale.keys() - SALE_KEYS)

@@ -22,16 +22,18 @@ from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.windows import DayWindow, contiguous
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.gumroad.client import GumroadClient, Json, SlowQueryError, repeated_key
-from creator_pipeline.gumroad.walk import Chunk, Item, T, Walk, sale_day, sale_id
+from creator_pipeline.gumroad.walk import Chunk, Kept, T, Walk, joined
 
 READERS = 4
-SPLIT_PAGES = 40
-"""Pages that must be left before a window is split, and pages that must have been read for each split but the first:
-each costs up to one page more, so at most 2.5 %."""
+SPLIT_PAGES = 25
+"""Pages that must have been read for each split but those that set the readers to work: each costs up to one page
+more, so at most 4 %. As many are believed to be left of a window that begins before the account did."""
 SPLIT_SECONDS = 0.5
 """What reading the rest one page after the other must take: a split that saves less isn't worth its page."""
 SLOW_PAGE_SECONDS = 0.005
 """A page that comes faster keeps one reader's processor busy: more readers would only stand in each other's way."""
+FIRST_SPLITS_PAGES = 3
+"""Pages between the splits that set the readers to work."""
 STRETCH_PAGES = 12
 """Pages that a reader keeps when its window is split early; later it keeps as many as were read so far."""
 EVIDENCE_ROWS = PAGE_SIZE
@@ -45,7 +47,7 @@ _ONE_DAY = timedelta(days=1)
 
 
 class _Fetch:
-    def __init__(self, client: GumroadClient, readers: int, keep: Callable[[Json], Any]) -> None:
+    def __init__(self, client: GumroadClient, readers: int, keep: Callable[[Json], Kept]) -> None:
         self._client = client
         self._readers = readers
         self._keep = keep
@@ -68,11 +70,12 @@ class _Fetch:
                 pool.submit(self._reader)
             try:
                 while running:
-                    chunk = self._out.get()
-                    if chunk is None:
-                        running -= 1
-                    else:
-                        yield chunk
+                    ready = [self._out.get()]
+                    while not self._out.empty():
+                        ready.append(self._out.get())
+                    chunks = [chunk for chunk in ready if chunk is not None]
+                    running -= len(ready) - len(chunks)
+                    yield from joined(chunks, FLUSH_ROWS)
                 if self._error:
                     raise self._error
             finally:
@@ -123,7 +126,9 @@ class _Fetch:
 
     def _cut(self) -> tuple[Walk, int] | None:
         """The walk whose older part another reader should take, and the days it keeps; None where none should."""
-        if not self._pages or self._splits >= self._readers - 1 + self._pages // SPLIT_PAGES:
+        # An account of two pages pays for one split at most.
+        first = min(self._readers - 1, 1 + self._pages // FIRST_SPLITS_PAGES)
+        if not self._pages or self._splits >= first + self._pages // SPLIT_PAGES:
             return None
         waited = self._client.usage.waited_seconds - self._waited_before
         if waited > PACED_SHARE * self._seconds:
@@ -131,14 +136,13 @@ class _Fetch:
         page_seconds = max(0.0, self._seconds - waited) / self._pages
         if page_seconds < SLOW_PAGE_SECONDS:
             return None
-        # One that has shown nothing yet may be empty: a small account pays for one reader too many at most.
-        candidates = [
-            walk for walk in self._active if walk.read >= EVIDENCE_ROWS and (walk.oldest - walk.start).days >= 2
-        ]
+        # One that has shown nothing yet may be empty, or be the longest of all: its first page tells.
+        if any(walk.read < EVIDENCE_ROWS for walk in self._active):
+            return None
+        candidates = [walk for walk in self._active if (walk.oldest - walk.start).days >= 2]
         victim = max(candidates, key=Walk.left, default=None)
         if victim is None:
             return None
-        # A window can begin long before the account did: no more is believed to be left than was read already.
         left = min(victim.left(), max(SPLIT_PAGES, self._pages))
         if left < STRETCH_PAGES / 2 or left * page_seconds < SPLIT_SECONDS:
             return None
@@ -165,11 +169,11 @@ class _Fetch:
                 self._halve(walk, error)
                 continue
             seconds = time.monotonic() - began
-            items = [Item(sale_id(sale), sale_day(sale), self._keep(sale)) for sale in page.sales]
+            sales = [self._keep(sale) for sale in page.sales]
             with self._changed:
                 self._pages += 1
                 self._seconds += seconds
-                last, chunk = self._digest(walk, items, page.next_key)
+                last, chunk = self._digest(walk, sales, page.next_key)
                 # Another reader may be waiting for this one to show how much is left. Woken for nothing, idle readers
                 # would cost a page a fifth more.
                 if self._todo or self._cut() is not None:
@@ -179,15 +183,15 @@ class _Fetch:
             if last:
                 return
 
-    def _digest(self, walk: Walk, items: list[Item], next_key: str | None) -> tuple[bool, Chunk[Any] | None]:
-        mine = [item for item in items if walk.start <= item.day < walk.end]
-        passed = any(item.day < walk.start for item in items)
-        self._late.update(item.day for item in mine if not walk.take(item))
-        days = [item.day for item in mine]
+    def _digest(self, walk: Walk, sales: list[Kept], next_key: str | None) -> tuple[bool, Chunk[Any] | None]:
+        mine = [sale for sale in sales if walk.start <= sale.partition_day < walk.end]
+        passed = any(sale.partition_day < walk.start for sale in sales)
+        self._late.update(sale.partition_day for sale in mine if not walk.take(sale))
+        days = [sale.partition_day for sale in mine]
         newest = max(days, default=None)
         if newest is not None:
             walk.seen = min(days), walk.seen[1] if walk.seen else newest
-        walk.read += len(items)
+        walk.read += len(sales)
         if next_key is None or passed:
             return True, walk.flush(walk.start)
         if next_key in walk.keys:
@@ -221,7 +225,8 @@ def fetch_sales(
     nothing. A chunk may come a second time for days whose pages came out of order: the later one is right.
 
     Args:
-        keep: what is held of each sale until its chunk is whole; called by several threads at once.
+        keep: what is held of each sale until its chunk is whole; called by several threads at once. What it raises
+            ends the fetch.
 
     Raises:
         DataError: a page key came twice, or an answer lacks what matters.

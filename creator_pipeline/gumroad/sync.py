@@ -81,15 +81,16 @@ def load_sales(
     running again is safe.
     """
     listed_in, refunds = currencies(warehouse, profile_id), RefundSettler(warehouse, client, profile_id, window)
-    new_keys = set[str]()
+    new_keys, moment = set[str](), now()
 
     def keep(sale: Json) -> SaleRow:
         new_keys.update(unknown_keys(sale))
-        return sale_row(profile_id, sale, listed_in, ring, now())
+        return sale_row(profile_id, sale, listed_in, ring, moment)
 
     for chunk in fetch_sales(client, window, keep=keep):
         rows = refunds.settled(chunk.window, chunk.sales)
         yield _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
+        moment = now()
     # A seller's day can lie across two chunks: what the first one lacked is there now.
     if settled := refunds.settle_stored(with_ledger=with_ledger):
         yield Loaded(DayWindow(window.end, window.end), [], [], Change(), Change(), settled=settled)

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from creator_pipeline.core.errors import DataError
-from creator_pipeline.core.windows import DayWindow, aware_utc
+from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
-from creator_pipeline.gumroad.client import Json
 
 REMEMBERED = 2_000
 """Ids kept to recognize a row that a later page repeats."""
 
-T = TypeVar("T")
-"""What is kept of a sale."""
+
+class Kept(Protocol):
+    """What is kept of a sale, and tells its place."""
+
+    @property
+    def id(self) -> str:
+        """Gumroad's."""
+        ...
+
+    @property
+    def partition_day(self) -> date:
+        """The UTC day it was made."""
+        ...
+
+
+T = TypeVar("T", bound=Kept)
 
 
 class Chunk(NamedTuple, Generic[T]):
@@ -26,12 +39,20 @@ class Chunk(NamedTuple, Generic[T]):
     sales: list[T]
 
 
-class Item(NamedTuple):
-    """A sale of a page: enough to place it, and what is kept of it."""
+def joined(chunks: Iterable[Chunk[T]], most: int) -> list[Chunk[T]]:
+    """The chunks with those that touch made one: each is a transaction, which costs as much as a hundred sales.
 
-    sale_id: str
-    day: date
-    kept: Any
+    Args:
+        most: sales of a chunk that nothing is added to any more.
+    """
+    found: list[Chunk[T]] = []
+    for chunk in sorted(chunks, key=lambda chunk: chunk.window):
+        last = found[-1] if found else None
+        if last is not None and last.window.end == chunk.window.start and len(last.sales) < most:
+            found[-1] = Chunk(DayWindow(last.window.start, chunk.window.end), [*last.sales, *chunk.sales])
+        else:
+            found.append(chunk)
+    return found
 
 
 @dataclass
@@ -64,17 +85,17 @@ class Walk:
         """Pages left, were all of the window as dense as the part already read."""
         return self.per_day() * (self.oldest - self.start).days / PAGE_SIZE
 
-    def take(self, item: Item) -> bool:
+    def take(self, sale: Kept) -> bool:
         """Keep the sale; False where its day was already handed on."""
-        if item.sale_id in self.known:
+        if sale.id in self.known:
             return True
         if len(self.recent) == REMEMBERED:
             self.known.discard(self.recent[0])
-        self.recent.append(item.sale_id)
-        self.known.add(item.sale_id)
-        if item.day >= self.open_end:
+        self.recent.append(sale.id)
+        self.known.add(sale.id)
+        if sale.partition_day >= self.open_end:
             return False
-        self.days.setdefault(item.day, []).append(item.kept)
+        self.days.setdefault(sale.partition_day, []).append(sale)
         self.held += 1
         return True
 
@@ -92,34 +113,3 @@ class Walk:
         if self.whole or self.held < enough:
             return False
         return sum(len(sales) for day, sales in self.days.items() if day > self.oldest) >= enough
-
-
-def sale_id(sale: Json) -> str:
-    value = sale.get("id")
-    if not isinstance(value, str) or not value:
-        raise DataError(
-            "A Gumroad sale has no usable id.",
-            hint="The API may have changed; nothing was written for this window.",
-            column="id",
-            found=type(value).__name__,
-            expected="text",
-        )
-    return value
-
-
-def sale_day(sale: Json) -> date:
-    """UTC day of a sale.
-
-    Raises:
-        DataError: ``created_at`` is missing or no time.
-    """
-    try:
-        return aware_utc(sale["created_at"]).date()
-    except (KeyError, TypeError, ValueError):
-        raise DataError(
-            f"A Gumroad sale ({sale.get('id')}) has no usable created_at.",
-            hint="The API may have changed; nothing was written for this window.",
-            column="created_at",
-            found=repr(sale.get("created_at"))[:60],
-            expected="a time such as 2026-11-22T10:00:00Z",
-        ) from None
