@@ -42,7 +42,7 @@ def main() -> None:
         ours = Connections(url, HEADERS, most=1)
         asks: dict[str, Callable[[], bytes]] = {
             "httpx": lambda: theirs.get(PATH).content,
-            "core/transport.py": lambda: ours.send("GET", PATH, seconds=30, most_bytes=1 << 20).content,
+            "core/transport.py": lambda: ours.send("GET", PATH, seconds=30, most_bytes=1 << 20).answer().content,
         }
         taken: dict[str, list[float]] = {name: [] for name in asks}
         for _ in range(ROUNDS):

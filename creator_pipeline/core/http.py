@@ -6,8 +6,10 @@ A platform says which answers are errors by a ``classify`` function; everything 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
@@ -17,7 +19,7 @@ from creator_pipeline import __version__
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
 from creator_pipeline.core.retry import retry_after, retrying
 from creator_pipeline.core.secrets import redact, without_addresses
-from creator_pipeline.core.transport import ConnectionFailedError, Connections, TooLargeError
+from creator_pipeline.core.transport import ConnectionFailedError, Connections, Sent, TooLargeError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -79,6 +81,19 @@ Renew = Callable[[str], str | None]
 """Gives a new token for one that was refused; None where there is none."""
 
 
+class Begun:
+    """A request that was sent: :meth:`body` or :meth:`drop` must follow, once."""
+
+    def __init__(self, first: Sent | PipelineError, body: Callable[[], Any]) -> None:
+        self._first = first
+        self.body = body
+
+    def drop(self) -> None:
+        """Nobody wants the answer."""
+        if isinstance(self._first, Sent):
+            self._first.drop()
+
+
 class ApiClient:
     """A platform's API behind one base URL and one token. Safe to share between threads.
 
@@ -105,6 +120,7 @@ class ApiClient:
         connections: int = 8,
     ) -> None:
         self._classify = classify
+        self._attempts = attempts
         self._deadline = deadline
         self._token = token
         self._secrets = [token]
@@ -123,7 +139,6 @@ class ApiClient:
             },
             most=connections,
         )
-        self._retrying = retrying(attempts, deadline, self._count_retry)
 
     def close(self) -> None:
         """Close the connections."""
@@ -147,13 +162,42 @@ class ApiClient:
             TransientError: the bounds of the retries are used up.
             PipelineError: whatever ``classify`` made of the answer.
         """
-        token, budget = self._token, pace or self._pace
+        send = partial(self._send, method, path, params, data, pace or self._pace)
+        return self._body(send, f"{method} {path}", self._token)
+
+    def begin(self, path: str, params: Mapping[str, Any] | None = None) -> Begun:
+        """:meth:`get` in two parts: sent now, after the pace's wait. What goes wrong is told with the answer."""
+        send, token = partial(self._send, "GET", path, params, None, self._pace), self._token
         try:
-            return self._retrying(self._once, method, path, params, data, budget).body
+            first = send()
+        except PipelineError as error:
+            first = error
+        return Begun(first, lambda: self._body(send, f"GET {path}", token, first))
+
+    def _body(self, send: Callable[[], Sent], what: str, token: str, first: Sent | PipelineError | None = None) -> Any:
+        try:
+            return self._tried(send, what, first)
         except AuthError as error:
             if not error.revoked or not self._renewed(token):
                 raise
-        return self._retrying(self._once, method, path, params, data, budget).body
+        return self._tried(send, what, None)
+
+    def _tried(self, send: Callable[[], Sent], what: str, first: Sent | PipelineError | None) -> Any:
+        def once() -> Any:
+            nonlocal first
+            sent, first = first or send(), None
+            if isinstance(sent, PipelineError):
+                raise sent
+            return self._answer(sent, what).body
+
+        began = time.monotonic()
+        try:
+            return once()
+        except TransientError as error:
+            # Only now: to begin by counting attempts costs a good answer a tenth of its time.
+            first = error
+        left = self._deadline - (time.monotonic() - began)
+        return retrying(self._attempts, left, self._count_retry)(once)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """:meth:`request` with GET."""
@@ -179,41 +223,46 @@ class ApiClient:
             self.usage.retries += 1
             self.usage.waited_seconds += slept
 
-    def _once(
+    def _send(
         self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None, pace: Pace
-    ) -> Answer:
+    ) -> Sent:
+        """Send a request once, when the pace lets it go."""
         waited = pace.wait()
         with self._lock:
             self.usage.requests += 1
             self.usage.waited_seconds += waited
-        answer = self._send(method, path, params, data)
-        with self._lock:
-            self.usage.received_bytes += len(answer.content)
-            self.usage.throttled += answer.status == 429
-        error = self._judge(answer, f"{method} {path}")
-        if error is not None:
-            raise error
-        return answer
-
-    def _send(self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None) -> Answer:
         if not path.startswith("/"):
             # Behind the base URL it would be part of the host's name.
             raise RejectedError(f"{method}: not a path below the API's URL.")
         target = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}" if params else path
         form = None if data is None else urlencode(data)
         try:
-            response = self._connections.send(method, target, form, seconds=self._deadline, most_bytes=MAX_BODY_BYTES)
+            return self._connections.send(method, target, form, seconds=self._deadline, most_bytes=MAX_BODY_BYTES)
         except ConnectionFailedError as error:
             raise TransientError(f"{method} {path}: the connection failed ({error}).") from None
-        except TooLargeError:
-            raise RejectedError(f"{method} {path}: the answer is larger than {MAX_BODY_BYTES >> 20} MiB.") from None
         except ValueError as error:
             raise RejectedError(f"{method} {path}: {error}", hint="Look for a line break in the token.") from None
+
+    def _answer(self, sent: Sent, what: str) -> Answer:
+        """The answer to a request, if it is a good one."""
+        try:
+            response = sent.answer()
+        except ConnectionFailedError as error:
+            raise TransientError(f"{what}: the connection failed ({error}).") from None
+        except TooLargeError:
+            raise RejectedError(f"{what}: the answer is larger than {MAX_BODY_BYTES >> 20} MiB.") from None
         try:
             body = orjson.loads(response.content)
         except orjson.JSONDecodeError:
             body = None
-        return Answer(response.status, response.headers, response.content, body)
+        answer = Answer(response.status, response.headers, response.content, body)
+        with self._lock:
+            self.usage.received_bytes += len(answer.content)
+            self.usage.throttled += answer.status == 429
+        error = self._judge(answer, what)
+        if error is not None:
+            raise error
+        return answer
 
     def _judge(self, answer: Answer, what: str) -> PipelineError | None:
         status = answer.status

@@ -11,7 +11,8 @@ import os
 import queue
 import re
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import certifi
@@ -20,6 +21,8 @@ _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
 CONNECT_SECONDS = 5
 SILENT_SECONDS = 30
 """Without a byte of the answer."""
+WAIT_MS = 1000
+"""Between two looks at a signal that came while an answer is waited for."""
 READ_BYTES = 128 * 1024
 """Taken from a connection at once: a page in one piece, where libcurl's 16 KiB would make two or three."""
 
@@ -27,8 +30,8 @@ READ_BYTES = 128 * 1024
 class Response(NamedTuple):
     """One answer, unzipped.
 
-    ``headers`` has ``content-type`` and ``retry-after`` alone, the latter in whole seconds and where it is more than
-    none: what libcurl reads by itself. To be called for each line costs a page a tenth of its time.
+    ``headers`` has ``content-type`` and ``retry-after`` alone, of errors (400 and more); the latter in whole seconds
+    and where it is more than none. To be called for each line would cost a page a tenth of its time.
     """
 
     status: int
@@ -45,18 +48,19 @@ class TooLargeError(Exception):
 
 
 class _Handle:
-    """A connection, and the answer that it is receiving."""
+    """A connection of libcurl's; answers are collected here, so one request at a time."""
 
     def __init__(self) -> None:
-        # Only whoever calls a platform pays for loading it.
         import pycurl
 
+        # Of its own, for the one request: so that it can be sent now and answered later.
+        self._multi = pycurl.CurlMulti()
         self.curl = curl = pycurl.Curl()
         self.lines: Sequence[str] = ()
         self._parts: list[bytes] = []
         self._room = 0
+        self._busy = False
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         curl.setopt(pycurl.PATH_AS_IS, 1)
         curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate")
         curl.setopt(pycurl.CAINFO, os.environ.get("SSL_CERT_FILE") or certifi.where())
@@ -81,20 +85,46 @@ class _Handle:
         self._parts.append(part)
         return None
 
-    def send(self, seconds: float, most_bytes: int) -> Response:
-        """The answer to the request that the handle is set to."""
+    def begin(self, seconds: float, most_bytes: int) -> None:
+        """Send the request that the handle is set to, as far as that goes without waiting."""
         import pycurl
 
         self._parts.clear()
         self._room = most_bytes
         self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
-        try:
-            self.curl.perform()
-        except pycurl.error as error:
+        self._multi.add_handle(self.curl)
+        _, self._busy = self._multi.perform()
+
+    def finish(self) -> Response:
+        """Wait for the answer to the request that was begun."""
+        import pycurl
+
+        multi = self._multi
+        while self._busy:
+            timer = multi.timeout()
+            if not multi.select(min(timer, WAIT_MS) / 1000 if timer >= 0 else WAIT_MS / 1000):
+                # Nothing to wait for yet: a name being looked up, or a descriptor too high for select().
+                time.sleep(0.001)
+            _, self._busy = multi.perform()
+        _, _, failed = multi.info_read()
+        multi.remove_handle(self.curl)
+        if failed:
             if self._room < 0:
-                raise TooLargeError from None
-            raise ConnectionFailedError(_reason(error.args[0] if error.args else 0)) from None
-        return Response(self.curl.getinfo(pycurl.RESPONSE_CODE), self._headers(), b"".join(self._parts))
+                raise TooLargeError
+            raise ConnectionFailedError(_reason(failed[0][1]))
+        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        return Response(status, self._headers() if status >= 400 else {}, b"".join(self._parts))
+
+    def drop(self) -> None:
+        """Give up what was begun; its connection is closed."""
+        if self.curl in self._multi:
+            self._multi.remove_handle(self.curl)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.drop()
+        self.curl.close()
+        self._multi.close()
 
     def _headers(self) -> dict[str, str]:
         import pycurl
@@ -104,6 +134,31 @@ class _Handle:
             "retry-after": self.curl.getinfo(pycurl.RETRY_AFTER),  # pyright: ignore[reportAttributeAccessIssue] - newer than its stubs
         }
         return {name: str(value) for name, value in told.items() if value}
+
+
+class Sent:
+    """A request under way: either :meth:`answer` or :meth:`drop` must be called, once, by whichever thread."""
+
+    def __init__(self, handle: _Handle, give_back: Callable[[_Handle], None]) -> None:
+        self._handle = handle
+        self._give_back = give_back
+
+    def answer(self) -> Response:
+        """Wait for it.
+
+        Raises:
+            ConnectionFailedError: no whole answer came.
+            TooLargeError: it is larger than it may be.
+        """
+        try:
+            return self._handle.finish()
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Nobody wants the answer."""
+        self._handle.drop()
+        self._give_back(self._handle)
 
 
 class Connections:
@@ -136,10 +191,8 @@ class Connections:
         lines = tuple(f"{name}: {value}" for name, value in self._headers.items())
         return None if any(_UNSENDABLE.search(line) for line in lines) else lines
 
-    def send(self, method: str, target: str, form: str | None = None, *, seconds: float, most_bytes: int) -> Response:
-        """One request, once.
-
-        A signal that comes meanwhile is handled when the answer is there or the time is over.
+    def send(self, method: str, target: str, form: str | None = None, *, seconds: float, most_bytes: int) -> Sent:
+        """Send one request, once; blocks while all connections are in use.
 
         Args:
             target: path and query.
@@ -148,8 +201,7 @@ class Connections:
             most_bytes: of the answer, unzipped.
 
         Raises:
-            ConnectionFailedError: no whole answer came.
-            TooLargeError: it is larger than ``most_bytes``.
+            ConnectionFailedError: the connections are closed.
             ValueError: a header that would be two.
         """
         import pycurl
@@ -170,14 +222,18 @@ class Connections:
             else:
                 curl.setopt(pycurl.POSTFIELDS, form)
             handle.set_lines(lines)
-            return handle.send(seconds, most_bytes)
-        finally:
+            handle.begin(seconds, most_bytes)
+        except BaseException:
+            if handle is not None:
+                handle.drop()
             self._give_back(handle)
+            raise
+        return Sent(handle, self._give_back)
 
     def _give_back(self, handle: _Handle | None) -> None:
         with self._lock:
             if self._closed and handle is not None:
-                handle.curl.close()
+                handle.close()
                 handle = None
             # Also when closed: others may be waiting for it.
             self._idle.put(handle)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError, TransientError
-from creator_pipeline.core.http import Answer, ApiClient, Pace, Renew, Usage
+from creator_pipeline.core.http import Answer, ApiClient, Begun, Pace, Renew, Usage
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.gumroad import catalog
 
@@ -28,6 +28,23 @@ class SalesPage(NamedTuple):
 
     sales: list[Json]
     next_key: str | None
+
+
+class BegunPage:
+    """A page that was asked for: :meth:`answer` or :meth:`drop` must follow, once."""
+
+    def __init__(self, begun: Begun) -> None:
+        self._begun = begun
+        self.drop = begun.drop
+
+    def answer(self) -> SalesPage:
+        """Wait for it.
+
+        Raises:
+            SlowQueryError: the window is too long for the server.
+        """
+        body = self._begun.body()
+        return SalesPage(_objects(body, "sales"), _next_key(body))
 
 
 class SummaryDay(NamedTuple):
@@ -129,11 +146,14 @@ class GumroadClient:
         Raises:
             SlowQueryError: the window is too long for the server.
         """
+        return self.begin_sales_page(window, key).answer()
+
+    def begin_sales_page(self, window: DayWindow, key: str | None = None) -> BegunPage:
+        """:meth:`sales_page` in two parts: it is asked for now."""
         parameters = {"after": window.start.isoformat(), "before": window.end.isoformat()}
         if key is not None:
             parameters["page_key"] = key
-        body = self._api.get("/v2/sales", parameters)
-        return SalesPage(_objects(body, "sales"), _next_key(body))
+        return BegunPage(self._api.begin("/v2/sales", parameters))
 
     def sale(self, sale_id: str) -> Json | None:
         """One sale in any state; None where it isn't there, or is another seller's."""

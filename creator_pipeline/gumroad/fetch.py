@@ -21,7 +21,7 @@ from typing import Any
 from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.windows import DayWindow, contiguous
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
-from creator_pipeline.gumroad.client import GumroadClient, Json, SlowQueryError, repeated_key
+from creator_pipeline.gumroad.client import BegunPage, GumroadClient, Json, SlowQueryError, repeated_key
 from creator_pipeline.gumroad.walk import Chunk, Kept, T, Walk, joined
 
 READERS = 4
@@ -130,7 +130,7 @@ class _Fetch:
         first = min(self._readers - 1, 1 + self._pages // FIRST_SPLITS_PAGES)
         if not self._pages or self._splits >= first + self._pages // SPLIT_PAGES:
             return None
-        waited = self._client.usage.waited_seconds - self._waited_before
+        waited = self._waited()
         if waited > PACED_SHARE * self._seconds:
             return None
         page_seconds = max(0.0, self._seconds - waited) / self._pages
@@ -149,6 +149,10 @@ class _Fetch:
         stretch = min(victim.left() / 2, max(STRETCH_PAGES, self._pages))
         return victim, round(stretch * PAGE_SIZE / victim.per_day())
 
+    def _waited(self) -> float:
+        """Seconds that the token's pace, or a retry, has cost."""
+        return self._client.usage.waited_seconds - self._waited_before
+
     @staticmethod
     def _give_up_older(walk: Walk, kept_days: int) -> Walk:
         """A walk over what lies beyond the next ``kept_days`` days, and at least one day."""
@@ -159,29 +163,39 @@ class _Fetch:
         return older
 
     def _read(self, walk: Walk) -> None:
-        while not self._error:
-            with self._changed:
-                window, key = DayWindow(walk.start, walk.end), walk.key
-            began = time.monotonic()
-            try:
-                page = self._client.sales_page(window, key)
-            except SlowQueryError as error:
-                self._halve(walk, error)
-                continue
-            seconds = time.monotonic() - began
-            sales = [self._keep(sale) for sale in page.sales]
-            with self._changed:
-                self._pages += 1
-                self._seconds += seconds
-                last, chunk = self._digest(walk, sales, page.next_key)
-                # Another reader may be waiting for this one to show how much is left. Woken for nothing, idle readers
-                # would cost a page a fifth more.
-                if self._todo or self._cut() is not None:
-                    self._changed.notify()
-            if chunk is not None:
-                self._out.put(chunk)
-            if last:
-                return
+        begun: BegunPage | None = None
+        try:
+            while not self._error:
+                began = time.monotonic()
+                if begun is None:
+                    begun = self._client.begin_sales_page(walk.window(), walk.key)
+                asked, begun = begun, None
+                try:
+                    page = asked.answer()
+                except SlowQueryError as error:
+                    self._halve(walk, error)
+                    continue
+                seconds = time.monotonic() - began
+                # The server is at work on the next page while this one is made into rows. Where a token's pace is what
+                # is waited for, nothing is gained.
+                if page.next_key and not self._waited() and not walk.passed(page.sales):
+                    begun = self._client.begin_sales_page(walk.window(), page.next_key)
+                sales = [self._keep(sale) for sale in page.sales]
+                with self._changed:
+                    self._pages += 1
+                    self._seconds += seconds
+                    last, chunk = self._digest(walk, sales, page.next_key)
+                    # Another reader may be waiting for this one to show how much is left. Woken for nothing, idle
+                    # readers would cost a page a fifth more.
+                    if self._todo or self._cut() is not None:
+                        self._changed.notify()
+                if chunk is not None:
+                    self._out.put(chunk)
+                if last:
+                    return
+        finally:
+            if begun is not None:
+                begun.drop()
 
     def _digest(self, walk: Walk, sales: list[Kept], next_key: str | None) -> tuple[bool, Chunk[Any] | None]:
         mine = [sale for sale in sales if walk.start <= sale.partition_day < walk.end]

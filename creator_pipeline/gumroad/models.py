@@ -97,9 +97,9 @@ def _text(what: str, item: Json, key: str) -> str:
 
 def _optional_text(what: str, item: Json, key: str) -> str | None:
     value = item.get(key)
-    if value is not None and not isinstance(value, str):
-        raise _bad(what, item, key, "text or null")
-    return value
+    if value is None or isinstance(value, str):
+        return value
+    raise _bad(what, item, key, "text or null")
 
 
 def _cents(what: str, item: Json, key: str, default: int | None = None) -> int:
@@ -115,14 +115,16 @@ def _whole(value: Any, most: int) -> TypeGuard[int]:
 
 def _flag(what: str, item: Json, key: str) -> bool:
     value = item.get(key)
-    if value is not None and not isinstance(value, bool):
+    if value is None or value is False:
+        return False
+    if value is not True:
         raise _bad(what, item, key, "true or false")
-    return bool(value)
+    return True
 
 
 def local_day(daystamp: object) -> date | None:
     """Day of a ``daystamp`` such as ``16 Sep 2026  7:20 AM``: the seller's own, as Gumroad's totals count it."""
-    return _calendar_day(" ".join(str(daystamp).split()[:3]))
+    return _calendar_day(str(daystamp)[:11].strip())
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.gumroad.catalog import PAGE_SIZE
+from creator_pipeline.gumroad.client import Json
 
 REMEMBERED = 2_000
 """Ids kept to recognize a row that a later page repeats."""
@@ -40,7 +41,8 @@ class Chunk(NamedTuple, Generic[T]):
 
 
 def joined(chunks: Iterable[Chunk[T]], most: int) -> list[Chunk[T]]:
-    """The chunks with those that touch made one: each is a transaction, which costs as much as a hundred sales.
+    """The chunks with those that touch made one, newest first: each is a transaction, which costs as much as a
+    hundred sales.
 
     Args:
         most: sales of a chunk that nothing is added to any more.
@@ -52,7 +54,7 @@ def joined(chunks: Iterable[Chunk[T]], most: int) -> list[Chunk[T]]:
             found[-1] = Chunk(DayWindow(last.window.start, chunk.window.end), [*last.sales, *chunk.sales])
         else:
             found.append(chunk)
-    return found
+    return found[::-1]
 
 
 @dataclass
@@ -75,6 +77,15 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.open_end = self.oldest = self.end
+
+    def window(self) -> DayWindow:
+        """What it covers now."""
+        return DayWindow(self.start, self.end)
+
+    def passed(self, sales: Iterable[Json]) -> bool:
+        """Whether a sale of before the window is among them, as far as their text tells."""
+        start = self.start.isoformat()
+        return any(str(sale.get("created_at", ""))[:10] < start for sale in sales)
 
     def per_day(self) -> float:
         """Sales a day of the part already read."""

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from creator_pipeline.core.errors import AuthError, DataError, RejectedError, TransientError
-from creator_pipeline.core.http import Answer
+from creator_pipeline.core.http import Answer, Begun
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.gumroad.client import SlowQueryError, classify
 from creator_pipeline_tests.gumroad.conftest import FIXTURES
@@ -120,7 +120,7 @@ def test_revoked_and_narrowed_tokens_are_told_apart(sandbox, client):
 )
 def test_an_answer_without_its_list_is_an_error_and_not_an_empty_day(client, monkeypatch, body, column):
     """Guards: a renamed key read as 'no sales', after which the replace deletes the day."""
-    monkeypatch.setattr(client._api, "get", lambda *_: body)
+    monkeypatch.setattr(client._api, "begin", lambda *_: Begun(RejectedError("never asked"), lambda: body))
     with pytest.raises(DataError) as caught:
         client.sales_page(DayWindow(today(), today() + timedelta(days=1)))
     assert (caught.value.column, caught.value.expected) == (column, "a list of objects")

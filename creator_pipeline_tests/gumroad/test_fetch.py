@@ -138,13 +138,13 @@ def test_a_large_account_is_read_by_several_readers(client_of):
         server.faults.every(1, "slow", path="/v2/sales")
         server.faults.delay = 0.01
         client, threads = client_of(server), set()
-        real = client.sales_page
+        real = client.begin_sales_page
 
-        def page(window, key=None):
+        def begin(window, key=None):
             threads.add(threading.current_thread().name)
             return real(window, key)
 
-        client.sales_page = page
+        client.begin_sales_page = begin
         read(client)
         assert len(threads) > 1
 
@@ -188,11 +188,38 @@ def test_a_sale_that_cannot_be_kept_ends_the_fetch():
         list(room.fetch_sales(pages, DayWindow(today(), today() + timedelta(days=1)), keep=refuse))
 
 
+class Asked:
+    """A page of a client without a server: it is made when it is asked for, and its error told with the answer."""
+
+    def __init__(self, make, *where) -> None:
+        try:
+            self._page, self._error = make(*where), None
+        except SlowQueryError as error:
+            self._page, self._error = None, error
+        self.open = True
+
+    def answer(self):
+        """Once."""
+        self.drop()
+        if self._error:
+            raise self._error
+        return self._page
+
+    def drop(self) -> None:
+        """Once."""
+        assert self.open
+        self.open = False
+
+
 class Pages:
     """A client that answers from memory: ``per_day`` sales newest first, pages of any size."""
 
     def __init__(self, pages, _end) -> None:
         self.pages, self.usage = pages, Usage()
+
+    def begin_sales_page(self, window, key=None) -> Asked:
+        """As the client's."""
+        return Asked(self.sales_page, window, key)
 
     def sales_page(self, _window, key=None) -> SalesPage:
         """By position."""
@@ -212,6 +239,12 @@ class Keyset:
             for number, (day, second) in enumerate(sorted(times))
         ]
         self.slow_days, self.asked, self.usage = slow_days, 0, Usage()
+        self.begun = []
+
+    def begin_sales_page(self, window, key=None) -> Asked:
+        """As the client's."""
+        self.begun.append(Asked(self.sales_page, window, key))
+        return self.begun[-1]
 
     def sales_page(self, window, key=None) -> SalesPage:
         """Newest first; a window that is too long times out."""
@@ -257,6 +290,7 @@ def test_chunks_tile_the_window_and_hold_each_sale_once(times, first, days, slow
     finally:
         vars(room).update(old)
     assert tiles(sorted(chunk.window for chunk in chunks), window.start, window.end)
+    assert not any(asked.open for asked in client.begun), "a connection that is never given back"
     expected = [row["id"] for row in client.rows if window.start <= keep(row).partition_day < window.end]
     assert Counter(sale.id for chunk in chunks for sale in chunk.sales) == Counter(expected)
 
