@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
+import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -33,8 +37,10 @@ from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 
 ACCOUNTS_AT_ONCE = 20
-FIRST_DAY = date(2000, 1, 1)
-"""Older than Gumroad; a window without sales costs no request."""
+EVER = DayWindow(date(2000, 1, 1), today() + timedelta(days=366))
+"""From before Gumroad was; days without sales cost no request."""
+SHARE_SALES = 5_000
+"""Of a large account, about, in what one process reads at a time."""
 
 
 class Unpaced:
@@ -67,25 +73,125 @@ def warehouse_in(dsn: str, schema: str) -> Warehouse:
     return open_warehouse(url.set(query={**query, "options": options}).render_as_string(hide_password=False))
 
 
-def load(base: str, tokens: Sequence[str], warehouse: Warehouse) -> tuple[int, int]:
-    """Load every account; returns sales and requests."""
-    # The same key each time: with another one every buyer's hash, and so every row, would be a changed one.
-    ring = KeyRing([base64.urlsafe_b64encode(b"no secret: a benchmark's own key").decode()])
-    window = DayWindow(FIRST_DAY, today() + timedelta(days=366))
+class Part(NamedTuple):
+    """What one call has loaded: its ``sales``, at so many a day, and the days that are ``left``, newest first."""
 
-    def account(profile_id: str, token: str) -> tuple[int, int]:
-        with GumroadClient(base, token, Unpaced()) as client:
-            sales = sum(len(part.sales) for part in load_sales(warehouse, client, ring, profile_id, window))
-            return sales, client.usage.requests
+    sales: int
+    requests: int
+    per_day: float = 0.0
+    left: Sequence[DayWindow] = ()
 
-    warehouse.ensure_migrated()
-    names = [f"account{number}" for number in range(1, len(tokens) + 1)]
-    with warehouse.write() as connection:
-        for name in names:
-            profiles.add_profile(connection, name, f"{name}@example.com")
-    with ThreadPoolExecutor(min(len(tokens), ACCOUNTS_AT_ONCE)) as pool:
-        done = list(pool.map(account, names, tokens))
-    return sum(sales for sales, _ in done), sum(requests for _, requests in done)
+
+class Loader:
+    """Loads accounts, within one process."""
+
+    def __init__(self, base: str, tokens: Sequence[str], warehouse: Warehouse) -> None:
+        self.base, self.tokens, self.warehouse = base, tokens, warehouse
+        # The same key each time: with another one every buyer's hash, and so every row, would be a changed one.
+        self.ring = KeyRing([base64.urlsafe_b64encode(b"no secret: a benchmark's own key").decode()])
+
+    def prepare(self) -> None:
+        """The tables and the profiles."""
+        self.warehouse.ensure_migrated()
+        with self.warehouse.write() as connection:
+            for account in range(len(self.tokens)):
+                profiles.add_profile(connection, self.profile(account), f"{self.profile(account)}@example.com")
+
+    @staticmethod
+    def profile(account: int) -> str:
+        """An account's, by its place among the tokens."""
+        return f"account{account + 1}"
+
+    def days(self, account: int, window: DayWindow, enough: int | None = None) -> Part:
+        """Sales of some days; with ``enough`` of them the rest is left."""
+        sales, sold, loaded = 0, set[date](), list[DayWindow]()
+        with GumroadClient(self.base, self.tokens[account], Unpaced()) as client:
+            parts = load_sales(self.warehouse, client, self.ring, self.profile(account), window)
+            with contextlib.closing(parts):
+                for part in parts:
+                    sales += len(part.sales)
+                    sold.update(sale.partition_day for sale in part.sales)
+                    loaded.append(part.window)
+                    if enough and sales >= enough:
+                        break
+            requests = client.usage.requests
+        per_day = sales / ((max(sold) - min(sold)).days + 1) if sold else 0.0
+        return Part(sales, requests, per_day, gaps(window, loaded)[::-1])
+
+    def accounts(self, accounts: Sequence[int]) -> Part:
+        """All sales of some accounts, read side by side."""
+        with ThreadPoolExecutor(min(len(accounts), ACCOUNTS_AT_ONCE)) as pool:
+            parts = list(pool.map(lambda account: self.days(account, EVER), accounts))
+        return Part(sum(part.sales for part in parts), sum(part.requests for part in parts))
+
+
+def gaps(window: DayWindow, loaded: Sequence[DayWindow]) -> list[DayWindow]:
+    """What of a window is not among what was loaded of it, the oldest first."""
+    found, at = list[DayWindow](), window.start
+    for start, end in (*sorted(loaded), (window.end, window.end)):
+        if at < start:
+            found.append(DayWindow(at, start))
+        at = max(at, end)
+    return found
+
+
+_here: list[Loader] = []
+
+
+def _begin(loader: Loader) -> None:
+    _here[:] = [loader]
+    # A process that was forked has its parent's connections.
+    loader.warehouse.engine.dispose(close=False)
+
+
+def _days(account: int, window: DayWindow, enough: int | None = None) -> Part:
+    return _here[0].days(account, window, enough)
+
+
+def _accounts(accounts: Sequence[int]) -> Part:
+    return _here[0].accounts(accounts)
+
+
+def load(loader: Loader, processes: int) -> tuple[int, int]:
+    """Load every account by so many processes, as an installation does by its runs; returns sales and requests."""
+    loader.prepare()
+    given: Any = {"initializer": _begin, "initargs": (loader,)}
+    with contextlib.ExitStack() as stack:
+        seats: list[Executor] = []
+        for _ in range(processes - 1):
+            seats.append(stack.enter_context(ProcessPoolExecutor(1, multiprocessing.get_context("fork"), **given)))
+            # Forked now, before this process has threads of its own at work.
+            seats[-1].submit(int).result()
+        seats.append(stack.enter_context(ThreadPoolExecutor(1, **given)))
+        everyone = range(len(loader.tokens))
+        if len(everyone) < processes:
+            parts = [part for account in everyone for part in _shared(seats, account)]
+        else:
+            loads = [seat.submit(_accounts, everyone[first::processes]) for first, seat in enumerate(seats)]
+            parts = [load.result() for load in loads]
+    return sum(part.sales for part in parts), sum(part.requests for part in parts)
+
+
+def _shared(seats: Sequence[Executor], account: int) -> Iterator[Part]:
+    """One account: if it turns out to be large, its days are shared out, as a backfill's are among its runs."""
+    first = seats[-1].submit(_days, account, EVER, SHARE_SALES // 2).result()
+    yield first
+    free, left, passed = list(seats), deque(first.left), False
+    running: dict[Future[Part], Executor] = {}
+    while left or running:
+        while left and free:
+            window = left.popleft()
+            share = window.end - timedelta(days=max(1, round(SHARE_SALES / first.per_day)))
+            # Where a share was empty the account's begin is passed: one request tells that of all before it.
+            if window.start < share and not passed:
+                left.appendleft(DayWindow(window.start, share))
+                window = DayWindow(share, window.end)
+            seat = free.pop()
+            running[seat.submit(_days, account, window)] = seat
+        for done in wait(running, return_when=FIRST_COMPLETED).done:
+            free.append(running.pop(done))
+            yield done.result()
+            passed = passed or not done.result().sales
 
 
 def main() -> None:
@@ -95,10 +201,14 @@ def main() -> None:
     options.add_argument("--tokens", required=True, help="access tokens, with commas between them")
     options.add_argument("--dsn", required=True, help="the PostgreSQL database")
     options.add_argument("--schema", required=True)
+    options.add_argument(
+        "--processes", type=int, default=2, help="side by side; 2, the server and the database work too"
+    )
     wish = options.parse_args()
     began = time.perf_counter()
     warehouse = warehouse_in(wish.dsn, wish.schema)
-    sales, requests = load(wish.base, [token.strip() for token in wish.tokens.split(",") if token.strip()], warehouse)
+    tokens = [token.strip() for token in wish.tokens.split(",") if token.strip()]
+    sales, requests = load(Loader(wish.base, tokens, warehouse), wish.processes)
     with warehouse.write() as connection:
         connection.execute(
             text("CREATE OR REPLACE VIEW sales AS SELECT id, price_micros / 10000 AS price FROM gumroad_sales")

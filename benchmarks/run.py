@@ -12,16 +12,17 @@ by ``--dsn``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import venv
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,9 @@ import standin
 from creator_pipeline_tests import servers
 
 PEERS = HERE.parent / ".bench" / "peers"
-PROJECT, AGAIN = "creator_pipeline", "creator_pipeline, again"
+PROJECT, AGAIN, ALONE = "creator_pipeline", "creator_pipeline, again", "creator_pipeline, alone"
+"""By two processes, the same once more over what is stored, and by one process."""
+OURS = {PROJECT: (), AGAIN: (), ALONE: ("--processes", "1")}
 SCRIPTS = {
     "dlt": ("dlt_load.py",),
     "dlt parallelized": ("dlt_load.py", "parallelized"),
@@ -83,14 +86,42 @@ def peers_python() -> str:
     return str(python)
 
 
-@contextmanager
-def server() -> Iterator[str]:
+@contextlib.contextmanager
+def server() -> Generator[str]:
     """The stand-in; it ends with its input."""
     command = [sys.executable, str(HERE / "standin.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.communicate()
+
+
+class Memory(threading.Thread):
+    """Looks at the memory of a process and its children; what they share counts once."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid, self._peak_kb, self._ended = pid, 0, threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Until the process has ended."""
+        while not self._ended.wait(0.2):
+            children = Path(f"/proc/{self._pid}/task/{self._pid}/children")
+            with contextlib.suppress(OSError):
+                pids = [self._pid, *map(int, children.read_text().split())]
+                self._peak_kb = max(self._peak_kb, sum(map(self._kilobytes, pids)))
+
+    @staticmethod
+    def _kilobytes(pid: int) -> int:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+    def peak_mb(self) -> float:
+        """The most that was seen."""
+        self._ended.set()
+        self.join()
+        return self._peak_kb / 1024
 
 
 class Bench:
@@ -113,8 +144,8 @@ class Bench:
     def load(self, who: str, tokens: list[str], schema: str) -> Load:
         """One load, checked."""
         names = ",".join(tokens)
-        if who in (PROJECT, AGAIN):
-            options = ["--base", self.url, "--tokens", names, "--dsn", self.dsn, "--schema", schema]
+        if who in OURS:
+            options = ["--base", self.url, "--tokens", names, "--dsn", self.dsn, "--schema", schema, *OURS[who]]
             command = [sys.executable, str(HERE / "gumroad_load.py"), *options]
         else:
             script, *how = SCRIPTS[who]
@@ -124,14 +155,16 @@ class Bench:
         with log.open("wb") as stream:
             began = time.perf_counter()
             process = subprocess.Popen(command, stdout=stream, stderr=stream)
+            memory = Memory(process.pid)
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.perf_counter() - began
+            peak = memory.peak_mb()
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             sys.exit(f"{who}: exit {process.returncode}\n{log.read_text()[-3000:]}")
         requests = self.served()
         self.check(who, tokens, schema)
-        return Load(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, requests)
+        return Load(wall, usage.ru_utime + usage.ru_stime, peak, requests)
 
     def served(self) -> int:
         """Pages the server gave since it was asked last."""
@@ -145,7 +178,7 @@ class Bench:
         truth = tuple(map(sum, zip(*(self._totals[token] for token in tokens), strict=True)))
         found = self.query(f"SELECT count(*), sum(price)::bigint FROM {schema}.sales")
         ledger = truth
-        if who in (PROJECT, AGAIN):
+        if who in OURS:
             ledger = self.query(
                 f"SELECT count(*), (sum(gross_micros) / 10000)::bigint FROM {schema}.sales_events"
                 " WHERE event_type = 'sale'"
@@ -156,10 +189,10 @@ class Bench:
     def run(self, case: Case, rounds: int) -> None:
         """All loads of a case, and their lines of the table."""
         loads: dict[str, list[Load]] = defaultdict(list)
-        everyone = [PROJECT, AGAIN, *case.peers]
+        everyone = [*OURS, *case.peers]
         for number in range(rounds):
             for who in everyone:
-                schema = f"bench_{0 if who in (PROJECT, AGAIN) else everyone.index(who)}"
+                schema = f"bench_{0 if who in OURS else everyone.index(who)}"
                 if who != AGAIN:
                     self.query(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
                 loads[who].append(self.load(who, case.tokens, schema))

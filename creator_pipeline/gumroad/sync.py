@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -74,7 +74,7 @@ def load_sales(
     *,
     with_ledger: bool = True,
     allow_shrink: bool = False,
-) -> Iterator[Loaded]:
+) -> Generator[Loaded]:
     """Make the stored sales of ``window`` and their ledger rows equal to the API's, chunk by chunk.
 
     Each chunk of whole days is one transaction over both tables. One pass over the API; stopping anywhere and

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, and_, select
 
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.load import Change, replace, row_of, upsert
 from creator_pipeline.store.tables import ledger_changes, sales_events
-from creator_pipeline.store.upserts import upsert_few
+from creator_pipeline.store.upserts import FEW_ROWS, upsert_few
 
 
 def replace_window(
@@ -58,7 +58,9 @@ def note_changes(connection: Connection, platform: str, profile_id: str, days: I
         }
         for day in sorted(days)
     ]
-    if rows:
+    if len(rows) > FEW_ROWS:
+        upsert(connection, ledger_changes, [row_of(ledger_changes, row) for row in rows])
+    elif rows:
         upsert_few(connection, ledger_changes, rows)
 
 

@@ -10,6 +10,9 @@ from sqlalchemy import Connection, Table
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
+FEW_ROWS = 200
+"""More are faster when they are staged."""
+
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT of the connection's dialect; both have ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
@@ -22,7 +25,8 @@ def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sql
 
 
 def upsert_few(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, or make the stored ones of their keys equal to them: where staging them would cost more."""
+    """Insert rows, or make the stored ones of their keys equal to them: where staging them would cost
+    more, which is up to :data:`FEW_ROWS`."""
     statement = insert_into(connection, table)
     given = [column.name for column in table.c if not column.primary_key]
     statement = statement.on_conflict_do_update(
