@@ -10,8 +10,10 @@ the price in US cents. Prints seconds, sales, requests and peak memory as one li
 from __future__ import annotations
 
 import argparse
+import atexit
 import base64
 import contextlib
+import gc
 import multiprocessing
 import resource
 import sys
@@ -205,6 +207,8 @@ def main() -> None:
         "--processes", type=int, default=2, help="side by side; 2, the server and the database work too"
     )
     wish = options.parse_args()
+    # As the code location does.
+    atexit.register(gc.freeze)
     began = time.perf_counter()
     warehouse = warehouse_in(wish.dsn, wish.schema)
     tokens = [token.strip() for token in wish.tokens.split(",") if token.strip()]

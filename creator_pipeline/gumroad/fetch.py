@@ -42,6 +42,8 @@ PACED_SHARE = 0.2
 """Of the readers' time: when they wait so much for the token's pace, more of them would bring nothing."""
 FLUSH_ROWS = 1_000
 """Sales of finished days that are handed on before the window is read to its end: bounds memory."""
+TOGETHER_ROWS = 300
+"""Sales for which what the readers of a small account hand on, little each, waits: it is one transaction together."""
 
 _ONE_DAY = timedelta(days=1)
 
@@ -69,13 +71,17 @@ class _Fetch:
             for _ in range(self._readers):
                 pool.submit(self._reader)
             try:
+                held, rows = list[Chunk[Any]](), 0
                 while running:
-                    ready = [self._out.get()]
-                    while not self._out.empty():
-                        ready.append(self._out.get())
-                    chunks = [chunk for chunk in ready if chunk is not None]
-                    running -= len(ready) - len(chunks)
-                    yield from joined(chunks, FLUSH_ROWS)
+                    chunk = self._out.get()
+                    if chunk is None:
+                        running -= 1
+                    else:
+                        held.append(chunk)
+                        rows += len(chunk.sales)
+                    if rows >= TOGETHER_ROWS or not running:
+                        yield from joined(held, FLUSH_ROWS)
+                        held, rows = [], 0
                 if self._error:
                     raise self._error
             finally:

@@ -11,7 +11,7 @@ import pytest
 from creator_pipeline.core.errors import AuthError
 from creator_pipeline.core.http import ApiClient
 from creator_pipeline.gumroad.client import classify
-from creator_pipeline_tests.core.test_http import Free, Server, reply
+from creator_pipeline_tests.core.unruly import Free, Server, reply
 
 
 class Guarded(Server):

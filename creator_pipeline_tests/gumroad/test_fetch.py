@@ -15,6 +15,7 @@ from creator_pipeline.core.http import Usage
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.gumroad import fetch as room
 from creator_pipeline.gumroad.client import SalesPage, SlowQueryError
+from creator_pipeline.gumroad.walk import Chunk, joined
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.core.test_windows import tiles
@@ -300,3 +301,33 @@ def test_an_empty_window_asks_nothing():
     client = Keyset([], 0)
     assert list(fetch_sales(client, DayWindow(today(), today()))) == []
     assert client.asked == 0
+
+
+@pytest.mark.parametrize(("paced", "asked"), [(False, [2, 3, 3]), (True, [1, 2, 3])])
+def test_the_next_page_is_asked_for_before_the_rows_of_the_last_are_made(paced, asked):
+    """Guards: a server and a processor that wait for each other; and, at a token's pace, rows that wait for nothing."""
+    client, seen = Keyset([(YEAR.start + timedelta(days=day), 0) for day in range(30)], 0), []
+
+    def page(window, key=None, real=client.sales_page):
+        client.usage.waited_seconds += paced
+        return real(window, key)
+
+    def watch(sale) -> Kept:
+        seen.append(client.asked)
+        return keep(sale)
+
+    client.sales_page = page
+    list(room.fetch_sales(client, YEAR, readers=1, keep=watch))
+    assert seen == [count for count in asked for _ in range(10)]
+
+
+def test_chunks_that_touch_are_one_up_to_a_size():
+    """Guards: a transaction for each of a small account's readers, and one of a whole large account."""
+    days = [YEAR.start + timedelta(days=day) for day in range(6)]
+
+    def chunk(first: int, last: int) -> Chunk[Kept]:
+        return Chunk(DayWindow(days[first], days[last]), [Kept(str(day), day) for day in days[first:last]])
+
+    assert joined([chunk(4, 5), chunk(0, 1), chunk(1, 3)], 10) == [chunk(4, 5), chunk(0, 3)]
+    assert joined([chunk(2, 3), chunk(0, 2), chunk(3, 4)], 2) == [chunk(2, 4), chunk(0, 2)]
+    assert joined([], 1) == []

@@ -8,9 +8,10 @@ from sqlalchemy import delete, select
 
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
-from creator_pipeline.ledger.store import replace_sales, replace_window
+from creator_pipeline.ledger.store import note_changes, replace_sales, replace_window
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ledger_changes, sales_events
+from creator_pipeline.store.upserts import FEW_ROWS
 
 T0 = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAYS = [date(2026, 10, day) for day in (1, 2, 3)]
@@ -93,3 +94,17 @@ def test_the_day_a_sale_left_and_the_day_it_came_to_are_rolled_up_and_what_stays
             connection, "gumroad", "bea", DayWindow(DAYS[1], DAYS[2]), [event("s2", DAYS[1], "bea", price=1)]
         )
     assert noted(warehouse) == {("gumroad", "bea", DAYS[1])}
+
+
+def test_every_changed_day_is_noted_however_many_they_are(warehouse: Warehouse) -> None:
+    """Guards: a first load of years whose days are staged, and whose older notes are those of a load before."""
+    days = [DAYS[0] - timedelta(days=number) for number in range(2 * FEW_ROWS)]
+    for count in (FEW_ROWS, FEW_ROWS + 1, len(days)):
+        with warehouse.write() as connection:
+            note_changes(connection, "gumroad", "alice", days[: FEW_ROWS // 2])
+            before = set(connection.execute(select(ledger_changes.c.change_id)).scalars())
+            note_changes(connection, "gumroad", "alice", days[:count])
+            after = set(connection.execute(select(ledger_changes.c.change_id)).scalars())
+        assert len(before) == len(after) == 1
+        assert before != after
+        assert noted(warehouse) == {("gumroad", "alice", day) for day in days[:count]}
