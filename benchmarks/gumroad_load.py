@@ -157,6 +157,8 @@ def _accounts(accounts: Sequence[int]) -> Part:
 def load(loader: Loader, processes: int) -> tuple[int, int]:
     """Load every account by so many processes, as an installation does by its runs; returns sales and requests."""
     loader.prepare()
+    # The collector writes into all that it looks at: after it, a forked process would share nothing any more.
+    gc.freeze()
     given: Any = {"initializer": _begin, "initargs": (loader,)}
     with contextlib.ExitStack() as stack:
         seats: list[Executor] = []

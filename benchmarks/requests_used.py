@@ -28,6 +28,7 @@ from creator_pipeline.gumroad.sync import load_sales, lookback
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
+from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 
 ALICE = "alice"
@@ -49,6 +50,8 @@ class House:
     def __init__(self, sales: int, pace: Pace, folder: str) -> None:
         self.server = SandboxServer(World.invented(5, today=today(), sizes={ALICE: sales}, days=DAYS))
         self.warehouse: Warehouse = open_warehouse(f"sqlite:///{folder}/warehouse.sqlite")
+        with self.warehouse.write() as connection:
+            profiles.add_profile(connection, ALICE, f"{ALICE}@example.com")
         self.pace = pace
         self.ring = KeyRing([new_key()])
 

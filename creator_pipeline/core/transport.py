@@ -1,6 +1,6 @@
 """Kept connections to one server, by libcurl: what a page costs the processor is what a large load takes.
 
-httpx takes seven times as long for the same request (benchmarks/http_client.py), and a load of ten thousand pages is
+httpx takes five times as long for the same request (benchmarks/http_client.py), and a load of ten thousand pages is
 mostly requests. Nothing is followed, kept or added here: no redirects, no cookies, no ``.netrc``. The usual
 ``http_proxy`` and ``no_proxy`` count, and ``SSL_CERT_FILE``.
 """
