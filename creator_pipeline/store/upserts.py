@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
-
-FEW_ROWS = 200
-"""More are faster when they are staged."""
 
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -22,17 +19,6 @@ def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sql
     else:
         from sqlalchemy.dialects.sqlite import insert
     return insert(table)
-
-
-def upsert_few(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, or make the stored ones of their keys equal to them: where staging them would cost
-    more, which is up to :data:`FEW_ROWS`."""
-    statement = insert_into(connection, table)
-    given = [column.name for column in table.c if not column.primary_key]
-    statement = statement.on_conflict_do_update(
-        index_elements=list(table.primary_key), set_={name: statement.excluded[name] for name in given}
-    )
-    connection.execute(statement, rows)
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:

@@ -11,7 +11,6 @@ from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_eve
 from creator_pipeline.ledger.store import note_changes, replace_sales, replace_window
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ledger_changes, sales_events
-from creator_pipeline.store.upserts import FEW_ROWS
 
 T0 = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAYS = [date(2026, 10, day) for day in (1, 2, 3)]
@@ -97,11 +96,11 @@ def test_the_day_a_sale_left_and_the_day_it_came_to_are_rolled_up_and_what_stays
 
 
 def test_every_changed_day_is_noted_however_many_they_are(warehouse: Warehouse) -> None:
-    """Guards: a first load of years whose days are staged, and whose older notes are those of a load before."""
-    days = [DAYS[0] - timedelta(days=number) for number in range(2 * FEW_ROWS)]
-    for count in (FEW_ROWS, FEW_ROWS + 1, len(days)):
+    """Guards: a first load of years, some of whose days were noted by a load before."""
+    days = [DAYS[0] - timedelta(days=number) for number in range(400)]
+    for count in (1, 100, len(days)):
         with warehouse.write() as connection:
-            note_changes(connection, "gumroad", "alice", days[: FEW_ROWS // 2])
+            note_changes(connection, "gumroad", "alice", days[: count // 2 + 1])
             before = set(connection.execute(select(ledger_changes.c.change_id)).scalars())
             note_changes(connection, "gumroad", "alice", days[:count])
             after = set(connection.execute(select(ledger_changes.c.change_id)).scalars())
