@@ -130,7 +130,15 @@ class KeyRing:
 
 
 def _hash(key: bytes, address: str) -> str:
-    return hmac.digest(key, address.strip().casefold().encode(), "sha256").hex()[:32]
+    mac = _begun(key).copy()
+    mac.update(address.strip().casefold().encode())
+    return mac.hexdigest()[:32]
+
+
+@lru_cache(maxsize=8)
+def _begun(key: bytes) -> hmac.HMAC:
+    # hmac.digest gives up Python's lock for each address, and readers of many pages then wait for each other.
+    return hmac.new(key, digestmod="sha256")
 
 
 def new_key() -> str:
