@@ -97,10 +97,13 @@ def line(what: str, used: int, least: int) -> None:
     print(f"{what:52}{used:8,}{least:8,}{used / least:8.3f}{used - least:+7}", flush=True)
 
 
-def initial(sales: int, pace: Pace, named: str) -> None:
+def initial(sales: int, pace: Pace, named: str, page_seconds: float = 0.0) -> None:
     """Everything since two years before the first sale."""
     window = DayWindow(today() - timedelta(days=3 * DAYS), today() + timedelta(days=1))
     with house(sales, pace) as made:
+        if page_seconds:
+            made.server.faults.every(1, "slow", path="/v2/sales")
+            made.server.faults.delay = page_seconds
         line(f"initial load, {sales:,} sales, {named}", made.load(window), made.pages(window))
 
 
@@ -153,6 +156,8 @@ def table(*, quick: bool = False) -> None:
     print(f"{'strategy':52}{'used':>8}{'least':>8}{'ratio':>8}{'over':>7}")
     for sales in SIZES[:-1] if quick else SIZES:
         initial(sales, Unpaced(), "no pace")
+    for sales in (0, 9, 11, 500, 2_000):
+        initial(sales, Unpaced(), "50 ms a page, no pace", 0.05)
     for sales in (0, 11, 500):
         initial(sales, LocalPace(6_000, processes=1), "100 a second")
     later(1_000 if quick else 20_000)

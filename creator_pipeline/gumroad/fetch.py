@@ -24,7 +24,7 @@ from creator_pipeline.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.gumroad.client import BegunPage, GumroadClient, Json, SlowQueryError, repeated_key
 from creator_pipeline.gumroad.walk import Chunk, Kept, T, Walk, joined
 
-READERS = 4
+READERS = 5
 SPLIT_PAGES = 25
 """Pages that must have been read for each split but those that set the readers to work: each costs up to one page
 more, so at most 4 %. As many are believed to be left of a window that begins before the account did."""
@@ -34,7 +34,7 @@ SLOW_PAGE_SECONDS = 0.005
 """A page that comes faster keeps one reader's processor busy: more readers would only stand in each other's way."""
 FIRST_SPLITS_PAGES = 3
 """Pages between the splits that set the readers to work."""
-STRETCH_PAGES = 12
+STRETCH_PAGES = 11
 """Pages that a reader keeps when its window is split early; later it keeps as many as were read so far."""
 EVIDENCE_ROWS = PAGE_SIZE
 """Sales a window must have shown before it is split."""
@@ -134,7 +134,9 @@ class _Fetch:
         """The walk whose older part another reader should take, and the days it keeps; None where none should."""
         # An account of two pages pays for one split at most.
         first = min(self._readers - 1, 1 + self._pages // FIRST_SPLITS_PAGES)
-        if not self._pages or self._splits >= first + self._pages // SPLIT_PAGES:
+        # Until the first stretches are read, the account may well end with them: a split would hand on nothing.
+        later = self._pages // SPLIT_PAGES if self._pages > self._readers * STRETCH_PAGES else 0
+        if not self._pages or self._splits >= first + later:
             return None
         waited = self._waited()
         if waited > PACED_SHARE * self._seconds:
