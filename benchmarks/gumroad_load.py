@@ -39,6 +39,8 @@ from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 
 ACCOUNTS_AT_ONCE = 20
+CONNECTIONS = 3
+"""Of one process. A part is stored within milliseconds; each connection more costs the database 20."""
 EVER = DayWindow(date(2000, 1, 1), today() + timedelta(days=366))
 """From before Gumroad was; days without sales cost no request."""
 SHARE_SALES = 5_000
@@ -72,7 +74,8 @@ def warehouse_in(dsn: str, schema: str) -> Warehouse:
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {quoted}"))
     engine.dispose()
     options = f"{query.pop('options', '')} -c search_path={quoted}".strip()
-    return open_warehouse(url.set(query={**query, "options": options}).render_as_string(hide_password=False))
+    whole = url.set(query={**query, "options": options}).render_as_string(hide_password=False)
+    return open_warehouse(whole, CONNECTIONS)
 
 
 class Part(NamedTuple):

@@ -71,8 +71,11 @@ class Warehouse:
 
 
 @lru_cache(maxsize=8)
-def open_warehouse(url: str) -> Warehouse:
+def open_warehouse(url: str, connections: int = CONNECTIONS) -> Warehouse:
     """The warehouse at a SQLAlchemy URL; the same object for the same URL.
+
+    Args:
+        connections: to PostgreSQL, at most; whoever wants one more waits.
 
     Raises:
         ConfigError: ``url`` can't be read, or names a database other than SQLite and PostgreSQL.
@@ -101,7 +104,7 @@ def open_warehouse(url: str) -> Warehouse:
                 parsed.set(drivername="postgresql+psycopg2"),
                 pool_pre_ping=True,
                 # All are kept: those of an overflow are closed after each use, and opening one costs 10 ms.
-                pool_size=CONNECTIONS,
+                pool_size=connections,
                 max_overflow=0,
                 # A hundred statements in one message, where psycopg2 alone would wait for the answer to each.
                 executemany_mode="values_plus_batch",
