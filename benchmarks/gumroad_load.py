@@ -18,7 +18,6 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from datetime import date, timedelta
@@ -45,6 +44,9 @@ EVER = DayWindow(date(2000, 1, 1), today() + timedelta(days=366))
 """From before Gumroad was; days without sales cost no request."""
 SHARE_SALES = 5_000
 """Of a large account, about, in what one process reads at a time."""
+SHOWING_DAYS = 14
+LARGE_PER_DAY = 10
+"""Sales a day of an account, of its latest days or of a share of it, for which the rest is shared out."""
 
 
 class Unpaced:
@@ -79,12 +81,10 @@ def warehouse_in(dsn: str, schema: str) -> Warehouse:
 
 
 class Part(NamedTuple):
-    """What one call has loaded: its ``sales``, at so many a day, and the days that are ``left``, newest first."""
+    """What one call has loaded, and by how many requests."""
 
     sales: int
     requests: int
-    per_day: float = 0.0
-    left: Sequence[DayWindow] = ()
 
 
 class Loader:
@@ -107,37 +107,17 @@ class Loader:
         """An account's, by its place among the tokens."""
         return f"account{account + 1}"
 
-    def days(self, account: int, window: DayWindow, enough: int | None = None) -> Part:
-        """Sales of some days; with ``enough`` of them the rest is left."""
-        sales, sold, loaded = 0, set[date](), list[DayWindow]()
+    def days(self, account: int, window: DayWindow) -> Part:
+        """Sales of some days."""
         with GumroadClient(self.base, self.tokens[account], Unpaced()) as client:
             parts = load_sales(self.warehouse, client, self.ring, self.profile(account), window)
-            with contextlib.closing(parts):
-                for part in parts:
-                    sales += len(part.sales)
-                    sold.update(sale.partition_day for sale in part.sales)
-                    loaded.append(part.window)
-                    if enough and sales >= enough:
-                        break
-            requests = client.usage.requests
-        per_day = sales / ((max(sold) - min(sold)).days + 1) if sold else 0.0
-        return Part(sales, requests, per_day, gaps(window, loaded)[::-1])
+            return Part(sum(len(part.sales) for part in parts), client.usage.requests)
 
     def accounts(self, accounts: Sequence[int]) -> Part:
         """All sales of some accounts, read side by side."""
         with ThreadPoolExecutor(min(len(accounts), ACCOUNTS_AT_ONCE)) as pool:
             parts = list(pool.map(lambda account: self.days(account, EVER), accounts))
         return Part(sum(part.sales for part in parts), sum(part.requests for part in parts))
-
-
-def gaps(window: DayWindow, loaded: Sequence[DayWindow]) -> list[DayWindow]:
-    """What of a window is not among what was loaded of it, the oldest first."""
-    found, at = list[DayWindow](), window.start
-    for start, end in (*sorted(loaded), (window.end, window.end)):
-        if at < start:
-            found.append(DayWindow(at, start))
-        at = max(at, end)
-    return found
 
 
 _here: list[Loader] = []
@@ -149,8 +129,8 @@ def _begin(loader: Loader) -> None:
     loader.warehouse.engine.dispose(close=False)
 
 
-def _days(account: int, window: DayWindow, enough: int | None = None) -> Part:
-    return _here[0].days(account, window, enough)
+def _days(account: int, window: DayWindow) -> Part:
+    return _here[0].days(account, window)
 
 
 def _accounts(accounts: Sequence[int]) -> Part:
@@ -180,25 +160,25 @@ def load(loader: Loader, processes: int) -> tuple[int, int]:
 
 
 def _shared(seats: Sequence[Executor], account: int) -> Iterator[Part]:
-    """One account: if it turns out to be large, its days are shared out, as a backfill's are among its runs."""
-    first = seats[-1].submit(_days, account, EVER, SHARE_SALES // 2).result()
+    """One account: if its latest days show a large one, its days are shared out, as a backfill's are among its runs."""
+    recent = DayWindow(today() - timedelta(days=SHOWING_DAYS), EVER.end)
+    first = seats[-1].submit(_days, account, recent).result()
     yield first
-    free, left, passed = list(seats), deque(first.left), False
-    running: dict[Future[Part], Executor] = {}
-    while left or running:
-        while left and free:
-            window = left.popleft()
-            share = window.end - timedelta(days=max(1, round(SHARE_SALES / first.per_day)))
-            # Where a share was empty the account's begin is passed: one request tells that of all before it.
-            if window.start < share and not passed:
-                left.appendleft(DayWindow(window.start, share))
-                window = DayWindow(share, window.end)
+    per_day, left = first.sales / SHOWING_DAYS, DayWindow(EVER.start, recent.start)
+    free, running = list(seats), dict[Future[Part], tuple[Executor, DayWindow]]()
+    while left.days or running:
+        while left.days and free:
+            days = max(1, round(SHARE_SALES / per_day)) if per_day >= LARGE_PER_DAY else left.days
+            share = DayWindow(max(left.start, left.end - timedelta(days=days)), left.end)
+            left = DayWindow(left.start, share.start)
             seat = free.pop()
-            running[seat.submit(_days, account, window)] = seat
+            running[seat.submit(_days, account, share)] = seat, share
         for done in wait(running, return_when=FIRST_COMPLETED).done:
-            free.append(running.pop(done))
+            seat, share = running.pop(done)
+            free.append(seat)
             yield done.result()
-            passed = passed or not done.result().sales
+            # Where a share was empty the account's begin is passed: one request tells that of all before it.
+            per_day = done.result().sales / share.days
 
 
 def main() -> None:
