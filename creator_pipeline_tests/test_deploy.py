@@ -17,11 +17,11 @@ DEPLOY = ROOT / "deploy"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
 TEXTS = {path.relative_to(DEPLOY).as_posix(): path.read_text(encoding="utf-8") for path in FILES}
-# Read by others: Celery, uvicorn, PostgreSQL's image, pip and Python, and the files themselves.
+# Read by others: Celery, uvicorn, PostgreSQL's image, pip and Python, glibc, and the files themselves.
 FOREIGN = {
     *("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "FORWARDED_ALLOW_IPS", "DOMAIN", "GATEWAYS", "EXTRAS", "PATH"),
     *("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR"),
-    *("PYTHONUNBUFFERED", "UI_DOMAIN", "UI_USER", "UI_PASSWORD_HASH", "WEBSERVER"),
+    *("PYTHONUNBUFFERED", "UI_DOMAIN", "UI_USER", "UI_PASSWORD_HASH", "WEBSERVER", "MALLOC_ARENA_MAX"),
 }
 FAMILY = dict(
     pin.split("==")
