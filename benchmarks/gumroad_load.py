@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# As installed: without byte code that is kept, each load would compile the house.
+sys.dont_write_bytecode = False
 
 import orjson
 from psycopg2.extensions import parse_dsn

@@ -36,6 +36,8 @@ from creator_pipeline.dagster_support.run_logs import RunLines
 from creator_pipeline_tests import servers
 
 ROOT = HERE.parent
+# As installed, with byte code that is kept: else each run's process would compile the house.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 EXECUTORS = ("in_process", "multiprocess")
 STAGES = ("tick", "queue", "launch", "import", "init", "first step", "step", "end", "all")
 STARTED = re.compile(r"\(pid: (\d+)\)")
