@@ -31,7 +31,8 @@ sys.dont_write_bytecode = False
 
 import orjson
 from psycopg2.extensions import parse_dsn
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, text
+from sqlalchemy.dialects import postgresql
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
@@ -75,14 +76,13 @@ def warehouse_in(dsn: str, schema: str) -> Warehouse:
         parts.get("dbname"),
         query,
     )
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        quoted = engine.dialect.identifier_preparer.quote(schema)
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {quoted}"))
-    engine.dispose()
+    quoted = postgresql.dialect().identifier_preparer.quote(schema)
     options = f"{query.pop('options', '')} -c search_path={quoted}".strip()
     whole = url.set(query={**query, "options": options}).render_as_string(hide_password=False)
-    return open_warehouse(whole, CONNECTIONS)
+    warehouse = open_warehouse(whole, CONNECTIONS)
+    with warehouse.engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {quoted}"))
+    return warehouse
 
 
 class Part(NamedTuple):

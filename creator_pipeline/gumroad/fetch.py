@@ -35,7 +35,7 @@ SLOW_PAGE_SECONDS = 0.005
 FIRST_SPLITS_PAGES = 3
 """Pages between the splits that set the readers to work."""
 STRETCH_PAGES = 11
-"""Pages that a reader keeps when its window is split early; later it keeps as many as were read so far."""
+"""Pages that a reader keeps, about, when its window is split early; later it keeps as many as were read so far."""
 EVIDENCE_ROWS = PAGE_SIZE
 """Sales a window must have shown before it is split."""
 PACED_SHARE = 0.2
@@ -154,7 +154,9 @@ class _Fetch:
         left = min(victim.left(), max(SPLIT_PAGES, self._pages))
         if left < STRETCH_PAGES / 2 or left * page_seconds < SPLIT_SECONDS:
             return None
-        stretch = min(victim.left() / 2, max(STRETCH_PAGES, self._pages))
+        # Who begins a page later keeps a page less: all come to the end of their first stretches at once.
+        early = STRETCH_PAGES + self._readers // 2 - self._splits
+        stretch = min(victim.left() / 2, max(early, self._pages))
         return victim, round(stretch * PAGE_SIZE / victim.per_day())
 
     def _waited(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 from sqlalchemy import and_, select
 
@@ -80,12 +81,16 @@ def load_sales(
     Each chunk of whole days is one transaction over both tables. One pass over the API; stopping anywhere and
     running again is safe.
     """
-    listed_in, refunds = currencies(warehouse, profile_id), RefundSettler(warehouse, client, profile_id, window)
-    new_keys, moment = set[str](), now()
+    refunds, new_keys, moment = RefundSettler(warehouse, client, profile_id, window), set[str](), now()
+
+    @cache
+    def listed_in() -> dict[str, str]:
+        return currencies(warehouse, profile_id)
 
     def keep(sale: Json) -> SaleRow:
         new_keys.update(unknown_keys(sale))
-        return sale_row(profile_id, sale, listed_in, ring, moment)
+        # Asked for here, the database answers while the second page is on its way, and not before the first one.
+        return sale_row(profile_id, sale, listed_in(), ring, moment)
 
     for chunk in fetch_sales(client, window, keep=keep):
         rows = refunds.settled(chunk.window, chunk.sales)
