@@ -1,367 +1,99 @@
-"""The faults, by name. Each wraps the traffic of a round: it arms before, strikes while, and leaves the repair to
-:func:`creator_pipeline_tests.faults.rounds.heal_and_judge`."""
+"""The faults, by name: what befalls which traffic."""
 
 from __future__ import annotations
 
-import resource
-import signal
-import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any
+from collections.abc import Iterator
 
-import psutil
-import psycopg2
-
-from creator_pipeline.core.windows import today
-from creator_pipeline_tests.faults.proxy import Instant, Mode
-from creator_pipeline_tests.faults.rounds import STRIKE_SECONDS, Fault, Round
-
-Befall = Callable[[Round], AbstractContextManager[None]]
-
-
-def _killed(part: str) -> Befall:
-    @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        with _meanwhile(lambda: (this.somewhen(0.6), this.system.kill(part))):
-            yield
-
-    return befall
-
-
-@contextmanager
-def _meanwhile(work: Callable[[], object]) -> Generator[None]:
-    """Traffic on this thread, the fault on another; patient callers wait for the repair, so it comes with the fault."""
-    import threading
-
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - raised below
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="fault")
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-    if failed:
-        raise failed[0]
-
-
-def _killed_and_back(part: str) -> Befall:
-    @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        def strike() -> None:
-            this.somewhen(0.6)
-            this.system.kill(part)
-            this.somewhen(0.4)
-            this.system.start(part)
-
-        with _meanwhile(strike):
-            yield
-
-    return befall
-
-
-@contextmanager
-def _kill_run_worker(this: Round) -> Generator[None]:
-    def strike() -> None:
-        worker = this.run_worker()
-        if worker is None:
-            this.notes.append("a run didn't come")
-            return
-        this.somewhen(0.5)
-        with suppress(psutil.Error):
-            worker.kill()
-
-    with _meanwhile(strike):
-        yield
-
-
-def _at(
-    proxy: str, pattern: str, *, then: str = "", after: bool = False, most: int = 1, victim: str | None = None
-) -> Befall:
-    """Kill whoever sends it, or ``victim``, at a named instant; a victim that is a part comes back at once."""
-
-    @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        def strike(pid: int | None) -> None:
-            if victim is None:
-                this.kill(pid)
-            else:
-                this.system.kill(victim)
-
-        instant = Instant(pattern, strike, then=then, after=after, nth=this.rng.randint(1, most))
-
-        def back() -> None:
-            instant.struck.wait(STRIKE_SECONDS)
-            time.sleep(0.05)
-            this.start()
-
-        with _meanwhile(back), this.instant(proxy, instant):
-            yield
-
-    return befall
-
-
-def _network(proxy: str, mode: Mode) -> Befall:
-    @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        line = this.system.proxies[proxy]
-
-        def strike() -> None:
-            this.somewhen(0.2)
-            line.set_mode(mode)
-            this.somewhen(0.8)
-            line.set_mode("through")
-
-        with _meanwhile(strike):
-            yield
-
-    return befall
-
-
-def _api(kind: str, path: str) -> Befall:
-    @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        faults = this.system.sandbox.faults
-        faults.delay = 0.3
-        faults.every(1 if kind in ("400",) else this.rng.randint(1, 3), kind, path=path, times=this.rng.randint(1, 3))
-        yield
-        # The fault lasts until the platform was asked that often, or the system came to rest.
-        this.system.settle(20)
-
-    return befall
-
-
-def _deliveries(how: str) -> Befall:
-    @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        senders: list[Any] = [this.system.sandbox.pings, this.system.sandbox.webhooks]
-        held: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
-        for sender in senders:
-            sender._push = lambda *args, sender=sender, **kwargs: held.append((sender, args, kwargs))
-        try:
-            yield
-        finally:
-            for sender in senders:
-                del sender._push
-        if how == "late":
-            this.system.settle(20)
-        if how == "reordered":
-            this.rng.shuffle(held)
-        for sender, args, kwargs in held:
-            sender._push(*args, **kwargs)
-            if how == "duplicate":
-                _again(this, sender, args, kwargs)
-        for sender in senders:
-            sender.wait_idle(30)
-
-    return befall
-
-
-def _again(this: Round, sender: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    sender.wait_idle(30)
-    for _ in range(this.rng.randint(1, 3)):
-        if sender is this.system.sandbox.webhooks:
-            sender.replay(args[0].id)
-            continue
-        this.traffic.repeated[str(args[0]).rpartition("/")[2].partition(".")[0]] += 1
-        sender._push(*args, **kwargs)
-    if this.rng.random() < 0.5:
-        this.system.settle(20)
-
-
-@contextmanager
-def _two_daemons(this: Round) -> Generator[None]:
-    first = this.system.processes.pop("daemon")
-    this.system.start("daemon")
-    try:
-        yield
-        this.system.settle(40)
-    finally:
-        first.send_signal(signal.SIGTERM)
-        first.wait(60)
-
-
-@contextmanager
-def _two_backfills(this: Round) -> Generator[None]:
-    yield
-    day = str(today())
-    words = ["backfill", "gumroad", "--profile", this.rng.choice(["alice", "bea", "chen"]), "--from", day, "--to", day]
-    both = [this.system.fork(*words) for _ in range(2)]
-    codes = sorted(one.wait(120) for one in both)
-    # One may be told that the other is under way.
-    if codes not in ([0, 0], [0, 2]):
-        raise AssertionError(f"two backfills of one range ended {codes}: {this.system.log_of('commands')[-2000:]}")
-
-
-@contextmanager
-def _migration(this: Round) -> Generator[None]:
-    name = f"migration_{this.rng.randrange(1 << 40):x}"
-    system = this.system
-    system.create_database(name)
-    url = {"DATABASE_URL": system.database_url(name, direct=False)}
-    with this.instant("postgres", Instant("CREATE TABLE|CREATE INDEX", this.kill, nth=this.rng.randint(1, 30))):
-        victim = system.fork("migrate", environment=url)
-        yield
-        victim.wait(60)
-    both = [system.fork("migrate", environment=url) for _ in range(2)]
-    codes = [one.wait(60) for one in both]
-    wanted = system.ask(_COLUMNS)
-    if codes != [0, 0] or system.ask(_COLUMNS, name) != wanted:
-        raise AssertionError(f"a migration that was killed ends {codes}: {system.log_of('commands')[-2000:]}")
-    system.drop_database(name)
-
-
-_COLUMNS = """SELECT table_name, column_name, data_type FROM information_schema.columns
-              WHERE table_schema = 'public' ORDER BY 1, 2"""
-
-
-def _disk_full(part: str) -> Befall:
-    """No file of the part's may grow: of the gateway the upload's draft, of PostgreSQL tables and log."""
-
-    @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        processes = [psutil.Process(this.system.processes[part].pid)]
-        if part == "postgres":
-            processes = [
-                one for one in processes[0].children() if "creator_pipeline warehouse" in " ".join(one.cmdline())
-            ]
-        limit = 2048 if part == "gateway" else 8192
-
-        def strike() -> None:
-            for one in processes:
-                with suppress(psutil.Error):
-                    one.rlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-            time.sleep(this.rng.uniform(0.3, 1.0))
-            for one in processes:
-                with suppress(psutil.Error):
-                    one.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-            if part == "postgres":
-                # It ends when its log can't be written, and recovers by itself.
-                _until_postgres(this)
-
-        with _meanwhile(strike):
-            yield
-
-    return befall
-
-
-def _until_postgres(this: Round) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with suppress(psycopg2.OperationalError):
-            if this.system.ready("postgres"):
-                return
-        time.sleep(0.1)
-
-
-def _clock(seconds: int) -> Befall:
-    """The machine of daemon, runs and gateway has another time than PostgreSQL's and Redis's, from now on."""
-
-    @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        parts = [this.system.processes[name] for name in ("daemon", "gateway")]
-        (this.system.folder / "home" / "clock").write_text(str(seconds))
-
-        def strike() -> None:
-            this.somewhen(0.3)
-            for part in parts:
-                part.send_signal(signal.SIGUSR1)
-
-        with _meanwhile(strike):
-            yield
-        this.system.settle(30)
-        (this.system.folder / "home" / "clock").write_text("0")
-        for part in parts:
-            part.send_signal(signal.SIGUSR1)
-
-    return befall
+from creator_pipeline_tests.faults.rounds import Fault
+from creator_pipeline_tests.faults.strikes import (
+    api,
+    at,
+    clock,
+    deliveries,
+    disk_full,
+    kill_run_worker,
+    killed_and_back,
+    migration,
+    network,
+    two_backfills,
+    two_daemons,
+)
 
 
 def _all() -> Iterator[Fault]:
     sales, upload, mail = ("sales",), ("upload",), ("mail",)
-    yield Fault("kill-run-worker", "kill -9 of a run at a random instant", _kill_run_worker)
-    yield Fault("kill-step", "kill -9 while a step reads the platform", _at("sandbox", "GET /(v2|api)"))
+    yield Fault("kill-run-worker", "kill -9 of a run at a random instant", kill_run_worker)
+    yield Fault("kill-step", "kill -9 while a step reads the platform", at("sandbox", "GET /(v2|api)"))
     for part in ("daemon", "gateway", "postgres", "redis"):
-        yield Fault(f"kill-{part}", f"kill -9 of {part} at a random instant", _killed_and_back(part), (*sales, *mail))
+        yield Fault(f"kill-{part}", f"kill -9 of {part} at a random instant", killed_and_back(part), (*sales, *mail))
     for part in ("code", "webserver"):
         yield Fault(
             f"kill-{part}",
             f"kill -9 of Dagster's {part} server",
-            _killed_and_back(part),
+            killed_and_back(part),
             (*sales, *upload),
             processes=True,
         )
     store = '(INSERT INTO|COPY) "?(gumroad_sales|sales_events|whop_payments)'
     ack = "UPDATE ingestion_jobs SET status='completed'"
-    yield Fault("after-store-before-ack", "a run dies between its commit and the ack", _at("postgres", ack))
-    yield Fault("after-ack-before-answer", "a run dies before it learns of its ack", _at("postgres", ack, after=True))
-    yield Fault("between-stage-and-replace", "a run dies with its rows staged", _at("postgres", store, most=2))
+    yield Fault("after-store-before-ack", "a run dies between its commit and the ack", at("postgres", ack))
+    yield Fault("after-ack-before-answer", "a run dies before it learns of its ack", at("postgres", ack, after=True))
+    yield Fault("between-stage-and-replace", "a run dies with its rows staged", at("postgres", store, most=2))
     yield Fault(
-        "between-replace-and-commit", "a run dies with its rows replaced", _at("postgres", store, after=True, most=2)
+        "between-replace-and-commit", "a run dies with its rows replaced", at("postgres", store, after=True, most=2)
     )
     claim = "UPDATE ingestion_jobs SET status='running'"
     yield Fault(
-        "after-claim-before-run", "the daemon dies with jobs claimed", _at("postgres", claim, then="COMMIT", after=True)
+        "after-claim-before-run", "the daemon dies with jobs claimed", at("postgres", claim, then="COMMIT", after=True)
     )
     stored = "INSERT INTO webhook_events"
     yield Fault(
-        "before-delivery-is-stored", "the gateway dies before its commit", _at("postgres", stored, then="COMMIT")
+        "before-delivery-is-stored", "the gateway dies before its commit", at("postgres", stored, then="COMMIT")
     )
     yield Fault(
         "after-delivery-before-answer",
         "the gateway dies before it answers",
-        _at("postgres", stored, then="COMMIT", after=True),
+        at("postgres", stored, then="COMMIT", after=True),
     )
     send = "POST /emails"
     yield Fault(
-        "after-send-before-record", "a sender dies before it notes the answer", _at("sandbox", send, after=True), mail
+        "after-send-before-record", "a sender dies before it notes the answer", at("sandbox", send, after=True), mail
     )
-    yield Fault("after-claim-before-send", "a sender dies before it sends", _at("sandbox", send), mail)
-    yield Fault("postgres-dies-in-store", "PostgreSQL dies in a run's store", _at("postgres", store, victim="postgres"))
-    yield Fault("postgres-dies-at-ack", "PostgreSQL dies at the ack", _at("postgres", ack, victim="postgres"))
+    yield Fault("after-claim-before-send", "a sender dies before it sends", at("sandbox", send), mail)
+    yield Fault("postgres-dies-in-store", "PostgreSQL dies in a run's store", at("postgres", store, victim="postgres"))
+    yield Fault("postgres-dies-at-ack", "PostgreSQL dies at the ack", at("postgres", ack, victim="postgres"))
     yield Fault(
         "postgres-dies-at-delivery",
         "PostgreSQL dies at a delivery",
-        _at("postgres", stored, then="COMMIT", victim="postgres"),
+        at("postgres", stored, then="COMMIT", victim="postgres"),
     )
-    yield Fault("redis-dies-at-script", "Redis dies at a script of the queue", _at("redis", "EVALSHA", victim="redis"))
+    yield Fault("redis-dies-at-script", "Redis dies at a script of the queue", at("redis", "EVALSHA", victim="redis"))
     job = "INSERT INTO ingestion_jobs .*'kdp'"
-    yield Fault("after-file-before-job", "the gateway dies with the file in the inbox", _at("postgres", job), upload)
+    yield Fault("after-file-before-job", "the gateway dies with the file in the inbox", at("postgres", job), upload)
     rows = "INSERT INTO (kdp_uploads|kdp_royalties)"
-    yield Fault("kdp-run-dies-in-store", "the run of a report dies in its store", _at("postgres", rows, most=2), upload)
+    yield Fault("kdp-run-dies-in-store", "the run of a report dies in its store", at("postgres", rows, most=2), upload)
     closing = "UPDATE ingestion_jobs SET status='completed'.*kdp"
     yield Fault(
         "kdp-run-dies-at-commit",
         "the run of a report dies at its end",
-        _at("postgres", closing, then="COMMIT", after=True),
+        at("postgres", closing, then="COMMIT", after=True),
         upload,
     )
     looked = "INSERT INTO kdp_files|stage_kdp_files"
-    yield Fault(
-        "daemon-dies-at-inbox", "the daemon dies with a file looked at", _at("postgres", looked, most=2), upload
-    )
-    yield Fault("in-a-migration", "kill -9 in the middle of a migration, then two at once", _migration)
+    yield Fault("daemon-dies-at-inbox", "the daemon dies with a file looked at", at("postgres", looked, most=2), upload)
+    yield Fault("in-a-migration", "kill -9 in the middle of a migration, then two at once", migration)
     for proxy in ("postgres", "redis", "sandbox", "gateway"):
         for mode in ("cut", "slow", "half_open"):
             yield Fault(
                 f"{proxy}-{mode}".replace("_", "-"),
                 f"the line to {proxy}: {mode}",
-                _network(proxy, mode),
+                network(proxy, mode),
                 (*sales, *mail),
             )
     for part in ("gateway", "postgres"):
-        yield Fault(
-            f"disk-full-{part}", f"{part} can't write", _disk_full(part), upload if part == "gateway" else sales
-        )
-    yield Fault("clock-forward", "the clock jumps an hour ahead", _clock(3600), (*sales, *mail))
-    yield Fault("clock-back", "the clock jumps an hour back", _clock(-3600), (*sales, *mail))
+        yield Fault(f"disk-full-{part}", f"{part} can't write", disk_full(part), upload if part == "gateway" else sales)
+    yield Fault("clock-forward", "the clock jumps an hour ahead", clock(3600), (*sales, *mail))
+    yield Fault("clock-back", "the clock jumps an hour back", clock(-3600), (*sales, *mail))
     for kind in (
         "400",
         "429",
@@ -376,16 +108,16 @@ def _all() -> Iterator[Fault]:
         "slow",
     ):
         yield Fault(
-            f"api-{kind}".replace("_", "-"), f"Gumroad answers: {kind}", _api(kind, "/v2/"), refusal=kind == "400"
+            f"api-{kind}".replace("_", "-"), f"Gumroad answers: {kind}", api(kind, "/v2/"), refusal=kind == "400"
         )
     for kind in ("500", "garbage", "truncated", "reset", "429"):
-        yield Fault(f"whop-{kind}", f"Whop answers: {kind}", _api(kind, "/api/v1/"))
+        yield Fault(f"whop-{kind}", f"Whop answers: {kind}", api(kind, "/api/v1/"))
     for kind in ("application_error", "rate_limit_exceeded", "truncated", "reset", "concurrent_idempotent_requests"):
-        yield Fault(f"resend-{kind}".replace("_", "-"), f"Resend answers: {kind}", _api(kind, "/emails"), mail)
+        yield Fault(f"resend-{kind}".replace("_", "-"), f"Resend answers: {kind}", api(kind, "/emails"), mail)
     for how in ("duplicate", "late", "reordered"):
-        yield Fault(f"deliveries-{how}", f"deliveries come {how}", _deliveries(how))
-    yield Fault("two-daemons", "two daemons by mistake", _two_daemons, (*sales, *upload))
-    yield Fault("two-backfills", "two backfills of one range at once", _two_backfills)
+        yield Fault(f"deliveries-{how}", f"deliveries come {how}", deliveries(how))
+    yield Fault("two-daemons", "two daemons by mistake", two_daemons, (*sales, *upload))
+    yield Fault("two-backfills", "two backfills of one range at once", two_backfills)
 
 
 HEAVY = (

@@ -64,7 +64,7 @@ class ForkLauncher(RunLauncher, ConfigurableClass):
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:  # noqa: ARG003
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:  # noqa: ARG003 - Dagster's signature
         """Called by Dagster."""
         return cls(inst_data)
 
@@ -87,7 +87,7 @@ def _work(ref: Any, context: LaunchRunContext) -> None:
         # Connections belong to the parent.
         open_warehouse(settings.load().warehouse_url).engine.dispose(close=False)
         with dg.DagsterInstance.from_ref(ref) as instance:
-            job: Any = recon_job_from_origin(context.job_code_origin)  # pyright: ignore[reportArgumentType]
+            job: Any = recon_job_from_origin(context.job_code_origin)
             list(core_execute_run(job, context.dagster_run, instance, inject_env_vars=False))
         code = 0
     except BaseException:  # noqa: BLE001 - this process must not go on as a second daemon
@@ -122,8 +122,7 @@ def daemon() -> None:
     while not stopped():
         try:
             _serve(stopped)
-        except Exception:  # noqa: BLE001
-            # As Dagster's daemon does when its storage goes away: say so and try again.
+        except Exception:  # noqa: BLE001 - as Dagster's daemon when its storage goes away: say so and try again
             _log.exception("A turn failed")
             _sleep(0.2)
 
