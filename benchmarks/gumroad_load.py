@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-# As installed: without byte code that is kept, each load would compile the house.
+# As installed, and as pip keeps the peers' byte code: else each load would compile the house.
 sys.dont_write_bytecode = False
 # Until the loads begin hardly anything is garbage: the collector would take a tenth of the imports' time.
 gc.disable()

@@ -38,8 +38,6 @@ PEERS = HERE.parent / ".bench" / "peers"
 PROJECT, AGAIN, ALONE = "creator_pipeline", "creator_pipeline, again", "creator_pipeline, alone"
 """By two processes, the same once more over what is stored, and by one process."""
 OURS = {PROJECT: (), AGAIN: (), ALONE: ("--processes", "1")}
-# The peers' byte code is kept by pip, and without ours we would be compiled each time.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 SCRIPTS = {
     "dlt": ("dlt_load.py",),
     "dlt parallelized": ("dlt_load.py", "parallelized"),

@@ -252,7 +252,7 @@ def test_a_role_without_the_right_to_migrate_says_who_has_it(database: Database)
 
 def refused(url: object, statement: str) -> bool:
     """Whether the server refuses for want of rights."""
-    engine = create_engine(url)  # type: ignore[arg-type]
+    engine = create_engine(url)
     try:
         with engine.begin() as connection:
             connection.execute(text(statement))

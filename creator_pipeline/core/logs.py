@@ -34,7 +34,7 @@ def report_errors(dsn: str | None, secrets: Sequence[str] = (), prepare: Prepare
     if not dsn:
         return False
     try:
-        import sentry_sdk  # pyright: ignore[reportMissingImports] - an extra
+        import sentry_sdk
     except ModuleNotFoundError:
         raise ConfigError(
             "SENTRY_DSN is set, but sentry-sdk is not installed.",

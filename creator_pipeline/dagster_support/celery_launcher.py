@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher  # pyright: ignore[reportMissingImports] - an extra
-from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG  # pyright: ignore[reportMissingImports]
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG  # pyright: ignore[reportMissingImports] - an extra
 
 from creator_pipeline.dagster_support.liveness import Absences
 
@@ -22,7 +22,7 @@ MISSING_SECONDS = 60.0
 """How long no worker may have a run before it is given up: one that lost the broker is back within half of it."""
 
 
-class WatchedCeleryRunLauncher(CeleryRunLauncher):  # pyright: ignore[reportUntypedBaseClass]
+class WatchedCeleryRunLauncher(CeleryRunLauncher):  # pyright: ignore[reportUntypedBaseClass] - an extra
     """Give it to ``run_launcher`` of ``dagster.yaml``; its configuration is dagster-celery's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -180,7 +180,7 @@ def _affiliate_micros(sale: Json) -> int | None:
     affiliate = sale.get("affiliate")
     if not isinstance(affiliate, dict):
         return None
-    share = amount(affiliate.get("amount"))  # pyright: ignore[reportUnknownArgumentType] - JSON
+    share = amount(affiliate.get("amount"))
     return None if share is None else int(share * MICROS)
 
 

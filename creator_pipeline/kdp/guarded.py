@@ -44,8 +44,7 @@ def parse_guarded(
     command = [sys.executable, "-m", __name__, str(path), name, str(memory_mb), str(seconds)]
     with tempfile.TemporaryFile() as answer:
         try:
-            # Arguments are ours: no shell, and the file's name is one argument that nobody interprets.
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(  # noqa: S603 - no shell: the file's name is one argument that nobody interprets
                 command,
                 cwd=_ROOT,
                 stdin=subprocess.DEVNULL,
@@ -81,13 +80,12 @@ def _too_much(name: str, found: str) -> ReportError:
 
 
 def _received(answer: BinaryIO) -> Report:
-    # Written by our own child a moment ago, from rows we typed.
-    result: Report | DataError = pickle.load(answer)  # noqa: S301
+    result: Report | DataError = pickle.load(answer)  # noqa: S301 - our own child wrote it, from rows we typed
     if isinstance(result, DataError):
         raise result
     with contextlib.suppress(EOFError):
         while True:
-            batch: list[tuple[object, ...]] = pickle.load(answer)  # noqa: S301
+            batch: list[tuple[object, ...]] = pickle.load(answer)  # noqa: S301 - as above
             result.rows.extend(map(Row._make, batch))
     return result
 

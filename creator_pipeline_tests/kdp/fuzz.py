@@ -110,4 +110,4 @@ if __name__ == "__main__":
     options.add_argument("--minutes", type=float, default=1)
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
-    print(run(chosen.minutes * 60, chosen.seed))  # noqa: T201
+    print(run(chosen.minutes * 60, chosen.seed))  # noqa: T201 - a command that says what it found

@@ -46,7 +46,7 @@ def test_a_refusal_says_where_and_what_to_do(name: str) -> None:
     got = described(name)
     if got["verdict"] == "reject":
         assert got["hint"]
-        assert got["where"]["file"] == name  # type: ignore[index]  # a dict by construction above
+        assert got["where"]["file"] == name
     else:
         held = [each for each in parse(FIXTURES / name).problems if each.level == "quarantine"]
         assert held
@@ -78,4 +78,4 @@ def test_inspect_has_the_contracts_keys_through_the_guarded_process() -> None:
         assert set(answer) == KEYS
         assert all(
             set(problem) == {"sheet", "row", "column", "found", "expected", "hint"} for problem in answer["problems"]
-        )  # type: ignore[attr-defined]  # a list by contract
+        )

@@ -20,7 +20,7 @@ def snapshot(
     name: str, hour: int, slices: dict[str, int], finality: str = "estimate", *, accepted: bool = False
 ) -> Snapshot:
     sizes = {key: Size(units, units, 0) for key, units in slices.items()}
-    return Snapshot(name, finality, START + timedelta(hours=hour), sizes, accepted)  # type: ignore[arg-type]  # a literal
+    return Snapshot(name, finality, START + timedelta(hours=hour), sizes, accepted)
 
 
 SNAPSHOTS = st.lists(
