@@ -37,7 +37,7 @@ from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import ingestion_jobs, webhook_events
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import servers
 
 SECRET = "ws_benchmark"
 ACCOUNT = "biz_benchmark"

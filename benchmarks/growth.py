@@ -32,8 +32,8 @@ from dagster._core.scheduler.instigation import InstigatorType, ScheduleInstigat
 from growth_fill import DAYS, Installation
 
 from creator_pipeline.core.windows import now
-from creator_pipeline.dagster_support.resources import WarehouseResource
-from creator_pipeline_tests import servers
+from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline_tests.support import servers
 
 SUBMIT_SECONDS = 60.0
 """The submitting of runs is watched so long; the rest is reckoned from it."""
@@ -163,8 +163,9 @@ def submit(place: Installation) -> str:
 
 def measure(folder: Path, count: int, statement_ms: int) -> dict[str, str]:
     """All figures of one size, in the order of the table."""
-    from creator_pipeline.automation import health, health_sensor, schedules
     from creator_pipeline.definitions import defs
+    from creator_pipeline.monitoring import health, health_sensor
+    from creator_pipeline.orchestration import schedules
 
     began = time.monotonic()
     place = Installation(folder, count)

@@ -38,8 +38,8 @@ from sqlalchemy.dialects import postgresql
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.gumroad.client import GumroadClient
-from creator_pipeline.gumroad.sync import load_sales
+from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 

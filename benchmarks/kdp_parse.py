@@ -105,10 +105,10 @@ def case(name: str, path: str) -> int:
 
         return sum(1 for _ in python_calamine.load_workbook(path).get_sheet_by_index(0).iter_rows()) - 1
     if name == "parse_guarded":
-        from creator_pipeline.kdp.guarded import parse_guarded
+        from creator_pipeline.platforms.kdp.supervised import parse_guarded
 
         return len(parse_guarded(path).rows)
-    from creator_pipeline.kdp.parse import parse
+    from creator_pipeline.platforms.kdp.parse import parse
 
     return len(parse(path).rows)
 

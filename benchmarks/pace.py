@@ -21,9 +21,9 @@ sys.path.insert(0, str(HERE.parent))
 import orjson
 
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.queue.pace import RedisPace
-from creator_pipeline.queue.redis import RedisLink
+from creator_pipeline.queue.redis_client import RedisLink
 
 SECONDS = 20
 LIMIT = 20.0
@@ -67,7 +67,7 @@ def main() -> None:
         return
     from creator_pipeline.sandbox.data import World
     from creator_pipeline.sandbox.server import SandboxServer
-    from creator_pipeline_tests import servers
+    from creator_pipeline_tests.support import servers
 
     with SandboxServer(World.invented(5, today=today(), sizes={"alice": 30, "bea": 30}, days=30)) as server:
         server.faults.limit(round(wish.limit * wish.window), wish.window)

@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from creator_pipeline.core.http import Pace
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.gumroad import drift
-from creator_pipeline.gumroad.client import GumroadClient
-from creator_pipeline.gumroad.refresh import refresh_sales
-from creator_pipeline.gumroad.sync import load_sales, lookback
+from creator_pipeline.platforms.gumroad import drift
+from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
+from creator_pipeline.platforms.gumroad.sync import load_sales, lookback
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer

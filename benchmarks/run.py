@@ -32,7 +32,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import psycopg2
 import standin
 
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import servers
 
 PEERS = HERE.parent / ".bench" / "peers"
 PROJECT, AGAIN, ALONE = "creator_pipeline", "creator_pipeline, again", "creator_pipeline, alone"

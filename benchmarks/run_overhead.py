@@ -31,9 +31,9 @@ import dagster as dg
 import orjson
 import yaml
 
-from creator_pipeline.dagster_support.outcome import Outcome
-from creator_pipeline.dagster_support.run_logs import RunLines
-from creator_pipeline_tests import servers
+from creator_pipeline.runtime.outcome import Outcome
+from creator_pipeline.runtime.run_logs import RunLines
+from creator_pipeline_tests.support import servers
 
 ROOT = HERE.parent
 # As installed, with byte code that is kept: else each run's process would compile the house.

@@ -40,11 +40,11 @@ from hosts import Host, Network
 from scale_servers import ROOT, SHARED, Servers, names, sandbox, until, world
 
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.dagster_support.liveness import PROCESS_TAG
+from creator_pipeline.runtime.liveness import PROCESS_TAG
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import ledger_changes
-from creator_pipeline_tests.tables import digests
+from creator_pipeline_tests.support.tables import digests
 
 BIN = Path(sys.executable).parent
 DONE, BAD = dg.DagsterRunStatus.SUCCESS, {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}

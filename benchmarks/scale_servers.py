@@ -22,7 +22,7 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.faults import Faults
 from creator_pipeline.sandbox.server import build_app, uvicorn_config
-from creator_pipeline_tests.servers import redis_binary
+from creator_pipeline_tests.support.servers import redis_binary
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = 20

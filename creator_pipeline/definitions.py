@@ -12,16 +12,18 @@ import dagster as dg
 # import this module (benchmarks/import_time.py).
 gc.disable()
 
-from creator_pipeline.automation import health_sensor, jobs, notices, reporting, schedules, sensors
-from creator_pipeline.dagster_support.resources import GumroadResource, WarehouseResource, WhopResource
-from creator_pipeline.gumroad import assets as gumroad
-from creator_pipeline.gumroad import checks as gumroad_checks
-from creator_pipeline.kdp import assets as kdp
-from creator_pipeline.kdp.sensor import kdp_inbox
-from creator_pipeline.ledger import assets as ledger
-from creator_pipeline.whop import assets as whop
+from creator_pipeline.monitoring import health_sensor
+from creator_pipeline.orchestration import daily_revenue as ledger
+from creator_pipeline.orchestration import jobs, notifications, schedules, sensors
+from creator_pipeline.platforms.gumroad import assets as gumroad
+from creator_pipeline.platforms.gumroad import checks as gumroad_checks
+from creator_pipeline.platforms.kdp import assets as kdp
+from creator_pipeline.platforms.kdp.sensor import kdp_inbox
+from creator_pipeline.platforms.whop import assets as whop
+from creator_pipeline.runtime import error_reports
+from creator_pipeline.runtime.resources import GumroadResource, WarehouseResource, WhopResource
 
-reporting.start()
+error_reports.start()
 
 defs = dg.Definitions(
     assets=[
@@ -40,7 +42,7 @@ defs = dg.Definitions(
     ],
     jobs=jobs.ALL,
     schedules=schedules.ALL,
-    sensors=[*sensors.ALL, kdp_inbox, *notices.ALL, health_sensor.pipeline_health],
+    sensors=[*sensors.ALL, kdp_inbox, *notifications.ALL, health_sensor.pipeline_health],
     resources={"warehouse": WarehouseResource(), "gumroad": GumroadResource(), "whop": WhopResource()},
     # Half the latency and twice the runs per minute of a process for each step.
     executor=dg.in_process_executor,

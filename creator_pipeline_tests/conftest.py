@@ -20,8 +20,9 @@ from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import metadata
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import servers
 
+pytest_plugins = ["creator_pipeline_tests.support.pipeline_fixtures", "creator_pipeline_tests.support.sandbox_fixtures"]
 SUITE_SECONDS = 360.0
 """What the whole suite may take on a slow machine."""
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -10,9 +9,9 @@ import yaml
 
 from creator_pipeline.definitions import defs
 from creator_pipeline.queue import pace
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 YAML = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 GROUPS = {

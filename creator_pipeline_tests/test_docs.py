@@ -15,9 +15,9 @@ from creator_pipeline.definitions import defs
 from creator_pipeline.gateway.metrics import Metrics
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import metadata
-from creator_pipeline_tests import dictionary
+from creator_pipeline_tests.support.paths import ROOT
+from creator_pipeline_tests.tools import dictionary
 
-ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")])
 REPOSITORY = defs.get_repository_def()
@@ -99,7 +99,7 @@ def test_the_example_names_every_variable_with_its_default() -> None:
 
 
 def test_the_data_dictionary_is_of_these_tables() -> None:
-    """Incident: a report on a column that had changed its unit. Anew: python -m creator_pipeline_tests.dictionary"""
+    """Incident: a report on a column that had changed its unit. Anew: python -m creator_pipeline_tests.tools.dictionary"""
     assert dictionary.PATH.read_text(encoding="utf-8") == dictionary.text()
     assert all(column.comment for table in metadata.sorted_tables for column in table.columns)
 

@@ -25,24 +25,25 @@ import pytest
 from sqlalchemy import select
 
 from creator_pipeline import cli, settings
-from creator_pipeline.automation import health_sensor
-from creator_pipeline.automation.schedules import range_tags
-from creator_pipeline.automation.sensors import webhook_jobs_sensor
-from creator_pipeline.core.json_lines import JsonLines
+from creator_pipeline.core.logging import JsonLines
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
 from creator_pipeline.definitions import defs
-from creator_pipeline.gumroad.oauth import CALLBACK_PATH
-from creator_pipeline.mail import hooks, outbox
+from creator_pipeline.mail import outbox
+from creator_pipeline.monitoring import health_sensor
+from creator_pipeline.orchestration.schedules import range_tags
+from creator_pipeline.orchestration.sensors import webhook_jobs_sensor
+from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
+from creator_pipeline.platforms.whop.jobs import changes_config
+from creator_pipeline.runtime import hooks
+from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import metadata
-from creator_pipeline.whop.jobs import changes_config
-from creator_pipeline_tests import servers
-from creator_pipeline_tests.automation.conftest import RESOURCES
-from creator_pipeline_tests.gateway.serving import Gateway, signed, whop_event
+from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.gateway import Gateway, signed, whop_event
+from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
 
 SECRET_VARIABLES = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
 BUYER = "buyer-of-a-book@example.org"

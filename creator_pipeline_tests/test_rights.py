@@ -17,27 +17,27 @@ from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
-from creator_pipeline.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.ledger.rollup import both_sums, roll_up
 from creator_pipeline.mail import outbox, page_link
 from creator_pipeline.mail.outbox import Mail
+from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
+from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.queue.jobs import JobQueue
-from creator_pipeline.sandbox.gumroad_oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.sandbox.resend import KEY
 from creator_pipeline.sandbox.server import SandboxServer
-from creator_pipeline.store import migrate, personal, profile_keys, profiles, retention, token_keys
+from creator_pipeline.store import erasure, migrate, profile_keys, profiles, retention, token_keys
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata, platform_connections, webhook_events
-from creator_pipeline_tests import house as small
-from creator_pipeline_tests import servers
-from creator_pipeline_tests.gateway.pages import Page
-from creator_pipeline_tests.gateway.serving import Gateway, signed, whop_event
 from creator_pipeline_tests.gateway.test_oauth import come_back, said_at_gumroad, start
-from creator_pipeline_tests.kdp.landing import taken
-from creator_pipeline_tests.store.filling import fill
+from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support import paths, servers
+from creator_pipeline_tests.support.filling import fill
+from creator_pipeline_tests.support.gateway import Gateway, signed, whop_event
+from creator_pipeline_tests.support.kdp_landing import taken
+from creator_pipeline_tests.support.pages import Page
 
-DEPLOY = Path(__file__).parents[1] / "deploy" / "postgresql"
-REPORT = Path(__file__).parent / "fixtures" / "kdp" / "csv_combined_utf8.csv"
+DEPLOY = paths.ROOT / "deploy" / "postgresql"
+REPORT = paths.FIXTURES / "kdp" / "csv_combined_utf8.csv"
 ROLES = ("owner", "app", "gateway", "reader")
 
 
@@ -101,7 +101,7 @@ def test_the_pipeline_needs_no_more_than_rows(
     as_app: str, database: Database, ring: KeyRing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Incident: the role of the runs could drop the ledger, because it had created it."""
-    from creator_pipeline.kdp.store import ingest
+    from creator_pipeline.platforms.kdp.ingest import ingest
 
     house = open_warehouse(as_app)
     with small.small_sandbox() as server, small.new_instance() as instance:
@@ -129,8 +129,8 @@ def test_the_pipeline_needs_no_more_than_rows(
         assert queue.ack_all(queue.dequeue(1, 60))
         retention.sweep(house, retention.Keep(buyers=1), now())
         assert token_keys.rotate(house, ring).lost == []
-        personal.erase_buyer(house, "a@example.net", ring.hashes_of("a@example.net"))
-        personal.erase_profile(house, "bea")
+        erasure.erase_buyer(house, "a@example.net", ring.hashes_of("a@example.net"))
+        erasure.erase_profile(house, "bea")
     for statement in ("DROP TABLE sales_events", "CREATE TABLE x (y int)", "TRUNCATE sales_events"):
         with pytest.raises((ProgrammingError, ConfigError)), house.write() as connection:
             connection.execute(text(statement))

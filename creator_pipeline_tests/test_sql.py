@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "creator_pipeline"
+from creator_pipeline_tests.support import paths
+
+PACKAGE = paths.ROOT / "creator_pipeline"
 OF_TEXT = {"exec_driver_sql", "executemany", "executescript", "copy_expert"}
 """Methods that take a statement as text only."""
 MAKERS = {"text", "literal_column", "DDL"}
 """Functions of SQLAlchemy that make an expression of text."""
 ALLOWED = {
-    ("store/copying.py", "copy_expert"): "COPY has no parameters: names of tables.py; the rows are its input",
+    ("store/pg_copy.py", "copy_expert"): "COPY has no parameters: names of tables.py; the rows are its input",
     ("store/load.py", "exec_driver_sql"): "a stage's CREATE and DROP: names of tables.py",
 }
 

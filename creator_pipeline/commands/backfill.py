@@ -27,7 +27,7 @@ def command(
     Runs here and now and needs no daemon; it is recorded in Dagster all the same. Stopped in the middle, the same
     command goes on where it was and does again only what failed.
     """
-    from creator_pipeline.automation import backfill
+    from creator_pipeline.orchestration import backfill
 
     house = warehouse()
     window = backfill.check(house, source, profile_id, first.date(), last.date())

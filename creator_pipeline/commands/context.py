@@ -39,7 +39,7 @@ def instance() -> dg.DagsterInstance:
         import dagster as dg
         from sqlalchemy.exc import OperationalError
 
-        from creator_pipeline.dagster_support.run_logs import RunLines
+        from creator_pipeline.runtime.run_logs import RunLines
 
         # A run of a command is told by the command, on the output that its caller reads.
         RunLines.muted = True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from creator_pipeline.core.windows import DayWindow
-    from creator_pipeline.sandbox.kdp import InventedReport
+    from creator_pipeline.platforms.kdp.sandbox.reports import InventedReport
     from creator_pipeline.store.engine import Warehouse
 
 WORLD_DAYS = 60
@@ -63,8 +63,8 @@ def load(world: dict[str, Any]) -> list[str]:
     """Connect each profile, register its pings, backfill it: as ``profiles add`` and ``backfill`` do."""
     from creator_pipeline.commands.context import instance, key_ring, warehouse
     from creator_pipeline.core.windows import DayWindow
-    from creator_pipeline.dagster_support.resources import gumroad_client
-    from creator_pipeline.gumroad.hooks import register
+    from creator_pipeline.platforms.gumroad.subscriptions import register
+    from creator_pipeline.runtime.resources import gumroad_client
     from creator_pipeline.store import profiles
 
     house, ring, failures, config = warehouse(), key_ring(), list[str](), settings.load()
@@ -92,7 +92,7 @@ def load(world: dict[str, Any]) -> list[str]:
 
 
 def _backfill(house: Warehouse, dagster: DagsterInstance, source: str, profile_id: str, window: DayWindow) -> list[str]:
-    from creator_pipeline.automation import backfill
+    from creator_pipeline.orchestration import backfill
 
     dagster.add_dynamic_partitions(backfill.DYNAMIC[source], [profile_id])
     failures = backfill.snapshot(dagster, source, profile_id)
@@ -175,7 +175,7 @@ def _compare_whop(sandbox: str, house: Warehouse, profile_id: str) -> int:
 
 def drop_report(today: date) -> InventedReport:
     """Put a report into the inbox, as an upload does: written beside it, then renamed in."""
-    from creator_pipeline.sandbox.kdp import prior_month
+    from creator_pipeline.platforms.kdp.sandbox.reports import prior_month
 
     report, inbox = prior_month(7, today), Path(settings.load().inbox)
     folder = inbox / REPORT_OF
@@ -190,7 +190,7 @@ def compare_report(report: InventedReport) -> bool:
     """Wait until the daemon has taken the report, and compare the ledger with it."""
     from creator_pipeline.commands.context import warehouse
     from creator_pipeline.core.money import to_text
-    from creator_pipeline.sandbox.kdp import ledger_figures
+    from creator_pipeline.platforms.kdp.sandbox.reports import ledger_figures
 
     house, deadline = warehouse(), time.monotonic() + REPORT_SECONDS
     while (here := ledger_figures(house, REPORT_OF, report.month)) != report.totals and time.monotonic() < deadline:

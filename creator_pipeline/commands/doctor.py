@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from creator_pipeline import settings
-from creator_pipeline.automation.doctor import Finding, Probe, examine
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.monitoring.doctor import Finding, Probe, examine
 
 _WORDS = {state: state for state in ("ok", "no", "off", "unknown")}
 _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yellow"}
@@ -30,14 +30,14 @@ def command(*, as_json: bool) -> None:
 
 def findings(config: settings.Settings) -> list[Finding]:
     """All lines."""
-    from creator_pipeline.automation import doctor_house, doctor_mail, doctor_platforms
     from creator_pipeline.commands.context import instance, key_ring
+    from creator_pipeline.monitoring import installation, mail_checks, platform_checks
 
     probes = [
         Probe("settings", lambda: [Finding("settings", "ok", "the environment can be read")]),
-        *doctor_house.probes(config, instance),
-        *doctor_platforms.probes(config, key_ring),
-        *doctor_mail.probes(config),
+        *installation.probes(config, instance),
+        *platform_checks.probes(config, key_ring),
+        *mail_checks.probes(config),
     ]
     return examine(probes, config)
 

@@ -12,9 +12,9 @@ from creator_pipeline import settings
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 behind a proxy on another host.")
 def command(port: int, host: str) -> None:
     """Serve webhooks, uploads, and the pages of links. Ends in good order on SIGTERM."""
-    from creator_pipeline.core import json_lines
+    from creator_pipeline.core import logging
     from creator_pipeline.gateway.app import create_app
     from creator_pipeline.gateway.server import serve
 
-    json_lines.set_up()
+    logging.set_up()
     serve(create_app(settings.load()), host, port)

@@ -25,7 +25,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON list instead of text.")
 def inspect(files: tuple[Path, ...], *, as_json: bool) -> None:
     """Say what each file is, what it holds and what is wrong with it; stores nothing. Ends with 1 if one is refused."""
-    from creator_pipeline.kdp.inspect import inspect as inspect_files
+    from creator_pipeline.platforms.kdp.inspect import inspect as inspect_files
 
     told = inspect_files(files)
     if as_json:
@@ -58,13 +58,13 @@ def _show(told: dict[str, Any]) -> None:
 @click.option("--accept-smaller", is_flag=True, help="Accept a report that holds less than the one it replaces.")
 def ingest(files: tuple[Path, ...], profile_id: str, *, accept_smaller: bool) -> None:
     """Put reports into the ledger here and now; recorded in Dagster like every run."""
-    from creator_pipeline.automation.runs import run_here
-    from creator_pipeline.dagster_support.outcome import ALLOW_SHRINK_TAG
-    from creator_pipeline.dagster_support.partitions import kdp_uploads
-    from creator_pipeline.dagster_support.resources import require_enabled
-    from creator_pipeline.dagster_support.tags import PROFILE_TAG, TRIGGER_TAG
     from creator_pipeline.definitions import defs
-    from creator_pipeline.kdp.inbox import register
+    from creator_pipeline.platforms.kdp.inbox import register
+    from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
+    from creator_pipeline.runtime.partitions import kdp_uploads
+    from creator_pipeline.runtime.resources import require_enabled
+    from creator_pipeline.runtime.run_here import run_here
+    from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
     from creator_pipeline.store.profiles import get_profile
 
     house, failures = warehouse(), list[str]()

@@ -54,7 +54,7 @@ class Processes:
         """Start a process; it sees the environment of this moment."""
         with self.log_of(name).open("ab") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own commands
-                [sys.executable, "-m", "creator_pipeline.commands.leash", *arguments],
+                [sys.executable, "-m", "creator_pipeline.commands.supervise", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

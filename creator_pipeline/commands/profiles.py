@@ -12,9 +12,9 @@ from creator_pipeline import settings
 from creator_pipeline.commands.context import instance, key_ring, warehouse
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.dagster_support.partitions import DYNAMIC
+from creator_pipeline.runtime.partitions import DYNAMIC
 from creator_pipeline.settings import Settings
-from creator_pipeline.store import personal, profile_keys, profiles
+from creator_pipeline.store import erasure, profile_keys, profiles
 from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.store.tables import profiles as profiles_table
 
@@ -141,8 +141,8 @@ def key(profile_id: str) -> None:
 @click.argument("profile_id", metavar="ID")
 def connect(profile_id: str) -> None:
     """Print the link that connects a profile's Gumroad account in a browser; it is good for an hour."""
-    from creator_pipeline.gateway.connecting import start_link
-    from creator_pipeline.gumroad.oauth import oauth_app
+    from creator_pipeline.platforms.gumroad.connect import start_link
+    from creator_pipeline.platforms.gumroad.oauth import oauth_app
 
     config = settings.load()
     oauth_app(config)
@@ -167,7 +167,7 @@ def export(profile_id: str, out: TextIO) -> None:
     """Everything that is stored of a profile, a JSON object a row; without tokens and keys."""
     house = warehouse()
     profiles.get_profile(house, profile_id)
-    for table, row in personal.export_profile(house, profile_id):
+    for table, row in erasure.export_profile(house, profile_id):
         out.write(json.dumps({"table": table, **row}, default=str, ensure_ascii=False) + "\n")
 
 
@@ -181,12 +181,12 @@ def erase(profile_id: str | None, buyer: str | None, *, yes: bool) -> None:
         raise click.UsageError("Name a profile, or a buyer with --buyer.")
     house = warehouse()
     if buyer is not None:
-        count = personal.erase_buyer(house, buyer, key_ring().hashes_of(buyer))
+        count = erasure.erase_buyer(house, buyer, key_ring().hashes_of(buyer))
         click.echo(f"{count} rows no longer know this buyer, and reading the sales again doesn't bring them back.")
         return
     profiles.get_profile(house, str(profile_id))
     if not yes:
         click.confirm(f"Erase {profile_id} and everything read of it?", abort=True)
-    for table, count in personal.erase_profile(house, str(profile_id)).items():
+    for table, count in erasure.erase_profile(house, str(profile_id)).items():
         click.echo(f"{table:22}{count:8}")
-    click.echo(f"{profile_id} is gone; its ledger rows go by {personal.pseudonym(str(profile_id))}.")
+    click.echo(f"{profile_id} is gone; its ledger rows go by {erasure.pseudonym(str(profile_id))}.")

@@ -7,9 +7,9 @@ import json
 import click
 
 from creator_pipeline import settings
-from creator_pipeline.automation.doctor import Finding, examine
 from creator_pipeline.commands import doctor
 from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.monitoring.doctor import Finding, examine
 
 WORDS = {"ok": "pass", "no": "FAIL", "off": "off", "unknown": "unknown"}
 SECONDS = 45.0
@@ -29,8 +29,8 @@ def command(*, staging: bool, as_json: bool) -> None:
 
 
 def _findings(*, staging: bool) -> list[Finding]:
-    from creator_pipeline.automation import smoke
     from creator_pipeline.commands.context import instance, warehouse
+    from creator_pipeline.monitoring import smoke
 
     config = settings.load()
     shown = [one for one in doctor.findings(config) if one.state == "no" or not one.name.startswith(_TOO_MUCH)]

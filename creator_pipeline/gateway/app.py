@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from creator_pipeline import __version__
-from creator_pipeline.gateway import docs, health, jobs, me, oauth, openapi, unsubscribe, uploads, webhooks
-from creator_pipeline.gateway.door import Door
+from creator_pipeline.gateway import creator_page, docs, health, jobs, oauth, openapi, unsubscribe, uploads, webhooks
 from creator_pipeline.gateway.errors import GatewayError, respond
+from creator_pipeline.gateway.middleware import Door
 from creator_pipeline.gateway.services import Services, build
 from creator_pipeline.settings import Settings
 
@@ -39,7 +39,7 @@ def create_app(config: Settings) -> FastAPI:
         lifespan=_lifespan(house),
     )
     app.state.services = house
-    for room in (webhooks, oauth, uploads, jobs, unsubscribe, me, health, docs):
+    for room in (webhooks, oauth, uploads, jobs, unsubscribe, creator_page, health, docs):
         app.include_router(room.router)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from creator_pipeline.gateway.errors import GatewayError, too_many
-from creator_pipeline.kdp.parse import MAX_BYTES
+from creator_pipeline.platforms.kdp.parse import MAX_BYTES
 from creator_pipeline.queue.limits import Limits
 
 MIB = 1 << 20

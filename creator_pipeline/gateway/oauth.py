@@ -18,12 +18,12 @@ from fastapi.responses import RedirectResponse
 
 from creator_pipeline.core import signing
 from creator_pipeline.core.errors import ConfigError, PipelineError
-from creator_pipeline.gateway import connecting, openapi
+from creator_pipeline.gateway import openapi
 from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services
-from creator_pipeline.gumroad import oauth
+from creator_pipeline.platforms.gumroad import connect, oauth
 from creator_pipeline.store import profiles
 
 STATE_SECONDS = 600
@@ -46,7 +46,7 @@ async def start(request: Request, profile_id: str, link: str = "") -> Response:
     """To Gumroad, to be asked. Wants the profile's key, or a link of ``creator-pipeline profiles connect``."""
     house = services(request)
     if link:
-        allowed = connecting.profile_of_link(house.ring, link)
+        allowed = connect.profile_of_link(house.ring, link)
         if allowed is None:
             house.gate.refused(request.scope["caller"])
             raise GatewayError(401, "unauthorized", "This link is too old, or not one of ours.", _AGAIN)
@@ -79,7 +79,7 @@ async def callback(request: Request, code: str = "", state: str = "", error: str
     """Back from Gumroad: stores the tokens, registers the pings, starts the first sync."""
     house = services(request)
     profile_id, nonce = _known(house, request, state)
-    if not await asyncio.to_thread(connecting.use_once, house.warehouse, nonce, profile_id):
+    if not await asyncio.to_thread(connect.use_once, house.warehouse, nonce, profile_id):
         raise _bad("used_state", "This answer of Gumroad was used already.")
     if error:
         said = "You said no at Gumroad." if error == "access_denied" else "Gumroad refused."
@@ -87,7 +87,7 @@ async def callback(request: Request, code: str = "", state: str = "", error: str
     if not code:
         raise _bad("no_code", "Gumroad's answer has no code.")
     try:
-        made = await asyncio.to_thread(connecting.connect_gumroad, house, profile_id, code, _verifier(house, nonce))
+        made = await asyncio.to_thread(connect.connect_gumroad, house, profile_id, code, _verifier(house, nonce))
     except PipelineError as failure:
         _log.warning("Connecting %s failed: %s", profile_id, failure)
         raise _bad(failure.code, failure.message, failure.hint) from None

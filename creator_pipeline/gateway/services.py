@@ -18,7 +18,7 @@ from creator_pipeline.gateway.metrics import Metrics
 from creator_pipeline.queue.cache import cache_for
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.limits import Limits
-from creator_pipeline.queue.redis import connect
+from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 

@@ -18,10 +18,10 @@ from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.limits import MIB, too_large
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services
-from creator_pipeline.kdp.guarded import parse_guarded
-from creator_pipeline.kdp.inspect import describe
-from creator_pipeline.kdp.parse import MAX_BYTES
-from creator_pipeline.kdp.uploads import close_known
+from creator_pipeline.platforms.kdp.inspect import describe
+from creator_pipeline.platforms.kdp.parse import MAX_BYTES
+from creator_pipeline.platforms.kdp.supervised import parse_guarded
+from creator_pipeline.platforms.kdp.uploads import close_known
 
 KEY_BYTES = 200
 _FORM = {

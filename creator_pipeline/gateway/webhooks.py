@@ -13,9 +13,9 @@ from creator_pipeline.gateway import mail_calls, openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response
 from creator_pipeline.gateway.intake import Delivery, Stored
 from creator_pipeline.gateway.services import Services, services
-from creator_pipeline.gumroad import pings
+from creator_pipeline.platforms.gumroad import webhook as pings
+from creator_pipeline.platforms.whop import webhook as events
 from creator_pipeline.settings import WHERE_TO_GET
-from creator_pipeline.whop import events
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.money import to_text
 from creator_pipeline.ledger import weekly
-from creator_pipeline.ledger.picture import NAMES, SMALL, draw, sums, words
+from creator_pipeline.ledger.chart import NAMES, SMALL, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days
 from creator_pipeline.ledger.weekly import Week
 from creator_pipeline.mail import history, outbox

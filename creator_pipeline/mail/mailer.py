@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from creator_pipeline.core.http import Pace, retry_after
 from creator_pipeline.core.secrets import redact, without_addresses
 from creator_pipeline.queue.pace import LocalPace, pace_for
-from creator_pipeline.queue.redis import connect
+from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.settings import Settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from creator_pipeline.queue.redis import RedisDown, RedisLink, connect
+from creator_pipeline.queue.redis_client import RedisDown, RedisLink, connect
 from creator_pipeline.settings import Settings
 
 JITTER = 0.1

@@ -1,7 +1,7 @@
 """The queue of job ids: ``ingestion_jobs`` decides, Redis says when to look.
 
 Every change is committed in the table first and told to Redis afterwards, as a hint (see
-:mod:`creator_pipeline.queue.wakeups`). A hint that is lost, stale or doubled makes a consumer look late or in vain;
+:mod:`creator_pipeline.queue.redis_hints`). A hint that is lost, stale or doubled makes a consumer look late or in vain;
 it can't hand out a job twice or lose one, so Redis may come and go at any moment:
 
 * hint lost: :meth:`JobQueue.heal` finds the job in the table, at the latest after ``HEAL_SECONDS``;
@@ -20,9 +20,9 @@ from uuid import uuid4
 from sqlalchemy import Connection, func, select, update
 
 from creator_pipeline.queue import table
-from creator_pipeline.queue.redis import RedisDown, RedisLink
+from creator_pipeline.queue.redis_client import RedisDown, RedisLink
+from creator_pipeline.queue.redis_hints import HEAL_SECONDS, Wakeups
 from creator_pipeline.queue.table import MAX_ATTEMPTS, Group, Job, Kind, Lease, NewJob
-from creator_pipeline.queue.wakeups import HEAL_SECONDS, Wakeups
 from creator_pipeline.store.engine import Warehouse
 
 __all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "Lease", "NewJob"]
@@ -55,7 +55,7 @@ class JobQueue:
     """The queue over one warehouse, with or without Redis. Safe to share between threads.
 
     Args:
-        redis: from :func:`creator_pipeline.queue.redis.connect`; None works as a Redis that is down.
+        redis: from :func:`creator_pipeline.queue.redis_client.connect`; None works as a Redis that is down.
         name: of the sorted set; two warehouses that share a Redis need two names.
 
     Every method raises TransientError when the warehouse can't be reached, and none because of Redis.

@@ -11,7 +11,7 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from creator_pipeline.core.errors import ConfigError
-from creator_pipeline.queue.redis import RedisDown, RedisLink
+from creator_pipeline.queue.redis_client import RedisDown, RedisLink
 
 
 class Limits:

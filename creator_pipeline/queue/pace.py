@@ -12,7 +12,7 @@ import time
 from functools import lru_cache
 
 from creator_pipeline.core.http import Pace
-from creator_pipeline.queue.redis import BREAK_MAX_SECONDS, RedisDown, RedisLink, connect
+from creator_pipeline.queue.redis_client import BREAK_MAX_SECONDS, RedisDown, RedisLink, connect
 from creator_pipeline.settings import Settings
 
 PROCESSES = 5

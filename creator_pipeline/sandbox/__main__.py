@@ -9,11 +9,11 @@ import sys
 import uvicorn
 
 from creator_pipeline.core.windows import today
+from creator_pipeline.platforms.gumroad.sandbox.pings import PingSender
+from creator_pipeline.platforms.whop.sandbox.webhooks import WebhookSender
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.faults import Faults
-from creator_pipeline.sandbox.pings import PingSender
 from creator_pipeline.sandbox.server import build_app, uvicorn_config
-from creator_pipeline.sandbox.whop_webhooks import WebhookSender
 
 
 def main(arguments: list[str] | None = None) -> int:

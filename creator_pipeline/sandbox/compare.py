@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, case, func, literal, select
 
 from creator_pipeline.core.money import MICROS_PER_CENT
-from creator_pipeline.sandbox.whop_data import WhopDay
+from creator_pipeline.platforms.whop.sandbox.data import WhopDay
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events
 

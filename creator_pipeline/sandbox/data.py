@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from creator_pipeline.sandbox.gumroad_data import GumroadPart, GumroadSeller
-from creator_pipeline.sandbox.gumroad_invent import Inventor, invented_products, invented_times
-from creator_pipeline.sandbox.gumroad_shapes import opaque_id
-from creator_pipeline.sandbox.whop_data import WhopPart
-from creator_pipeline.sandbox.whop_invent import invented_whop
+from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart, GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.invent import Inventor, invented_products, invented_times
+from creator_pipeline.platforms.gumroad.sandbox.shapes import opaque_id
+from creator_pipeline.platforms.whop.sandbox.data import WhopPart
+from creator_pipeline.platforms.whop.sandbox.invent import invented_whop
 
 SIZES: Mapping[str, int] = {"alice": 430, "bea": 180, "chen": 40}
 ZONES: Mapping[str, str] = {"alice": "America/Los_Angeles", "bea": "Asia/Tokyo"}

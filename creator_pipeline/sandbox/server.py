@@ -21,17 +21,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from creator_pipeline.platforms.gumroad.sandbox.api import GumroadApi, not_found
+from creator_pipeline.platforms.gumroad.sandbox.data import SandboxError
+from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, OAuth
+from creator_pipeline.platforms.gumroad.sandbox.pings import PingSender
+from creator_pipeline.platforms.whop.sandbox.api import PREFIX as WHOP_PREFIX
+from creator_pipeline.platforms.whop.sandbox.api import WhopApi
+from creator_pipeline.platforms.whop.sandbox.control import WhopControl
+from creator_pipeline.platforms.whop.sandbox.webhooks import WebhookSender
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.faults import FaultMiddleware, Faults
-from creator_pipeline.sandbox.gumroad import GumroadApi, not_found
-from creator_pipeline.sandbox.gumroad_data import SandboxError
-from creator_pipeline.sandbox.gumroad_oauth import CLIENT_ID, CLIENT_SECRET, OAuth
-from creator_pipeline.sandbox.pings import PingSender
 from creator_pipeline.sandbox.resend import ResendApi
-from creator_pipeline.sandbox.whop import PREFIX as WHOP_PREFIX
-from creator_pipeline.sandbox.whop import WhopApi
-from creator_pipeline.sandbox.whop_control import WhopControl
-from creator_pipeline.sandbox.whop_webhooks import WebhookSender
 
 
 def _json(value: object, status: int = 200) -> Response:

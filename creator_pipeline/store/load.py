@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.store.copying import copy
+from creator_pipeline.store.pg_copy import copy
 from creator_pipeline.store.upserts import insert_into
 
 BATCH = 2_000

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select, tuple_, update
 
-from creator_pipeline.store import personal
+from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import (
     email_messages,
@@ -83,7 +83,7 @@ def sweep(warehouse: Warehouse, keep: Keep, moment: datetime) -> dict[str, int]:
     name = "email_messages: text"
     counts[name] = sum(_trim(warehouse, over) for over in _bodies(keep, moment))
     with warehouse.write() as connection:
-        counts["erased buyers that came back"] = personal.sweep(connection)
+        counts["erased buyers that came back"] = erasure.sweep(connection)
     return counts
 
 
@@ -117,12 +117,12 @@ def _rules(keep: Keep, moment: datetime) -> Iterator[tuple[str, Rule]]:
         known = or_(sales.buyer_hash.is_not(None), sales.country.is_not(None))
         yield (
             "gumroad_sales: buyers",
-            Rule(gumroad_sales, and_(sales.created_at < before, known), personal.GUMROAD_BUYER),
+            Rule(gumroad_sales, and_(sales.created_at < before, known), erasure.GUMROAD_BUYER),
         )
         last = func.coalesce(held.current_period_end, held.updated_at)
         # Of a profile's own membership the holder is the profile.
         over = and_(held.has_access.is_(False), held.profile_id.is_(None), held.holder_hash.is_not(None), last < before)
-        yield "whop_subscriptions: buyers", Rule(whop_subscriptions, over, personal.WHOP_BUYER)
+        yield "whop_subscriptions: buyers", Rule(whop_subscriptions, over, erasure.WHOP_BUYER)
 
 
 def _before(moment: datetime, days: int) -> datetime:

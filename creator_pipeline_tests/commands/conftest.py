@@ -16,8 +16,8 @@ import yaml
 from creator_pipeline.core.secrets import new_key
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline_tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 
@@ -71,7 +71,7 @@ def copy_project(root: Path) -> None:
 def project(tmp_path: Path) -> Iterator[Project]:
     """With a sandbox behind it; no profile yet."""
     # Dagster is loaded here and not above: a conftest is read before the filters of warnings are set.
-    from creator_pipeline_tests import house as small
+    from creator_pipeline_tests.support import installation as small
 
     copy_project(tmp_path)
     with small.small_sandbox() as server:

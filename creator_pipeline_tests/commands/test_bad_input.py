@@ -8,7 +8,7 @@ import pytest
 from creator_pipeline import cli
 from creator_pipeline.core.windows import today
 from creator_pipeline.store import migrate
-from creator_pipeline_tests import house as small
+from creator_pipeline_tests.support import installation as small
 
 TODAY, TOMORROW, OLD = today().isoformat(), (today() + timedelta(days=1)).isoformat(), "2019-01-01"
 YESTERDAY = (today() - timedelta(days=1)).isoformat()

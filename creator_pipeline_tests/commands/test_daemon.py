@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from creator_pipeline.core.windows import today
 from creator_pipeline.store.tables import sales_events
-from creator_pipeline_tests.house import WINDOW
-from creator_pipeline_tests.kdp import landing
-from creator_pipeline_tests.kdp.samples import ESTIMATOR, FINAL, FIXTURES, MANIFEST
+from creator_pipeline_tests.support import kdp_landing
+from creator_pipeline_tests.support.installation import WINDOW
+from creator_pipeline_tests.support.kdp_samples import ESTIMATOR, FINAL, FIXTURES, MANIFEST
 
 TODAY = today().isoformat()
 YESTERDAY = WINDOW.end.fromordinal(WINDOW.end.toordinal() - 2).isoformat()
@@ -54,18 +54,18 @@ def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped
     """
     project, house, inbox = with_alice, with_alice.house, with_alice.root / "home" / "kdp_inbox" / "alice"
     hand_over_two_days(project)
-    landing.drop(ESTIMATOR, inbox)
+    kdp_landing.drop(ESTIMATOR, inbox)
     daemon = project.start("dagster-daemon", "run", "-w", "workspace.yaml", start_new_session=True)
     try:
         waited(lambda: days_of(house, "gumroad") == {YESTERDAY, TODAY}, 75)
-        waited(lambda: landing.quantity(house) == MANIFEST[ESTIMATOR.name]["net_units"], 60)
-        landing.drop(FIXTURES / "csv_missing_currency_column.csv", inbox)
-        landing.drop(FINAL, inbox)
+        waited(lambda: kdp_landing.quantity(house) == MANIFEST[ESTIMATOR.name]["net_units"], 60)
+        kdp_landing.drop(FIXTURES / "csv_missing_currency_column.csv", inbox)
+        kdp_landing.drop(FINAL, inbox)
         record_property(
             "seconds_from_drop_to_ledger",
-            round(waited(lambda: landing.royalties(house, "pages_read") != {}, 45), 1),
+            round(waited(lambda: kdp_landing.royalties(house, "pages_read") != {}, 45), 1),
         )
-        waited(lambda: "rejected" in landing.statuses(house).values(), 45)
+        waited(lambda: "rejected" in kdp_landing.statuses(house).values(), 45)
     finally:
         os.killpg(daemon.pid, signal.SIGTERM)
         try:

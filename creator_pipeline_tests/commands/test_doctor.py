@@ -18,19 +18,19 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import insert, text
 
-from creator_pipeline.automation.doctor import Finding, Probe, examine
 from creator_pipeline.cli import cli
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import now
-from creator_pipeline.gumroad import hooks
-from creator_pipeline.gumroad.client import GumroadClient
+from creator_pipeline.monitoring.doctor import Finding, Probe, examine
+from creator_pipeline.platforms.gumroad import subscriptions
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import health_reports
-from creator_pipeline_tests import house as small
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support import servers
 
 SECRETS = {
     "GUMROAD_WEBHOOK_SECRET": "ping-secret-of-the-tests",
@@ -113,7 +113,7 @@ def patient(
         for name in small.SIZES:
             token = server.world.gumroad[name].token
             with GumroadClient(server.gumroad_url, token, LocalPace(1e9)) as client:
-                hooks.register(client, gateway, SECRETS["GUMROAD_WEBHOOK_SECRET"], name)
+                subscriptions.register(client, gateway, SECRETS["GUMROAD_WEBHOOK_SECRET"], name)
         yield Patient(sqlite_warehouse, server, monkeypatch, home, ring)
 
 

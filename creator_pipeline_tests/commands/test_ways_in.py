@@ -6,9 +6,9 @@ import time
 import pytest
 
 from creator_pipeline.core.windows import today
-from creator_pipeline_tests import house as small
-from creator_pipeline_tests.house import WINDOW
-from creator_pipeline_tests.tables import digests
+from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.installation import WINDOW
+from creator_pipeline_tests.support.tables import digests
 
 FIRST, LAST = WINDOW.start.isoformat(), today().isoformat()
 RANGE = f"{FIRST}|alice...{LAST}|alice"

@@ -4,8 +4,8 @@ import pytest
 import tenacity
 
 from creator_pipeline.core.http import ApiClient
-from creator_pipeline.gumroad.client import classify
-from creator_pipeline_tests.core.unruly import TOKEN, Free, Server
+from creator_pipeline.platforms.gumroad.client import classify
+from creator_pipeline_tests.support.http_server import TOKEN, Free, Server
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
 from creator_pipeline.core.http import retry_after
-from creator_pipeline_tests.core.unruly import GOOD, TOKEN, Free, Server, says
+from creator_pipeline_tests.support.http_server import GOOD, TOKEN, Free, Server, says
 
 
 def test_seconds_and_dates_of_retry_after_are_read():

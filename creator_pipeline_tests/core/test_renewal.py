@@ -10,8 +10,8 @@ import pytest
 
 from creator_pipeline.core.errors import AuthError
 from creator_pipeline.core.http import ApiClient
-from creator_pipeline.gumroad.client import classify
-from creator_pipeline_tests.core.unruly import Free, Server, reply
+from creator_pipeline.platforms.gumroad.client import classify
+from creator_pipeline_tests.support.http_server import Free, Server, reply
 
 
 class Guarded(Server):

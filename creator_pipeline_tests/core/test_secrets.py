@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KEY_FILE, KeyRing, key_ring, new_key, redact, without_addresses
+from creator_pipeline_tests.support import paths
 
 OLD, NEW = new_key(), new_key()
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="*"), min_size=8, max_size=40)
@@ -96,7 +97,7 @@ def test_processes_that_start_at_once_share_one_generated_key(tmp_path):
 
 
 def _root() -> Path:
-    return Path(__file__).parents[2]
+    return paths.ROOT
 
 
 def _encodings(secret: str) -> dict[str, str]:

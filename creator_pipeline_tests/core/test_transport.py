@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from creator_pipeline.core import http as room
 from creator_pipeline.core.errors import RejectedError, TransientError
-from creator_pipeline_tests.core.unruly import GOOD, TOKEN, says
+from creator_pipeline_tests.support.http_server import GOOD, TOKEN, says
 
 
 def cut(handler) -> None:

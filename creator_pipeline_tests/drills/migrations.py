@@ -25,14 +25,14 @@ from sqlalchemy import text
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.gateway.intake import Delivery, Intake
 from creator_pipeline.ledger.events import GumroadSale, gumroad_events
+from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.ledger.rollup import roll_up
-from creator_pipeline.ledger.store import replace_window
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate, profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import gumroad_sales, sales_events, whop_payments
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import servers
 
 REVISIONS = ("0001", "0002", "0003")
 DAYS = 1_000

@@ -22,23 +22,23 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import select
 
-from creator_pipeline.automation import schedules
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.dagster_support.resources import WarehouseResource
 from creator_pipeline.definitions import defs
-from creator_pipeline.gumroad import hooks
-from creator_pipeline.gumroad.client import GumroadClient
+from creator_pipeline.orchestration import schedules
+from creator_pipeline.platforms.gumroad import subscriptions
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.queue.pace import LocalPace
+from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.sandbox.compare import differences, whop_differences
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import gumroad_products, sales_events, whop_subscriptions
-from creator_pipeline_tests import house as small
-from creator_pipeline_tests.gateway.serving import PATH_SECRET, Gateway
-from creator_pipeline_tests.whop.house import run_waiting
+from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.gateway import PATH_SECRET, Gateway
+from creator_pipeline_tests.support.whop_installation import run_waiting
 
 ALICE = "alice"
 DISPUTED_AGES = (1, 3, 5, 9, 16, 25, 33, 60, 110, 300)
@@ -150,7 +150,7 @@ def town(folder: Path, sales: int, days: int) -> Iterator[Town]:
         for name in ("gumroad_profiles", "whop_profiles"):
             instance.add_dynamic_partitions(name, [ALICE])
         with GumroadClient(server.gumroad_url, seller.token, LocalPace(1e9)) as client:
-            hooks.register(client, gateway.url, PATH_SECRET, ALICE)
+            subscriptions.register(client, gateway.url, PATH_SECRET, ALICE)
         made = Town(server, house, instance, gateway)
         everything = small.range_of(
             ALICE, ALICE, DayWindow(today() - timedelta(days=days), today() + timedelta(days=1))

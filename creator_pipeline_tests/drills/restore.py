@@ -23,14 +23,14 @@ from pathlib import Path
 import httpx
 
 from creator_pipeline.core.windows import today
+from creator_pipeline.platforms.kdp.sandbox.reports import ledger_figures
 from creator_pipeline.sandbox.compare import differences, whop_differences
 from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.kdp import ledger_figures
 from creator_pipeline_tests.drills.common import begin
 from creator_pipeline_tests.faults.parts import SERVERS
 from creator_pipeline_tests.faults.system import DAYS, SIZES, System
 from creator_pipeline_tests.faults.traffic import Traffic
-from creator_pipeline_tests.servers import postgres_binaries
+from creator_pipeline_tests.support.servers import postgres_binaries
 
 DATABASES = ("dagster", "warehouse")
 """In this order: what Dagster believes to have landed is then in the warehouse's dump."""

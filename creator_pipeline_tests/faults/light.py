@@ -14,12 +14,12 @@ from uuid import uuid4
 import redis
 from sqlalchemy import text
 
-from creator_pipeline.automation.schedules import range_tags
 from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.orchestration.schedules import range_tags
+from creator_pipeline.platforms.whop.jobs import changes_config
+from creator_pipeline.platforms.whop.sandbox.invent import invented_whop
 from creator_pipeline.queue.jobs import HEAL_SECONDS
 from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.whop_invent import invented_whop
-from creator_pipeline.whop.jobs import changes_config
 from creator_pipeline_tests.faults.parts import PARTS
 from creator_pipeline_tests.faults.proxy import Proxy
 from creator_pipeline_tests.faults.system import DAYS, System

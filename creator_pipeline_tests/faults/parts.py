@@ -14,7 +14,7 @@ import psycopg2
 import redis
 from sqlalchemy.exc import DBAPIError
 
-from creator_pipeline_tests.servers import postgres_binaries, redis_binary
+from creator_pipeline_tests.support.servers import postgres_binaries, redis_binary
 
 if TYPE_CHECKING:
     from creator_pipeline_tests.faults.system import System

@@ -12,12 +12,12 @@ import dagster as dg
 import orjson
 
 from creator_pipeline import settings
-from creator_pipeline.automation.sensors import webhook_jobs_sensor
-from creator_pipeline.dagster_support.partitions import DYNAMIC, kdp_uploads
-from creator_pipeline.dagster_support.resources import WarehouseResource
 from creator_pipeline.definitions import defs
-from creator_pipeline.kdp.sensor import kdp_inbox
 from creator_pipeline.mail import outbox
+from creator_pipeline.orchestration.sensors import webhook_jobs_sensor
+from creator_pipeline.platforms.kdp.sensor import kdp_inbox
+from creator_pipeline.runtime.partitions import DYNAMIC, kdp_uploads
+from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.profiles import connected
 

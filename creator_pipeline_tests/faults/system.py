@@ -36,8 +36,8 @@ import yaml
 from creator_pipeline import settings
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import today
-from creator_pipeline.gumroad.catalog import RESOURCES
-from creator_pipeline.gumroad.hooks import post_url
+from creator_pipeline.platforms.gumroad.catalog import RESOURCES
+from creator_pipeline.platforms.gumroad.subscriptions import post_url
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profile_keys, profiles
@@ -45,9 +45,9 @@ from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.faults import guard, parts
 from creator_pipeline_tests.faults.parts import PARTS, SERVERS
 from creator_pipeline_tests.faults.zygote import Child
-from creator_pipeline_tests.servers import free_port
+from creator_pipeline_tests.support.paths import ROOT
+from creator_pipeline_tests.support.servers import free_port
 
-ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
 SIZES = {"alice": 30, "bea": 15, "chen": 5}
 DAYS = 5

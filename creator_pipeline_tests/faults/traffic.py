@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 
 from creator_pipeline.core.windows import today
-from creator_pipeline.sandbox.kdp import InventedReport, prior_month
+from creator_pipeline.platforms.kdp.sandbox.reports import InventedReport, prior_month
 from creator_pipeline_tests.faults.light import PROFILES
 from creator_pipeline_tests.faults.system import System
 from creator_pipeline_tests.mail.test_auth_hook import call, sign

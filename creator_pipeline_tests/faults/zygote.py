@@ -23,15 +23,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from creator_pipeline_tests.support.paths import ROOT
+
 PRELOADED = (
-    "creator_pipeline.automation.backfill",
+    "creator_pipeline.orchestration.backfill",
     "creator_pipeline.commands.backfill",
     "creator_pipeline.commands.gateway",
     "creator_pipeline.commands.migrate",
     "creator_pipeline.gateway.app",
     "creator_pipeline.gateway.server",
-    "creator_pipeline.kdp.guarded",
+    "creator_pipeline.platforms.kdp.supervised",
     "creator_pipeline_tests.faults.spool",
     "dagster_postgres",
     "resend",

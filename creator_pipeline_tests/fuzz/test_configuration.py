@@ -15,12 +15,12 @@ from creator_pipeline.core import signing
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing, key_ring, new_key
 from creator_pipeline.mail.signatures import verified
-from creator_pipeline.queue.redis import RedisLink, redis_url
+from creator_pipeline.platforms.whop.tiers import parse_tiers
+from creator_pipeline.platforms.whop.webhook import BadSignatureError
+from creator_pipeline.platforms.whop.webhook import verify as verify_whop
+from creator_pipeline.queue.redis_client import RedisLink, redis_url
 from creator_pipeline.store.engine import open_warehouse
-from creator_pipeline.whop.events import BadSignatureError
-from creator_pipeline.whop.events import verify as verify_whop
-from creator_pipeline.whop.tiers import parse_tiers
-from creator_pipeline_tests.fuzz.hostile import TEXT, quick
+from creator_pipeline_tests.support.hostile import TEXT, quick
 
 VARIABLES = sorted(name.upper() for name in settings.Settings.model_fields)
 SETTABLE = TEXT.filter(lambda text: "\0" not in text and len(text) < 5000)

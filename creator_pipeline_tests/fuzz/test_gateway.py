@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from creator_pipeline.core import signing
-from creator_pipeline.gumroad.oauth import CALLBACK_PATH
+from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.queue.limits import Limits
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import webhook_events
-from creator_pipeline_tests.fuzz.hostile import BODIES, DEEP, TEXT, TEXTS, changed, quick
-from creator_pipeline_tests.gateway.serving import PATH_SECRET, RESEND_SECRET, WHOP_SECRET, Gateway
-from creator_pipeline_tests.gumroad import conftest as gumroad_fixtures
-from creator_pipeline_tests.whop import conftest as whop_fixtures
+from creator_pipeline_tests.platforms.gumroad import conftest as gumroad_fixtures
+from creator_pipeline_tests.platforms.whop import conftest as whop_fixtures
+from creator_pipeline_tests.support.gateway import PATH_SECRET, RESEND_SECRET, WHOP_SECRET, Gateway
+from creator_pipeline_tests.support.hostile import BODIES, DEEP, TEXT, TEXTS, changed, quick
 
 pytestmark = pytest.mark.parametrize("warehouse", ["postgresql"], indirect=True)
 """It refuses more than SQLite does."""

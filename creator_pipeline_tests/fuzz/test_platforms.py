@@ -18,12 +18,19 @@ from creator_pipeline.core.http import Answer
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.transport import Response, Sent
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.gumroad import client as gumroad
-from creator_pipeline.gumroad.models import product_row, sale_row
-from creator_pipeline.gumroad.refunds import ledger_sale
-from creator_pipeline.gumroad.sync import load_products, load_sales
 from creator_pipeline.ledger.events import gumroad_events
-from creator_pipeline.ledger.whop_events import WhopPayment, whop_events
+from creator_pipeline.platforms.gumroad import client as gumroad
+from creator_pipeline.platforms.gumroad.models import product_row, sale_row
+from creator_pipeline.platforms.gumroad.refunds import ledger_sale
+from creator_pipeline.platforms.gumroad.sync import load_products, load_sales
+from creator_pipeline.platforms.whop import answers
+from creator_pipeline.platforms.whop.client import WhopClient
+from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events
+from creator_pipeline.platforms.whop.models import membership_row, plan_of
+from creator_pipeline.platforms.whop.refunds import payment_row
+from creator_pipeline.platforms.whop.sync import load_payments
+from creator_pipeline.platforms.whop.sync_memberships import load_memberships
+from creator_pipeline.platforms.whop.tiers import Tiers
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
@@ -34,16 +41,9 @@ from creator_pipeline.store.tables import (
     whop_payments,
     whop_subscriptions,
 )
-from creator_pipeline.whop import answers
-from creator_pipeline.whop.client import WhopClient
-from creator_pipeline.whop.models import membership_row, plan_of
-from creator_pipeline.whop.money_back import payment_row
-from creator_pipeline.whop.sync import load_payments
-from creator_pipeline.whop.sync_memberships import load_memberships
-from creator_pipeline.whop.tiers import Tiers
-from creator_pipeline_tests.fuzz.hostile import BODIES, VALUE, changed, everywhere, quick
-from creator_pipeline_tests.gumroad import conftest as gumroad_fixtures
-from creator_pipeline_tests.whop import conftest as whop_fixtures
+from creator_pipeline_tests.platforms.gumroad import conftest as gumroad_fixtures
+from creator_pipeline_tests.platforms.whop import conftest as whop_fixtures
+from creator_pipeline_tests.support.hostile import BODIES, VALUE, changed, everywhere, quick
 
 SALES = [gumroad_fixtures.fixture(path.stem)["sale"] for path in sorted(gumroad_fixtures.FIXTURES.glob("sale_*.json"))]
 PRODUCTS = gumroad_fixtures.fixture("products")

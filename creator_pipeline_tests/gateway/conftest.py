@@ -9,7 +9,7 @@ import pytest
 
 from creator_pipeline.core.secrets import new_key
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline_tests.gateway.serving import Gateway
+from creator_pipeline_tests.support.gateway import Gateway
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ import orjson
 import pytest
 
 from creator_pipeline.core import signing
-from creator_pipeline.core.json_lines import JsonLines
+from creator_pipeline.core.logging import JsonLines
 from creator_pipeline.gateway import limits
-from creator_pipeline.gateway.connecting import start_link
-from creator_pipeline.gumroad import oauth, pings
-from creator_pipeline.gumroad.oauth import CALLBACK_PATH
-from creator_pipeline_tests.gateway.serving import PATH_SECRET, WHOP_SECRET, Gateway, settings_of, signed, whop_event
+from creator_pipeline.platforms.gumroad import oauth, webhook
+from creator_pipeline.platforms.gumroad.connect import start_link
+from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
+from creator_pipeline_tests.support.gateway import PATH_SECRET, WHOP_SECRET, Gateway, settings_of, signed, whop_event
 
 BODY = whop_event()
 GUESS = PATH_SECRET[:-1] + "Z"
@@ -110,11 +110,11 @@ def test_every_guess_of_the_ping_s_secret_costs_the_same_comparisons(monkeypatch
         compared.append((len(given), len(expected)))
         return compare(given, expected)
 
-    monkeypatch.setattr(pings.hmac, "compare_digest", noted)
-    own = pings.profile_secret(PATH_SECRET, "alice")
+    monkeypatch.setattr(webhook.hmac, "compare_digest", noted)
+    own = webhook.profile_secret(PATH_SECRET, "alice")
     for guess in ("", "x", PATH_SECRET[:-1], PATH_SECRET + "x", own[:-1], own + "x", "nobody.AAAA", "é", "../alice"):
         compared.clear()
-        assert pings.recognise(PATH_SECRET, guess) == (False, None)
+        assert webhook.recognise(PATH_SECRET, guess) == (False, None)
         assert compared == [(32, 32), (32, 32)]
 
 

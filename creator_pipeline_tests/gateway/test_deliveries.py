@@ -26,8 +26,8 @@ from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs, webhook_events
-from creator_pipeline_tests import servers
-from creator_pipeline_tests.gateway.serving import (
+from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.gateway import (
     ACCOUNT,
     WHOP_SECRET,
     Gateway,

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 
 from creator_pipeline.gateway.health import last_sensor_tick
-from creator_pipeline_tests import servers
-from creator_pipeline_tests.gateway.serving import Gateway, settings_of, signed, whop_event
+from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.gateway import Gateway, settings_of, signed, whop_event
 
 
 def test_ready_tells_of_the_queue_and_the_last_tick(shared: Gateway):

@@ -17,11 +17,10 @@ from sqlalchemy import insert
 
 from creator_pipeline.core.secrets import new_key
 from creator_pipeline.core.windows import now
-from creator_pipeline.gateway import connecting
-from creator_pipeline.gumroad import pings
-from creator_pipeline.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.mail import functions, outbox, page_link, unsubscribe
 from creator_pipeline.mail.outbox import Mail
+from creator_pipeline.platforms.gumroad import connect, webhook
+from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import (
     email_messages,
@@ -31,10 +30,11 @@ from creator_pipeline.store.tables import (
     metadata,
     platform_connections,
 )
-from creator_pipeline_tests.gateway.serving import PATH_SECRET, RESEND_SECRET, Gateway, signed, whop_event
+from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support.gateway import PATH_SECRET, RESEND_SECRET, Gateway, signed, whop_event
 
 HOOK_SECRET = "v1,whsec_" + base64.b64encode(b"h" * 32).decode()
-GOOD = (Path(__file__).parents[1] / "fixtures" / "kdp" / "csv_combined_utf8.csv").read_bytes()
+GOOD = (paths.FIXTURES / "kdp" / "csv_combined_utf8.csv").read_bytes()
 ALICES = ("alice", "zara-of-alice", "Zara", "job-of-alice", "sale-of-alice", "acct-of-alice")
 """Every way in which alice's rows could show."""
 Proof = Callable[[Gateway, dict[str, str]], list[httpx.Response]]
@@ -124,7 +124,7 @@ def whop(gateway: Gateway, _key: dict[str, str]) -> list[httpx.Response]:
 
 def gumroad(gateway: Gateway, _key: dict[str, str]) -> list[httpx.Response]:
     """The address registered for bob speaks for bob, whatever seller its body names; alice's can't be made from it."""
-    own = pings.profile_secret(PATH_SECRET, "bob")
+    own = webhook.profile_secret(PATH_SECRET, "bob")
     answers = [gateway.ping("sale_id=named&seller_id=acct-of-alice", own)]
     assert jobs(gateway, "gumroad") == {"bob"}
     answers.append(gateway.ping("sale_id=x", "alice." + own.partition(".")[2]))
@@ -158,7 +158,7 @@ def auth(gateway: Gateway, _key: dict[str, str]) -> list[httpx.Response]:
 
 def oauth_start(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
     """Neither bob's key nor bob's link starts a connection of alice."""
-    link = parse_qs(urlsplit(connecting.start_link(gateway.ring, "http://x", "bob")).query)["link"][0]
+    link = parse_qs(urlsplit(connect.start_link(gateway.ring, "http://x", "bob")).query)["link"][0]
     wishes = [
         ({}, {"profile_id": "alice"}),
         (key, {"profile_id": "alice"}),
@@ -190,7 +190,7 @@ def oauth_callback(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response
 
 def connected(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
     """The page at the end shows what a signed result says, and nothing else can make one."""
-    start = parse_qs(urlsplit(connecting.start_link(gateway.ring, "http://x", "alice")).query)["link"][0]
+    start = parse_qs(urlsplit(connect.start_link(gateway.ring, "http://x", "alice")).query)["link"][0]
     answers = [
         gateway.http.get("/oauth/gumroad/connected", params={"result": result}, headers=key)
         for result in ("", "alice", start)

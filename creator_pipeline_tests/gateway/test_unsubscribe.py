@@ -6,7 +6,7 @@ import pytest
 
 from creator_pipeline.mail import unsubscribe
 from creator_pipeline.store.tables import email_suppressions
-from creator_pipeline_tests.gateway.serving import Gateway
+from creator_pipeline_tests.support.gateway import Gateway
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from creator_pipeline.gateway.inbox import kind_of, safe_name
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import ingestion_jobs, kdp_uploads
-from creator_pipeline_tests.gateway.serving import Gateway
+from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support.gateway import Gateway
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "kdp"
+FIXTURES = paths.FIXTURES / "kdp"
 GOOD = FIXTURES / "csv_combined_utf8.csv"
 WORKBOOK = next(FIXTURES.glob("KDP_Prior_Month_Royalties-2026-03-*.xlsx"))
 

@@ -6,16 +6,16 @@ import base64
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import orjson
 import pytest
 
-from creator_pipeline.gumroad.pings import profile_secret
+from creator_pipeline.platforms.gumroad.webhook import profile_secret
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, ingestion_jobs, webhook_events
-from creator_pipeline_tests.gateway.serving import (
+from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support.gateway import (
     PATH_SECRET,
     RESEND_SECRET,
     WHOP_SECRET,
@@ -24,7 +24,7 @@ from creator_pipeline_tests.gateway.serving import (
     whop_event,
 )
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "gumroad"
+FIXTURES = paths.FIXTURES / "gumroad"
 SALE = (FIXTURES / "ping_sale.txt").read_bytes()
 REFUND = (FIXTURES / "ping_refund_partial.txt").read_bytes()
 

@@ -10,11 +10,11 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.ledger import rollup
 from creator_pipeline.ledger.events import gumroad_events
+from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.ledger.rollup import last_days, pending, roll_up
-from creator_pipeline.ledger.store import replace_window
 from creator_pipeline.store.tables import daily_revenue, ledger_changes
 from creator_pipeline_tests.ledger.test_events import NOW, sale
-from creator_pipeline_tests.tables import rows
+from creator_pipeline_tests.support.tables import rows
 
 DAY = date(2026, 10, 1)
 

@@ -18,7 +18,7 @@ from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles, tables
 from creator_pipeline.store.engine import Warehouse, open_warehouse
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import servers
 
 _CLEARED = [
     tables.email_messages,

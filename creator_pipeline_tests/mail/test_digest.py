@@ -11,11 +11,11 @@ import httpx
 import pytest
 from sqlalchemy import delete, insert, update
 
-from creator_pipeline.dagster_support.resources import WarehouseResource
 from creator_pipeline.ledger import weekly
 from creator_pipeline.ledger.weekly import Net, Product, Refunds
 from creator_pipeline.mail import digest, outbox, unsubscribe
-from creator_pipeline.mail.jobs import digest_mails
+from creator_pipeline.orchestration.digest_mails import digest_mails
+from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.sandbox.resend import ResendApi
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.settings import Settings

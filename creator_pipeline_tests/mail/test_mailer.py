@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from creator_pipeline.mail.mailer import Mailer, backoff, judge
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.sandbox.resend import ResendApi
 from creator_pipeline.settings import Settings
+from creator_pipeline_tests.support import paths
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "resend" / "resend_errors.json"
+FIXTURES = paths.FIXTURES / "resend" / "resend_errors.json"
 ERRORS: dict[str, Any] = json.loads(FIXTURES.read_text())
 MAIL = {"from": "a@example.com", "to": ["b@example.net"], "subject": "s", "text": "t"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import jinja2
 import pytest
@@ -13,14 +12,15 @@ from creator_pipeline.mail import kinds
 from creator_pipeline.mail.kinds import KINDS
 from creator_pipeline.mail.render import render
 from creator_pipeline.mail.wording import MAX_ERROR, plain_error
-from creator_pipeline_tests.mail.golden import FOLDER, SAMPLES, parts, sample
+from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support.mail_samples import FOLDER, SAMPLES, parts, sample
 
 SIGNUP = SAMPLES["signup_confirmation"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_mail_is_as_it_was_when_somebody_looked_at_it(kind: str) -> None:
-    """A change of the layout spoils a mail nobody looked at. Anew: python -m creator_pipeline_tests.mail.golden"""
+    """A change of the layout spoils a mail nobody looked at. Anew: python -m creator_pipeline_tests.support.mail_samples"""
     for path, text in parts(kind).items():
         assert text == path.read_text(encoding="utf-8"), f"{path.name} differs"
 
@@ -75,7 +75,7 @@ def test_the_same_values_give_the_same_bytes() -> None:
 
 def test_every_template_belongs_to_a_mail() -> None:
     """A template that nothing renders rots."""
-    folder = Path(__file__).parents[2] / "creator_pipeline" / "mail" / "templates"
+    folder = paths.ROOT / "creator_pipeline" / "mail" / "templates"
     names = {path.name.split(".")[0] for path in folder.iterdir()} - {"base", "macros"}
     assert names == {kind.template or kind.name for kind in KINDS.values()}
 

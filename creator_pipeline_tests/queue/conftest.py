@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import delete
 
-from creator_pipeline.queue import redis as room
+from creator_pipeline.queue import redis_client as room
 from creator_pipeline.queue.jobs import JobQueue
-from creator_pipeline.queue.redis import RedisLink
+from creator_pipeline.queue.redis_client import RedisLink
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import ingestion_jobs
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import servers
 
 
 @pytest.fixture(scope="session")

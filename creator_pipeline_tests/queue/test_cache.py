@@ -7,9 +7,9 @@ import time
 import pytest
 
 from creator_pipeline.queue.cache import Cache, cache_for, cache_key
-from creator_pipeline.queue.redis import RedisLink
+from creator_pipeline.queue.redis_client import RedisLink
 from creator_pipeline.settings import Settings
-from creator_pipeline_tests.servers import RedisServer
+from creator_pipeline_tests.support.servers import RedisServer
 
 
 def test_a_value_is_kept_by_its_input_until_its_time_is_over(link: RedisLink) -> None:

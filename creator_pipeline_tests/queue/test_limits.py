@@ -8,8 +8,8 @@ import pytest
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.queue.limits import Limits
-from creator_pipeline.queue.redis import RedisLink
-from creator_pipeline_tests.servers import RedisServer
+from creator_pipeline.queue.redis_client import RedisLink
+from creator_pipeline_tests.support.servers import RedisServer
 
 
 def test_a_window_moves_and_tells_when_to_come_back(link: RedisLink) -> None:

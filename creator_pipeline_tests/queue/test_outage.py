@@ -8,10 +8,10 @@ import pytest
 import redis
 
 from creator_pipeline.queue.jobs import JobQueue, Lease
-from creator_pipeline.queue.redis import RedisLink
-from creator_pipeline.queue.wakeups import Wakeups
+from creator_pipeline.queue.redis_client import RedisLink
+from creator_pipeline.queue.redis_hints import Wakeups
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline_tests.servers import RedisServer
+from creator_pipeline_tests.support.servers import RedisServer
 
 BREAK = 0.15
 """Seconds after which the link tries again for sure."""

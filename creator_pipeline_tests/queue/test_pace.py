@@ -12,10 +12,10 @@ import pytest
 
 from creator_pipeline.queue import pace
 from creator_pipeline.queue.pace import PROCESSES, USED_SHARE, LocalPace, RedisPace, pace_for
-from creator_pipeline.queue.redis import RedisLink
+from creator_pipeline.queue.redis_client import RedisLink
 from creator_pipeline.settings import Settings
-from creator_pipeline_tests.queue.processes import consumers
-from creator_pipeline_tests.servers import RedisServer
+from creator_pipeline_tests.support.queue_processes import consumers
+from creator_pipeline_tests.support.servers import RedisServer
 
 PER_SECOND = 50
 SECONDS = 3.5

@@ -9,10 +9,10 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from creator_pipeline.queue.jobs import JobQueue, NewJob
-from creator_pipeline.queue.redis import RedisLink
+from creator_pipeline.queue.redis_client import RedisLink
 from creator_pipeline.store.engine import Warehouse, open_warehouse
-from creator_pipeline_tests.queue.processes import consumers
-from creator_pipeline_tests.servers import RedisServer
+from creator_pipeline_tests.support.queue_processes import consumers
+from creator_pipeline_tests.support.servers import RedisServer
 
 JOBS = 120
 LEASE = 0.5

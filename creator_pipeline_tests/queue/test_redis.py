@@ -8,9 +8,9 @@ import time
 import pytest
 
 from creator_pipeline.core.errors import ConfigError, TransientError
-from creator_pipeline.queue.redis import RedisDown, RedisLink, connect, redis_url
+from creator_pipeline.queue.redis_client import RedisDown, RedisLink, connect, redis_url
 from creator_pipeline.settings import Settings
-from creator_pipeline_tests.servers import RedisServer, free_port
+from creator_pipeline_tests.support.servers import RedisServer, free_port
 
 
 def settings(**values: str) -> Settings:

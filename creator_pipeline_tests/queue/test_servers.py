@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 import redis
 
-from creator_pipeline_tests import servers
+from creator_pipeline_tests.support import servers
 
 
 def test_a_throw_away_redis_loses_or_keeps_its_data_as_asked() -> None:

@@ -9,14 +9,14 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import insert, make_url, text
 
 from creator_pipeline.core.errors import ConfigError, TransientError
-from creator_pipeline.dagster_support.instance_storage import EnvStorage
+from creator_pipeline.runtime.storage import EnvStorage
 from creator_pipeline.store import engine as room
 from creator_pipeline.store.engine import KEEPALIVE, open_warehouse, ping
 from creator_pipeline.store.load import replace
 from creator_pipeline.store.tables import profiles, sales_events
-from creator_pipeline_tests import servers
 from creator_pipeline_tests.store.test_load import T0, event, of_day
-from creator_pipeline_tests.tables import rows
+from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.tables import rows
 
 
 @pytest.fixture(autouse=True)

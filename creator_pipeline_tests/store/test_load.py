@@ -10,7 +10,7 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.store import load
 from creator_pipeline.store.load import Change, replace, upsert
 from creator_pipeline.store.tables import gumroad_products, sales_events
-from creator_pipeline_tests.tables import rows
+from creator_pipeline_tests.support.tables import rows
 
 T0 = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
 DAY = date(2026, 10, 1)

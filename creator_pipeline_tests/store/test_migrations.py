@@ -17,9 +17,8 @@ from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata
-from creator_pipeline_tests import servers
-
-ROOT = Path(__file__).parents[2]
+from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.paths import ROOT
 
 
 @pytest.fixture

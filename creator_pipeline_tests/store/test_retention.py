@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import Table, func, insert, select
 
 from creator_pipeline import settings
-from creator_pipeline.automation.retention import kept
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import now
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail import history
 from creator_pipeline.mail.outbox import Mail
 from creator_pipeline.mail.outbox import write as write_mail
+from creator_pipeline.orchestration.retention import kept
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import retention
@@ -34,7 +34,7 @@ from creator_pipeline.store.tables import (
     sales_events,
     webhook_events,
 )
-from creator_pipeline_tests.store.filling import fill
+from creator_pipeline_tests.support.filling import fill
 
 OLD = timedelta(days=1000)
 KEEP = Keep(sign_in=("password_reset",))

@@ -18,15 +18,15 @@ from creator_pipeline import settings
 from creator_pipeline.commands.keys import command
 from creator_pipeline.core.secrets import KEY_FILE, KeyRing, key_ring, new_key, read_keys
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.gumroad.client import GumroadClient
-from creator_pipeline.gumroad.sync import load_sales
+from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.store import profiles, token_keys
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections
-from creator_pipeline_tests import house as small
+from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 NAMES = [f"seller-{number}" for number in range(6)]
 
 # A run of another process, with the ring it made when it began: reads every token, and stores new ones.

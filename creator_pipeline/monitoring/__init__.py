@@ -1,0 +1,1 @@
+"""Doctor, health and smoke."""

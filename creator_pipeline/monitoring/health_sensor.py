@@ -1,0 +1,41 @@
+"""Sensor ``pipeline_health`` and the asset check that shows what it found."""
+
+import dagster as dg
+
+from creator_pipeline.runtime.resources import WarehouseResource
+
+_DAILY_REVENUE = dg.AssetKey("daily_revenue")
+
+
+@dg.sensor(name="pipeline_health", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def pipeline_health(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Look at everything that runs by itself; tell of each problem once, and once when it is mended."""
+    try:
+        from creator_pipeline.monitoring import health_tick
+
+        return health_tick.tick(context, warehouse.open())
+    except Exception as error:  # a raising health sensor would be the one thing nobody watches
+        context.log.exception("The health of the pipeline could not be looked at.")
+        return dg.SensorResult(skip_reason=f"Nothing was looked at: {type(error).__name__}.", cursor=context.cursor)
+
+
+@dg.asset_check(
+    asset=_DAILY_REVENUE,
+    name="pipeline_is_healthy",
+    description="The sensor pipeline_health knows of no open problem: nothing fails, is stuck or was left behind.",
+)
+def pipeline_is_healthy(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """List the open problems, the oldest first, each with its mend."""
+    from creator_pipeline.monitoring import health
+
+    rows = health.open_problems(warehouse.open())
+    return dg.AssetCheckResult(
+        passed=not rows,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "open": len(rows),
+            "problems": [str(row["text"]) for row in rows[:20]],
+            "mend": [str(row["mend"]) for row in rows[:20]],
+        },
+        description=str(rows[0]["text"]) if rows else None,
+    )

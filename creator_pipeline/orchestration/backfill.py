@@ -1,0 +1,268 @@
+"""Backfills that run here and now, resume, and tell the truth by their exit code."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import orjson
+from sqlalchemy import insert, select, update
+
+from creator_pipeline import settings
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
+from creator_pipeline.mail.notify import notify_backfill
+from creator_pipeline.orchestration.schedules import range_tags
+from creator_pipeline.platforms.gumroad import assets as gumroad
+from creator_pipeline.platforms.whop import checks as whop
+from creator_pipeline.runtime import liveness, outcome
+from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
+from creator_pipeline.runtime.partitions import DYNAMIC
+from creator_pipeline.runtime.run_here import run_here
+from creator_pipeline.runtime.tags import BACKFILL_TAG, PROFILE_TAG, TRIGGER_TAG
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.profiles import connected, get_profile
+from creator_pipeline.store.tables import ingestion_jobs
+
+DAYS_PER_RUN = 366
+SOURCES = {
+    "gumroad": ("gumroad_sync", (gumroad.SALES, gumroad.EVENTS)),
+    "whop": ("whop_sync", (whop.PAYMENTS, whop.EVENTS)),
+}
+"""Source to its job and the assets a day is done with."""
+CATALOGUES = {"gumroad": "gumroad_catalogue", "whop": "whop_memberships_scan"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a backfill is to do: ``days`` are those that are left."""
+
+    job_id: str
+    source: str
+    profile_id: str
+    window: DayWindow
+    days: tuple[date, ...]
+    resumed: bool
+
+    def runs(self) -> list[DayWindow]:
+        """The fewest windows over the days that are left, none longer than a run should be."""
+        parts: list[DayWindow] = []
+        for window in contiguous(self.days):
+            start = window.start
+            while start < window.end:
+                end = min(window.end, start + timedelta(days=DAYS_PER_RUN))
+                parts.append(DayWindow(start, end))
+                start = end
+        return parts
+
+
+def check(warehouse: Warehouse, source: str, profile_id: str, first: date, last: date) -> DayWindow:
+    """The window of both dates inclusive.
+
+    Raises:
+        ConfigError: says which argument is wrong and what would be right.
+    """
+    begin = settings.load().pipeline_start_date
+    if first > last:
+        raise ConfigError(f"--from {first} is after --to {last}.", hint="Both dates are inclusive.")
+    if last > today():
+        raise ConfigError(f"--to {last} is in the future.", hint=f"The last day there is: {today()} (UTC).")
+    if first < begin:
+        raise ConfigError(
+            f"--from {first} is before the first partition, {begin}.", hint=f"Set PIPELINE_START_DATE={first} first."
+        )
+    get_profile(warehouse, profile_id)
+    if profile_id not in connected(warehouse, source):
+        option = "--whop-key" if source == "whop" else f"--{source}-token"
+        raise ConfigError(
+            f"{profile_id} is not connected to {source}.",
+            hint=f"creator-pipeline profiles add {profile_id} --email … {option} …",
+        )
+    if not settings.load().enabled(source):
+        raise ConfigError(f"ENABLE_{source.upper()} is off.", hint="Set it to true to read from the platform.")
+    return DayWindow(first, last + timedelta(days=1))
+
+
+def plan(warehouse: Warehouse, instance: dg.DagsterInstance, source: str, profile_id: str, window: DayWindow) -> Plan:
+    """A new backfill, or the unfinished one of the same source, profile and dates with the days it has left."""
+    jobs = ingestion_jobs.c
+    payload = orjson.dumps({"from": window.start.isoformat(), "to": window.end.isoformat()}).decode()
+    with warehouse.write() as connection:
+        found = connection.execute(
+            select(jobs.id, jobs.created_at)
+            .where(
+                jobs.kind == "backfill",
+                jobs.source == source,
+                jobs.profile_id == profile_id,
+                jobs.payload == payload,
+                jobs.status.in_(("running", "failed")),
+            )
+            .order_by(jobs.created_at.desc())
+            .limit(1)
+        ).first()
+        if found is None:
+            job_id, moment = uuid.uuid4().hex, now()
+            connection.execute(
+                insert(ingestion_jobs).values(
+                    id=job_id,
+                    profile_id=profile_id,
+                    source=source,
+                    kind="backfill",
+                    payload=payload,
+                    status="running",
+                    attempts=1,
+                    # Never due: the queue would hand it out as a job whose worker was lost.
+                    visible_at=datetime.max.replace(tzinfo=UTC),
+                    created_at=moment,
+                )
+            )
+            return Plan(job_id, source, profile_id, window, tuple(window.each()), resumed=False)
+        job_id, created_at = found
+        connection.execute(
+            update(ingestion_jobs)
+            .where(jobs.id == job_id)
+            .values(status="running", attempts=jobs.attempts + 1, error=None, finished_at=None)
+        )
+    _bury_dead_runs(instance, job_id)
+    done = _landed_since(instance, SOURCES[source][1], profile_id, created_at)
+    return Plan(
+        job_id, source, profile_id, window, tuple(day for day in window.each() if day not in done), resumed=True
+    )
+
+
+def _landed_since(
+    instance: dg.DagsterInstance, keys: tuple[dg.AssetKey, ...], profile_id: str, moment: datetime
+) -> set[date]:
+    landed: list[set[date]] = []
+    for key in keys:
+        days, cursor = set[date](), None
+        while True:
+            result = instance.fetch_materializations(
+                dg.AssetRecordsFilter(asset_key=key, after_timestamp=moment.timestamp()), limit=1000, cursor=cursor
+            )
+            for record in result.records:
+                day, _, owner = (record.partition_key or "").partition("|")
+                if owner == profile_id:
+                    days.add(date.fromisoformat(day))
+            if not result.has_more:
+                break
+            cursor = result.cursor
+        landed.append(days)
+    return set[date].intersection(*landed)
+
+
+def _bury_dead_runs(instance: dg.DagsterInstance, job_id: str) -> None:
+    """A killed process can't report its run: whoever resumes says that it ended."""
+    liveness.bury(instance, {BACKFILL_TAG: job_id})
+    active = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+    for run in instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: job_id}, statuses=active)):
+        raise ConfigError(
+            f"This backfill is under way in run {run.run_id}.", hint="Wait for it, or cancel it in the UI."
+        )
+
+
+def execute(
+    warehouse: Warehouse,
+    instance: dg.DagsterInstance,
+    todo: Plan,
+    *,
+    allow_shrink: bool,
+    on_progress: Callable[[int], None],
+) -> list[str]:
+    """Run what is left, here; returns what failed, a line each. The ledger's roll-up follows."""
+    from creator_pipeline.definitions import defs
+
+    job_name, keys = SOURCES[todo.source]
+    last_asset = keys[-1].to_user_string()
+    failures: list[str] = []
+    landed = set[str]()
+
+    def note(asset: str, partition: str | None) -> None:
+        if asset == last_asset and partition:
+            landed.add(partition)
+            on_progress(1)
+
+    for window in todo.runs():
+        tags = {
+            **range_tags(window, todo.profile_id),
+            TRIGGER_TAG: "backfill",
+            BACKFILL_TAG: todo.job_id,
+            liveness.PROCESS_TAG: liveness.this_process(),
+            **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
+        }
+        with _listening(note):
+            failures += run_here(defs, instance, job_name, tags)
+    failures += run_here(defs, instance, "ledger", {TRIGGER_TAG: "backfill", BACKFILL_TAG: todo.job_id})
+    with warehouse.write() as connection:
+        connection.execute(
+            update(ingestion_jobs)
+            .where(ingestion_jobs.c.id == todo.job_id)
+            .values(
+                status="failed" if failures else "completed",
+                error="\n".join(failures)[:4000] or None,
+                finished_at=now(),
+            )
+        )
+    missing = [key for day in todo.days if (key := partition_key(day, todo.profile_id)) not in landed]
+    notify_backfill(
+        warehouse,
+        settings.load(),
+        profile_id=todo.profile_id,
+        backfill_id=todo.job_id,
+        source=todo.source,
+        partitions=len(todo.days),
+        failed=len(missing),
+        failed_partitions=missing,
+    )
+    return failures
+
+
+@contextmanager
+def _listening(listener: Callable[[str, str | None], None]) -> Generator[None]:
+    outcome.listeners.append(listener)
+    try:
+        yield
+    finally:
+        outcome.listeners.remove(listener)
+
+
+def snapshot(instance: dg.DagsterInstance, source: str, profile_id: str) -> list[str]:
+    """Read what a source has no days for (its catalogue), here and now; returns what failed."""
+    from creator_pipeline.definitions import defs
+
+    tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "backfill"}
+    return run_here(defs, instance, CATALOGUES[source], tags, partition_key=profile_id)
+
+
+def submit(instance: dg.DagsterInstance, source: str, profile_id: str, window: DayWindow, *, allow_shrink: bool) -> str:
+    """Hand the backfill to the daemon; returns its id in the UI."""
+    from dagster._core.execution.backfill import PartitionBackfill
+
+    from creator_pipeline.definitions import defs
+
+    instance.add_dynamic_partitions(DYNAMIC[source], [profile_id])
+    backfill_id = uuid.uuid4().hex[:8]
+    instance.add_backfill(
+        PartitionBackfill.from_asset_partitions(
+            backfill_id=backfill_id,
+            asset_graph=defs.resolve_asset_graph(),
+            partition_names=[partition_key(day, profile_id) for day in window.each()],
+            asset_selection=list(SOURCES[source][1]),
+            backfill_timestamp=now().timestamp(),
+            tags={
+                PROFILE_TAG: profile_id,
+                TRIGGER_TAG: "backfill",
+                **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
+            },
+            dynamic_partitions_store=instance,
+            all_partitions=False,
+            title=f"{source} of {profile_id}",
+            description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
+            run_config=None,
+        )
+    )
+    return backfill_id

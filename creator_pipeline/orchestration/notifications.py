@@ -1,0 +1,134 @@
+"""The net under the hooks: run sensors over every code location, and the outbox's own sensor. None of them raises."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import orjson
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+
+from creator_pipeline import settings
+from creator_pipeline.core.windows import now
+from creator_pipeline.runtime import hooks
+from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.store.engine import Warehouse
+
+if TYPE_CHECKING:
+    from dagster._core.execution.backfill import PartitionBackfill
+
+_PER_TICK = 20
+"""Mails of a tick: at two a second well within the minute that Dagster gives a sensor."""
+_RECENT = timedelta(days=2)
+_ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
+
+
+def _tell(context: dg.RunStatusSensorContext, *, failed: bool) -> None:
+    run = context.dagster_run
+    try:
+        hooks.tell(context.instance, run, failed=failed)
+    except Exception:
+        context.log.exception("The mails of run %s could not be written.", run.run_id)
+
+
+# Over all locations: a run from the command line belongs to none, and would be passed over.
+@dg.run_status_sensor(
+    name="run_completed",
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitor_all_code_locations=True,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=5,
+)
+def run_completed(context: dg.RunStatusSensorContext) -> None:
+    """Tell of runs that ended well and whose hooks didn't fire."""
+    _tell(context, failed=False)
+
+
+@dg.run_failure_sensor(
+    name="run_failed",
+    monitor_all_code_locations=True,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=5,
+)
+def run_failed(context: dg.RunFailureSensorContext) -> None:
+    """Tell of runs that failed, also those whose worker was killed."""
+    _tell(context, failed=True)
+
+
+@dg.sensor(name="email_outbox", minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+def email_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Send what waits in the outbox, and write the digests of backfills that ended; the cursor says which were."""
+    from creator_pipeline.mail import outbox
+
+    house, config, cursor = warehouse.open(), settings.load(), context.cursor
+    try:
+        told = _digests(context.instance, house, config, orjson.loads(cursor) if cursor else {})
+        cursor = orjson.dumps(told).decode()
+    except Exception:
+        context.log.exception("The digests of backfills could not be written.")
+    report = outbox.flush(house, config, limit=_PER_TICK)
+    return dg.SensorResult(skip_reason=str(report), cursor=cursor)
+
+
+def _digests(
+    instance: dg.DagsterInstance, warehouse: Warehouse, config: settings.Settings, told: Mapping[str, str]
+) -> dict[str, str]:
+    """Tell of backfills that ended; returns what each was like then. One that is still so isn't read again: that takes
+    every event of every run."""
+    since, now_told = now() - _RECENT, dict[str, str]()
+    for backfill in instance.get_backfills(limit=50):
+        if backfill.status.value not in _ENDED or backfill.backfill_timestamp < since.timestamp():
+            continue
+        tags, ended = {"dagster/backfill": backfill.backfill_id}, list(FINISHED_STATUSES)
+        count, over, well = (
+            instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=statuses))
+            for statuses in (None, ended, [dg.DagsterRunStatus.SUCCESS])
+        )
+        if count and over == count:
+            state = f"{count}:{well}"
+            if told.get(backfill.backfill_id) != state:
+                _digest(instance, warehouse, config, backfill, instance.get_runs(dg.RunsFilter(tags=tags)))
+            now_told[backfill.backfill_id] = state
+    return now_told
+
+
+def _digest(
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    config: settings.Settings,
+    backfill: "PartitionBackfill",
+    runs: Sequence[dg.DagsterRun],
+) -> None:
+    from creator_pipeline.mail import notify
+
+    source = hooks.source_of(runs[0])
+    if source is None:
+        return
+    landed, failed, count = dict[str, set[str]](), dict[str, set[str]](), dict[str, int]()
+    for run in runs:
+        told = hooks.what_happened(warehouse, instance, run)
+        for profile, keys in told.partitions.items():
+            landed.setdefault(profile, set()).update(keys)
+            count[profile] = count.get(profile, 0) + told.events.get(profile, 0)
+        for profile, keys in told.failed.items():
+            failed.setdefault(profile, set()).update(keys)
+        if run.status == dg.DagsterRunStatus.FAILURE and not told.failed:
+            for profile in hooks.profiles_of(warehouse, run):
+                failed.setdefault(profile, set()).add(run.tags.get("dagster/partition", run.run_id))
+    for profile in landed.keys() | failed.keys():
+        lost = sorted(failed.get(profile, set()) - landed.get(profile, set()))
+        notify.notify_backfill(
+            warehouse,
+            config,
+            profile_id=profile,
+            backfill_id=backfill.backfill_id,
+            source=source,
+            partitions=len(landed.get(profile, set()) | failed.get(profile, set())),
+            failed=len(lost),
+            failed_partitions=lost,
+            events_count=count.get(profile),
+            run_url=f"{config.dagster_url}/runs/b/{backfill.backfill_id}",
+        )
+
+
+ALL = [run_completed, run_failed, email_outbox_sensor]

@@ -1,0 +1,45 @@
+"""Job ``retention``: deletes what has outlived its use. How long each kind is kept is in the settings."""
+
+import dagster as dg
+
+from creator_pipeline import settings
+from creator_pipeline.core.windows import now
+from creator_pipeline.mail.kinds import KINDS, SECURITY
+from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.retention import Keep, sweep
+
+SIGN_IN = tuple(kind.name for kind in KINDS.values() if kind.category == SECURITY)
+
+
+def kept(config: Settings) -> Keep:
+    """What the settings ask for."""
+    return Keep(
+        webhooks=config.keep_webhooks_days,
+        jobs=config.keep_jobs_days,
+        mails=config.keep_mails_days,
+        bodies=config.keep_mail_bodies_days,
+        sign_in_bodies=config.keep_sign_in_bodies_days,
+        health=config.keep_health_days,
+        buyers=config.keep_buyers_days,
+        sign_in=SIGN_IN,
+    )
+
+
+@dg.op(name="forget", description="Deletes in small batches; its metadata says how many rows of which table.")
+def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
+    """Stopped anywhere, the next run goes on."""
+    counts = sweep(warehouse.open(), kept(settings.load()), now())
+    context.add_output_metadata(dict(counts))
+    for name, count in counts.items():
+        context.log.info("%s: %d rows", name, count)
+
+
+@dg.job(
+    name="retention",
+    description="Deletes what has outlived its use: deliveries, jobs and mails that are over, mended problems.",
+    executor_def=dg.in_process_executor,
+)
+def retention() -> None:
+    """One op: see :func:`forget`."""
+    forget()

@@ -1,0 +1,119 @@
+"""Sensors: keep partitions in step with connections, and roll up what changed."""
+
+import dagster as dg
+from sqlalchemy import func, select
+
+from creator_pipeline import settings
+from creator_pipeline.orchestration.jobs import ledger
+from creator_pipeline.platforms.gumroad import jobs as gumroad_jobs
+from creator_pipeline.platforms.gumroad.jobs import gumroad_refresh
+from creator_pipeline.platforms.whop import jobs as whop_jobs
+from creator_pipeline.platforms.whop.jobs import whop_refresh
+from creator_pipeline.runtime import liveness
+from creator_pipeline.runtime.partitions import DYNAMIC
+from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
+from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START, SOON, run_tags
+from creator_pipeline.store.profiles import connected
+from creator_pipeline.store.tables import ledger_changes
+
+REFRESH = {"gumroad": gumroad_jobs.run_config, "whop": whop_jobs.run_config}
+"""Source to the run config of its refresh job."""
+
+_ACTIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+_JOBS_AT_ONCE = 2_000
+"""Jobs of one run: their ids travel in its configuration."""
+
+
+def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
+    """Profiles a run works on right now: their partitions must not go away under it."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))
+    tags = (PARTITION, RANGE_START, RANGE_END)
+    values = [run.tags.get(tag) for run in runs for tag in tags]
+    return {value.rsplit("|", 1)[-1] for value in values if value}
+
+
+def profiles_at_work(instance: dg.DagsterInstance) -> set[str]:
+    """Profiles that a run works on or is queued for."""
+    liveness.bury(instance)
+    return {run.tags.get(PROFILE_TAG, "") for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))}
+
+
+@dg.sensor(name="profiles", minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
+def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Add a partition for each connection, and take it away when the connection is gone and no run needs it."""
+    liveness.bury(context.instance)
+    house, requests, busy = warehouse.open(), [], profiles_in_use(context.instance)
+    for provider, name in DYNAMIC.items():
+        wanted, there = set(connected(house, provider)), set(context.instance.get_dynamic_partitions(name))
+        definition = dg.DynamicPartitionsDefinition(name=name)
+        if new := sorted(wanted - there):
+            requests.append(definition.build_add_request(new))
+        if gone := sorted(there - wanted - busy):
+            requests.append(definition.build_delete_request(gone))
+    reason = None if requests else "Partitions and connections agree."
+    return dg.SensorResult(dynamic_partitions_requests=requests, skip_reason=reason)
+
+
+@dg.sensor(
+    name="ledger_changes", job=ledger, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING
+)
+def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Ask for a roll-up when days of the ledger changed, one at a time."""
+    with warehouse.open().read() as connection:
+        newest, count = connection.execute(
+            select(func.max(ledger_changes.c.changed_at), func.count()).select_from(ledger_changes)
+        ).one()
+    if not count:
+        return dg.SensorResult(skip_reason="No day of the ledger changed.")
+    last = next(iter(context.instance.get_runs(dg.RunsFilter(job_name=ledger.name), limit=1)), None)
+    if last is not None and last.status in _ACTIVE:
+        return dg.SensorResult(skip_reason="A roll-up is under way.")
+    # With the last run in it: a roll-up that failed leaves its days waiting, and they must be asked for again.
+    run_key = f"{newest}:{count}:{last.run_id if last else ''}"
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key, tags=SOON)])
+
+
+@dg.sensor(
+    name="webhook_jobs",
+    jobs=[gumroad_refresh, whop_refresh],
+    minimum_interval_seconds=1,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def webhook_jobs_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
+    config = settings.load()
+    sources = [source for source in REFRESH if config.enabled(source)]
+    batches = job_queue(warehouse.open()).claim_batches(
+        lease_seconds=LEASE_SECONDS,
+        sources=sources,
+        limit=_JOBS_AT_ONCE,
+        # A profile's runs go one after another: a lease taken now would run out while this one waits its turn.
+        busy=lambda: profiles_at_work(context.instance),
+    )
+    if not batches:
+        off = ", ".join(sorted(REFRESH.keys() - sources))
+        return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                job_name=f"{batch.source}_refresh",
+                # With the attempts in it: a job that is handed out again must not be taken for the same request.
+                run_key=batch.run_key,
+                run_config=REFRESH[batch.source](batch.profile_id, [lease.run_key for lease in batch.leases]),
+                tags=run_tags(batch.kind, batch.profile_id),
+            )
+            for batch in batches
+        ]
+    )
+
+
+ALL = [profiles_sensor, ledger_changes_sensor, webhook_jobs_sensor]

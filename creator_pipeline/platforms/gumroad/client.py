@@ -1,0 +1,260 @@
+"""Gumroad's API: https://gumroad.com/api, and what its public source adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any, NamedTuple, cast
+from urllib.parse import quote
+
+from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError, TransientError
+from creator_pipeline.core.http import Answer, ApiClient, Begun, Pace, Renew, Usage
+from creator_pipeline.core.windows import DayWindow
+from creator_pipeline.platforms.gumroad import catalog
+
+Json = dict[str, Any]
+
+
+class SlowQueryError(RejectedError):
+    """The server gave up on a query: the same one would time out again, half of its window may not."""
+
+
+class NotFoundError(RejectedError):
+    """There is no such endpoint on this server."""
+
+
+class SalesPage(NamedTuple):
+    """Up to ten sales, newest first, and the key of the next page; None on the last one."""
+
+    sales: list[Json]
+    next_key: str | None
+
+
+class BegunPage:
+    """A page that was asked for: :meth:`answer` or :meth:`drop` must follow, once."""
+
+    def __init__(self, begun: Begun) -> None:
+        self._begun = begun
+        self.drop = begun.drop
+
+    def answer(self) -> SalesPage:
+        """Wait for it.
+
+        Raises:
+            SlowQueryError: the window is too long for the server.
+        """
+        body = self._begun.body()
+        return SalesPage(_objects(body, "sales"), _next_key(body))
+
+
+class SummaryDay(NamedTuple):
+    """Gumroad's own totals of one day in the seller's time zone, in US cents."""
+
+    units: int
+    gross_cents: int
+    refunded_cents: int
+
+
+def classify(answer: Answer) -> PipelineError | None:
+    """The error of an answer, None where it is good or the common rules of :mod:`core.http` fit."""
+    if answer.status == 401:
+        return AuthError(
+            "Gumroad refuses the token: it is wrong or was revoked.",
+            hint="Connect the account again; a new token comes from Gumroad, Settings, Advanced, Applications.",
+            revoked=True,
+        )
+    if answer.status == 403:
+        # An edge server's block is a page; Gumroad's own refusal has no body.
+        if "html" in answer.headers.get("content-type", ""):
+            return TransientError("Gumroad's edge server refused the request (HTTP 403 page).")
+        return AuthError(
+            "The Gumroad token lacks the scope view_sales.",
+            hint="Connect again with the scopes view_profile view_sales.",
+        )
+    if answer.status == 404:
+        return NotFoundError("Gumroad knows no such endpoint (HTTP 404).")
+    if not isinstance(answer.body, dict):
+        return None
+    body = cast("Json", answer.body)
+    if answer.status == 400:
+        message = str(body.get("error") or body.get("message") or answer.text)
+        if message.startswith(catalog.SLOW_QUERY_PREFIX):
+            return SlowQueryError(f"Gumroad: {message}")
+        return RejectedError(f"Gumroad refuses the request: {message}")
+    if answer.status == 200 and body.get("success") is False:
+        return RejectedError(f"Gumroad: {body.get('message', 'success is false')}")
+    return None
+
+
+class GumroadClient:
+    """One seller's account. Safe to share between threads.
+
+    Args:
+        base_url: ``https://api.gumroad.com`` or a stand-in.
+        token: of the seller.
+        pace: the token's budget of requests.
+        renew: gives a new token for one that is refused.
+    """
+
+    def __init__(
+        self, base_url: str, token: str, pace: Pace, *, connections: int = 8, renew: Renew | None = None
+    ) -> None:
+        self._api = ApiClient(
+            base_url=base_url, token=token, classify=classify, pace=pace, connections=connections, renew=renew
+        )
+
+    def __enter__(self) -> GumroadClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+
+    @property
+    def usage(self) -> Usage:
+        """Requests, retries and waits so far."""
+        return self._api.usage
+
+    def user(self) -> Json:
+        """The seller: ``user_id``, ``name``, ``email``…"""
+        return _object(self._api.get("/v2/user"), "user")
+
+    def products(self) -> Iterator[Json]:
+        """The whole catalogue, newest first, from servers that page it and from those that don't.
+
+        Raises:
+            DataError: a page key came twice.
+        """
+        key: str | None = None
+        seen: set[str] = set()
+        while True:
+            body = self._api.get("/v2/products", {"page_key": key} if key else None)
+            yield from _objects(body, "products")
+            key = _next_key(body)
+            if key is None:
+                return
+            if key in seen:
+                raise repeated_key("/v2/products", key)
+            seen.add(key)
+
+    def sales_page(self, window: DayWindow, key: str | None = None) -> SalesPage:
+        """One page of the sales created within ``window``.
+
+        Raises:
+            SlowQueryError: the window is too long for the server.
+        """
+        return self.begin_sales_page(window, key).answer()
+
+    def begin_sales_page(self, window: DayWindow, key: str | None = None) -> BegunPage:
+        """:meth:`sales_page` in two parts: it is asked for now."""
+        parameters = {"after": window.start.isoformat(), "before": window.end.isoformat()}
+        if key is not None:
+            parameters["page_key"] = key
+        return BegunPage(self._api.begin("/v2/sales", parameters))
+
+    def sale(self, sale_id: str) -> Json | None:
+        """One sale in any state; None where it isn't there, or is another seller's."""
+        try:
+            return _object(self._api.get(f"/v2/sales/{quote(sale_id, safe='')}"), "sale")
+        except RejectedError as error:
+            if error.message.endswith(catalog.NOT_FOUND_SUFFIX):
+                return None
+            raise
+
+    def listed(self, sale: Json) -> Json | None:
+        """The same sale as the list shows it; None where the list leaves it out (a test purchase, say)."""
+        found = _objects(self._api.get("/v2/sales", {"order_id": str(sale.get("order_id"))}), "sales")
+        return next((item for item in found if item.get("id") == sale.get("id")), None)
+
+    def summary(self, first: date, last: date) -> dict[date, SummaryDay] | None:
+        """Gumroad's own totals per day, both dates inclusive, in the seller's time zone; empty days are left out.
+
+        None on servers without the endpoint. A range it finds too long is asked for in halves.
+        """
+        parameters = {"from": first.isoformat(), "to": last.isoformat(), "group_by": "day"}
+        try:
+            body = self._api.get("/v2/sales/summary", parameters)
+        except NotFoundError:
+            return None
+        except RejectedError:
+            days = (last - first).days
+            if days < catalog.SUMMARY_SURE_DAYS:
+                raise
+            middle = first + timedelta(days=days // 2)
+            older, newer = self.summary(first, middle), self.summary(middle + timedelta(days=1), last)
+            return None if older is None or newer is None else older | newer
+        days_of = {
+            _date(item): SummaryDay(*(_integer(item, name) for name in ("units", "gross_cents", "refunded_cents")))
+            for item in _objects(body, "breakdown")
+        }
+        return {day: figures for day, figures in days_of.items() if any(figures)}
+
+    def subscriptions(self, resource_name: str) -> list[Json]:
+        """This application's resource subscriptions for one event: ``id``, ``resource_name``, ``post_url``."""
+        asked = {"resource_name": resource_name, "current_oauth_application_only": "true"}
+        return _objects(self._api.get("/v2/resource_subscriptions", asked), "resource_subscriptions")
+
+    def subscribe(self, resource_name: str, post_url: str) -> None:
+        """Add a resource subscription; Gumroad makes one more for each call."""
+        form = {"resource_name": resource_name, "post_url": post_url}
+        self._api.request("/v2/resource_subscriptions", method="PUT", data=form)
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        """Delete a resource subscription."""
+        self._api.request(f"/v2/resource_subscriptions/{quote(subscription_id, safe='')}", method="DELETE")
+
+
+def repeated_key(path: str, key: str) -> DataError:
+    """The error of a walk that would never end."""
+    return DataError(
+        f"Gumroad {path}: the page key {key} came twice.",
+        hint="Nothing was written for this window. Run it again; if it stays, the API has changed.",
+        column="next_page_key",
+    )
+
+
+def _next_key(body: Json) -> str | None:
+    key = body.get("next_page_key")
+    return str(key) if key else None
+
+
+def _object(body: Any, name: str) -> Json:
+    value = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(value, dict):
+        raise _missing(name, "an object", value)
+    return cast("Json", value)
+
+
+def _objects(body: Any, name: str) -> list[Json]:
+    # A missing key must not read as "no sales": the replace that follows would delete a day.
+    value = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast("list[Any]", value)):
+        raise _missing(name, "a list of objects", value)
+    return cast("list[Json]", value)
+
+
+def _integer(item: Json, name: str) -> int:
+    value = item.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise _missing(f"breakdown[].{name}", "a whole number", value)
+    return int(value)
+
+
+def _date(item: Json) -> date:
+    try:
+        return date.fromisoformat(str(item.get("key"))[:10])
+    except ValueError:
+        raise _missing("breakdown[].key", "a date", item.get("key")) from None
+
+
+def _missing(name: str, expected: str, found: object) -> DataError:
+    return DataError(
+        f"Gumroad's answer has no usable {name!r}.",
+        hint="The API may have changed; nothing was written.",
+        column=name,
+        found=type(found).__name__,
+        expected=expected,
+    )

@@ -1,0 +1,148 @@
+"""What changed in the past, found by one request: Gumroad's own totals per day beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import and_, case, func, literal, select
+
+from creator_pipeline.core.money import MICROS_PER_CENT, from_cents
+from creator_pipeline.core.windows import DayWindow, contiguous, now
+from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.sync import PLATFORM
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import replace
+from creator_pipeline.store.tables import gumroad_sales, platform_totals, sales_events
+
+SCAN_DAYS = 366
+"""Days of a nightly scan: a refund of a year-old sale is found the next night."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A seller's day on which Gumroad and the ledger differ."""
+
+    day: date
+    platform: SummaryDay
+    ledger: SummaryDay
+
+    def describe(self) -> str:
+        """For people: the amounts in US dollars."""
+        return (
+            f"{self.day}: Gumroad {self.platform.gross_cents / 100:.2f} gross, "
+            f"{self.platform.refunded_cents / 100:.2f} refunded; here {self.ledger.gross_cents / 100:.2f} and "
+            f"{self.ledger.refunded_cents / 100:.2f}"
+        )
+
+
+def ledger_totals(warehouse: Warehouse, profile_id: str, first: date, last: date) -> dict[date, SummaryDay]:
+    """The ledger per day of the seller, both dates inclusive, counted as Gumroad counts: charged sales only."""
+    sales, events = gumroad_sales.c, sales_events.c
+    sold, back = events.event_type == "sale", events.event_type == "refund"
+    nothing = literal(0)
+    with warehouse.read() as connection:
+        rows = connection.execute(
+            select(
+                sales.local_day,
+                func.sum(case((and_(sold, events.gross_micros > 0), literal(1)), else_=nothing)),
+                func.sum(case((sold, events.gross_micros), else_=nothing)),
+                -func.sum(case((back, events.gross_micros), else_=nothing)),
+            )
+            .select_from(gumroad_sales.join(sales_events, sales.id == events.external_id))
+            .where(
+                events.platform == PLATFORM,
+                events.profile_id == profile_id,
+                sales.profile_id == profile_id,
+                sales.local_day >= first,
+                sales.local_day <= last,
+            )
+            .group_by(sales.local_day)
+        )
+        days = {
+            day: SummaryDay(int(units), int(gross) // MICROS_PER_CENT, int(refunded) // MICROS_PER_CENT)
+            for day, units, gross, refunded in rows
+        }
+    return {day: figures for day, figures in days.items() if any(figures)}
+
+
+def seen_totals(warehouse: Warehouse, profile_id: str) -> dict[date, SummaryDay]:
+    """Gumroad's figures as last seen."""
+    columns = platform_totals.c
+    with warehouse.read() as connection:
+        rows = connection.execute(
+            select(columns.bucket, columns.units, columns.gross_micros, columns.refunded_micros).where(
+                columns.provider == PLATFORM, columns.profile_id == profile_id
+            )
+        )
+        return {
+            date.fromisoformat(bucket): SummaryDay(units, gross // MICROS_PER_CENT, refunded // MICROS_PER_CENT)
+            for bucket, units, gross, refunded in rows
+        }
+
+
+def differing(platform: Mapping[date, SummaryDay], ledger: Mapping[date, SummaryDay]) -> list[Drift]:
+    """Days whose money differs. Units are left out: Gumroad doesn't say whether a line of three is one or three."""
+    nothing = SummaryDay(0, 0, 0)
+    return [
+        Drift(day, platform.get(day, nothing), ledger.get(day, nothing))
+        for day in sorted(platform.keys() | ledger.keys())
+        if platform.get(day, nothing)[1:] != ledger.get(day, nothing)[1:]
+    ]
+
+
+def scan(
+    warehouse: Warehouse, client: GumroadClient, profile_id: str, first: date, last: date
+) -> tuple[list[DayWindow], dict[date, SummaryDay]] | None:
+    """UTC days to read again, and Gumroad's totals to remember once that is done; None without the endpoint.
+
+    A day that was read for these very totals and still differs isn't asked for every night: the check
+    ``agrees_with_gumroad`` shows it.
+    """
+    totals = client.summary(first, last)
+    if totals is None:
+        return None
+    seen = seen_totals(warehouse, profile_id)
+    drifts = [
+        drift
+        for drift in differing(totals, ledger_totals(warehouse, profile_id, first, last))
+        if seen.get(drift.day) != drift.platform
+    ]
+    before, after = _zone_spread(warehouse, profile_id)
+    days = {drift.day + timedelta(days=step) for drift in drifts for step in range(-before, after + 1)}
+    return contiguous(day for day in days if day <= last), totals
+
+
+def _zone_spread(warehouse: Warehouse, profile_id: str) -> tuple[int, int]:
+    """How many UTC days a day of the seller reaches back and forward, as the stored sales show it."""
+    sales = gumroad_sales.c
+    with warehouse.read() as connection:
+        pairs = connection.execute(
+            select(sales.local_day, sales.partition_day)
+            .where(sales.profile_id == profile_id, sales.local_day != sales.partition_day)
+            .limit(1)
+        ).first()
+    if pairs is None:
+        return (0, 0)
+    return (0, 1) if pairs[1] > pairs[0] else (1, 0)
+
+
+def remember(warehouse: Warehouse, profile_id: str, first: date, last: date, totals: Mapping[date, SummaryDay]) -> None:
+    """Keep Gumroad's totals of the range, for the next scan and for the check."""
+    moment = now()
+    rows = [
+        (PLATFORM, profile_id, day.isoformat(), units, from_cents(gross), from_cents(refunded), "USD", moment)
+        for day, (units, gross, refunded) in totals.items()
+    ]
+    columns = platform_totals.c
+    scope = and_(
+        columns.provider == PLATFORM,
+        columns.profile_id == profile_id,
+        columns.bucket >= first.isoformat(),
+        columns.bucket <= last.isoformat(),
+    )
+    with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
+        replace(connection, platform_totals, rows, scope, what=f"totals of {profile_id}", allow_shrink=True)

@@ -1,0 +1,148 @@
+"""Re-reading the sales that webhooks named. What a webhook says is not believed: only its ids are used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import ceil
+
+from sqlalchemy import func, select
+
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import DayWindow, contiguous, now, today
+from creator_pipeline.ledger.events import LedgerEvent, gumroad_events
+from creator_pipeline.ledger.replace import replace_sales
+from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
+from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
+from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row, without_buyers
+from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
+from creator_pipeline.platforms.gumroad.sync import PLATFORM, currencies, load_sales
+from creator_pipeline.store import erasure, profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import upsert
+from creator_pipeline.store.tables import gumroad_sales
+
+_RECENT = timedelta(days=1)
+_IDS_AT_ONCE = 900
+_REQUESTS_BY_ID = 2
+"""Requests for a sale by its id: the sale, and the list's word that it counts."""
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What re-reading did.
+
+    Attributes:
+        days: UTC days that hold a sale that was read.
+        sales, events: rows that were read and what they became in the ledger.
+        changed: rows of the ledger that differ now.
+        not_found: ids that are no sale of this account's list: test purchases, another seller's, inventions.
+    """
+
+    days: tuple[date, ...]
+    sales: int
+    events: int
+    changed: int
+    not_found: tuple[str, ...]
+
+
+def refresh_sales(
+    warehouse: Warehouse, client: GumroadClient, ring: KeyRing, profile_id: str, sale_ids: Collection[str]
+) -> Refreshed:
+    """Make the named sales and their ledger rows equal to the API's, by whichever way takes fewer requests.
+
+    A stored sale costs one request; where many of one day are named, reading the day costs fewer. A sale that isn't
+    stored is looked for among the newest, because the list shows only what counts: read by its id, a test purchase
+    looks like a sale.
+    """
+    stored = _days_of(warehouse, profile_id, sale_ids)
+    whole_days, single = _cheaper(warehouse, profile_id, stored)
+    reports: list[tuple[set[date], int, int, int]] = []
+    for window in contiguous(whole_days):
+        for part in load_sales(warehouse, client, ring, profile_id, window):
+            change = part.ledger_change
+            changed = change.inserted + change.updated + change.deleted
+            reports.append(({row.partition_day for row in part.sales}, len(part.sales), len(part.events), changed))
+    found = {sale_id: client.sale(sale_id) for sale_id in single}
+    new = [sale_id for sale_id in sale_ids if sale_id not in stored]
+    found |= _look_among_newest(client, new)
+    sales = [sale for sale in found.values() if sale is not None]
+    if sales:
+        reports.append(_store(warehouse, client, ring, profile_id, sales))
+    return Refreshed(
+        days=tuple(sorted(set[date]().union(*(days for days, *_ in reports)))),
+        sales=sum(report[1] for report in reports),
+        events=sum(report[2] for report in reports),
+        changed=sum(report[3] for report in reports),
+        not_found=tuple(sale_id for sale_id, sale in found.items() if sale is None),
+    )
+
+
+def _days_of(warehouse: Warehouse, profile_id: str, sale_ids: Collection[str]) -> dict[str, date]:
+    sales, ids, days = gumroad_sales.c, list(sale_ids), dict[str, date]()
+    with warehouse.read() as connection:
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            rows = connection.execute(
+                select(sales.id, sales.partition_day).where(
+                    sales.profile_id == profile_id, sales.id.in_(ids[start : start + _IDS_AT_ONCE])
+                )
+            )
+            days |= dict(rows.all())
+    return days
+
+
+def _cheaper(warehouse: Warehouse, profile_id: str, stored: dict[str, date]) -> tuple[list[date], list[str]]:
+    """Days to read whole, and sales to read one by one."""
+    named: dict[date, list[str]] = defaultdict(list)
+    for sale_id, day in stored.items():
+        named[day].append(sale_id)
+    with warehouse.read() as connection:
+        counts = dict(
+            connection.execute(
+                select(gumroad_sales.c.partition_day, func.count())
+                .where(gumroad_sales.c.profile_id == profile_id, gumroad_sales.c.partition_day.in_(list(named)))
+                .group_by(gumroad_sales.c.partition_day)
+            ).all()
+        )
+    whole = [day for day, ids in named.items() if ceil(counts.get(day, 0) / PAGE_SIZE) < len(ids)]
+    single = [sale_id for day, ids in named.items() if day not in whole for sale_id in ids]
+    return whole, single
+
+
+def _look_among_newest(client: GumroadClient, sale_ids: Collection[str]) -> dict[str, Json | None]:
+    """Sales of the list by id: among its newest pages while that is cheaper, then each by its order number."""
+    left, found, key, pages = set(sale_ids), dict[str, Json | None](), None, 0
+    window = DayWindow(today() - _RECENT, today() + _RECENT)
+    while left and pages <= _REQUESTS_BY_ID * len(left):
+        page, pages = client.sales_page(window, key), pages + 1
+        found |= {str(sale["id"]): sale for sale in page.sales if sale.get("id") in left}
+        left -= found.keys()
+        key = page.next_key
+        if key is None:
+            break
+    for sale_id in sorted(left):
+        sale = client.sale(sale_id)
+        found[sale_id] = client.listed(sale) if sale else None
+    return found
+
+
+def _store(
+    warehouse: Warehouse, client: GumroadClient, ring: KeyRing, profile_id: str, sales: Iterable[Json]
+) -> tuple[set[date], int, int, int]:
+    moment, listed_in = now(), currencies(warehouse, profile_id)
+    rows = [sale_row(profile_id, sale, listed_in, ring, moment) for sale in sales]
+    days = {row.partition_day for row in rows}
+    span = DayWindow(min(days), max(days) + timedelta(days=1))
+    rows = RefundSettler(warehouse, client, profile_id, span).settled_named(rows)
+    events = [event for row in rows for event in gumroad_events(ledger_sale(row), moment)]
+    return days, len(rows), len(events), _write(warehouse, profile_id, rows, events)
+
+
+def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], events: list[LedgerEvent]) -> int:
+    with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
+        upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
+        change = replace_sales(connection, PLATFORM, profile_id, [row.id for row in rows], events)
+    return change.inserted + change.updated + change.deleted

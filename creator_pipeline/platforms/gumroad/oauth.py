@@ -1,0 +1,227 @@
+"""Gumroad's OAuth: the way to a pair of tokens, and to the next pair.
+
+Access tokens don't expire, so nothing is refreshed by a clock. A refresh ends both tokens of the old pair at once,
+which is why it happens under a lock and is stored before anyone uses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+from sqlalchemy import Connection, select, text, update
+
+from creator_pipeline.core.errors import AuthError, ConfigError, DataError, RejectedError, TransientError
+from creator_pipeline.core.http import retry_after
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.platforms.gumroad.catalog import SCOPES
+from creator_pipeline.settings import Settings
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import platform_connections
+
+if TYPE_CHECKING:
+    import httpx
+
+CALLBACK_PATH = "/api/platforms/oauth/gumroad/callback"
+FULL_ACCESS = "account"
+"""A scope that holds all others; never asked for, but a token of an older app may have it."""
+_SECONDS, _CONNECT_SECONDS = 10.0, 5.0
+_WORD = re.compile(r"[a-z_]{1,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthApp:
+    """The application registered at Gumroad."""
+
+    authorize_url: str
+    token_url: str
+    client_id: str
+    client_secret: str
+    redirect_uri: str
+
+    def __repr__(self) -> str:
+        return f"OAuthApp({self.client_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A pair of tokens. ``scopes`` is empty where the answer names none."""
+
+    access_token: str
+    refresh_token: str | None
+    scopes: frozenset[str]
+
+    def __repr__(self) -> str:
+        return f"Grant({' '.join(sorted(self.scopes))})"
+
+    def missing_scopes(self) -> list[str]:
+        """Scopes that were asked for and not given."""
+        if not self.scopes or FULL_ACCESS in self.scopes:
+            return []
+        return [scope for scope in SCOPES if scope not in self.scopes]
+
+
+def oauth_app(config: Settings) -> OAuthApp:
+    """The application of this installation.
+
+    Raises:
+        ConfigError: names the variable that is not set.
+    """
+    return OAuthApp(
+        authorize_url=config.gumroad_authorize_url,
+        token_url=f"{config.gumroad_api_url}/oauth/token",
+        client_id=config.require("GUMROAD_CLIENT_ID"),
+        client_secret=config.require("GUMROAD_CLIENT_SECRET"),
+        redirect_uri=config.gumroad_redirect_uri or config.public_url + CALLBACK_PATH,
+    )
+
+
+def authorize_url(app: OAuthApp, state: str, verifier: str) -> str:
+    """Where the seller says yes. ``verifier`` is kept for :func:`exchange` (PKCE, ignored by older servers)."""
+    from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+    from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+    return str(
+        prepare_grant_uri(
+            app.authorize_url,
+            client_id=app.client_id,
+            response_type="code",
+            redirect_uri=app.redirect_uri,
+            scope=" ".join(SCOPES),
+            state=state,
+            code_challenge=create_s256_code_challenge(verifier),
+            code_challenge_method="S256",
+        )
+    )
+
+
+def exchange(app: OAuthApp, code: str, verifier: str) -> Grant:
+    """The tokens of a code, which works once and for ten minutes.
+
+    Raises:
+        AuthError: the code is wrong, old or used.
+        ConfigError: Gumroad doesn't know the application.
+        TransientError: Gumroad can't answer now.
+    """
+    return _ask(
+        app,
+        {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": app.redirect_uri,
+            "code_verifier": verifier,
+        },
+    )
+
+
+def refresh(warehouse: Warehouse, ring: KeyRing, app: OAuthApp, profile_id: str, refused: str) -> str | None:
+    """The access token to go on with after Gumroad refused one; None where there is no way but to connect again.
+
+    One caller at a time per profile, over all processes: whoever comes second finds the first one's new pair.
+
+    Args:
+        refused: the access token that was refused.
+
+    Raises:
+        AuthError: the refresh token is used up or revoked: the connection is marked.
+        TransientError: Gumroad can't answer now; the old pair is still good for a later try.
+    """
+    connections = platform_connections
+    mine = (connections.c.provider == "gumroad") & (connections.c.profile_id == profile_id)
+    with warehouse.write() as connection:
+        _lock(connection, profile_id)
+        row = connection.execute(select(connections).where(mine)).mappings().first()
+        if row is None or row["status"] == "revoked" or not row["access_token"]:
+            return None
+        stored = ring.decrypt(row["access_token"])
+        if stored != refused:
+            return stored
+        if not row["refresh_token"]:
+            return None
+        outcome = _try_refresh(app, ring.decrypt(row["refresh_token"]))
+        if isinstance(outcome, AuthError):
+            profiles.mark_revoked(connection, "gumroad", profile_id, outcome.message)
+        else:
+            values = {"access_token": ring.encrypt(outcome.access_token)}
+            if outcome.refresh_token:
+                values["refresh_token"] = ring.encrypt(outcome.refresh_token)
+            connection.execute(update(connections).where(mine).values(**values))
+    # After the commit: the mark stays, and nobody uses a pair that could still be lost.
+    if isinstance(outcome, AuthError):
+        raise outcome
+    return outcome.access_token
+
+
+def _try_refresh(app: OAuthApp, refresh_token: str) -> Grant | AuthError:
+    try:
+        return _ask(app, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+    except AuthError as error:
+        return error
+
+
+def _lock(connection: Connection, profile_id: str) -> None:
+    # SQLite's transaction has locked the whole file already.
+    if connection.dialect.name == "postgresql":
+        key = int.from_bytes(hashlib.sha256(f"gumroad-refresh/{profile_id}".encode()).digest()[:8], signed=True)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def _ask(app: OAuthApp, form: Mapping[str, str]) -> Grant:
+    import httpx
+
+    try:
+        # A redirect would carry the secrets to another address.
+        response = httpx.post(
+            app.token_url,
+            data={**form, "client_id": app.client_id, "client_secret": app.client_secret},
+            headers={"Accept": "application/json"},
+            timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
+            follow_redirects=False,
+        )
+    except httpx.RequestError as error:
+        raise TransientError(f"Gumroad's token address can't be reached ({type(error).__name__}).") from None
+    try:
+        told = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        told = None
+    answer = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    if response.status_code == 200:
+        return _grant(answer)
+    raise _refusal(response, answer)
+
+
+def _grant(answer: Mapping[str, Any]) -> Grant:
+    access, renewal, scope = (answer.get(name) for name in ("access_token", "refresh_token", "scope"))
+    if not isinstance(access, str) or not access:
+        raise DataError("Gumroad's token answer has no access_token.", hint="Nothing was stored. Try again.")
+    return Grant(
+        access,
+        renewal if isinstance(renewal, str) and renewal else None,
+        frozenset(scope.split()) if isinstance(scope, str) else frozenset(),
+    )
+
+
+def _refusal(
+    response: httpx.Response, answer: Mapping[str, Any]
+) -> AuthError | ConfigError | TransientError | RejectedError:
+    status, word = response.status_code, str(answer.get("error", ""))
+    if status in {408, 429} or status >= 500:
+        return TransientError(f"Gumroad's token address: HTTP {status}.", retry_after=retry_after(response.headers))
+    if word == "invalid_grant":
+        return AuthError(
+            "Gumroad says this authorization is used up, too old or revoked.",
+            hint="Connect the account again.",
+            revoked=True,
+        )
+    if word == "invalid_client":
+        return ConfigError(
+            "Gumroad doesn't know this application.",
+            hint="Check GUMROAD_CLIENT_ID and GUMROAD_CLIENT_SECRET. Gumroad: Settings, Advanced, Applications.",
+        )
+    told = word if _WORD.fullmatch(word) else "no reason given"
+    return RejectedError(f"Gumroad's token address: HTTP {status}, {told}.", hint="Check GUMROAD_REDIRECT_URI.")

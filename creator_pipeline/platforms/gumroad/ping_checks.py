@@ -1,0 +1,41 @@
+"""Whether Gumroad sends pings for every event to our address: asked by the doctor and by the nightly look."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from creator_pipeline.core.errors import DataError
+from creator_pipeline.monitoring.caller import Caller
+from creator_pipeline.platforms.gumroad import subscriptions
+from creator_pipeline.platforms.gumroad.catalog import RESOURCES
+from creator_pipeline.settings import Settings
+
+
+def missing_pings(caller: Caller, config: Settings, profile_id: str) -> list[str]:
+    """Events without a resource subscription to the profile's present address. A request for each event.
+
+    Raises:
+        ConfigError: GUMROAD_WEBHOOK_SECRET is not set.
+        PipelineError: Gumroad doesn't answer as it should.
+    """
+    address = subscriptions.post_url(config.public_url, config.require("GUMROAD_WEBHOOK_SECRET"), profile_id)
+    return [name for name in RESOURCES if address not in _addresses(caller, name)]
+
+
+def _addresses(caller: Caller, resource: str) -> set[str]:
+    params = {"resource_name": resource, "current_oauth_application_only": "true"}
+    found: Any = caller.get("/v2/resource_subscriptions", params).get("resource_subscriptions")
+    if not isinstance(found, list):
+        raise DataError(
+            "Gumroad's answer has no list of resource subscriptions.",
+            hint="The API may have changed.",
+            column="resource_subscriptions",
+        )
+    return {str(hook.get("post_url")) for hook in cast("list[dict[str, Any]]", found)}
+
+
+def mend_of(provider: str, profile_id: str) -> str:
+    """The step that connects a profile again, pings included."""
+    if provider == "whop":
+        return f"creator-pipeline profiles add {profile_id} --email … --whop-key …"
+    return f"creator-pipeline profiles connect {profile_id}, or profiles add {profile_id} --email … --gumroad-token …"

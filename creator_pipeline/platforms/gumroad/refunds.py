@@ -1,0 +1,105 @@
+"""Settling estimated refunds while a window is loaded: what to ask for, and what is stored beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from operator import attrgetter
+
+from sqlalchemy import ColumnElement, and_, not_, or_, select
+
+from creator_pipeline.core.windows import DayWindow, now
+from creator_pipeline.ledger.events import GumroadSale, gumroad_events
+from creator_pipeline.ledger.replace import note_changes
+from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.models import SaleRow, without_buyers
+from creator_pipeline.platforms.gumroad.refund_shares import days_to_settle, settle
+from creator_pipeline.store import erasure, profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import upsert
+from creator_pipeline.store.tables import gumroad_sales, sales_events
+
+_DAYS_AT_ONCE = 366
+"""Of Gumroad's totals: a longer range may be refused, and two more requests made of it."""
+_LEDGER_FIELDS = attrgetter(*GumroadSale._fields)
+
+
+def ledger_sale(row: SaleRow) -> GumroadSale:
+    """What the ledger needs of a stored sale."""
+    return GumroadSale._make(_LEDGER_FIELDS(row))
+
+
+class RefundSettler:
+    """Gives the refunds of one load their exact cents; asks for Gumroad's totals once, and only if it must."""
+
+    def __init__(self, warehouse: Warehouse, client: GumroadClient, profile_id: str, window: DayWindow) -> None:
+        self._warehouse = warehouse
+        self._client = client
+        self._profile_id = profile_id
+        self._window = window
+        self._totals: dict[date, SummaryDay] | None = {}
+        self._asked = set[int]()
+
+    def settled(self, window: DayWindow, rows: Sequence[SaleRow]) -> list[SaleRow]:
+        """The rows of a window about to be stored, settled where all sales of a day are here or stored."""
+        days = days_to_settle(rows)
+        totals = self._platform_totals(days)
+        if not totals:
+            return list(rows)
+        sales = gumroad_sales.c
+        outside = or_(sales.partition_day < window.start, sales.partition_day >= window.end)
+        return settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), outside)), totals)
+
+    def settled_named(self, rows: Sequence[SaleRow]) -> list[SaleRow]:
+        """Named rows about to be stored, settled with the stored sales of their days."""
+        days = days_to_settle(rows)
+        totals = self._platform_totals(days)
+        if not totals:
+            return list(rows)
+        sales = gumroad_sales.c
+        named = sales.id.in_([row.id for row in rows])
+        return settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), not_(named))), totals)
+
+    def settle_stored(self, *, with_ledger: bool) -> frozenset[str]:
+        """Settle what is stored and still an estimate; the ids that are exact now."""
+        if not self._totals:
+            return frozenset()
+        sales = gumroad_sales.c
+        inside = and_(sales.partition_day >= self._window.start, sales.partition_day < self._window.end)
+        days = days_to_settle(self._stored(and_(inside, sales.refund_exact.is_(False))))
+        rows = self._stored(sales.local_day.in_(sorted(days)))
+        moment = now()
+        exact = [
+            after._replace(ingested_at=moment)
+            for before, after in zip(rows, settle(rows, [], self._totals), strict=True)
+            if after != before
+        ]
+        if exact:
+            self._write(exact, with_ledger=with_ledger)
+        return frozenset(row.id for row in exact)
+
+    def _write(self, rows: list[SaleRow], *, with_ledger: bool) -> None:
+        events = [event for row in rows for event in gumroad_events(ledger_sale(row), row.ingested_at)]
+        with self._warehouse.write() as connection:
+            profiles.keep(connection, self._profile_id)
+            upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
+            if with_ledger and upsert(connection, sales_events, events).any:
+                note_changes(connection, "gumroad", self._profile_id, {event.occurred_on for event in events})
+
+    def _stored(self, which: ColumnElement[bool]) -> list[SaleRow]:
+        with self._warehouse.read() as connection:
+            found = connection.execute(
+                select(gumroad_sales).where(gumroad_sales.c.profile_id == self._profile_id, which)
+            )
+            return [SaleRow(*row) for row in found]
+
+    def _platform_totals(self, days: set[date]) -> dict[date, SummaryDay] | None:
+        """Gumroad's totals of the years that hold these days, each asked for once; None without the endpoint."""
+        for year in sorted({(self._window.end - day).days // _DAYS_AT_ONCE for day in days} - self._asked):
+            last = self._window.end - timedelta(days=year * _DAYS_AT_ONCE)
+            found = None
+            if self._totals is not None:
+                found = self._client.summary(last - timedelta(days=_DAYS_AT_ONCE - 1), last)
+            self._totals = None if found is None or self._totals is None else self._totals | found
+            self._asked.add(year)
+        return self._totals

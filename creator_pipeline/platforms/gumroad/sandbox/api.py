@@ -1,0 +1,225 @@
+"""Gumroad's API v2 over the invented world: the routes, the checks of tokens, the shapes of refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from creator_pipeline.platforms.gumroad.sandbox.data import EVENTS, GumroadPart, GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.lists import BadParameterError, parse_day, product_page, sales_page
+from creator_pipeline.platforms.gumroad.sandbox.oauth import OAuth
+from creator_pipeline.platforms.gumroad.sandbox.sale_json import product_fields, sale_json
+from creator_pipeline.platforms.gumroad.sandbox.shapes import opaque_id
+from creator_pipeline.platforms.gumroad.sandbox.summary import GROUPS, summary
+from creator_pipeline.sandbox.faults import Faults
+
+JSON = "application/json; charset=utf-8"
+NO_STORE = {"cache-control": "no-store, no-cache"}
+SUMMARY_MAX_DAYS = 731
+PUBLIC_SCOPES = frozenset(
+    {"view_public", "view_profile", "edit_products", "view_sales", "mark_sales_as_shipped", "edit_sales"}
+    | {"revenue_share", "ifttt", "view_payouts", "view_tax_data", "account"}
+)
+SALES_SCOPES = frozenset({"view_sales", "account"})
+Handler = Callable[[Request, GumroadSeller, set[str]], Response]
+
+
+def answer(**fields: object) -> Response:
+    """200 with ``success: true``."""
+    return Response(orjson.dumps({"success": True, **fields}), 200, media_type=JSON)
+
+
+def failure(message: str) -> Response:
+    """200 with ``success: false``: not found, not valid."""
+    return Response(orjson.dumps({"success": False, "message": message}), 200, media_type=JSON)
+
+
+def bad_parameter(message: str) -> Response:
+    """400 in its own shape, without ``success``."""
+    return Response(orjson.dumps({"status": 400, "error": message}), 400, media_type=JSON)
+
+
+def not_found() -> Response:
+    """The page of an unknown route."""
+    return HTMLResponse("<!DOCTYPE html><title>Not found</title>", 404)
+
+
+def _unauthorized(reason: str) -> Response:
+    header = f'Bearer realm="Doorkeeper", error="invalid_token", error_description="The access token {reason}"'
+    return Response(b"", 401, {"www-authenticate": header, **NO_STORE})
+
+
+@dataclass
+class GumroadApi:
+    """The routes, and the switches between the older and the newer service.
+
+    Attributes:
+        legacy: products come all in one answer, as in 2025.
+        has_summary: false answers ``/v2/sales/summary`` as servers do that don't know it (404, HTML).
+        strict_post_urls: refuses webhook URLs at private addresses, as the real service does; ``localhost`` by that
+            name is always refused.
+    """
+
+    part: GumroadPart
+    faults: Faults
+    oauth: OAuth
+    legacy: bool = False
+    has_summary: bool = True
+    strict_post_urls: bool = False
+    hooks_made: int = 0
+
+    def routes(self) -> list[Route]:
+        """Everything under ``/v2`` and ``/oauth``."""
+        subscriptions = "/v2/resource_subscriptions"
+        return [
+            Route("/v2/sales", self._guard(self.sales, SALES_SCOPES)),
+            Route("/v2/sales/summary", self._guard(self.summary, SALES_SCOPES)),
+            Route("/v2/sales/{id:path}", self._guard(self.sale, SALES_SCOPES)),
+            Route("/v2/products", self._guard(self.products, PUBLIC_SCOPES)),
+            Route("/v2/products/{id:path}", self._guard(self.product, PUBLIC_SCOPES)),
+            Route("/v2/user", self._guard(self.user, PUBLIC_SCOPES)),
+            Route(subscriptions, self._guard(self.list_hooks, SALES_SCOPES), methods=["GET"]),
+            Route(subscriptions, self._with_form(self.add_hook), methods=["PUT"]),
+            Route(subscriptions + "/{id:path}", self._guard(self.remove_hook, SALES_SCOPES), methods=["DELETE"]),
+            *self.oauth.routes(),
+        ]
+
+    def _seller(self, request: Request, scopes: frozenset[str]) -> tuple[GumroadSeller, set[str]] | Response:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            token = request.query_params.get("access_token", "")
+        found = self.part.bearer(token)
+        if found is None:
+            return _unauthorized("is invalid")
+        seller, grant = found
+        if grant.revoked:
+            return _unauthorized("was revoked")
+        if not grant.scopes & scopes:
+            return Response(b"", 403, NO_STORE)
+        return seller, grant.scopes
+
+    def _guard(self, handler: Handler, scopes: frozenset[str]) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            owner = self._seller(request, scopes)
+            if isinstance(owner, Response):
+                return owner
+            try:
+                with self.part.lock:
+                    return handler(request, *owner)
+            except BadParameterError as error:
+                return bad_parameter(str(error))
+
+        return guarded
+
+    def sales(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
+        """A page of ten sales, newest first."""
+        fault = request.scope.get("sandbox_fault")
+        if fault == "arrivals" and "page_key" in request.query_params:
+            self.part.add_sale(seller.profile)
+        body = sales_page(seller, request.query_params, fault, self.faults.slow_window_days)
+        return Response(body, 200, media_type=JSON)
+
+    def sale(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
+        """One sale, also such as the list leaves out."""
+        sale = seller.sales.get(request.path_params["id"])
+        if sale is None:
+            return failure("The sale was not found.")
+        row = sale_json(sale, seller.seller_id, seller.zone, seller.clock())
+        return Response(b'{"success":true,"sale":' + row + b"}", 200, media_type=JSON)
+
+    def summary(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
+        """The platform's totals; ``from`` and ``to`` inclusive, in the seller's zone, by default the last 30 days."""
+        if not self.has_summary:
+            return not_found()
+        asked = request.query_params
+        group_by = asked.get("group_by") or None
+        if group_by and group_by not in GROUPS:
+            raise BadParameterError(f"Invalid group_by. Valid values are: {', '.join(GROUPS)}.")
+        local_today = datetime.fromtimestamp(seller.clock(), seller.zone).date()
+        start = parse_day(asked["from"], "from") if asked.get("from") else None
+        end = parse_day(asked["to"], "to") if asked.get("to") else local_today
+        start = start or end - timedelta(days=29)
+        if start > end:
+            raise BadParameterError("'from' must be on or before 'to'.")
+        if (end - start).days > SUMMARY_MAX_DAYS:
+            raise BadParameterError(f"Date range cannot exceed {SUMMARY_MAX_DAYS} days.")
+        return answer(**summary(seller, start, end, group_by))
+
+    def products(self, request: Request, seller: GumroadSeller, scopes: set[str]) -> Response:
+        """Products, newest first, ten a page; drafts too."""
+        products, further = product_page(seller, request.query_params, legacy=self.legacy)
+        totals = bool(scopes & SALES_SCOPES)
+        rows = [product_fields(product, seller.profile, with_totals=totals) for product in products]
+        return answer(products=rows, **further)
+
+    def product(self, request: Request, seller: GumroadSeller, scopes: set[str]) -> Response:
+        """One product by id or permalink."""
+        product = seller.product(request.path_params["id"])
+        if product is None:
+            return failure("The product was not found.")
+        return answer(product=product_fields(product, seller.profile, with_totals=bool(scopes & SALES_SCOPES)))
+
+    def user(self, _request: Request, seller: GumroadSeller, scopes: set[str]) -> Response:
+        """Who the token belongs to."""
+        url = f"https://{seller.profile}.gumroad.com"
+        user = {"bio": None, "name": seller.name, "twitter_handle": None, "user_id": seller.user_id, "url": url}
+        if scopes & SALES_SCOPES:
+            user["email"] = seller.email
+        return answer(user=user)
+
+    def list_hooks(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
+        """The webhooks of one ``resource_name``."""
+        name = request.query_params.get("resource_name")
+        if name not in EVENTS:
+            return failure("Valid resource_name parameter required")
+        return answer(resource_subscriptions=[h for h in seller.subscriptions if h["resource_name"] == name])
+
+    def _with_form(
+        self, handler: Callable[[GumroadSeller, dict[str, str]], Response]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            owner = self._seller(request, SALES_SCOPES)
+            if isinstance(owner, Response):
+                return owner
+            form = {key: str(value) for key, value in (await request.form()).items()}
+            with self.part.lock:
+                return handler(owner[0], {**request.query_params, **form})
+
+        return guarded
+
+    def add_hook(self, seller: GumroadSeller, form: dict[str, str]) -> Response:
+        """One more webhook; asking twice makes two."""
+        name, post_url = form.get("resource_name", ""), form.get("post_url", "")
+        if name not in EVENTS:
+            return failure(f"Unable to subscribe to '{name}'.")
+        if not self._is_public(post_url):
+            return failure(f"Invalid post URL '{post_url}'")
+        self.hooks_made += 1
+        hook = {"id": opaque_id(seller.seller_id, "hook", self.hooks_made), "resource_name": name, "post_url": post_url}
+        seller.subscriptions.append(hook)
+        return answer(resource_subscription=hook)
+
+    def _is_public(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.hostname == "localhost":
+            return False
+        try:
+            return ip_address(parts.hostname).is_global or not self.strict_post_urls
+        except ValueError:
+            return True
+
+    def remove_hook(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
+        """Takes a webhook away."""
+        hook = next((h for h in seller.subscriptions if h["id"] == request.path_params["id"]), None)
+        if hook is None:
+            return failure("The resource_subscription was not found.")
+        seller.subscriptions.remove(hook)
+        return answer(message="The resource_subscription was deleted successfully.")

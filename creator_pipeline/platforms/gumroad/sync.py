@@ -1,0 +1,177 @@
+"""From the API to the tables: window, fetch, store."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+
+from sqlalchemy import and_, select
+
+from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import DayWindow, now
+from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
+from creator_pipeline.ledger.replace import replace_window
+from creator_pipeline.platforms.gumroad.catalog import unknown_keys
+from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
+from creator_pipeline.platforms.gumroad.fetch import fetch_sales
+from creator_pipeline.platforms.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
+from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
+from creator_pipeline.store import erasure, profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace
+from creator_pipeline.store.tables import gumroad_products, gumroad_sales
+
+PLATFORM = "gumroad"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A part of a sync that is committed.
+
+    Attributes:
+        sales, events: the rows of the window, as they stand now.
+        sales_change, ledger_change: what writing them did.
+        new_keys: keys of the API's objects this code doesn't know.
+        settled: sales of earlier parts whose refund is exact now.
+    """
+
+    window: DayWindow
+    sales: Sequence[SaleRow]
+    events: Sequence[LedgerEvent]
+    sales_change: Change
+    ledger_change: Change
+    new_keys: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+
+
+def _in_window(profile_id: str, window: DayWindow):
+    return and_(
+        gumroad_sales.c.profile_id == profile_id,
+        gumroad_sales.c.partition_day >= window.start,
+        gumroad_sales.c.partition_day < window.end,
+    )
+
+
+def currencies(warehouse: Warehouse, profile_id: str) -> dict[str, str]:
+    """Listed currency of each product of the stored catalogue."""
+    with warehouse.read() as connection:
+        rows = connection.execute(
+            select(gumroad_products.c.id, gumroad_products.c.currency).where(
+                gumroad_products.c.profile_id == profile_id
+            )
+        )
+        return {product_id: currency for product_id, currency in rows}  # noqa: C416 - a Row is no tuple to the checker
+
+
+def load_sales(
+    warehouse: Warehouse,
+    client: GumroadClient,
+    ring: KeyRing,
+    profile_id: str,
+    window: DayWindow,
+    *,
+    with_ledger: bool = True,
+    allow_shrink: bool = False,
+) -> Generator[Loaded]:
+    """Make the stored sales of ``window`` and their ledger rows equal to the API's, chunk by chunk.
+
+    Each chunk of whole days is one transaction over both tables. One pass over the API; stopping anywhere and
+    running again is safe.
+    """
+    refunds, new_keys, moment = RefundSettler(warehouse, client, profile_id, window), set[str](), now()
+
+    @cache
+    def listed_in() -> dict[str, str]:
+        return currencies(warehouse, profile_id)
+
+    def keep(sale: Json) -> SaleRow:
+        new_keys.update(unknown_keys(sale))
+        # Asked for here, the database answers while the second page is on its way, and not before the first one.
+        return sale_row(profile_id, sale, listed_in(), ring, moment)
+
+    for chunk in fetch_sales(client, window, keep=keep):
+        rows = refunds.settled(chunk.window, chunk.sales)
+        yield _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
+        moment = now()
+    # A seller's day can lie across two chunks: what the first one lacked is there now.
+    if settled := refunds.settle_stored(with_ledger=with_ledger):
+        yield Loaded(DayWindow(window.end, window.end), [], [], Change(), Change(), settled=settled)
+
+
+def _store(
+    warehouse: Warehouse,
+    profile_id: str,
+    window: DayWindow,
+    rows: Sequence[SaleRow],
+    new_keys: frozenset[str],
+    with_ledger: bool,  # noqa: FBT001 - private
+    allow_shrink: bool,  # noqa: FBT001 - private
+) -> Loaded:
+    moment = now()
+    events = [event for row in rows for event in gumroad_events(ledger_sale(row), moment)] if with_ledger else []
+    what = f"gumroad/sales {window.start} to {window.end} of {profile_id}"
+    with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
+        sales_change = replace(
+            connection,
+            gumroad_sales,
+            without_buyers(rows, erasure.forgotten(connection)),
+            _in_window(profile_id, window),
+            what=what,
+            allow_shrink=allow_shrink,
+        )
+        ledger_change = (
+            replace_window(connection, PLATFORM, profile_id, window, events, allow_shrink=allow_shrink)
+            if with_ledger
+            else Change()
+        )
+    return Loaded(window, rows, events, sales_change, ledger_change, new_keys)
+
+
+def rebuild_ledger(warehouse: Warehouse, profile_id: str, window: DayWindow, *, allow_shrink: bool = False) -> Loaded:
+    """Make the ledger of ``window`` equal to what the stored sales say; the API isn't asked."""
+    columns = [gumroad_sales.c[name] for name in GumroadSale._fields]
+    moment = now()
+    with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
+        stored = [
+            GumroadSale(*row) for row in connection.execute(select(*columns).where(_in_window(profile_id, window)))
+        ]
+        events = [event for sale in stored for event in gumroad_events(sale, moment)]
+        change = replace_window(connection, PLATFORM, profile_id, window, events, allow_shrink=allow_shrink)
+    return Loaded(window, [], events, Change(), change)
+
+
+def load_products(
+    warehouse: Warehouse, client: GumroadClient, profile_id: str, *, allow_shrink: bool = False
+) -> tuple[list[ProductRow], Change]:
+    """Make the stored catalogue equal to the API's; what is gone keeps its row and gets ``removed_at``.
+
+    Raises:
+        DataError: the catalogue shrank to less than half.
+    """
+    moment = now()
+    rows = {row.id: row for row in (product_row(profile_id, item, moment) for item in client.products())}
+    mine = gumroad_products.c.profile_id == profile_id
+    with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
+        stored = [ProductRow(*row) for row in connection.execute(select(gumroad_products).where(mine))]
+        present = sum(row.removed_at is None for row in stored)
+        if present >= GUARD_ROWS and len(rows) < present * GUARD_SHARE and not allow_shrink:
+            raise DataError(
+                f"gumroad/products of {profile_id}: {len(rows)} products would replace {present}; nothing was written.",
+                hint="If the catalogue really shrank, run again with the tag creator_pipeline/allow_shrink: true.",
+            )
+        gone = [row._replace(removed_at=row.removed_at or moment) for row in stored if row.id not in rows]
+        change = replace(
+            connection, gumroad_products, [*rows.values(), *gone], mine, what=f"gumroad/products {profile_id}"
+        )
+    return list(rows.values()), change
+
+
+def lookback(day: date, days: int) -> DayWindow:
+    """The window of ``days`` whole days that ends with ``day``."""
+    return DayWindow(day - timedelta(days=days - 1), day + timedelta(days=1))

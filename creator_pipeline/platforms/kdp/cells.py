@@ -1,0 +1,258 @@
+"""One cell to one typed value, or :class:`BadCell` where that can't be done with certainty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+from creator_pipeline.core.money import MICROS, from_decimal
+from creator_pipeline.platforms.kdp.columns import MONTH_OF, normal
+from creator_pipeline.platforms.kdp.refusals import BadCell
+
+Cell = object
+"""str from CSV; str, float, int, bool or a date from a workbook."""
+Grain = Literal["month", "day"]
+Mark = Literal[".", ","]
+
+_ABSENT = frozenset({"", "n/a", "該当なし"})
+_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})(?:-([0-9]{1,2})(?:[ T]00:00(?::00(?:\.0+)?)?)?)?")
+_DAY_NAMED = re.compile(r"([0-9]{1,2})[- ]([^\W\d]+)[- ]([0-9]{4})")
+_MONTH_NAMED = re.compile(r"([^\W\d_]+|[0-9]{1,2}月)\.? (?:de )?([0-9]{4})")
+_MONTH_JAPANESE = re.compile(r"([0-9]{4})年 ?([0-9]{1,2}月)")
+_PLAIN = {mark: re.compile(rf"-?[0-9]+(?:{re.escape(mark)}[0-9]+)?") for mark in ".,"}
+_GROUPED = {
+    ".": re.compile(r"-?[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+|(?:'[0-9]{3})+)(?:\.[0-9]+)?"),
+    ",": re.compile(r"-?[0-9]{1,3}(?:(?:\.[0-9]{3})+|(?: [0-9]{3})+|(?:'[0-9]{3})+)(?:,[0-9]+)?"),
+}
+_PLAIN_MONEY = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,2}|[0-9]{4,6}))?")  # three decimals may be thousands
+_EITHER = re.compile(r"-?[1-9][0-9]{0,2}[.,][0-9]{3}")
+_NUMBERLIKE = re.compile(r"-?[0-9][0-9., ']*")
+_BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\u2019": "'"})
+_SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+_ASIN = re.compile(r"[A-Z0-9]{10}")
+_ISBN13 = re.compile(r"97[89][0-9]{10}")
+_PERCENT = re.compile(r"([0-9]{1,3})(?:[.,]0+)? ?%")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_MAX_COUNT = 2**31 - 1
+
+
+def text(cell: Cell) -> str:
+    """A cell's text, without blanks around it."""
+    return cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+
+
+def absent(cell: Cell) -> bool:
+    """Whether the cell says that there is no value: empty, ``N/A``, ``該当なし``."""
+    return isinstance(cell, str) and (not cell or normal(cell) in _ABSENT)
+
+
+def decimal_mark(cells: Iterable[Cell]) -> Mark | None:
+    """The decimal mark of a column of numbers: decided by the first that allows one reading only.
+
+    ``1.234`` allows two; ``1.234,5``, ``12,5``, ``0,125`` and ``1.234.567`` allow one.
+    """
+    for cell in cells:
+        if not isinstance(cell, str):
+            continue
+        number = cell.strip().translate(_BLANKS)
+        if not _NUMBERLIKE.fullmatch(number) or _EITHER.fullmatch(number):
+            continue
+        last, other = (".", ",") if number.rfind(".") > number.rfind(",") else (",", ".")
+        if last not in number:
+            continue
+        if number.count(last) > 1:
+            return other
+        return last
+    return None
+
+
+def number(cell: Cell, mark: Mark | None) -> Decimal:
+    """A number as text in the file's locale (blank, NBSP or apostrophe may group), or a workbook's numeric cell.
+
+    Raises:
+        BadCell: no number, digits lost to scientific notation, or thousands and decimals can't be told apart.
+    """
+    if isinstance(cell, bool) or not isinstance(cell, str):
+        return _numeric(cell)
+    found = cell.strip().translate(_BLANKS)
+    if mark is None and _EITHER.fullmatch(found):
+        raise BadCell(cell, "a number whose decimal mark can be told from its thousands mark")
+    for known in (mark,) if mark else (".", ","):
+        if _PLAIN[known].fullmatch(found) or _GROUPED[known].fullmatch(found):
+            thousands = "," if known == "." else "."
+            digits = found.replace(thousands, "").replace(" ", "").replace("'", "")
+            if len(digits) <= 40:
+                return Decimal(digits.replace(",", "."))
+    expected = f"a number with decimal mark {mark!r}" if mark else "a number"
+    raise BadCell(cell, expected)
+
+
+def _numeric(cell: Cell) -> Decimal:
+    if isinstance(cell, bool) or not isinstance(cell, (int, float)):
+        raise BadCell(cell, "a number")
+    try:
+        value = Decimal(repr(cell))
+    except InvalidOperation as error:
+        raise BadCell(cell, "a number") from error
+    if not value.is_finite():
+        raise BadCell(cell, "a finite number")
+    return value
+
+
+def count(cell: Cell, mark: Mark | None) -> int:
+    """A whole number; workbooks write ``1.0``.
+
+    Raises:
+        BadCell: not whole, or past 2^31.
+    """
+    value = number(cell, mark)
+    if abs(value) > _MAX_COUNT or value != int(value):
+        raise BadCell(cell, "a whole number of units")
+    return int(value)
+
+
+def micros(cell: Cell, mark: Mark | None) -> int:
+    """An amount in micros.
+
+    Raises:
+        BadCell: no number, or more than 64 bits.
+    """
+    if isinstance(cell, str) and mark != "," and (plain := _PLAIN_MONEY.fullmatch(cell)):
+        # Exactly what from_decimal gives for at most six decimals, several times as fast.
+        sign, whole, decimals = plain.groups()
+        value = int(whole) * MICROS + int((decimals or "").ljust(6, "0"))
+        return -value if sign else value
+    try:
+        return from_decimal(number(cell, mark))
+    except ValueError as error:
+        raise BadCell(cell, "an amount of money") from error
+
+
+def day_or_month(cell: Cell) -> tuple[date, Grain]:
+    """``2026-03``, ``March 2026``, ``8月 2026`` are months (their first day); ``2026-03-15`` is a day.
+
+    Raises:
+        BadCell: anything else a spreadsheet program makes of a date: ``3/1/2026`` (which is the month?), ``Mar-26``
+            (26 March?), serial numbers and real date cells (a month or its first day?).
+    """
+    if not isinstance(cell, str):
+        raise BadCell(cell, "a date as text, 2026-03 or 2026-03-15")
+    found = cell.strip()
+    try:
+        if match := _DATE.fullmatch(found):
+            year, month, day = match.groups()
+            return _day(int(year), int(month), int(day or 1)), "day" if day else "month"
+        form = normal(found)
+        if (match := _DAY_NAMED.fullmatch(form)) and (month := MONTH_OF.get(match[2])):
+            return _day(int(match[3]), month, int(match[1])), "day"
+        if (match := _MONTH_NAMED.fullmatch(form)) and (month := MONTH_OF.get(match[1])):
+            return _day(int(match[2]), month, 1), "month"
+        if (match := _MONTH_JAPANESE.fullmatch(form)) and (month := MONTH_OF.get(match[2])):
+            return _day(int(match[1]), month, 1), "month"
+    except ValueError as error:
+        raise BadCell(cell, "a date that exists") from error
+    raise BadCell(cell, "a date as KDP writes it, 2026-03 or 2026-03-15; this one can be read in several ways")
+
+
+def _day(year: int, month: int, day: int) -> date:
+    # Kindle Direct Publishing opened in 2007; a year far outside is a damaged cell, not a sale.
+    if not 2007 <= year <= 2100:
+        raise ValueError(f"year {year}")
+    return date(year, month, day)
+
+
+def product_id(cell: Cell) -> tuple[str, bool]:
+    """An ASIN or ISBN, and whether it had to be repaired; ``""`` where absent.
+
+    Repaired only where the check digit proves it: ``9798999900012.0`` and ISBN-10s that lost leading zeros.
+
+    Raises:
+        BadCell: digits are lost (``9.799E+12``), or it is no ASIN and no ISBN.
+    """
+    if isinstance(cell, str):
+        found = cell.strip().upper()
+    elif isinstance(cell, (int, float)) and not isinstance(cell, bool) and float(cell).is_integer():
+        found = str(int(cell))
+        if _ISBN13.fullmatch(found) and isbn13_valid(found):
+            return found, True
+        if len(found) > 10:
+            raise BadCell(cell, "an ISBN with all its digits; this number's check digit is wrong")
+    else:
+        raise BadCell(cell, "an ASIN or ISBN as text")
+    if absent(found):
+        return "", False
+    if _ISBN13.fullmatch(plain := found.replace("-", "")):
+        return plain, False
+    if _ASIN.fullmatch(found):
+        return found, False
+    if found.endswith(".0"):
+        plain = found[:-2]
+        if _ISBN13.fullmatch(plain) and isbn13_valid(plain):
+            return plain, True
+        found = plain
+    if 7 <= len(found) <= 10 and found.isascii() and isbn10_valid(padded := found.zfill(10)):
+        return padded, True
+    if _SCIENTIFIC.fullmatch(found):
+        raise BadCell(cell, "an ISBN with all its digits; scientific notation lost them for good")
+    raise BadCell(cell, "an ASIN (B0…, 10 characters) or an ISBN (13 digits)")
+
+
+def isbn13_valid(digits: str) -> bool:
+    """Check digit of an ISBN-13."""
+    return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10 == 0
+
+
+def isbn10_valid(digits: str) -> bool:
+    """Shape and check digit of an ISBN-10."""
+    if not digits[:9].isdigit() or digits[9] not in "0123456789X":
+        return False
+    values = [10 if digit == "X" else int(digit) for digit in digits]
+    return sum(value * (10 - place) for place, value in enumerate(values)) % 11 == 0
+
+
+def is_print(identifier: str) -> bool:
+    """Whether a product id is that of a printed book: an ISBN, or an ISBN-10 that serves as ASIN."""
+    return bool(_ISBN13.fullmatch(identifier)) or isbn10_valid(identifier)
+
+
+def royalty_type(cell: Cell) -> str | None:
+    """``70%``, ``35%``…; None for ``N/A``. Numbers (0.35 in old files) become percents.
+
+    Raises:
+        BadCell: a number that is no share.
+    """
+    if absent(cell):
+        return None
+    if isinstance(cell, str):
+        found = cell.strip()
+        match = _PERCENT.fullmatch(found)
+        if match:
+            return f"{match[1]}%"
+        if not _NUMBERLIKE.fullmatch(found):
+            return found
+        share = number(found, None)
+    else:
+        share = _numeric(cell)
+    if not 0 < share <= 1:
+        raise BadCell(cell, "a royalty type such as 70%")
+    return f"{(share * 100).normalize():f}%"
+
+
+def currency(cell: Cell) -> str:
+    """A three-letter code.
+
+    Raises:
+        BadCell: something else.
+    """
+    code = text(cell).upper()
+    if not _CURRENCY.fullmatch(code):
+        raise BadCell(cell, "a currency code such as USD")
+    return code
+
+
+def safe_cell(value: str) -> str:
+    """``value`` as it may be written into a CSV or workbook: never a formula there. Stored text stays as received."""
+    return "'" + value if value.lstrip(" ")[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"} else value

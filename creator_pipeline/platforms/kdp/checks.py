@@ -1,0 +1,139 @@
+"""Checks on what a run has just ingested, by what is stored and what the workbook says of itself."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+from sqlalchemy import func, select
+
+from creator_pipeline.core.money import to_text
+from creator_pipeline.platforms.kdp.columns import MARKETPLACE_CURRENCY, normal
+from creator_pipeline.platforms.kdp.ingest import Ingested
+from creator_pipeline.platforms.kdp.ledger import PLATFORM
+from creator_pipeline.platforms.kdp.model import Report, next_period
+from creator_pipeline.platforms.kdp.overlap import Decision
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import kdp_royalties, sales_events
+
+_ROYALTIES = dg.AssetKey(["kdp", "royalties"])
+_EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
+_SHOWN = 20
+
+SPECS = [
+    dg.AssetCheckSpec(
+        "totals_equal_summary",
+        asset=_ROYALTIES,
+        description="Units of every month equal the workbook's own Summary; a range that cuts a month differs.",
+    ),
+    dg.AssetCheckSpec(
+        "currency_fits_marketplace", asset=_ROYALTIES, description="Every known shop pays in its one currency."
+    ),
+    dg.AssetCheckSpec(
+        "periods_without_gaps",
+        asset=_ROYALTIES,
+        description="No month is missing between the first and the last one of a profile's reports.",
+    ),
+    dg.AssetCheckSpec(
+        "no_overlap_left",
+        asset=_EVENTS,
+        description="One upload counts per slice, no day counts beside its month, and the ledger holds what counts.",
+    ),
+]
+
+
+def differing_months(report: Report) -> list[str]:
+    """Months that the Summary and the rows tell differently; those without rows are another report's."""
+    units: defaultdict[str, int] = defaultdict(int)
+    for row in report.of_kind("sales"):
+        units[row.facts.month] += row.figures.units_sold - row.figures.units_refunded
+    told: defaultdict[str, int] = defaultdict(int)
+    for name, sums in report.control.items():
+        if name.startswith("Summary "):
+            told[name.removeprefix("Summary ")] += sums.units_sold
+    return [
+        f"{report.file_name} {month}: {units[month]} units in the rows, {told[month]} in the Summary"
+        for month in sorted(units.keys() & told.keys())
+        if units[month] != told[month]
+    ]
+
+
+def strange_currencies(report: Report) -> list[str]:
+    """Shop and currency wherever they don't belong together."""
+    pairs = {(row.facts.marketplace or "", row.facts.currency) for row in report.rows if row.facts.counted}
+    return sorted(
+        f"{report.file_name}: {shop} in {currency}"
+        for shop, currency in pairs
+        if currency and MARKETPLACE_CURRENCY.get(normal(shop), currency) != currency
+    )
+
+
+def gaps(decided: Decision) -> list[str]:
+    """Months without a report between the first and the last one, per measure."""
+    months: defaultdict[str, set[date]] = defaultdict(set)
+    for name in decided.counts:
+        measure, _, period = name.rpartition(":")
+        if measure.startswith(("sales", "kenp")):
+            months[measure].add(date.fromisoformat(f"{period[:7]}-01"))
+    missing: list[str] = []
+    for measure, there in sorted(months.items()):
+        month = min(there)
+        while month < max(there):
+            if month not in there:
+                missing.append(f"{measure} {month:%Y-%m}")
+            month = next_period(month, "month")
+    return missing
+
+
+def overlaps(warehouse: Warehouse, profile_id: str) -> list[str]:
+    """What counts twice, and currencies in which the ledger isn't the sum of the rows that count."""
+    rows, events = kdp_royalties.c, sales_events.c
+    mine = (rows.profile_id == profile_id) & rows.counted
+    with warehouse.read() as connection:
+        uploads_of = dict(
+            connection.execute(
+                select(rows.slice, func.count(rows.upload_id.distinct())).where(mine).group_by(rows.slice)
+            ).all()
+        )
+        sums = [
+            {currency: int(micros) for currency, micros in connection.execute(query) if micros}
+            for query in (
+                select(rows.currency, func.sum(rows.royalty_micros)).where(mine).group_by(rows.currency),
+                select(events.currency, func.sum(events.net_micros))
+                .where(events.profile_id == profile_id, events.platform == PLATFORM)
+                .group_by(events.currency),
+            )
+        ]
+    twice = [f"{name} from {count} uploads" for name, count in uploads_of.items() if count > 1]
+    beside = [f"{name} beside its month" for name in uploads_of if name[:-3] in uploads_of and name[-3] == "-"]
+    stored, ledger = sums
+    unequal = [
+        f"{code}: ledger {to_text(ledger.get(code, 0), code)}, rows {to_text(stored.get(code, 0), code)}"
+        for code in sorted(stored.keys() | ledger.keys())
+        if stored.get(code) != ledger.get(code)
+    ]
+    return [*sorted(twice), *sorted(beside), *unequal]
+
+
+def results(warehouse: Warehouse, landed: Sequence[Ingested]) -> Iterator[dg.AssetCheckResult]:
+    """The results over all uploads of a run."""
+    reports = [done.report for done in landed if done.report]
+    # One decision is of a whole profile: the last one of each is the newest.
+    decisions = {done.file.profile_id: done.decision for done in landed if done.decision}
+    found = {
+        "totals_equal_summary": [line for report in reports for line in differing_months(report)],
+        "currency_fits_marketplace": [line for report in reports for line in strange_currencies(report)],
+        "periods_without_gaps": [f"{name}: {line}" for name, decided in decisions.items() for line in gaps(decided)],
+        "no_overlap_left": [f"{name}: {line}" for name in decisions for line in overlaps(warehouse, name)],
+    }
+    for spec in SPECS:
+        lines = found[spec.name]
+        warns = spec.name in {"totals_equal_summary", "periods_without_gaps"}
+        yield dg.AssetCheckResult(
+            check_name=spec.name,
+            asset_key=spec.asset_key,
+            passed=not lines,
+            severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+            description=lines[0] if lines else None,
+            metadata={"found": lines[:_SHOWN]},
+        )

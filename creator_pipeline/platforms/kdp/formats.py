@@ -1,0 +1,352 @@
+"""KDP's report formats as data: a new format is a new declaration here.
+
+A report is recognized from its contents (tabs and headers), never from its name: one layout is downloaded under four
+names. Layouts as seen in exports of 2011 to 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from creator_pipeline.platforms.kdp.columns import normal
+from creator_pipeline.platforms.kdp.model import Finality
+
+Role = Literal["count", "control", "ignore"]
+_TAB_NAME_LIMIT = 31  # Excel cuts tab names here, and KDP's Spanish hardcover tab is longer.
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One tab.
+
+    Attributes:
+        tabs: its names.
+        kind: what a row is.
+        role: ``count``: its rows are the report's; ``control``: repeats tabs that count, so it only checks them, and
+            counts itself where none of them is there; ``ignore``: prose.
+        required: columns without which it can't be read.
+        without: columns that say it is another tab.
+        date: column of the row's date; None: the month stands above the header.
+        ids: columns of the product id, the first that is filled counts.
+        money: column of the royalty, None where there is none.
+        format: None where it must be told from the id.
+        csv_kind: the report's kind when this tab alone comes as CSV; None: it can't come alone.
+        alone: why this tab alone is refused.
+    """
+
+    name: str
+    tabs: tuple[str, ...]
+    kind: Literal["sales", "kenp", "orders", "payments", "summary", "text"]
+    required: frozenset[str]
+    role: Role = "count"
+    without: frozenset[str] = frozenset()
+    date: str | None = None
+    ids: tuple[str, ...] = ("asin",)
+    money: str | None = "royalty"
+    format: str | None = None
+    csv_kind: str | None = None
+    measure: str = ""
+    alone: str = ""
+    repeated: frozenset[str] = frozenset()
+
+    def named(self, tab: str) -> bool:
+        """Whether a workbook's tab has one of its names."""
+        form = normal(tab)
+        return any(form in {normal(name), normal(name[:_TAB_NAME_LIMIT])} for name in self.tabs)
+
+    def fits(self, fields: Iterable[str]) -> bool:
+        """Whether a header with these columns can be its header."""
+        have = frozenset(fields)
+        return self.required <= have and not self.without & have
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kind of download. ``kind`` may hold ``{grain}``, the grain's adverb."""
+
+    name: str
+    kind: str
+    finality: Finality | None
+    sheets: tuple[Sheet, ...]
+
+
+def _columns(*groups: str) -> frozenset[str]:
+    return frozenset(" ".join(groups).split())
+
+
+_UNITS = "marketplace royalty_type units_sold units_refunded royalty currency"
+_DATED = _columns("royalty_date date")
+_EBOOK_TABS = ("eBook Royalty", "Regalías de eBooks", "電子書籍のロイヤリティ")
+_PAPERBACK_TABS = ("Paperback Royalty", "Regalías de libros impresos")
+_HARDCOVER_TABS = ("Hardcover Royalty", "Regalías de los libros de tapa dura", "Regalías de los libros de tapa")
+_KENP_TABS = ("KENP Read", "KENP", "KENP leídas", "既読 KENPC")
+_PRINT_A = _columns(_UNITS, "transaction royalty_date isbn")
+_PRINT_B = _columns(_UNITS, "isbn")
+
+DASHBOARD = Family(
+    name="dashboard",
+    kind="estimator_{grain}",
+    finality="estimate",
+    sheets=(
+        Sheet(
+            "combined",
+            ("Combined Sales", "Ventas combinadas", "販売数合算"),
+            "sales",
+            _columns(_UNITS, "transaction royalty_date asin_isbn"),
+            role="control",
+            date="royalty_date",
+            ids=("asin_isbn",),
+            csv_kind="csv_combined",
+        ),
+        Sheet(
+            "ebook",
+            _EBOOK_TABS,
+            "sales",
+            _columns(_UNITS, "transaction royalty_date asin"),
+            without=_columns("isbn asin_isbn"),
+            date="royalty_date",
+            format="ebook",
+            csv_kind="csv_ebook",
+        ),
+        Sheet(
+            "audiobook",
+            ("Audiobook Royalty",),
+            "sales",
+            _columns(_UNITS, "transaction royalty_date asin"),
+            without=_columns("isbn asin_isbn file_size delivery_cost"),
+            date="royalty_date",
+            format="audiobook",
+        ),
+        Sheet(
+            "paperback",
+            _PAPERBACK_TABS,
+            "sales",
+            _PRINT_A,
+            date="royalty_date",
+            ids=("isbn", "asin"),
+            format="paperback",
+        ),
+        Sheet(
+            "hardcover",
+            _HARDCOVER_TABS,
+            "sales",
+            _PRINT_A,
+            date="royalty_date",
+            ids=("isbn", "asin"),
+            format="hardcover",
+        ),
+        Sheet(
+            "print",
+            (),
+            "sales",
+            _PRINT_A,
+            date="royalty_date",
+            ids=("isbn", "asin"),
+            format="print",
+            csv_kind="csv_print",
+        ),
+        Sheet(
+            "orders",
+            ("Orders Processed", "Pedidos procesados", "確定済み注文"),
+            "orders",
+            _columns("date asin marketplace paid_units free_units"),
+            date="date",
+            money=None,
+            csv_kind="csv_orders",
+            measure="orders",
+        ),
+        Sheet(
+            "orders_placed",
+            ("eBook Orders Placed", "Pedidos completados de eBooks"),
+            "orders",
+            _columns("date asin marketplace paid_units free_units"),
+            date="date",
+            money=None,
+            measure="orders_placed",
+        ),
+        Sheet(
+            "kenp",
+            _KENP_TABS,
+            "kenp",
+            _columns("date asin marketplace kenp"),
+            without=_columns("royalty"),
+            date="date",
+            money=None,
+            format="kenp",
+            csv_kind="csv_kenp",
+            measure="kenp",
+        ),
+        Sheet(
+            "kenp_audio",
+            _KENP_TABS,
+            "kenp",
+            _columns("date ebook_asin marketplace kenp"),
+            without=_columns("royalty"),
+            date="date",
+            ids=("ebook_asin", "audiobook_asin", "audible_asin"),
+            money=None,
+            format="kenp",
+            csv_kind="csv_kenp",
+            measure="kenp",
+        ),
+        Sheet(
+            "summary",
+            ("Summary", "Resumen"),
+            "summary",
+            _columns("date royalty_usd"),
+            role="control",
+            without=_columns("marketplace"),
+            date="date",
+            money=None,
+            csv_kind="csv_summary",
+            alone="The Summary tab holds totals only: upload the whole workbook, or its Combined Sales tab.",
+        ),
+        Sheet(
+            "definitions",
+            ("Report Definitions", "Definiciones del informe"),
+            "text",
+            _columns("report definition"),
+            role="ignore",
+        ),
+    ),
+)
+
+PRIOR_MONTH = Family(
+    name="prior_month",
+    kind="prior_month_final",
+    finality="final",
+    sheets=(
+        Sheet(
+            "ebook",
+            _EBOOK_TABS,
+            "sales",
+            _columns(_UNITS, "transaction asin"),
+            without=_DATED | _columns("isbn asin_isbn net_units_or_kenp"),
+            format="ebook",
+            csv_kind="csv_prior_month",
+        ),
+        Sheet(
+            "audiobook",
+            ("Audiobook Royalty",),
+            "sales",
+            _columns(_UNITS, "transaction asin"),
+            without=_DATED | _columns("isbn asin_isbn file_size delivery_cost"),
+            format="audiobook",
+        ),
+        Sheet(
+            "kenp",
+            _KENP_TABS,
+            "kenp",
+            _columns("asin marketplace kenp royalty currency"),
+            without=_DATED,
+            format="kenp",
+            csv_kind="csv_prior_month",
+            measure="kenp",
+        ),
+        Sheet(
+            "kenp_audio",
+            _KENP_TABS,
+            "kenp",
+            _columns("ebook_asin marketplace kenp royalty currency"),
+            without=_DATED,
+            ids=("ebook_asin", "audiobook_asin", "audible_asin"),
+            format="kenp",
+            csv_kind="csv_prior_month",
+            measure="kenp",
+        ),
+        Sheet(
+            "paperback", _PAPERBACK_TABS, "sales", _PRINT_B, without=_DATED, ids=("isbn", "asin"), format="paperback"
+        ),
+        Sheet(
+            "hardcover", _HARDCOVER_TABS, "sales", _PRINT_B, without=_DATED, ids=("isbn", "asin"), format="hardcover"
+        ),
+        Sheet(
+            "print",
+            (),
+            "sales",
+            _PRINT_B,
+            without=_DATED,
+            ids=("isbn", "asin"),
+            format="print",
+            csv_kind="csv_prior_month",
+        ),
+        Sheet(
+            "total_earnings",
+            ("Total Earnings", "Total Royalty"),
+            "sales",
+            _columns(_UNITS, "transaction asin_isbn net_units_or_kenp"),
+            role="control",
+            without=_DATED,
+            ids=("asin_isbn",),
+            csv_kind="csv_prior_month",
+        ),
+    ),
+)
+
+PAYMENTS = Family(
+    name="payments",
+    kind="payments",
+    finality=None,
+    sheets=(
+        Sheet(
+            "payments",
+            ("Payments",),
+            "payments",
+            _columns("period_start period_end marketplace payment_number currency accrued payout"),
+            date="period_start",
+            ids=(),
+            money="accrued",
+            csv_kind="payments",
+            measure="payments",
+            # The royalty's currency, and further right the payout's.
+            repeated=_columns("currency"),
+        ),
+    ),
+)
+
+LEGACY = Family(
+    name="legacy",
+    kind="legacy_month_end",
+    finality="final",
+    sheets=(
+        Sheet(
+            "legacy",
+            ("Reports", "eBook Royalty Report"),
+            "sales",
+            _columns("title asin units_sold units_refunded royalty"),
+            role="ignore",
+            without=_DATED | _columns("marketplace currency"),
+            csv_kind="legacy_month_end",
+            alone="This is KDP's month-end report of before 2017: old layout, not supported yet.",
+        ),
+    ),
+)
+
+FAMILIES = (DASHBOARD, PRIOR_MONTH, PAYMENTS, LEGACY)
+DECLARATIONS = tuple((family, sheet) for family in FAMILIES for sheet in family.sheets)
+
+
+def by_header(fields: frozenset[str]) -> tuple[Family, Sheet] | None:
+    """The tab whose header this is when it comes alone: of those that fit, the one that asks most."""
+    fitting = [pair for pair in DECLARATIONS if pair[1].csv_kind and pair[1].fits(fields)]
+    return max(fitting, key=lambda pair: len(pair[1].required), default=None)
+
+
+def by_tab(name: str, fields: frozenset[str]) -> tuple[Family, Sheet] | None:
+    """The tab of a workbook, by its name and header."""
+    fitting = [pair for pair in DECLARATIONS if pair[1].named(name) and pair[1].fits(fields)]
+    return max(fitting, key=lambda pair: len(pair[1].required), default=None)
+
+
+def closest(fields: frozenset[str], tab: str | None = None) -> tuple[Family, Sheet]:
+    """The declaration a header was probably meant for: of those with this name, most required columns there."""
+    named = [pair for pair in DECLARATIONS if tab is not None and pair[1].named(tab)]
+    candidates = named or [pair for pair in DECLARATIONS if pair[1].csv_kind]
+
+    def likeness(pair: tuple[Family, Sheet]) -> tuple[int, int]:
+        sheet = pair[1]
+        return len(sheet.required & fields) - len(sheet.without & fields), -len(sheet.required)
+
+    return max(candidates, key=likeness)

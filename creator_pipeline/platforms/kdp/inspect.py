@@ -1,0 +1,75 @@
+"""The dry run of ``creator-pipeline kdp inspect``: what a file is, what it holds, and whether it would be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.money import to_text
+from creator_pipeline.platforms.kdp.model import Report, total
+from creator_pipeline.platforms.kdp.supervised import parse_guarded
+
+
+def inspect(paths: Iterable[str | Path]) -> list[dict[str, object]]:
+    """One JSON object per file, in the order given.
+
+    ``sales_rows``, units and ``royalty_by_currency`` are sales alone, ``kenp_pages`` are the pages; net units hold
+    free copies too. ``period`` is ``2026-03``, or first and last month or day (``2026-03/2026-04``). A problem beside
+    ``accept`` is only told; beside ``quarantine`` a person must look.
+    """
+    return [_inspect(Path(path)) for path in paths]
+
+
+def _inspect(path: Path) -> dict[str, object]:
+    try:
+        return describe(parse_guarded(path))
+    except DataError as error:
+        where = error.where()
+        problem = {key: where.get(key) for key in ("sheet", "row", "column", "found", "expected")}
+        return {
+            "file": path.name,
+            "verdict": "reject",
+            "kind": getattr(error, "kind", "unknown"),
+            "finality": None,
+            "period": None,
+            "sales_rows": 0,
+            "net_units": 0,
+            "refunded": 0,
+            "free_units": 0,
+            "kenp_pages": 0,
+            "royalty_by_currency": {},
+            "problems": [{**problem, "hint": str(error)}],
+        }
+
+
+def describe(report: Report) -> dict[str, object]:
+    """The JSON object of one report that was read."""
+    sales, kenp = total(report.of_kind("sales")), total(report.of_kind("kenp"))
+    return {
+        "file": report.file_name,
+        "verdict": report.verdict,
+        "kind": report.kind,
+        "finality": report.finality,
+        "period": period(report),
+        "sales_rows": sales.rows,
+        "net_units": sales.net_units,
+        "refunded": sales.units_refunded,
+        "free_units": sales.free_units,
+        "kenp_pages": kenp.pages_read,
+        "royalty_by_currency": {
+            code: to_text(micros, code) if micros else "0" for code, micros in sorted(sales.royalty_micros.items())
+        },
+        "problems": [problem.as_dict() for problem in report.problems],
+    }
+
+
+def period(report: Report) -> str | None:
+    """``2026-03``, ``2026-03/2026-04``, ``2026-03-01/2026-03-15``: both ends included; None for an empty report."""
+    if report.period_start is None or report.period_end is None:
+        return None
+    length = 10 if report.grain == "day" else 7
+    first = report.period_start.isoformat()[:length]
+    last = (report.period_end - timedelta(days=1)).isoformat()[:length]
+    return first if first == last else f"{first}/{last}"

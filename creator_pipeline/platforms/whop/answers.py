@@ -1,0 +1,130 @@
+"""What Whop's answers mean: errors by what must be done about them, pages by their cursors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from creator_pipeline.core.errors import (
+    AuthError,
+    ConfigError,
+    DataError,
+    PipelineError,
+    RejectedError,
+    TransientError,
+)
+from creator_pipeline.core.http import Answer, retry_after
+from creator_pipeline.platforms.whop import catalog
+
+Json = dict[str, Any]
+
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*second", re.IGNORECASE)
+
+
+class NotFoundError(RejectedError):
+    """There is no such object, or it is another account's."""
+
+
+class BadParameterError(RejectedError):
+    """A parameter of the request is refused.
+
+    Attributes:
+        parameter: its name, where Whop tells.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", parameter: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.parameter = parameter
+
+
+def _error_of(body: object) -> tuple[str, str | None]:
+    """Message and parameter of an error's body; OAuth's errors are a text where others have an object."""
+    error = cast("Json", body).get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        told = cast("Json", error)
+        return str(told.get("message") or told.get("code") or told.get("type") or ""), told.get("param")
+    if isinstance(error, str):
+        return str(cast("Json", body).get("error_description") or error), None
+    return "", None
+
+
+def classify(answer: Answer) -> PipelineError | None:
+    """The error of an answer, None where it is good or the common rules of :mod:`core.http` fit."""
+    message, parameter = _error_of(answer.body)
+    match answer.status:
+        case 401:
+            return AuthError(
+                "Whop refuses the API key: it is wrong, was revoked, or is of Whop's sandbox while this is production.",
+                hint="Make an account key under Developer, API keys, and connect again.",
+                revoked=True,
+            )
+        case 403:
+            return AuthError(f"The Whop API key may not do this: {message or 'forbidden'}.")
+        case 404:
+            return NotFoundError(f"Whop: {message or 'not found'}.")
+        case 409:
+            return TransientError(f"Whop: {message or 'the object changed meanwhile'}")
+        case 422 if "verification" in message.lower():
+            return ConfigError(f"Whop: {message}.", hint="Finish the identity verification in Whop's dashboard.")
+        case 400 if parameter == "Api-Version-Date" or "api version" in message.lower():
+            return ConfigError(
+                f"Whop doesn't know the API version {catalog.API_VERSION_DATE}: {message}",
+                hint="Update this package; the version is pinned in whop/catalog.py.",
+            )
+        case 400 | 402 | 422:
+            named = f" (parameter {parameter})" if parameter else ""
+            return BadParameterError(f"Whop refuses the request: {message}{named}", parameter=parameter)
+        case 429:
+            seconds = retry_after(answer.headers)
+            if seconds is None and (told := _SECONDS.search(message)):
+                # Whop promises the delay in the text only.
+                seconds = float(told.group(1))
+            return TransientError("Whop: too many requests (HTTP 429).", retry_after=seconds)
+        case _:
+            return None
+
+
+def rows(path: str, body: Any) -> list[Json]:
+    """The objects of a page.
+
+    Raises:
+        DataError: there is no list of objects with ids.
+    """
+    # A missing key must not read as "nothing there": the replace that follows would delete rows.
+    value = cast("Json", body).get("data") if isinstance(body, dict) else None
+    if not isinstance(value, list):
+        raise missing(path, "data", "a list of objects", value)
+    for row in cast("list[Any]", value):
+        if not isinstance(row, dict) or not isinstance(cast("Json", row).get("id"), str):
+            raise missing(path, "data[].id", "text", row)
+    return cast("list[Json]", value)
+
+
+def next_cursor(path: str, body: Json) -> str | None:
+    """The cursor of the next page; None on the last one.
+
+    Raises:
+        DataError: the answer doesn't tell whether it is the last page.
+    """
+    info = body.get("page_info")
+    more = cast("Json", info).get("has_next_page") if isinstance(info, dict) else None
+    if not isinstance(more, bool):
+        raise missing(path, "page_info.has_next_page", "true or false", more)
+    if not more:
+        # The last page has an end_cursor too: following it costs a request, or never ends.
+        return None
+    cursor = cast("Json", info).get("end_cursor")
+    if not isinstance(cursor, str) or not cursor:
+        raise missing(path, "page_info.end_cursor", "a cursor, as has_next_page is true", cursor)
+    return cursor
+
+
+def missing(path: str, name: str, expected: str, found: object) -> DataError:
+    """The error of an answer that lacks what matters."""
+    return DataError(
+        f"Whop's answer to {path} has no usable {name!r}.",
+        hint="The API may have changed; nothing was written.",
+        column=name,
+        found=type(found).__name__,
+        expected=expected,
+    )

@@ -1,0 +1,245 @@
+"""Whop's API v1 in the dialect of :data:`catalog.API_VERSION_DATE`: https://docs.whop.com/developer/api."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import quote
+
+from creator_pipeline.core.errors import AuthError, DataError
+from creator_pipeline.core.http import ApiClient, Pace, Usage
+from creator_pipeline.platforms.whop import catalog
+from creator_pipeline.platforms.whop.answers import (
+    BadParameterError,
+    NotFoundError,
+    classify,
+    missing,
+    next_cursor,
+    rows,
+)
+from creator_pipeline.platforms.whop.customers import Customers
+
+Json = dict[str, Any]
+PaceFor = Callable[[str], Pace]
+"""The budget of an operation, ``memberships`` or ``memberships.one``: Whop counts each of a key's operations apart."""
+
+
+class WhopClient:
+    """One account, by its own key. Safe to share between threads.
+
+    Args:
+        base_url: ``https://api.whop.com/api/v1`` or a stand-in.
+        key: an account key.
+        pace: gives each operation its budget.
+        customers: buyers that needn't be asked for again.
+    """
+
+    def __init__(
+        self, base_url: str, key: str, pace: PaceFor, *, customers: Customers | None = None, connections: int = 8
+    ) -> None:
+        self._pace = pace
+        self._customers = customers
+        self._page_size = catalog.PAGE_SIZE
+        self._api = ApiClient(
+            base_url=base_url,
+            token=key,
+            classify=classify,
+            pace=pace("memberships"),
+            headers={"Api-Version-Date": catalog.API_VERSION_DATE},
+            connections=connections,
+        )
+
+    def __enter__(self) -> WhopClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+
+    @property
+    def usage(self) -> Usage:
+        """Requests, retries and waits so far."""
+        return self._api.usage
+
+    def fetch_customer(self, member_id: str) -> Json | None:
+        """A buyer of the account (``mber_…``): who, their e-mail, what they spent; None where there is none.
+
+        At most an hour old where buyers are kept.
+        """
+        if self._customers is None:
+            return self._one("members", member_id)
+        member = self._customers.get(member_id)
+        if member is not None:
+            self.usage.cache_hits += 1
+            return member
+        self.usage.cache_misses += 1
+        member = self._one("members", member_id)
+        if member is not None:
+            self._customers.keep(member_id, member)
+        return member
+
+    def members(self, account_id: str | None = None) -> Iterator[Json]:
+        """Every buyer of the account."""
+        return self._list("members", account_id=account_id)
+
+    def membership(self, membership_id: str) -> Json | None:
+        """One membership (``mem_…``); None where there is none."""
+        return self._one("memberships", membership_id)
+
+    def list_memberships(self, user_id: str) -> list[Json]:
+        """Every membership of one customer (``user_…``), newest first."""
+        return list(self._list("memberships", user_id=user_id, order="created_at", direction="desc"))
+
+    def memberships(
+        self,
+        account_id: str | None = None,
+        *,
+        statuses: Sequence[str] = (),
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> Iterator[Json]:
+        """Memberships of an account, oldest first, so that one bought meanwhile comes at the end.
+
+        A wrong account is an empty list for Whop, not an error. Both bounds are exclusive.
+        """
+        return self._list(
+            "memberships",
+            account_id=account_id,
+            statuses=list(statuses) or None,
+            created_after=created_after,
+            created_before=created_before,
+            order="created_at",
+            direction="asc",
+        )
+
+    def payment(self, payment_id: str) -> Json | None:
+        """One payment (``pay_…``); None where there is none."""
+        return self._one("payments", payment_id)
+
+    def payments(
+        self,
+        account_id: str | None = None,
+        *,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        status: str | None = None,
+    ) -> Iterator[Json]:
+        """Payments of an account, oldest first. Both bounds are exclusive; one status at a time."""
+        return self._list(
+            "payments",
+            account_id=account_id,
+            created_after=created_after,
+            created_before=created_before,
+            status=status,
+            order="created_at",
+            direction="asc",
+        )
+
+    def refund(self, refund_id: str) -> Json | None:
+        """One refund (``rf_…``); None where there is none."""
+        return self._one("refunds", refund_id)
+
+    def refunds(
+        self,
+        account_id: str | None = None,
+        *,
+        payment_id: str | None = None,
+        created_after: datetime | None = None,
+    ) -> Iterator[Json]:
+        """Refunds of an account or of one payment, oldest first."""
+        return self._list(
+            "refunds",
+            account_id=account_id,
+            payment_id=payment_id,
+            created_after=created_after,
+            order="created_at",
+            direction="asc",
+        )
+
+    def dispute(self, dispute_id: str) -> Json | None:
+        """One dispute (``dspt_…``); None where there is none."""
+        return self._one("disputes", dispute_id)
+
+    def disputes(self, account_id: str | None = None, *, created_after: datetime | None = None) -> Iterator[Json]:
+        """Disputes against an account, oldest first; the list can't be narrowed to a payment."""
+        return self._list(
+            "disputes", account_id=account_id, created_after=created_after, order="created_at", direction="asc"
+        )
+
+    def plan(self, plan_id: str) -> Json | None:
+        """One plan (``plan_…``); None where there is none."""
+        return self._one("plans", plan_id)
+
+    def plans(self, account_id: str | None = None) -> Iterator[Json]:
+        """Every plan of the account."""
+        return self._list("plans", account_id=account_id)
+
+    def _get(self, operation: str, path: str, params: Json | None = None) -> Any:
+        try:
+            return self._api.request(path, params, pace=self._pace(operation))
+        except AuthError as error:
+            if error.revoked:
+                raise
+            needed = catalog.PERMISSIONS[operation.partition(".")[0]]
+            raise AuthError(
+                f"{error.message} {operation} needs {needed}.",
+                hint=f"Give the key the permission {needed} under Developer, API keys.",
+            ) from None
+
+    def _one(self, operation: str, object_id: str) -> Json | None:
+        path = f"{catalog.OPERATIONS[operation]}/{quote(object_id, safe='')}"
+        try:
+            body = self._get(f"{operation}.one", path)
+        except NotFoundError:
+            return None
+        if not isinstance(body, dict) or cast("Json", body).get("id") != object_id:
+            raise missing(path, "id", f"the object {object_id}", body)
+        return cast("Json", body)
+
+    def _page(self, operation: str, params: Json) -> Json:
+        path = catalog.OPERATIONS[operation]
+        try:
+            return self._get(operation, path, {**params, "first": self._page_size})
+        except BadParameterError as error:
+            if error.parameter != "first" or self._page_size == catalog.SMALL_PAGE_SIZE:
+                raise
+            self._page_size = catalog.SMALL_PAGE_SIZE
+            return self._get(operation, path, {**params, "first": self._page_size})
+
+    def _list(self, operation: str, **filters: Any) -> Iterator[Json]:
+        """Every row, page after page; a row that a later page repeats comes once.
+
+        Raises:
+            DataError: a cursor came twice, or an answer lacks what the walk needs.
+        """
+        path = catalog.OPERATIONS[operation]
+        params = {name: _text(value) for name, value in filters.items() if value is not None}
+        cursors: set[str] = set()
+        ids: set[str] = set()
+        while True:
+            body = self._page(operation, params)
+            for row in rows(path, body):
+                if row["id"] not in ids:
+                    ids.add(row["id"])
+                    yield row
+            cursor = next_cursor(path, body)
+            if cursor is None:
+                return
+            if cursor in cursors:
+                raise DataError(
+                    f"Whop {path}: the cursor {cursor} came twice.",
+                    hint="Nothing was written. Run it again; if it stays, the API has changed.",
+                    column="page_info.end_cursor",
+                )
+            cursors.add(cursor)
+            params["after"] = cursor
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value

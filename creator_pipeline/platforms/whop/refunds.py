@@ -1,0 +1,195 @@
+"""Money that went back: refunds and disputes of a payment, and the payment's own row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, cast
+
+import orjson
+
+from creator_pipeline.core.errors import DataError
+from creator_pipeline.platforms.whop import catalog
+from creator_pipeline.platforms.whop.models import (
+    Json,
+    PaymentRow,
+    bad,
+    money,
+    number,
+    optional_money,
+    optional_text,
+    optional_time,
+    payment_raw,
+    text,
+    time,
+)
+
+
+def _utc(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def payment_of_refund(refund: Json) -> str:
+    """Id of the payment a refund reverses."""
+    return text("refund", refund, "payment_id")
+
+
+def payment_of_dispute(dispute: Json) -> str:
+    """Id of the payment a dispute is about."""
+    payment = dispute.get("payment")
+    if not isinstance(payment, dict):
+        raise bad("dispute", dispute, "payment", "an object")
+    return text("dispute's payment", cast("Json", payment), "id")
+
+
+def refund_entry(refund: Json, currency: str) -> Json:
+    """``{id, micros, status, at}`` of a refund, in the payment's settlement currency, at the time it was asked for.
+
+    Raises:
+        DataError: a key that matters is missing, or a refund that succeeded has no amount in ``currency``.
+    """
+    status = text("refund", refund, "status")
+    settled = optional_money("refund", refund, "amount")
+    if status == catalog.REFUND_SUCCEEDED and (settled is None or settled.currency != currency):
+        raise bad("refund", refund, "amount", f"the settled amount in {currency}")
+    return {
+        "id": text("refund", refund, "id"),
+        "micros": settled.micros if settled and settled.currency == currency else 0,
+        "status": status,
+        "at": _utc(time("refund", refund, "created_at")),
+    }
+
+
+def dispute_entry(dispute: Json, currency: str, left_micros: int) -> Json:
+    """``{id, micros, status, at, changed_at, inquiry, fee_micros, fee_currency}`` of a dispute.
+
+    Args:
+        currency: of the payment.
+        left_micros: what refunds left of the payment: no dispute takes more, and one in another currency takes all of
+            it, because its amount is told in the card's currency only.
+    """
+    told = number("dispute", dispute, "amount")
+    same = text("dispute", dispute, "currency").upper() == currency
+    status = text("dispute", dispute, "status")
+    inquiry = dispute.get("inquiry")
+    if not isinstance(inquiry, bool):
+        raise bad("dispute", dispute, "inquiry", "true or false")
+    fee = optional_money("dispute", dispute, "fee")
+    return {
+        "id": text("dispute", dispute, "id"),
+        "micros": min(told, left_micros) if same else left_micros,
+        "status": status,
+        "at": _utc(time("dispute", dispute, "created_at")),
+        "changed_at": _utc(time("dispute", dispute, "updated_at")),
+        "inquiry": inquiry or status.startswith(catalog.INQUIRY_PREFIX),
+        "fee_micros": fee.micros if fee else 0,
+        "fee_currency": fee.currency if fee else None,
+    }
+
+
+def _dumps(entries: Iterable[Json]) -> str:
+    ordered = sorted(entries, key=lambda entry: (entry["at"], entry["id"]))
+    return orjson.dumps(ordered, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _product_name(payment: Json) -> str | None:
+    items = payment.get("line_items")
+    if not isinstance(items, list):
+        raise bad("payment", payment, "line_items", "a list")
+    for item in cast("list[Any]", items):
+        if isinstance(item, dict) and cast("Json", item).get("product_id") == payment.get("product_id"):
+            title = cast("Json", item).get("product_title") or cast("Json", item).get("label")
+            return title if isinstance(title, str) else None
+    return None
+
+
+def _fee(payment: Json, status: str, currency: str, total_micros: int) -> int | None:
+    if status != "paid":
+        # Before it is paid, what remains after fees is the total: that isn't a fee of nothing.
+        return None
+    after = money("payment", payment, "amount_after_fees")
+    if after.currency != currency:
+        raise bad("payment", payment, "amount_after_fees", f"an amount in {currency}")
+    return total_micros - after.micros
+
+
+def has_refunds(payment: Json) -> bool:
+    """Whether a payment shows any sign of a refund, so that its refunds must be read."""
+    refunded = optional_money("payment", payment, "refunded_amount")
+    at = optional_time("payment", payment, "refunded_at")
+    return bool((refunded and refunded.micros) or at or "refund" in str(payment.get("substatus")))
+
+
+def has_disputes(payment: Json) -> bool:
+    """Whether a payment may have a dispute that took money: a part refund can stand before it in the one substatus."""
+    substatus = str(payment.get("substatus"))
+    return any(sign in substatus for sign in catalog.DISPUTE_SIGNS) or substatus == "partially_refunded"
+
+
+def payment_row(
+    profile_id: str, payment: Json, refunds: Iterable[Json], disputes: Iterable[Json], moment: datetime
+) -> PaymentRow:
+    """The row of one payment with its refunds and disputes, as the API tells them.
+
+    Raises:
+        DataError: a key that matters is missing, or a refund or dispute is of another payment.
+    """
+    what = "payment"
+    status, currency = text(what, payment, "status"), text(what, payment, "currency").upper()
+    total = optional_money(what, payment, "total")
+    if total is None and status == "paid":
+        raise bad(what, payment, "total", "the amount that was paid")
+    if total is not None and total.currency != currency:
+        raise bad(what, payment, "total", f"an amount in {currency}")
+    total_micros = total.micros if total else 0
+    payment_id = text(what, payment, "id")
+    read = [refund_entry(refund, currency) for refund in _of(payment_id, refunds, payment_of_refund)]
+    # Only what went back: an attempt that failed is seen or not seen depending on the way the payment was read.
+    given_back = [entry for entry in read if entry["status"] == catalog.REFUND_SUCCEEDED]
+    left = max(0, total_micros - sum(entry["micros"] for entry in given_back))
+    taken: list[Json] = []
+    for dispute in sorted(_of(payment_id, disputes, payment_of_dispute), key=lambda item: str(item.get("created_at"))):
+        entry = dispute_entry(dispute, currency, left)
+        taken.append(entry)
+        if not entry["inquiry"] and entry["status"] != "won":
+            left -= entry["micros"]
+    refunded = optional_money(what, payment, "refunded_amount")
+    created_at = time(what, payment, "created_at")
+    return PaymentRow(
+        profile_id=profile_id,
+        id=payment_id,
+        partition_day=created_at.date(),
+        created_at=created_at,
+        paid_at=optional_time(what, payment, "paid_at"),
+        updated_at=time(what, payment, "updated_at"),
+        status=status,
+        substatus=optional_text(what, payment, "substatus"),
+        billing_reason=optional_text(what, payment, "billing_reason"),
+        membership_id=optional_text(what, payment, "membership_id"),
+        product_id=optional_text(what, payment, "product_id"),
+        product_name=_product_name(payment),
+        plan_id=optional_text(what, payment, "plan_id"),
+        currency=currency,
+        total_micros=total_micros,
+        fee_micros=_fee(payment, status, currency, total_micros),
+        refunded_micros=refunded.micros if refunded else 0,
+        refunds=_dumps(given_back),
+        disputes=_dumps(taken),
+        final=_final(status, left, taken),
+        raw=payment_raw(payment),
+        ingested_at=moment,
+    )
+
+
+def _of(payment_id: str, items: Iterable[Json], owner: Any) -> list[Json]:
+    unique = {str(item.get("id")): item for item in items}
+    for item in unique.values():
+        if owner(item) != payment_id:
+            raise DataError(f"Whop's {item.get('id')} is of another payment than {payment_id}.", column="payment_id")
+    return list(unique.values())
+
+
+def _final(status: str, left_micros: int, disputes: list[Json]) -> bool:
+    if any(entry["status"] not in catalog.DISPUTE_CLOSED for entry in disputes):
+        return False
+    return status in catalog.DEAD_PAYMENTS or (status == "paid" and left_micros <= 0)

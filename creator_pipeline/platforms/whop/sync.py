@@ -1,0 +1,261 @@
+"""Payments from the API to the tables: window, fetch, store. Running anything again is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as replace_in
+from datetime import date, datetime
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+
+from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.windows import DayWindow, now, partition_key
+from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.ledger.replace import note_changes
+from creator_pipeline.platforms.whop import catalog, fetch
+from creator_pipeline.platforms.whop.client import WhopClient
+from creator_pipeline.platforms.whop.fetch import Payments, StoredPayment
+from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events
+from creator_pipeline.platforms.whop.models import PaymentRow, new_keys
+from creator_pipeline.platforms.whop.refunds import payment_row
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.tables import sales_events, whop_payments
+
+PLATFORM = "whop"
+
+
+@dataclass(frozen=True)
+class LoadedPayments:
+    """Payments and their ledger rows, committed.
+
+    Attributes:
+        missing: ids that were asked for and that the account doesn't have; what is stored of them stays.
+        new_keys: keys of payments this code doesn't know.
+        disputes_listed: whether the server has a list of disputes, as far as it was asked.
+    """
+
+    payments: Sequence[PaymentRow]
+    events: Sequence[LedgerEvent]
+    payments_change: Change
+    ledger_change: Change
+    missing: Sequence[str] = ()
+    new_keys: frozenset[str] = frozenset()
+    disputes_listed: bool = True
+
+
+def quarters(window: DayWindow) -> list[DayWindow]:
+    """The parts of a window by calendar quarter, oldest first: what one request list and one transaction hold."""
+    parts: list[DayWindow] = []
+    start = window.start
+    while start < window.end:
+        year, month = divmod(start.year * 12 + (start.month - 1) // 3 * 3 + 3, 12)
+        end = min(window.end, date(year, month + 1, 1))
+        parts.append(DayWindow(start, end))
+        start = end
+    return parts
+
+
+def _in_window(profile_id: str, window: DayWindow) -> ColumnElement[bool]:
+    return and_(
+        whop_payments.c.profile_id == profile_id,
+        whop_payments.c.partition_day >= window.start,
+        whop_payments.c.partition_day < window.end,
+    )
+
+
+def _ledger_of_window(profile_id: str, window: DayWindow) -> ColumnElement[bool]:
+    return and_(
+        sales_events.c.platform == PLATFORM,
+        sales_events.c.profile_id == profile_id,
+        # A refund has a day of its own, so a payment's rows are found by the partition they came from.
+        sales_events.c.source >= partition_key(window.start, ""),
+        sales_events.c.source < partition_key(window.end, ""),
+    )
+
+
+def load_payments(
+    warehouse: Warehouse,
+    client: WhopClient,
+    profile_id: str,
+    account_id: str | None,
+    window: DayWindow,
+    *,
+    with_ledger: bool = True,
+    allow_shrink: bool = False,
+) -> LoadedPayments:
+    """Make the stored payments created in ``window``, and their ledger rows, equal to the API's.
+
+    Raises:
+        DataError: far fewer payments than are stored, or none where some are: for Whop a wrong account is empty.
+    """
+    found = fetch.payments_of_window(client, account_id, window)
+    scope = _in_window(profile_id, window)
+    ledger_scope = _ledger_of_window(profile_id, window) if with_ledger else None
+    what = f"whop/payments {window.start} to {window.end} of {profile_id}"
+    return _store_payments(warehouse, profile_id, found, scope, ledger_scope, what, allow_shrink=allow_shrink)
+
+
+def rebuild_ledger(
+    warehouse: Warehouse, profile_id: str, window: DayWindow, *, allow_shrink: bool = False
+) -> LoadedPayments:
+    """Make the ledger rows of the payments created in ``window`` equal to what is stored; the API isn't asked."""
+    scope, what = _in_window(profile_id, window), f"whop/payments {window.start} to {window.end} of {profile_id}"
+    with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
+        rows = [PaymentRow(*row) for row in connection.execute(select(whop_payments).where(scope))]
+        events = _events_of(rows, now())
+        change = _replace_ledger(
+            connection, profile_id, events, _ledger_of_window(profile_id, window), what, allow_shrink=allow_shrink
+        )
+    return LoadedPayments(rows, events, Change(), change)
+
+
+def stored_days(warehouse: Warehouse, profile_id: str, days: Iterable[date]) -> LoadedPayments:
+    """The payments made on these days and their ledger rows, as stored."""
+    whole = sorted(set(days))
+    sources = [partition_key(day, profile_id) for day in whole]
+    payments, ledger = whop_payments.c, sales_events.c
+    with warehouse.read() as connection:
+        rows = connection.execute(
+            select(whop_payments)
+            .where(payments.profile_id == profile_id, payments.partition_day.in_(whole))
+            .order_by(payments.created_at, payments.id)
+        )
+        events = connection.execute(
+            select(sales_events)
+            .where(ledger.profile_id == profile_id, ledger.platform == PLATFORM, ledger.source.in_(sources))
+            .order_by(ledger.occurred_at, ledger.id)
+        )
+        return LoadedPayments(
+            [PaymentRow(*row) for row in rows], [LedgerEvent(*row) for row in events], Change(), Change()
+        )
+
+
+def refresh_payments(
+    warehouse: Warehouse, client: WhopClient, profile_id: str, account_id: str | None, ids: Iterable[str]
+) -> LoadedPayments:
+    """Make the named payments, and their ledger rows, equal to the API's."""
+    found = fetch.payments_named(client, account_id, ids)
+    named = list(found.payments)
+    scope = and_(whop_payments.c.profile_id == profile_id, whop_payments.c.id.in_(named))
+    ledger_scope = and_(
+        sales_events.c.platform == PLATFORM,
+        sales_events.c.profile_id == profile_id,
+        sales_events.c.external_id.in_(named),
+    )
+    return _store_payments(warehouse, profile_id, found, scope, ledger_scope, f"whop/payments of {profile_id}")
+
+
+def refresh_changed_payments(
+    warehouse: Warehouse, client: WhopClient, profile_id: str, account_id: str | None, since: datetime
+) -> LoadedPayments:
+    """Find the stored payments that changed since ``since`` and read those again."""
+    stored, first_open = stored_payments(warehouse, profile_id)
+    since = min(since, first_open) if first_open else since
+    changed = fetch.changed_payments(client, account_id, stored, since)
+    loaded = refresh_payments(warehouse, client, profile_id, account_id, changed.ids)
+    return replace_in(loaded, disputes_listed=loaded.disputes_listed and changed.disputes_listed)
+
+
+def stored_payments(warehouse: Warehouse, profile_id: str) -> tuple[list[StoredPayment], datetime | None]:
+    """What is known of a profile's payments, and when the first dispute began that is still open."""
+    columns = whop_payments.c
+    with warehouse.read() as connection:
+        rows = connection.execute(
+            select(columns.id, columns.status, columns.refunds, columns.disputes).where(
+                columns.profile_id == profile_id, or_(columns.final.is_(False), columns.refunds != "[]")
+            )
+        ).all()
+        final = connection.execute(
+            select(columns.id, columns.status).where(
+                columns.profile_id == profile_id, columns.final.is_(True), columns.refunds == "[]"
+            )
+        ).all()
+    stored = [StoredPayment(key, status, frozenset(), frozenset()) for key, status in final]
+    begun: list[datetime] = []
+    for key, status, refunds, disputes in rows:
+        taken = orjson.loads(disputes)
+        begun += [
+            datetime.fromisoformat(entry["at"]) for entry in taken if entry["status"] not in catalog.DISPUTE_CLOSED
+        ]
+        stored.append(
+            StoredPayment(
+                key,
+                status,
+                frozenset(entry["id"] for entry in orjson.loads(refunds)),
+                frozenset((entry["id"], entry["status"]) for entry in taken),
+            )
+        )
+    return stored, min(begun, default=None)
+
+
+def _store_payments(
+    warehouse: Warehouse,
+    profile_id: str,
+    found: Payments,
+    scope: ColumnElement[bool],
+    ledger_scope: ColumnElement[bool] | None,
+    what: str,
+    *,
+    allow_shrink: bool = False,
+) -> LoadedPayments:
+    moment = now()
+    rows = [
+        payment_row(profile_id, payment, found.refunds.get(key, []), found.disputes.get(key, []), moment)
+        for key, payment in found.payments.items()
+    ]
+    events = _events_of(rows, moment) if ledger_scope is not None else []
+    with warehouse.write() as connection:
+        profiles.keep(connection, profile_id)
+        if not rows and not allow_shrink:
+            refuse_nothing(connection, select(whop_payments.c.id).where(scope).limit(1), what)
+        change = replace(connection, whop_payments, rows, scope, what=what, allow_shrink=allow_shrink)
+        ledger_change = (
+            _replace_ledger(connection, profile_id, events, ledger_scope, what, allow_shrink=allow_shrink)
+            if ledger_scope is not None
+            else Change()
+        )
+    new = new_keys(found.payments.values(), catalog.PAYMENT_KEYS)
+    return LoadedPayments(rows, events, change, ledger_change, tuple(found.missing), new, found.disputes_listed)
+
+
+def _events_of(rows: Iterable[PaymentRow], moment: datetime) -> list[LedgerEvent]:
+    return [
+        event
+        for row in rows
+        for event in whop_events(WhopPayment(*(getattr(row, name) for name in WhopPayment._fields)), moment)
+    ]
+
+
+def _replace_ledger(
+    connection: Connection,
+    profile_id: str,
+    events: Sequence[LedgerEvent],
+    scope: ColumnElement[bool],
+    what: str,
+    *,
+    allow_shrink: bool,
+) -> Change:
+    before = set(connection.execute(select(sales_events.c.occurred_on).where(scope).distinct()).scalars())
+    change = replace(connection, sales_events, events, scope, what=f"ledger of {what}", allow_shrink=allow_shrink)
+    if change.any:
+        note_changes(connection, PLATFORM, profile_id, before | {event.occurred_on for event in events})
+    return change
+
+
+def refuse_nothing(connection: Connection, stored: Select[tuple[str]], what: str) -> None:
+    """Refuse to replace what ``stored`` finds by nothing.
+
+    Raises:
+        DataError: something is stored.
+    """
+    if connection.execute(stored).first() is not None:
+        raise DataError(
+            f"{what}: Whop says there is nothing, but some are stored; nothing was written.",
+            hint="Whop answers a wrong account with an empty list: check the account (biz_…) and the key. "
+            "If they really are gone, run again with the run tag creator_pipeline/allow_shrink: true.",
+        )

@@ -1,0 +1,231 @@
+"""Memberships from the API to the tables, and the tiers that follow. Running anything again is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select, update
+
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import now
+from creator_pipeline.platforms.whop import catalog, fetch
+from creator_pipeline.platforms.whop.client import WhopClient
+from creator_pipeline.platforms.whop.fetch import Memberships
+from creator_pipeline.platforms.whop.models import (
+    MembershipRow,
+    account_of,
+    address_hashes,
+    membership_row,
+    new_keys,
+    plan_of,
+    without_buyers,
+)
+from creator_pipeline.platforms.whop.sync import PLATFORM, refuse_nothing
+from creator_pipeline.platforms.whop.tiers import FREE, People, Standing, Tiers, settle, standings, unknown_statuses
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.erasure import forgotten
+from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.profiles import keep
+from creator_pipeline.store.tables import platform_connections, profiles, whop_subscriptions
+
+
+class TierChange(NamedTuple):
+    """A profile's new tier.
+
+    Attributes:
+        before: tier and plan until now.
+        changed_at: Whop's last change of any membership of this person: the same for every teller of this change.
+    """
+
+    profile_id: str
+    tier: str
+    plan_name: str | None
+    before: Standing
+    changed_at: datetime | None
+
+
+TellTier = Callable[[Connection, TierChange], None]
+"""Called within the transaction that changes the tier, so that neither is there without the other."""
+
+
+@dataclass(frozen=True)
+class LoadedMemberships:
+    """Memberships and the tiers that follow, committed.
+
+    Attributes:
+        memberships: all of the account, as they stand now.
+        unknown_statuses: status words this code doesn't know; they give no access.
+        without_address: members whose e-mail is null. All of them: the key lacks ``member:email:read``.
+        members: how many members were read.
+        new_keys: keys of memberships this code doesn't know.
+    """
+
+    memberships: Sequence[MembershipRow]
+    change: Change
+    tiers_changed: Sequence[TierChange]
+    unknown_statuses: frozenset[str]
+    members: int
+    without_address: int
+    missing: Sequence[str] = ()
+    new_keys: frozenset[str] = frozenset()
+
+
+def load_memberships(
+    warehouse: Warehouse,
+    client: WhopClient,
+    ring: KeyRing,
+    profile_id: str,
+    account_id: str | None,
+    tiers: Tiers,
+    *,
+    since: datetime | None = None,
+    allow_shrink: bool = False,
+    tell: TellTier | None = None,
+) -> LoadedMemberships:
+    """Make the stored memberships of an account, and the tiers of who holds them, equal to the API's.
+
+    Args:
+        since: read only what can have changed since; everything where it is None.
+
+    Raises:
+        DataError: far fewer memberships than are stored, or none where some are.
+        ConfigError: the key is of another account.
+    """
+    if since is None:
+        found = fetch.all_memberships(client, account_id)
+    else:
+        stored = {row.id: row.status for row in stored_memberships(warehouse, profile_id)}
+        found = fetch.changed_memberships(client, account_id, stored, since)
+    _check_account(found, account_id)
+    return _store_memberships(
+        warehouse, client, ring, profile_id, account_id, tiers, found, allow_shrink=allow_shrink, tell=tell
+    )
+
+
+def refresh_memberships(
+    warehouse: Warehouse,
+    client: WhopClient,
+    ring: KeyRing,
+    profile_id: str,
+    account_id: str | None,
+    tiers: Tiers,
+    ids: Iterable[str],
+    *,
+    tell: TellTier | None = None,
+) -> LoadedMemberships:
+    """Make the named memberships equal to the API's; holders and tiers follow from all that is stored."""
+    found = fetch.memberships_named(client, ids)
+    _check_account(found, account_id)
+    return _store_memberships(warehouse, client, ring, profile_id, account_id, tiers, found, tell=tell)
+
+
+def stored_memberships(warehouse: Warehouse, profile_id: str) -> list[MembershipRow]:
+    """All memberships of the account of a profile, as stored."""
+    mine = whop_subscriptions.c.account_profile_id == profile_id
+    with warehouse.read() as connection:
+        return [MembershipRow(*row) for row in connection.execute(select(whop_subscriptions).where(mine))]
+
+
+def people(connection: Connection, ring: KeyRing) -> People:
+    """The profiles a membership's holder can be."""
+    links = platform_connections.c
+    by_user = connection.execute(
+        select(links.external_account_id, links.profile_id).where(
+            links.provider == PLATFORM, links.external_account_id.like("user\\_%", escape="\\")
+        )
+    )
+    by_address: dict[str, set[str]] = {}
+    for profile_id, email in connection.execute(select(profiles.c.id, profiles.c.email)):
+        by_address.setdefault(ring.hash_address(email), set()).add(profile_id)
+    users = {row.external_account_id: row.profile_id for row in by_user}
+    return People(users, {key: frozenset(found) for key, found in by_address.items()})
+
+
+def _check_account(found: Memberships, account_id: str | None) -> None:
+    accounts = {account_of(membership) for membership in found.memberships.values()}
+    if account_id and accounts - {account_id}:
+        raise ConfigError(
+            f"The Whop key is of the account {', '.join(sorted(accounts))}, not of {account_id}.",
+            hint="Connect the profile again with the key of its own account, or correct WHOP_ACCOUNT_ID.",
+        )
+
+
+def _store_memberships(
+    warehouse: Warehouse,
+    client: WhopClient,
+    ring: KeyRing,
+    profile_id: str,
+    account_id: str | None,
+    tiers: Tiers,
+    found: Memberships,
+    *,
+    allow_shrink: bool = False,
+    tell: TellTier | None = None,
+) -> LoadedMemberships:
+    moment = now()
+    plans = {plan.id: plan for plan in map(plan_of, client.plans(account_id))} if found.memberships else {}
+    hashes = address_hashes(found.members.values(), ring)
+    fresh = {
+        key: membership_row(profile_id, item, plans, hashes.get(str(item.get("member_id"))), moment)
+        for key, item in found.memberships.items()
+    }
+    mine = whop_subscriptions.c.account_profile_id == profile_id
+    what = f"whop/memberships of {profile_id}"
+    with warehouse.write() as connection:
+        keep(connection, profile_id)
+        before = [MembershipRow(*row) for row in connection.execute(select(whop_subscriptions).where(mine))]
+        if before and not fresh and found.whole and not allow_shrink:
+            refuse_nothing(connection, select(whop_subscriptions.c.id).where(mine).limit(1), what)
+        kept = {} if found.whole else {row.id: row for row in before}
+        known = people(connection, ring)
+        # A profile's plan follows from what it bought: its own memberships are not forgotten.
+        fresh = without_buyers(fresh, forgotten(connection) - known.by_address.keys())
+        rows = settle((kept | fresh).values(), known, tiers)
+        change = replace(connection, whop_subscriptions, rows, mine, what=what, allow_shrink=allow_shrink)
+        held = {row.profile_id for row in before} | {row.profile_id for row in rows}
+        changed = _set_tiers(connection, tiers, {holder for holder in held if holder})
+        if tell:
+            for one in changed:
+                tell(connection, one)
+    return LoadedMemberships(
+        memberships=rows,
+        change=change,
+        tiers_changed=changed,
+        unknown_statuses=unknown_statuses(rows),
+        members=len(found.members),
+        without_address=len(found.members) - len(hashes),
+        missing=tuple(found.missing),
+        new_keys=new_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
+    )
+
+
+def _set_tiers(connection: Connection, tiers: Tiers, holders: set[str]) -> list[TierChange]:
+    """Tiers of the profiles, from the memberships of every account; returns those that changed."""
+    columns, of = whop_subscriptions.c, profiles.c
+    # Locked before the memberships are read: two accounts of one person would else each count without the other.
+    known = connection.execute(
+        select(of.id, of.subscription_tier, of.plan_name)
+        .where(of.id.in_(sorted(holders)))
+        .order_by(of.id)
+        # No DELETE's lock: two loads that keep the same profile would wait for each other.
+        .with_for_update(key_share=True)
+    ).all()
+    rows = [
+        MembershipRow(*row)
+        for row in connection.execute(select(whop_subscriptions).where(columns.profile_id.in_(sorted(holders))))
+    ]
+    standing, changed = standings(rows, tiers), list[TierChange]()
+    for holder, tier, plan_name in known:
+        wanted = standing.get(holder, Standing(FREE, None))
+        if wanted == (tier, plan_name):
+            continue
+        connection.execute(
+            update(profiles).where(of.id == holder).values(subscription_tier=wanted.tier, plan_name=wanted.plan_name)
+        )
+        moved = max((row.updated_at for row in rows if row.profile_id == holder), default=None)
+        changed.append(TierChange(holder, *wanted, before=Standing(tier, plan_name), changed_at=moved))
+    return changed

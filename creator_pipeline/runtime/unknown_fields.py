@@ -1,0 +1,39 @@
+"""New fields and words of a platform: warned about once, however many runs see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from creator_pipeline.store import health_reports
+from creator_pipeline.store.engine import Warehouse
+
+PREFIX = "schema/"
+MEND = "Nothing is lost: it is kept in raw. Update this package, or tell its authors the name."
+
+
+def note_new(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    warehouse: Warehouse,
+    source: str,
+    kind: str,
+    names: Iterable[str],
+) -> None:
+    """Keep names that this release doesn't know as open reports, which ``pipeline_health`` mails.
+
+    Args:
+        kind: what they are names of: ``sale field``.
+    """
+    found = sorted(set(names))
+    if not found:
+        return
+    texts = {name: f"{source} has a new {kind}: {name}." for name in found}
+    with warehouse.write() as connection:
+        new = [
+            name
+            for name, text in texts.items()
+            if health_reports.opened(connection, f"{PREFIX}{source}/{kind}/{name}", text, MEND)
+        ]
+    if new:
+        context.log.warning("%s has a new %s: %s. %s", source, kind, ", ".join(new), MEND)

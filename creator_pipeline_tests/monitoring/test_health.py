@@ -1,0 +1,99 @@
+"""How pipeline_health keeps what it finds: open until it is mended, told once each, and never by raising."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from creator_pipeline import settings
+from creator_pipeline.monitoring import health, health_sensor
+from creator_pipeline.monitoring.health import Look, NotSeen, Problem
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import email_messages, health_reports
+from creator_pipeline_tests.support.health import Watched
+from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
+
+
+def test_the_sensor_never_raises(watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incident: the warehouse was down, and so was the one sensor that would have said so."""
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}")
+    assert watched.tick() == "Nothing was looked at: ConfigError."
+
+
+def test_the_check_lists_what_is_open_with_its_mend(watched: Watched) -> None:
+    """Incident: the mail went to somebody on holiday, and the UI was green."""
+    assert health_sensor.pipeline_is_healthy(RESOURCES["warehouse"]).passed
+    with watched.house.write() as connection:
+        profiles.mark_revoked(connection, "gumroad", "alice", "Gumroad refuses the token.")
+    watched.tick()
+    result = health_sensor.pipeline_is_healthy(RESOURCES["warehouse"])
+    assert not result.passed
+    assert "profiles connect alice" in str(result.metadata["mend"].value)
+
+
+def problem(name: str) -> Problem:
+    return Problem(name, "X", f"{name} is broken", "mend it")
+
+
+def boom() -> list[Problem]:
+    raise ValueError("no eyes: token=abcdef123")
+
+
+def not_seen() -> list[Problem]:
+    raise NotSeen
+
+
+def test_a_look_that_fails_is_a_problem_itself_and_forgets_nothing(warehouse: Warehouse) -> None:
+    """Incident: a look that raised was read as "nothing is wrong any more", and all was reported mended."""
+    config = settings.load()
+    with warehouse.write() as connection:
+        connection.execute(delete(health_reports))
+    seen = Look("a/", lambda: [problem("a/1"), problem("a/2")])
+    other = Look("b", lambda: [problem("b")])
+    assert [one.id for one in health.take([seen, other], warehouse, config).new] == ["a/1", "a/2", "b"]
+    blind = health.take([Look("a/", boom), other], warehouse, config)
+    assert [one.id for one in blind.new] == ["look/a"]
+    assert "abcdef123" not in blind.new[0].text
+    assert blind.mended == []
+    assert health.take([Look("a/", not_seen)], warehouse, config) == health.News(open=4)
+    last = health.take([Look("a/", lambda: [problem("a/2")]), Look("b", list)], warehouse, config)
+    assert (sorted(last.mended), last.open) == (["a/1", "b", "look/a"], 1)
+
+
+def test_what_a_run_s_own_mail_told_of_is_told_again_only_when_it_was_left(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Incident: two mails about each failed run, a minute apart, and soon nobody read either."""
+    monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
+    look = Look("a/", lambda: [replace(problem("a/1"), told=True)])
+    told = select(func.count()).select_from(email_messages)
+    for left_after, expected in ((health.LEFT_AFTER, 0), (timedelta(0), 1)):
+        monkeypatch.setattr(health, "LEFT_AFTER", left_after)
+        health.take([look], warehouse, settings.load())
+        with warehouse.read() as connection:
+            assert connection.execute(told).scalar_one() == expected
+    assert [row["id"] for row in health.open_problems(warehouse)] == ["a/1"]
+
+
+def test_what_could_not_be_told_is_told_when_it_can_be_and_then_mended(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Incident: OPS_EMAIL was set after the first night; what had broken in it was never told, only that it was over."""
+    broken, fine = Look("a/", lambda: [problem("a/of buyer@example.com")]), Look("a/", list[Problem])
+    health.take([broken], warehouse, settings.load())
+    health.take([fine], warehouse, settings.load())
+    health.take([broken], warehouse, settings.load())
+    monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
+    for look in (broken, broken, fine, fine):
+        health.take([look], warehouse, settings.load())
+    with warehouse.read() as connection:
+        found = connection.execute(select(email_messages.c.subject).order_by(email_messages.c.created_at)).scalars()
+        assert list(found) == [
+            "[ops] X of the pipeline failed",
+            "[ops] Mended: a/of [address] is broken",
+        ]

@@ -1,0 +1,127 @@
+"""Backfills here and now: planned, resumed, and honest about what failed."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+import pytest
+from sqlalchemy import select
+
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.orchestration import backfill
+from creator_pipeline.runtime import liveness
+from creator_pipeline.runtime.tags import BACKFILL_TAG
+from creator_pipeline.store.tables import daily_revenue, ingestion_jobs
+from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.installation import WINDOW
+from creator_pipeline_tests.support.tables import digests, rows
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with small.small_sandbox() as running:
+        monkeypatch.setenv("GUMROAD_API_URL", running.gumroad_url)
+        yield running
+
+
+@pytest.fixture
+def house(sqlite_warehouse, ring, server):
+    small.connect_all(sqlite_warehouse, ring, server)
+    return sqlite_warehouse
+
+
+@pytest.fixture
+def instance(monkeypatch):
+    # Retries of a step, without their ten seconds.
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0.01)
+    with small.new_instance() as made:
+        yield made
+
+
+def do(house, instance, window=WINDOW, profile="alice"):
+    """Plan and execute; returns the plan, the failures and how often progress was told."""
+    ticks: list[int] = []
+    todo = backfill.plan(house, instance, "gumroad", profile, window)
+    failures = backfill.execute(house, instance, todo, allow_shrink=False, on_progress=ticks.append)
+    return todo, failures, sum(ticks)
+
+
+def status(house) -> list[tuple[str, int]]:
+    """Of the jobs: status and attempts."""
+    with house.read() as connection:
+        return [tuple(row) for row in connection.execute(select(ingestion_jobs.c["status", "attempts"]))]
+
+
+def test_a_backfill_is_one_run_recorded_in_the_instance_and_rolled_up(house, server, instance):
+    """Guards: a run for each of 365 days, and a report that waits for a sensor."""
+    todo, failures, told = do(house, instance)
+    assert (failures, told, len(todo.runs())) == ([], WINDOW.days, 1)
+    runs = instance.get_runs()
+    assert sorted(run.job_name for run in runs) == ["gumroad_sync", "ledger"]
+    assert all(run.status == dg.DagsterRunStatus.SUCCESS for run in runs)
+    assert status(house) == [("completed", 1)]
+    assert small.wrong_days(house, server, "alice") == []
+    assert rows(house, daily_revenue)
+
+
+def test_the_same_backfill_again_is_a_new_one_that_changes_no_row(house, server, instance):
+    """Guards: a rerun that believes yesterday's answer, and one that rewrites everything."""
+    do(house, instance)
+    before = digests(house, stamps=True)
+    todo, failures, _ = do(house, instance)
+    assert (todo.resumed, failures, len(todo.days)) == (False, [], WINDOW.days)
+    assert digests(house, stamps=True) == before
+
+
+def test_what_failed_is_told_and_only_that_is_done_again(house, server, instance):
+    """Guards: an exit code of 0 over a hole in the ledger, and a year read again for one token."""
+    server.world.gumroad.drop_scope("alice", "view_sales")
+    _, failures, told = do(house, instance)
+    assert told == 0
+    assert "view_sales" in "".join(failures)
+    assert status(house) == [("failed", 1)]
+    for grant in server.world.gumroad["alice"].grants:
+        grant.scopes.add("view_sales")
+    half = DayWindow(WINDOW.start, WINDOW.start + timedelta(days=4))
+    assert small.run(instance, small.range_of(window=half)).success
+    todo, failures, told = do(house, instance)
+    assert (todo.resumed, failures, told) == (True, [], WINDOW.days - 4)
+    assert status(house) == [("completed", 2)]
+    assert small.wrong_days(house, server, "alice") == []
+
+
+def test_a_backfill_that_is_under_way_is_not_started_twice(house, instance):
+    """Guards: two processes replacing the same days at once."""
+    todo = backfill.plan(house, instance, "gumroad", "alice", WINDOW)
+    tags = {BACKFILL_TAG: todo.job_id, liveness.PROCESS_TAG: liveness.this_process().replace(":", "-other:", 1)}
+    instance.create_run_for_job(
+        small.defs.resolve_job_def("gumroad_sync"), status=dg.DagsterRunStatus.STARTED, tags=tags
+    )
+    with pytest.raises(ConfigError, match="under way"):
+        backfill.plan(house, instance, "gumroad", "alice", WINDOW)
+
+
+def test_long_ranges_and_gaps_become_the_fewest_runs():
+    """Guards: one run over ten years, and days read that nobody asked for."""
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(800) if number != 400]
+    plan = backfill.Plan("x", "gumroad", "alice", DayWindow(days[0], days[-1]), tuple(days), resumed=True)
+    parts = plan.runs()
+    assert [day for part in parts for day in part.each()] == days
+    assert [part.days for part in parts] == [366, 34, 366, 33]
+
+
+@pytest.mark.parametrize(
+    ("profile", "first", "last", "says"),
+    [
+        ("nobody", 0, 0, "no profile"),
+        ("alice", 0, 1, "in the future"),
+        ("alice", 0, -1, "after --to"),
+        ("alice", -4000, 0, "PIPELINE_START_DATE"),
+    ],
+)
+def test_dates_and_profiles_are_checked_before_anything_is_asked(house, server, profile, first, last, says):
+    """Guards: a typing error that costs an hour of requests."""
+    with pytest.raises(ConfigError, match=says) as caught:
+        backfill.check(house, "gumroad", profile, today() + timedelta(days=first), today() + timedelta(days=last))
+    assert caught.value.hint
+    assert server.faults.requests.total() == 0

@@ -1,0 +1,87 @@
+"""Refunds of old sales are found by one request, and the check proves the figures."""
+
+from __future__ import annotations
+
+import dagster as dg
+from sqlalchemy import update
+
+from creator_pipeline.core.windows import today
+from creator_pipeline.definitions import defs
+from creator_pipeline.platforms.gumroad.checks import agrees_with_gumroad
+from creator_pipeline.platforms.gumroad.jobs import drift_config
+from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.sandbox.compare import differences
+from creator_pipeline.sandbox.server import SandboxServer
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import sales_events
+from creator_pipeline_tests.support.pipeline_fixtures import truth
+
+
+def scan(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def("gumroad_drift").execute_in_process(
+        run_config=drift_config("chen"), instance=instance, raise_on_error=False
+    )
+
+
+def oldest(sandbox: SandboxServer, count: int) -> list[str]:
+    rows = sorted(sandbox.world.gumroad["chen"].rows, key=lambda sale: sale.created)
+    plain = [
+        sale for sale in rows if sale.charged and sale.price > 300 and not sale.refunded_cents and not sale.disputed
+    ]
+    return [sale.id for sale in plain[:count]]
+
+
+def test_a_refund_of_an_old_sale_is_found_the_next_night_with_three_requests(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: refunds past the look-back were never in the ledger, and a year was paid out too much."""
+    assert scan(instance).success
+    [sale_id] = oldest(sandbox, 1)
+    sandbox.world.gumroad.refund("chen", sale_id)
+    before = sum(sandbox.faults.requests.values())
+    assert scan(instance).success
+    assert sum(sandbox.faults.requests.values()) - before <= 3
+    assert differences(loaded, "chen", truth(sandbox)) == []
+
+
+def test_a_quiet_night_costs_one_request(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: the nightly re-read of a month took the budget of the morning's webhooks."""
+    scan(instance)
+    before = sum(sandbox.faults.requests.values())
+    scan(instance)
+    assert sum(sandbox.faults.requests.values()) - before == 1
+
+
+def test_without_the_endpoint_the_last_days_are_read_instead(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: on an older server the scan failed every night, and nothing was read at all."""
+    sandbox.gumroad.has_summary = False
+    sandbox.world.gumroad.add_sale("chen", price=1500)
+    assert scan(instance).success
+    assert differences(loaded, "chen", truth(sandbox)) == []
+
+
+def test_the_check_names_profile_day_amount_and_the_command(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: a check that only said "differs" sent people through a year of days by hand."""
+    scan(instance)
+    good = agrees_with_gumroad(warehouse=WarehouseResource())
+    assert isinstance(good, dg.AssetCheckResult)
+    assert good.passed
+    [sale_id] = oldest(sandbox, 1)
+    with loaded.write() as connection:
+        connection.execute(
+            update(sales_events)
+            .where(sales_events.c.external_id == sale_id, sales_events.c.event_type == "sale")
+            .values(gross_micros=sales_events.c.gross_micros + 10_000)
+        )
+    bad = agrees_with_gumroad(warehouse=WarehouseResource())
+    assert isinstance(bad, dg.AssetCheckResult)
+    assert not bad.passed
+    assert "chen" in str(bad.metadata["differences"].value)
+    assert "creator-pipeline backfill gumroad --profile chen" in str(bad.metadata["mend"].value)
+    assert today().isoformat()[:3] in str(bad.metadata["differences"].value)

@@ -1,0 +1,119 @@
+"""Cells: money per locale, dates, ids."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from creator_pipeline.core.money import from_decimal
+from creator_pipeline.platforms.kdp.cells import (
+    Mark,
+    day_or_month,
+    decimal_mark,
+    micros,
+    number,
+    product_id,
+    royalty_type,
+    safe_cell,
+)
+from creator_pipeline.platforms.kdp.columns import column, transaction
+from creator_pipeline.platforms.kdp.refusals import BadCell
+
+AMOUNTS = st.decimals(min_value=-10_000_000, max_value=10_000_000, allow_nan=False, places=2)
+
+
+@given(
+    AMOUNTS,
+    st.sampled_from(
+        [(",", "."), ("", "."), ("\u00a0", "."), (".", ","), ("", ","), ("\u202f", ","), (" ", ","), ("'", ".")]
+    ),
+)
+def test_money_survives_every_locale(amount: Decimal, marks: tuple[str, Mark]) -> None:
+    """Incident: 1.234,50 euros booked as 1.23."""
+    thousands, decimal = marks
+    text = f"{amount:,.2f}".replace(",", "T").replace(".", decimal).replace("T", thousands)
+    assert micros(text, decimal) == from_decimal(amount)
+    assert decimal_mark([text]) == decimal
+
+
+@given(st.floats(min_value=-1e9, max_value=1e9))
+def test_a_workbooks_number_is_taken_as_written(value: float) -> None:
+    """Incident: 87.43 becomes 87.430000000000007 on its way through a float."""
+    assert micros(value, None) == from_decimal(Decimal(repr(value)))
+
+
+@pytest.mark.parametrize(
+    "text", ["1.234", "1,234", "N/A", "1E+05", "12,34,5", "1..2", "$4", "nan", "inf", "٣", "(5.00)"]
+)
+def test_a_number_that_can_be_read_two_ways_is_not_read(text: str) -> None:
+    """Incident: 1.234 units of a currency guessed to be a thousand."""
+    with pytest.raises(BadCell):
+        number(text, None)
+
+
+def test_the_files_other_numbers_settle_thousands() -> None:
+    """Incident: the same."""
+    assert decimal_mark(["5", "1.234", "0,70"]) == ","
+    assert number("1.234", ",") == 1234
+    assert number("1.234", ".") == Decimal("1.234")
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "grain"),
+    [
+        ("2026-03", "2026-03-01", "month"),
+        ("2026-03-15", "2026-03-15", "day"),
+        ("2026-03-01 00:00:00", "2026-03-01", "day"),
+        ("March 2026", "2026-03-01", "month"),
+        ("octubre 2025", "2025-10-01", "month"),
+        ("8月 2026", "2026-08-01", "month"),
+        ("01-Apr-2011", "2011-04-01", "day"),
+    ],
+)
+def test_dates_with_one_reading_are_read(text: str, day: str, grain: str) -> None:
+    """Incident: a Spanish Summary whose months were dropped."""
+    assert (str(day_or_month(text)[0]), day_or_month(text)[1]) == (day, grain)
+
+
+@pytest.mark.parametrize(
+    "text", ["Mar-26", "3/1/2026", "01/03/2026", "46082", "01-Mar-26", "2026-13", "2026-02-30", "1026-03", ""]
+)
+def test_dates_with_two_readings_are_not_read(text: str) -> None:
+    """Incident: 3/1/2026 booked in January."""
+    with pytest.raises(BadCell):
+        day_or_month(text)
+
+
+def test_ids_are_repaired_only_where_the_check_digit_proves_it() -> None:
+    """Incident: two books merged because scientific notation made their ISBNs equal."""
+    assert product_id("9798999900012.0") == ("9798999900012", True)
+    assert product_id(9798999900012.0) == ("9798999900012", True)
+    assert product_id("306406152") == ("0306406152", True)
+    assert product_id("B0TESTEA01") == ("B0TESTEA01", False)
+    for broken in ("9.799E+12", "9,799E+12", "9798999900013.0", 9.799e12, "306406153", "title", "=1+1"):
+        with pytest.raises(BadCell):
+            product_id(broken)
+
+
+def test_words_match_whole_and_in_their_normal_form() -> None:
+    """Incident: a substring rule took 'Royalty Date' for the money column."""
+    assert column("Royalty Date") == "royalty_date"
+    assert column("ロイヤリティ発生日") == "royalty_date"
+    assert column("ロイヤリティ") == "royalty"
+    assert column(" Net  Units Sold or KENP Read** ") == "net_units_or_kenp"
+    assert column("平均ファイルサイズ\uff08MB\uff09") == "file_size"
+    assert column("Royalty (usd)") == "royalty_usd"
+    assert column("My Royalty") is None
+    assert transaction("標準") == transaction("Standard - Hardcover") == "standard"
+    assert royalty_type(0.35) == royalty_type("0.35") == royalty_type("35%") == "35%"
+
+
+@given(st.text())
+def test_an_exported_cell_is_never_a_formula(text: str) -> None:
+    """Incident: a title that runs a program when the export is opened."""
+    safe = safe_cell(text)
+    assert safe in {text, "'" + text}
+    assert not safe.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
