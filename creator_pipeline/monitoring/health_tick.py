@@ -8,10 +8,10 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from creator_pipeline import settings
+from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.errors import AuthError, TransientError
 from creator_pipeline.core.windows import today
 from creator_pipeline.monitoring import dagster_checks, health, warehouse_checks
-from creator_pipeline.monitoring.caller import Caller
 from creator_pipeline.monitoring.health import Look, NotSeen, Problem
 from creator_pipeline.platforms.gumroad.client import classify
 from creator_pipeline.platforms.gumroad.ping_checks import mend_of, missing_pings

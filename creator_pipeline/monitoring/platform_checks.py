@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, cast
 import httpx
 from sqlalchemy import inspect, select
 
+from creator_pipeline.core.caller import TIMEOUT, Caller
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError, RejectedError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import today
-from creator_pipeline.monitoring.caller import TIMEOUT, Caller
 from creator_pipeline.monitoring.doctor import Finding, Probe
 from creator_pipeline.monitoring.installation import known_warehouse
 from creator_pipeline.platforms.gumroad import oauth

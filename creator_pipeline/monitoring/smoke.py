@@ -18,13 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
 from standardwebhooks import Webhook
 
+from creator_pipeline.core.caller import TIMEOUT
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.ledger import rollup
 from creator_pipeline.mail import messages, outbox
 from creator_pipeline.mail.outbox import Mail, event_key
 from creator_pipeline.mail.wording import moment_text
 from creator_pipeline.monitoring import warehouse_checks
-from creator_pipeline.monitoring.caller import TIMEOUT
 from creator_pipeline.monitoring.doctor import Finding, Probe
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.runtime.resources import gumroad_client

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from creator_pipeline.core.windows import now, today
-from creator_pipeline.ledger.events import gumroad_events
+from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.orchestration import schedules, sensors
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.tables import sales_events
