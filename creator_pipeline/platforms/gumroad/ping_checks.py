@@ -34,7 +34,7 @@ def _addresses(caller: Caller, resource: str) -> set[str]:
     return {str(hook.get("post_url")) for hook in cast("list[dict[str, Any]]", found)}
 
 
-def mend_of(provider: str, profile_id: str) -> str:
+def hint_of(provider: str, profile_id: str) -> str:
     """The step that connects a profile again, pings included."""
     if provider == "whop":
         return f"creator-pipeline profiles add {profile_id} --email … --whop-key …"

@@ -193,8 +193,8 @@ class Payments:
 
 
 def _fields(asset: dg.AssetKey, new: set[str]) -> dg.AssetCheckResult:
-    mend = "Nothing is lost: they are kept in raw. Update this package, or tell its authors the names."
-    return _check(asset, "known_fields", not new, {"new_fields": sorted(new)}, mend)
+    hint = "Nothing is lost: they are kept in raw. Update this package, or tell its authors the names."
+    return _check(asset, "known_fields", not new, {"new_fields": sorted(new)}, hint)
 
 
 def _check(
@@ -202,14 +202,14 @@ def _check(
     name: str,
     passed: bool,  # noqa: FBT001 - private
     metadata: Mapping[str, Any],
-    mend: str,
+    hint: str,
 ) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=name,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if name == "ledger_agrees" else dg.AssetCheckSeverity.WARN,
-        metadata=metadata if passed else {**metadata, "mend": mend},
+        metadata=metadata if passed else {**metadata, "hint": hint},
     )
 
 
