@@ -68,7 +68,7 @@ def equals_ledger(warehouse: WarehouseResource) -> dg.AssetCheckResult:
         metadata={
             "currencies_that_differ": sorted(wrong),
             "ledger": {currency: to_text(net, currency) for currency, net in ledger.items()},
-            "mend": "creator-pipeline migrate; then materialize daily_revenue" if wrong else "",
+            "hint": "creator-pipeline migrate; then materialize daily_revenue" if wrong else "",
         },
     )
 

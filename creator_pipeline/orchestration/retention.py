@@ -39,7 +39,7 @@ def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None
 
 @dg.job(
     name="retention",
-    description="Deletes what has outlived its use: deliveries, jobs and mails that are over, mended problems.",
+    description="Deletes what has outlived its use: deliveries, jobs and mails that are over, solved problems.",
     executor_def=dg.in_process_executor,
 )
 def retention() -> None:

@@ -10,7 +10,7 @@ from creator_pipeline.store import health_reports
 from creator_pipeline.store.engine import Warehouse
 
 PREFIX = "schema/"
-MEND = "Nothing is lost: it is kept in raw. Update this package, or tell its authors the name."
+HINT = "Nothing is lost: it is kept in raw. Update this package, or tell its authors the name."
 
 
 def note_new(
@@ -33,7 +33,7 @@ def note_new(
         new = [
             name
             for name, text in texts.items()
-            if health_reports.opened(connection, f"{PREFIX}{source}/{kind}/{name}", text, MEND)
+            if health_reports.opened(connection, f"{PREFIX}{source}/{kind}/{name}", text, HINT)
         ]
     if new:
-        context.log.warning("%s has a new %s: %s. %s", source, kind, ", ".join(new), MEND)
+        context.log.warning("%s has a new %s: %s. %s", source, kind, ", ".join(new), HINT)

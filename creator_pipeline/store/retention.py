@@ -43,7 +43,7 @@ class Keep:
         jobs: jobs that were completed.
         mails: messages that were sent or given up, with their keys and recipients.
         bodies, sign_in_bodies: their text; of the mails whose kind is in ``sign_in``, whose links have a short life.
-        health: problems that were mended.
+        health: problems that were solved.
         buyers: the keyed hash, country and JSON of a sale's buyer, from the sale on; of a membership's holder, since
             it gave access for the last time.
     """

@@ -34,7 +34,7 @@ from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import gumroad_sales, sales_events, whop_payments
 from creator_pipeline_tests.support import servers
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 DAYS = 1_000
 FIRST = date(2023, 1, 1)
 OLD_UPLOAD = text(

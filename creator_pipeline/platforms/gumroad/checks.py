@@ -96,7 +96,7 @@ class Tally:
 )
 def agrees_with_gumroad(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """Compare every profile's days; names those that differ and the command that reads them again."""
-    house, lines, mends, days = warehouse.open(), list[str](), list[str](), 0
+    house, lines, hints, days = warehouse.open(), list[str](), list[str](), 0
     for profile_id in connected(house, "gumroad"):
         seen = drift.seen_totals(house, profile_id)
         if not seen:
@@ -105,9 +105,9 @@ def agrees_with_gumroad(warehouse: WarehouseResource) -> dg.AssetCheckResult:
         for found in drift.differing(seen, drift.ledger_totals(house, profile_id, min(seen), max(seen))):
             lines.append(f"{profile_id} {found.describe()}")
             first, last = found.day - timedelta(days=1), found.day + timedelta(days=1)
-            mends.append(f"creator-pipeline backfill gumroad --profile {profile_id} --from {first} --to {last}")
+            hints.append(f"creator-pipeline backfill gumroad --profile {profile_id} --from {first} --to {last}")
     return dg.AssetCheckResult(
         passed=not lines,
-        metadata={"days_compared": days, "differences": lines[:20], "mend": mends[:20]},
+        metadata={"days_compared": days, "differences": lines[:20], "hint": hints[:20]},
         description=lines[0] if lines else None,
     )

@@ -41,7 +41,7 @@ MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_wi
             ROYALTIES,
             description="Every source row of an uploaded KDP report. Where reports overlap, one counts per month or "
             "day: final before monthly before daily, later before earlier. A report that can't be used, or holds "
-            "less than what it would replace, fails here with the place and the mend.",
+            "less than what it would replace, fails here with the place and the hint.",
             group_name="kdp",
             kinds={"python", "table"},
             owners=OWNERS,
@@ -117,7 +117,7 @@ def told(done: Ingested) -> dict[str, Any]:
     if done.error is not None:
         place = done.error.where()
         metadata["error"] = dg.MetadataValue.text(done.error.message)
-        metadata["mend"] = dg.MetadataValue.text(done.error.hint)
+        metadata["hint"] = dg.MetadataValue.text(done.error.hint)
         metadata |= {f"error_{name}": dg.MetadataValue.text(safe_cell(str(value))) for name, value in place.items()}
     if report is not None:
         metadata |= _figures(report)
@@ -125,7 +125,7 @@ def told(done: Ingested) -> dict[str, Any]:
             metadata["held_back_now"] = dg.MetadataValue.text(", ".join(map(safe_cell, done.held_back)))
     if done.problems:
         metadata["problems"] = preview(
-            ("level", "sheet", "row", "column", "found", "expected", "mend"),
+            ("level", "sheet", "row", "column", "found", "expected", "hint"),
             [
                 (p.level, p.sheet, p.row, p.column, safe_cell(p.found or ""), p.expected, p.hint)
                 for p in done.problems[:20]

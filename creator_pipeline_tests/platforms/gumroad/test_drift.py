@@ -83,5 +83,5 @@ def test_the_check_names_profile_day_amount_and_the_command(
     assert isinstance(bad, dg.AssetCheckResult)
     assert not bad.passed
     assert "chen" in str(bad.metadata["differences"].value)
-    assert "creator-pipeline backfill gumroad --profile chen" in str(bad.metadata["mend"].value)
+    assert "creator-pipeline backfill gumroad --profile chen" in str(bad.metadata["hint"].value)
     assert today().isoformat()[:3] in str(bad.metadata["differences"].value)

@@ -138,7 +138,7 @@ def status_of_jobs(house) -> list[tuple]:
 
 
 def test_a_changed_address_is_found_because_the_members_are_read_again(loaded, server, instance):
-    """Guards: a customer who mends the address and stays shut out until Sunday."""
+    """Guards: a customer who corrects the address and stays shut out until Sunday."""
     part, account = server.world.whop, server.world.whop["alice"]
     held = next(row for row in account.tables["memberships"].values() if row["status"] == "active")
     member = account.tables["members"][held["member_id"]]
