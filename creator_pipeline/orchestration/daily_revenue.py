@@ -10,19 +10,18 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import today
 from creator_pipeline.ledger.chart import as_markdown, draw, sums, words
 from creator_pipeline.ledger.rollup import both_sums, last_days, roll_up
-from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms import PLATFORMS, sources
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.tables import daily_revenue, sales_events
 
-SOURCES = [platform.source for platform in PLATFORMS]
 DAILY_REVENUE = dg.AssetKey("daily_revenue")
 PICTURE_DAYS = 90
 
 
 @dg.asset(
     key=DAILY_REVENUE,
-    deps=[dg.AssetKey(["sales_events", platform]) for platform in (platform.in_ledger for platform in PLATFORMS)],
+    deps=[dg.AssetKey(["sales_events", source.provider]) for source in sources()],
     group_name="ledger",
     kinds={"python", "table"},
     owners=OWNERS,
@@ -37,7 +36,8 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
     done, last = roll_up(house), today()
     rows = last_days(house, last - timedelta(days=PICTURE_DAYS - 1), last)
     totals = sums(rows)
-    text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals, SOURCES)}"
+    text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals, sources())}"
+    picture = draw(rows, last, sources(), PICTURE_DAYS)
     with house.read() as connection:
         count = connection.execute(select(func.count()).select_from(daily_revenue)).scalar_one()
     return dg.MaterializeResult(
@@ -49,7 +49,9 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
                 f"net_90_days_{platform}_{currency}": to_text(net, currency)
                 for (platform, currency), net in totals.items()
             },
-            "picture": dg.MetadataValue.md(f"{as_markdown(draw(rows, last, SOURCES, PICTURE_DAYS), text)}\n\n{text}."),
+            "picture": dg.MetadataValue.md(f"{as_markdown(picture, text)}
+
+{text}."),
         }
     )
 

@@ -9,7 +9,7 @@ from creator_pipeline.core.errors import DataError, PipelineError
 from creator_pipeline.core.windows import today
 from creator_pipeline.ledger import weekly
 from creator_pipeline.mail import digest
-from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms import sources
 from creator_pipeline.runtime.resources import WarehouseResource
 
 
@@ -28,11 +28,10 @@ def write_digests(context: dg.OpExecutionContext, config: DigestConfig, warehous
     """
     house, environment = warehouse.open(), settings.load()
     monday = _monday(config.week)
-    sources = [platform.source for platform in PLATFORMS]
     failed: list[str] = []
     for profile_id in digest.readers(house):
         try:
-            key = digest.write(house, environment, profile_id, monday, sources)
+            key = digest.write(house, environment, profile_id, monday, sources())
         except PipelineError as error:
             context.log.error("The digest of %s could not be written: %s", profile_id, error)
             failed.append(profile_id)

@@ -10,7 +10,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
-from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms import sources
 from creator_pipeline.runtime import hooks
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import Warehouse
@@ -19,7 +19,6 @@ from creator_pipeline.store.source import Source
 if TYPE_CHECKING:
     from dagster._core.execution.backfill import PartitionBackfill
 
-_SOURCES = [platform.source for platform in PLATFORMS]
 _PER_TICK = 20
 """Mails of a tick: at two a second well within the minute that Dagster gives a sensor."""
 _RECENT = timedelta(days=2)
@@ -29,7 +28,7 @@ _ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCE
 def _tell(context: dg.RunStatusSensorContext, *, failed: bool) -> None:
     run = context.dagster_run
     try:
-        for source in hooks.sources_of(run, _SOURCES):
+        for source in hooks.sources_of(run, sources()):
             hooks.tell(context.instance, run, source, failed=failed)
     except Exception:
         context.log.exception("The mails of run %s could not be written.", run.run_id)
@@ -92,7 +91,7 @@ def _digests(
             state = f"{count}:{well}"
             if told.get(backfill.backfill_id) != state:
                 runs = instance.get_runs(dg.RunsFilter(tags=tags))
-                for source in hooks.sources_of(runs[0], _SOURCES):
+                for source in hooks.sources_of(runs[0], sources()):
                     _digest(instance, warehouse, config, backfill, runs, source)
             now_told[backfill.backfill_id] = state
     return now_told

@@ -5,7 +5,7 @@ import dagster as dg
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail.kinds import KINDS, SECURITY
-from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms import personal
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.retention import Keep, delete_old
@@ -30,8 +30,7 @@ def kept(config: Settings) -> Keep:
 @dg.op(name="forget", description="Deletes in small batches; its metadata says how many rows of which table.")
 def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
     """Stopped anywhere, the next run goes on."""
-    personal = {platform.in_ledger: platform.personal for platform in PLATFORMS}
-    counts = delete_old(warehouse.open(), kept(settings.load()), now(), personal)
+    counts = delete_old(warehouse.open(), kept(settings.load()), now(), personal())
     context.add_output_metadata(dict(counts))
     for name, count in counts.items():
         context.log.info("%s: %d rows", name, count)

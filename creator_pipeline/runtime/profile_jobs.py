@@ -84,9 +84,8 @@ def refresh_job(
             if not wanted:
                 return
             with noting_refusals(warehouse, source, config.profile_id):
-                work.events_count = read(
-                    Work(context, warehouse, resource, config.profile_id, Outcome(context)), wanted
-                )
+                tools = Work(context, warehouse, resource, config.profile_id, Outcome(context))
+                claimed.events_count = read(tools, wanted)
 
     @dg.job(
         name=f"{source.name}_refresh",
