@@ -1,16 +1,8 @@
-"""What is in the house. Dagster loads this module; nothing here reads a platform or a database."""
+"""Everything that Dagster loads. Importing this module only defines things; see :mod:`runtime.process`."""
 
-# ruff: noqa: E402 - see below
 from __future__ import annotations
 
-import atexit
-import gc
-
 import dagster as dg
-
-# The collector comes by while the rest loads, and would look at all of Dagster and of it again: a sixth of the time to
-# import this module (benchmarks/import_time.py).
-gc.disable()
 
 from creator_pipeline.monitoring import health_sensor
 from creator_pipeline.orchestration import daily_revenue as ledger
@@ -20,10 +12,7 @@ from creator_pipeline.platforms.gumroad import checks as gumroad_checks
 from creator_pipeline.platforms.kdp import assets as kdp
 from creator_pipeline.platforms.kdp.sensor import kdp_inbox
 from creator_pipeline.platforms.whop import assets as whop
-from creator_pipeline.runtime import error_reports
 from creator_pipeline.runtime.resources import GumroadResource, WarehouseResource, WhopResource
-
-error_reports.start()
 
 defs = dg.Definitions(
     assets=[
@@ -47,7 +36,3 @@ defs = dg.Definitions(
     # Half the latency and twice the runs per minute of a process for each step.
     executor=dg.in_process_executor,
 )
-
-gc.enable()
-# A process that ends would first look at all of Dagster for what nobody needs: a third of a second of each run.
-atexit.register(gc.freeze)

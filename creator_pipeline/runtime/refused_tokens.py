@@ -1,4 +1,4 @@
-"""What a refused token leads to: the connection is marked, and its owner told once."""
+"""What follows from a refused token: the connection is marked as revoked, and its owner gets one mail."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from creator_pipeline.store.profiles import mark_revoked
 _log = logging.getLogger(__name__)
 
 
-def note_auth(warehouse: Warehouse, provider: str, profile_id: str, error: PipelineError) -> None:
-    """Mark the connection when the platform says that its token is gone; other errors change nothing."""
+def note_refused_token(warehouse: Warehouse, provider: str, profile_id: str, error: PipelineError) -> None:
+    """Mark a profile's connection as revoked and mail its owner, if ``error`` says that the token is revoked.
+
+    Any other error changes nothing, nor does a connection that is marked already.
+
+    Args:
+        warehouse: holds the connection and the outbox of mails.
+        provider: name of the platform.
+        profile_id: whose connection.
+        error: what a request of the platform ended with.
+    """
     if not isinstance(error, AuthError) or not error.revoked:
         return
     with warehouse.write() as connection:
@@ -31,6 +40,5 @@ def note_auth(warehouse: Warehouse, provider: str, profile_id: str, error: Pipel
             reason=error.message,
             next_step=error.hint,
         )
-    except Exception:  # noqa: BLE001 - a mail must not hide the reason
-        # The run's own failure tells of it too; a mail that can't be written must not hide the reason.
+    except Exception:  # noqa: BLE001 - the run fails with the reason itself; a mail that can't be written must not hide it
         _log.exception("The mail about %s of %s could not be written", provider, profile_id)

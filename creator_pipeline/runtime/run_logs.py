@@ -14,6 +14,7 @@ import orjson
 
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.logging import clean, head
+from creator_pipeline.runtime import process
 from creator_pipeline.runtime.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START
 
 _KIND = dg.DagsterEventType
@@ -38,6 +39,11 @@ class RunLines(logging.Handler):
 
     muted = False
     """Set by commands that run in this process and tell of it themselves."""
+
+    def __init__(self, level: int | str = logging.NOTSET) -> None:
+        super().__init__(level)
+        # Where the storage isn't this package's own, no other class of it is made before a run.
+        process.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line, where the record is worth one."""

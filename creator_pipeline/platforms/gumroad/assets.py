@@ -25,9 +25,9 @@ from creator_pipeline.runtime.describe import (
 from creator_pipeline.runtime.hooks import HOOKS
 from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.partitions import PROFILE, days_by_profile, gumroad_days, gumroad_profiles
-from creator_pipeline.runtime.refused_tokens import note_auth
+from creator_pipeline.runtime.refused_tokens import note_refused_token
 from creator_pipeline.runtime.resources import GumroadResource, WarehouseResource
-from creator_pipeline.runtime.unknown_fields import note_new
+from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales, sales_events
@@ -75,7 +75,7 @@ def products(
                 with gumroad.client(house, profile_id) as client:
                     rows, change = load_products(house, client, profile_id, allow_shrink=allow_shrink(context))
             except PipelineError as error:
-                note_auth(house, PLATFORM, profile_id, error)
+                note_refused_token(house, PLATFORM, profile_id, error)
                 raise
             shown = [
                 (row.name, to_text(row.price_micros or 0, row.currency), row.currency, row.published, row.sales_count)
@@ -145,7 +145,7 @@ def sales(
             try:
                 _sync_profile(context, house, gumroad, profile_id, todo, outcome, tally, landed)
             except PipelineError as error:
-                note_auth(house, PLATFORM, profile_id, error)
+                note_refused_token(house, PLATFORM, profile_id, error)
                 raise
     yield from checks.results(tally, context.selected_asset_check_keys)
     outcome.raise_if_failed()
@@ -173,7 +173,7 @@ def _sync_profile(
                 house, client, gumroad.ring(), profile_id, window, with_ledger=EVENTS in selected, allow_shrink=shrink
             ):
                 tally.add(part)
-                note_new(context, house, PLATFORM, "sale field", part.new_keys)
+                report_unknown(context, house, PLATFORM, "sale field", part.new_keys)
                 report(profile_id, part, client.usage.metadata(), set(selected), outcome)
                 landed.update(partition_key(day, profile_id) for day in part.window.each())
     with house.write() as connection:

@@ -16,10 +16,10 @@ from creator_pipeline.platforms.gumroad.named_sales import Refreshed, refresh_sa
 from creator_pipeline.platforms.gumroad.sync import PLATFORM, load_sales, lookback
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.outcome import Outcome
-from creator_pipeline.runtime.queue_jobs import RefreshConfig, working
-from creator_pipeline.runtime.refused_tokens import note_auth
+from creator_pipeline.runtime.queue_jobs import ClaimedJobs, process_jobs
+from creator_pipeline.runtime.refused_tokens import note_refused_token
 from creator_pipeline.runtime.resources import GumroadResource, WarehouseResource
-from creator_pipeline.runtime.unknown_fields import note_new
+from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.tables import gumroad_sales, sales_events
@@ -32,11 +32,11 @@ _ASKED_DAYS = 2
 
 @dg.op(name="gumroad_refresh_sales", pool="gumroad_api", description="Re-reads what the jobs name; logs each day.")
 def refresh(
-    context: dg.OpExecutionContext, config: RefreshConfig, warehouse: WarehouseResource, gumroad: GumroadResource
+    context: dg.OpExecutionContext, config: ClaimedJobs, warehouse: WarehouseResource, gumroad: GumroadResource
 ) -> None:
     """Work off the jobs of one profile."""
     house, profile_id = warehouse.open(), config.profile_id
-    with working(house, config, context.run.run_id) as work:
+    with process_jobs(house, config, context.run.run_id) as work:
         gumroad.require_enabled()
         windows, sale_ids = _asked(work.jobs)
         if not windows and not sale_ids:
@@ -45,7 +45,7 @@ def refresh(
             with gumroad.client(house, profile_id) as client:
                 work.events_count = _read(context, house, gumroad, client, profile_id, windows, sale_ids)
         except PipelineError as error:
-            note_auth(house, PLATFORM, profile_id, error)
+            note_refused_token(house, PLATFORM, profile_id, error)
             raise
 
 
@@ -76,7 +76,7 @@ def _read(
     outcome, started, events = Outcome(context), now(), 0
     for window in windows:
         for part in load_sales(house, client, gumroad.ring(), profile_id, window):
-            note_new(context, house, PLATFORM, "sale field", part.new_keys)
+            report_unknown(context, house, PLATFORM, "sale field", part.new_keys)
             report(profile_id, part, client.usage.metadata(), {SALES, EVENTS}, outcome)
             events += len(part.events)
     if sale_ids:
@@ -147,7 +147,7 @@ def drift_scan(
                     }
                 )
         except PipelineError as error:
-            note_auth(house, PLATFORM, profile_id, error)
+            note_refused_token(house, PLATFORM, profile_id, error)
             raise
     outcome.raise_if_failed()
 

@@ -21,9 +21,9 @@ from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.hooks import HOOKS
 from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.partitions import days_by_profile, whop_days, whop_profiles
-from creator_pipeline.runtime.refused_tokens import note_auth
+from creator_pipeline.runtime.refused_tokens import note_refused_token
 from creator_pipeline.runtime.resources import WarehouseResource, WhopResource
-from creator_pipeline.runtime.unknown_fields import note_new
+from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events, whop_payments, whop_subscriptions
 
@@ -89,11 +89,11 @@ def memberships(
                     )
                     sells = bool(loaded.memberships) or any(True for _ in client.plans(access.account_id))
             except PipelineError as error:
-                note_auth(house, PLATFORM, profile_id, error)
+                note_refused_token(house, PLATFORM, profile_id, error)
                 raise
             tally.add(profile_id, loaded, sells=sells)
-            note_new(context, house, PLATFORM, "membership field", loaded.new_keys)
-            note_new(context, house, PLATFORM, "membership status", loaded.unknown_statuses)
+            report_unknown(context, house, PLATFORM, "membership field", loaded.new_keys)
+            report_unknown(context, house, PLATFORM, "membership status", loaded.unknown_statuses)
             metadata = {**client.usage.metadata(), **shown.memberships(loaded)}
             outcome.materialized(MEMBERSHIPS, profile_id, len(loaded.memberships), metadata)
     yield from checks.results(tally, context.selected_asset_check_keys)
@@ -155,7 +155,7 @@ def payments(
             try:
                 _sync_profile(context, house, whop, profile_id, todo, outcome, tally, landed)
             except PipelineError as error:
-                note_auth(house, PLATFORM, profile_id, error)
+                note_refused_token(house, PLATFORM, profile_id, error)
                 raise
     yield from checks.results(tally, context.selected_asset_check_keys)
     outcome.raise_if_failed()
@@ -188,7 +188,7 @@ def _sync_profile(
                 house, client, profile_id, access.account_id, part, with_ledger=with_ledger, allow_shrink=shrink
             )
             tally.add(loaded, with_ledger=with_ledger)
-            note_new(context, house, PLATFORM, "payment field", loaded.new_keys)
+            report_unknown(context, house, PLATFORM, "payment field", loaded.new_keys)
             report(outcome, profile_id, part.each(), loaded, client.usage.metadata(), selected)
             landed.update(partition_key(day, profile_id) for day in part.each())
 

@@ -22,10 +22,10 @@ from creator_pipeline.platforms.whop.sync import (
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, load_memberships, refresh_memberships
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.outcome import RETRY, Outcome
-from creator_pipeline.runtime.queue_jobs import RefreshConfig, working
-from creator_pipeline.runtime.refused_tokens import note_auth
+from creator_pipeline.runtime.queue_jobs import ClaimedJobs, process_jobs
+from creator_pipeline.runtime.refused_tokens import note_refused_token
 from creator_pipeline.runtime.resources import WarehouseResource, WhopAccess, WhopResource
-from creator_pipeline.runtime.unknown_fields import note_new
+from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import last_syncs, mark_synced
 
@@ -55,7 +55,7 @@ class _Reader:
         days = sorted({row.partition_day for row in loaded.payments if row.partition_day >= start})
         stored, usage = stored_days(self.house, self.profile_id, days), self.access.client.usage.metadata()
         report(self.outcome, self.profile_id, days, stored, usage, {PAYMENTS, EVENTS})
-        note_new(self.context, self.house, PLATFORM, "payment field", loaded.new_keys)
+        report_unknown(self.context, self.house, PLATFORM, "payment field", loaded.new_keys)
         tally = checks.Payments()
         tally.add(loaded)
         checks.log(self.context, tally)
@@ -65,8 +65,8 @@ class _Reader:
         """Log the account's memberships as they stand now."""
         shown = {**self.access.client.usage.metadata(), **metadata.memberships(loaded)}
         self.outcome.materialized(MEMBERSHIPS, self.profile_id, len(loaded.memberships), shown)
-        note_new(self.context, self.house, PLATFORM, "membership field", loaded.new_keys)
-        note_new(self.context, self.house, PLATFORM, "membership status", loaded.unknown_statuses)
+        report_unknown(self.context, self.house, PLATFORM, "membership field", loaded.new_keys)
+        report_unknown(self.context, self.house, PLATFORM, "membership status", loaded.unknown_statuses)
         tally = checks.Memberships()
         tally.add(self.profile_id, loaded, sells=True)
         checks.log(self.context, tally)
@@ -90,11 +90,11 @@ def _note_missing(context: dg.OpExecutionContext, missing: Iterable[str]) -> Non
 
 @dg.op(name="whop_refresh_named", pool=POOL, description="Re-reads what the jobs name; logs each partition.")
 def refresh(
-    context: dg.OpExecutionContext, config: RefreshConfig, warehouse: WarehouseResource, whop: WhopResource
+    context: dg.OpExecutionContext, config: ClaimedJobs, warehouse: WarehouseResource, whop: WhopResource
 ) -> None:
     """Work off the jobs of one profile."""
     house, profile_id = warehouse.open(), config.profile_id
-    with working(house, config, context.run.run_id) as work:
+    with process_jobs(house, config, context.run.run_id) as work:
         whop.require_enabled()
         named = _named(work.jobs)
         if not any(named.values()):
@@ -113,7 +113,7 @@ def refresh(
                 elif named["membership"]:
                     reader.read_memberships(ids=named["membership"])
         except PipelineError as error:
-            note_auth(house, PLATFORM, profile_id, error)
+            note_refused_token(house, PLATFORM, profile_id, error)
             raise
         work.events_count = reader.events
 
@@ -152,7 +152,7 @@ def changes(
                 reader.payments(found)
                 reader.read_memberships(since=since)
         except PipelineError as error:
-            note_auth(house, PLATFORM, profile_id, error)
+            note_refused_token(house, PLATFORM, profile_id, error)
             raise
         with house.write() as connection:
             # Only here: every other run reads a part, and what changed before it would never be looked for again.
