@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
-from dagster._utils.schedules import schedule_execution_time_iterator
 from sqlalchemy import select
 
 from creator_pipeline.core.windows import contiguous, now
 from creator_pipeline.mail.wording import source_name
 from creator_pipeline.monitoring.health import HOUSE, Look, Problem
+from creator_pipeline.runtime.dagster_internals import next_execution
 from creator_pipeline.runtime.hooks import source_of
 from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_uploads
+
+if TYPE_CHECKING:
+    from creator_pipeline.runtime.dagster_internals import InstigatorState
 
 SILENT_SECONDS = 600.0
 """A sensor that says nothing for so long, and for ten of its intervals, is dead."""
@@ -50,7 +52,7 @@ def looks(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, war
 def sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
     """Sensors that are on and fail, or say nothing. One that a person switched off is no problem."""
     intervals = {sensor.name: sensor.minimum_interval_seconds or 30 for sensor in repository.sensor_defs}
-    for state in _running(instance, InstigatorType.SENSOR):
+    for state in _running(instance):
         if state.name not in intervals:
             continue
         if failing := _failing(instance, state):
@@ -67,7 +69,7 @@ def sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -
 def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
     """Schedules that are on and fail, or passed over the last time they were due."""
     known = {schedule.name: schedule for schedule in repository.schedule_defs}
-    for state in _running(instance, InstigatorType.SCHEDULE):
+    for state in _running(instance):
         schedule = known.get(state.name)
         if schedule is None:
             continue
@@ -77,27 +79,21 @@ def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition)
         last = _last_tick(instance, state)
         if last is None:
             continue  # switched on and not due yet, as far as can be told
-        due = _next_due(schedule, last)
+        due = next_execution(schedule, last)
         if now() > due + SCHEDULE_GRACE:
             text = f"Schedule {state.name} was due at {due:%Y-%m-%d %H:%M} UTC and did not run."
             hint = "Restart dagster-daemon; what it missed: the weekly look-back, or creator-pipeline backfill."
             yield Problem(f"schedule/{state.name}", f"Schedule {state.name}", text, hint)
 
 
-def _next_due(schedule: dg.ScheduleDefinition, last: datetime) -> datetime:
-    """When a schedule had to tick after ``last``."""
-    after = (last + timedelta(seconds=1)).timestamp()
-    times = schedule_execution_time_iterator(after, schedule.cron_schedule, schedule.execution_timezone)
-    return next(iter(times)).astimezone(UTC)
-
-
-def _running(instance: dg.DagsterInstance, kind: InstigatorType) -> Iterator[InstigatorState]:
-    return (s for s in instance.all_instigator_state(instigator_type=kind) if s.status != InstigatorStatus.STOPPED)
+def _running(instance: dg.DagsterInstance) -> Iterator[InstigatorState]:
+    """Schedules and sensors that are on; Dagster refuses a schedule and a sensor of one name."""
+    return (state for state in instance.all_instigator_state() if state.is_running)
 
 
 def _failing(instance: dg.DagsterInstance, state: InstigatorState) -> str | None:
     ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
-    if not ticks or ticks[0].status != TickStatus.FAILURE:
+    if not ticks or not ticks[0].is_failure:
         return None
     return ticks[0].error.message.strip() if ticks[0].error else "no reason was kept"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from creator_pipeline import settings
 from creator_pipeline.core.caller import Caller
@@ -17,18 +16,27 @@ from creator_pipeline.platforms.gumroad.client import classify
 from creator_pipeline.platforms.gumroad.ping_checks import hint_of, missing_pings
 from creator_pipeline.platforms.gumroad.sync import PLATFORM
 from creator_pipeline.runtime.queue_jobs import job_queue
-from creator_pipeline.runtime.refused_tokens import note_auth
+from creator_pipeline.runtime.refused_tokens import note_refused_token
 from creator_pipeline.runtime.resources import key_ring
 from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_connection
 
+_NOT_FINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.SUSPENDED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
 
 def tick(context: dg.SensorEvaluationContext, house: Warehouse) -> dg.SensorResult:
     """Look at everything; tell of what is new, and of what is solved."""
     config, instance = settings.load(), context.instance
-    running = instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    running = instance.get_runs(dg.RunsFilter(statuses=_NOT_FINISHED))
     at_work = {run.tags[PROFILE_TAG] for run in running if PROFILE_TAG in run.tags}
     looks = warehouse_checks.looks(house, config, job_queue(house), at_work)
     if context.repository_def is not None:
@@ -74,7 +82,7 @@ def pings(house: Warehouse, config: Settings, profile_id: str) -> Iterator[Probl
             missing = missing_pings(caller, config, profile_id)
     except (AuthError, TransientError) as error:
         # A refused token is told as the connection's; an outage says nothing about pings.
-        note_auth(house, PLATFORM, profile_id, error)
+        note_refused_token(house, PLATFORM, profile_id, error)
         raise NotSeen from error
     if missing:
         text = f"Gumroad sends no ping of {profile_id}'s account for {', '.join(missing)}."

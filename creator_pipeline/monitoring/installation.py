@@ -171,12 +171,10 @@ def workers(instance: dg.DagsterInstance) -> Iterator[Finding]:
 
 def schedules(instance: dg.DagsterInstance) -> Finding:
     """Schedules and sensors that are off: by a person, or because nobody has switched them on yet."""
-    from dagster._core.scheduler.instigation import InstigatorStatus
-
     from creator_pipeline.orchestration.schedules import ALL
 
-    known = {state.name: state.status for state in instance.all_instigator_state()}
-    off = {name for name, status in known.items() if status == InstigatorStatus.STOPPED}
+    known = {state.name: state.is_running for state in instance.all_instigator_state()}
+    off = {name for name, running in known.items() if not running}
     off |= {schedule.name for schedule in ALL if schedule.name not in known and not _starts_on(schedule)}
     if off:
         hint = "In the UI under Automation, or: dagster schedule start --start-all -w workspace.yaml"

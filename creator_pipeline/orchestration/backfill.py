@@ -19,6 +19,7 @@ from creator_pipeline.mail.notify import notify_backfill
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Backfill, Platform
 from creator_pipeline.runtime import liveness, outcome
+from creator_pipeline.runtime.dagster_internals import add_backfill
 from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
 from creator_pipeline.runtime.run_here import run_here
 from creator_pipeline.runtime.tags import BACKFILL_TAG, PROFILE_TAG, TRIGGER_TAG, range_tags
@@ -168,7 +169,7 @@ def _landed_since(
 
 def _bury_dead_runs(instance: dg.DagsterInstance, job_id: str) -> None:
     """A killed process can't report its run: whoever resumes says that it ended."""
-    liveness.bury(instance, {BACKFILL_TAG: job_id})
+    liveness.fail_dead_runs(instance, {BACKFILL_TAG: job_id})
     active = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
     for run in instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: job_id}, statuses=active)):
         raise ConfigError(
@@ -259,28 +260,22 @@ def submit(
         window: half-open UTC days.
         allow_shrink: accept that most of what is stored goes away.
     """
-    from dagster._core.execution.backfill import PartitionBackfill
-
     platform, backfill = parts_of(source)
     instance.add_dynamic_partitions(platform.partitions, [profile_id])
     backfill_id = uuid.uuid4().hex[:8]
-    instance.add_backfill(
-        PartitionBackfill.from_asset_partitions(
-            backfill_id=backfill_id,
-            asset_graph=defs.resolve_asset_graph(),
-            partition_names=[partition_key(day, profile_id) for day in window.each()],
-            asset_selection=list(backfill.assets),
-            backfill_timestamp=now().timestamp(),
-            tags={
-                PROFILE_TAG: profile_id,
-                TRIGGER_TAG: "backfill",
-                **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
-            },
-            dynamic_partitions_store=instance,
-            all_partitions=False,
-            title=f"{source} of {profile_id}",
-            description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
-            run_config=None,
-        )
+    add_backfill(
+        instance,
+        defs.resolve_asset_graph(),
+        backfill_id=backfill_id,
+        assets=list(backfill.assets),
+        partitions=[partition_key(day, profile_id) for day in window.each()],
+        created_at=now(),
+        tags={
+            PROFILE_TAG: profile_id,
+            TRIGGER_TAG: "backfill",
+            **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
+        },
+        title=f"{source} of {profile_id}",
+        description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
     )
     return backfill_id

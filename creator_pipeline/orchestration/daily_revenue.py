@@ -49,9 +49,7 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
                 f"net_90_days_{platform}_{currency}": to_text(net, currency)
                 for (platform, currency), net in totals.items()
             },
-            "picture": dg.MetadataValue.md(f"{as_markdown(picture, text)}
-
-{text}."),
+            "picture": dg.MetadataValue.md(f"{as_markdown(picture, text)}\n\n{text}."),
         }
     )
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import orjson
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
@@ -17,11 +16,12 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
 
 if TYPE_CHECKING:
-    from dagster._core.execution.backfill import PartitionBackfill
+    from creator_pipeline.runtime.dagster_internals import PartitionBackfill
 
 _PER_TICK = 20
 """Mails of a tick: at two a second well within the minute that Dagster gives a sensor."""
 _RECENT = timedelta(days=2)
+_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 
 
@@ -82,7 +82,7 @@ def _digests(
     for backfill in instance.get_backfills(limit=50):
         if backfill.status.value not in _ENDED or backfill.backfill_timestamp < since.timestamp():
             continue
-        tags, ended = {"dagster/backfill": backfill.backfill_id}, list(FINISHED_STATUSES)
+        tags, ended = {"dagster/backfill": backfill.backfill_id}, _FINISHED
         count, over, well = (
             instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=statuses))
             for statuses in (None, ended, [dg.DagsterRunStatus.SUCCESS])

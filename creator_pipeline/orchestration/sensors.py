@@ -44,14 +44,14 @@ def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
 
 def profiles_at_work(instance: dg.DagsterInstance) -> set[str]:
     """Profiles that a run works on or is queued for."""
-    liveness.bury(instance)
+    liveness.fail_dead_runs(instance)
     return {run.tags.get(PROFILE_TAG, "") for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))}
 
 
 @dg.sensor(name="profiles", minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
 def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Add a partition for each connection, and take it away when the connection is gone and no run needs it."""
-    liveness.bury(context.instance)
+    liveness.fail_dead_runs(context.instance)
     house, requests, busy = warehouse.open(), [], profiles_in_use(context.instance)
     for platform in PLATFORMS:
         if not platform.connects:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.outcome import RETRY, Outcome
-from creator_pipeline.runtime.queue_jobs import RefreshConfig, working
+from creator_pipeline.runtime.queue_jobs import ClaimedJobs, process_jobs
 from creator_pipeline.runtime.refused_tokens import noting_refusals
 from creator_pipeline.runtime.resources import PlatformResource, opened
 from creator_pipeline.store.engine import Warehouse
@@ -75,10 +75,10 @@ def refresh_job(
         description="Re-reads what the jobs name; logs each partition.",
         required_resource_keys={"warehouse", source.name},
     )
-    def body(context: dg.OpExecutionContext, config: RefreshConfig) -> None:
+    def body(context: dg.OpExecutionContext, config: ClaimedJobs) -> None:
         """Work off the jobs of one profile."""
         warehouse, resource = opened(context), _resource(context, source)
-        with working(warehouse, config, context.run.run_id) as claimed:
+        with process_jobs(warehouse, config, context.run.run_id) as claimed:
             resource.require_enabled()
             wanted = named(claimed.jobs)
             if not wanted:

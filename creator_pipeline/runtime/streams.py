@@ -19,7 +19,7 @@ from creator_pipeline.runtime.partitions import DATE, PROFILE, daily, days_by_pr
 from creator_pipeline.runtime.refused_tokens import noting_refusals
 from creator_pipeline.runtime.resources import PlatformResource, opened
 from creator_pipeline.runtime.step_checks import StepCheck, Tally
-from creator_pipeline.runtime.unknown_fields import note_new
+from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.source import Source
@@ -228,7 +228,7 @@ def _parts(
         request.resource.require_enabled()
         for part in stream.load(request):
             for kind, names in part.new_names.items():
-                note_new(context, request.warehouse, stream.source.name, kind, names)
+                report_unknown(context, request.warehouse, stream.source.name, kind, names)
             yield part
     if stream.ends_sync:
         with request.warehouse.write() as connection:
@@ -324,7 +324,7 @@ def snapshot_asset(stream: SnapshotStream[Any]) -> dg.AssetsDefinition:
                 if read.part is not None:
                     tally.add(read.part)
                 for kind, names in read.new_names.items():
-                    note_new(context, warehouse, stream.source.name, kind, names)
+                    report_unknown(context, warehouse, stream.source.name, kind, names)
                 outcome.materialized(stream.key, profile_id, read.rows, read.metadata)
         yield from step_checks.results(stream.checks, tally.verdicts(), context.selected_asset_check_keys)
         outcome.raise_if_failed()

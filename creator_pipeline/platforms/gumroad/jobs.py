@@ -17,7 +17,7 @@ from creator_pipeline.platforms.gumroad.named_sales import Refreshed, refresh_sa
 from creator_pipeline.platforms.gumroad.sync import load_sales, lookback
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
-from creator_pipeline.runtime.unknown_fields import note_new
+from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.tables import gumroad_sales, sales_events
 
@@ -57,7 +57,7 @@ def _read(work: Work, client: GumroadClient, named: Named) -> int:
     ring, started, events = work.resource.ring(), now(), 0
     for window in named.windows:
         for part in load_sales(work.warehouse, client, ring, work.profile_id, window):
-            note_new(work.context, work.warehouse, SOURCE.name, "sale field", part.new_keys)
+            report_unknown(work.context, work.warehouse, SOURCE.name, "sale field", part.new_keys)
             SALES_STREAM.report(work.outcome, work.profile_id, landed(part, client.usage.metadata()), {SALES, EVENTS})
             events += len(part.events)
     if named.sale_ids:

@@ -19,7 +19,7 @@ from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, 
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
-from creator_pipeline.runtime.unknown_fields import note_new
+from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.profiles import last_syncs, mark_synced
 
 OVERLAP = timedelta(days=14)
@@ -41,7 +41,7 @@ class _Reader:
         stored, usage = stored_days(work.warehouse, work.profile_id, days), self.access.client.usage.metadata()
         part = landed(days, stored, work.profile_id, usage)
         PAYMENTS_STREAM.report(work.outcome, work.profile_id, part, {PAYMENTS, EVENTS})
-        note_new(work.context, work.warehouse, SOURCE.name, "payment field", loaded.new_keys)
+        report_unknown(work.context, work.warehouse, SOURCE.name, "payment field", loaded.new_keys)
         tally = checks.Payments()
         tally.add(loaded)
         step_checks.log(work.context, checks.PAYMENT_CHECKS, tally.verdicts())
@@ -51,8 +51,8 @@ class _Reader:
         work = self.work
         shown = {**self.access.client.usage.metadata(), **metadata.memberships(loaded)}
         work.outcome.materialized(MEMBERSHIPS, work.profile_id, len(loaded.memberships), shown)
-        note_new(work.context, work.warehouse, SOURCE.name, "membership field", loaded.new_keys)
-        note_new(work.context, work.warehouse, SOURCE.name, "membership status", loaded.unknown_statuses)
+        report_unknown(work.context, work.warehouse, SOURCE.name, "membership field", loaded.new_keys)
+        report_unknown(work.context, work.warehouse, SOURCE.name, "membership status", loaded.unknown_statuses)
         tally = checks.Memberships()
         tally.add(checks.ReadMemberships(work.profile_id, loaded, sells=True))
         step_checks.log(work.context, checks.MEMBERSHIP_CHECKS, tally.verdicts())
