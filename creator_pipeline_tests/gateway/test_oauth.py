@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from creator_pipeline.core import signing
+from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
-from creator_pipeline.platforms.gumroad.connect import start_link
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.sandbox.server import SandboxServer

@@ -16,9 +16,8 @@ from creator_pipeline.definitions import defs
 from creator_pipeline.mail.notify import notify_backfill
 from creator_pipeline.orchestration import notifications
 from creator_pipeline.orchestration.backfill import submit
-from creator_pipeline.orchestration.schedules import range_tags
 from creator_pipeline.runtime import hooks
-from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG
+from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG, range_tags
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, profiles
