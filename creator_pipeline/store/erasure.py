@@ -60,7 +60,8 @@ def export_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) 
     """(table, row) of everything stored of a profile, without tokens and keys."""
     with warehouse.read() as connection:
         address = _address(connection, profile_id)
-        for table in metadata.sorted_tables:
+        own = [table for personal in platforms.values() for table in personal.deleted]
+        for table in dict.fromkeys([*metadata.sorted_tables, *own]):
             mine = _of_profile(table, profile_id, address, platforms)
             if mine is None:
                 continue

@@ -7,7 +7,6 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.http import Renew
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.queue.pace import pace_for
 from creator_pipeline.runtime.resources import PlatformResource, key_ring
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
@@ -30,8 +29,7 @@ def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> G
 
 def client_of_token(config: Settings, token: str, *, renew: Renew | None = None) -> GumroadClient:
     """A client with a token, at the token's pace."""
-    pace = pace_for(config, PLATFORM.name, token, config.gumroad_requests_per_minute)
-    return GumroadClient(config.gumroad_api_url, token, pace, renew=renew)
+    return GumroadClient(config.gumroad_api_url, token, PLATFORM.pace(config, token), renew=renew)
 
 
 def _renewal(config: Settings, warehouse: Warehouse, profile_id: str) -> Renew | None:
