@@ -108,7 +108,7 @@ class GumroadClient:
         return _object(self._api.get("/v2/user"), "user")
 
     def products(self) -> Iterator[Json]:
-        """The whole catalogue, newest first, from servers that page it and from those that don't.
+        """Every product, newest first, from servers that page the list and from those that don't.
 
         Raises:
             DataError: a page key came twice.
