@@ -88,12 +88,12 @@ def load_sales(
     def listed_in() -> dict[str, str]:
         return currencies(warehouse, profile_id)
 
-    def keep(sale: Json) -> SaleRow:
+    def make_row(sale: Json) -> SaleRow:
         new_keys.update(unknown_keys(sale))
         # Asked for here, the database answers while the second page is on its way, and not before the first one.
         return sale_row(profile_id, sale, listed_in(), ring, moment)
 
-    for chunk in fetch_sales(client, window, keep=keep):
+    for chunk in fetch_sales(client, window, make_row=make_row):
         rows = refunds.settled(chunk.window, chunk.sales)
         yield _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
         moment = now()
