@@ -35,7 +35,7 @@ _planned: dict[str, list[tuple[dg.AssetKey, str]]] = {}
 _PLANNED, _LANDED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION
 _CHUNK = 1_000
 _BAD = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-_CLEANING = "Read the run's log in the UI, mend the cause, then start the job again there."
+_CLEANING = "Read the run's log in the UI, fix the cause, then start the job again there."
 
 
 def looks(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, warehouse: Warehouse) -> list[Look]:
@@ -62,8 +62,8 @@ def sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -
         silent = max(SILENT_SECONDS, 10.0 * intervals[state.name])
         if last is not None and (now() - last).total_seconds() > silent:
             text = f"Sensor {state.name} has said nothing since {last:%Y-%m-%d %H:%M} UTC."
-            mend = "Restart dagster-daemon; does its code location load (UI, Deployment)?"
-            yield Problem(f"sensor/{state.name}", f"Sensor {state.name}", text, mend)
+            hint = "Restart dagster-daemon; does its code location load (UI, Deployment)?"
+            yield Problem(f"sensor/{state.name}", f"Sensor {state.name}", text, hint)
 
 
 def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
@@ -82,8 +82,8 @@ def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition)
         due = next_execution(schedule, last)
         if now() > due + SCHEDULE_GRACE:
             text = f"Schedule {state.name} was due at {due:%Y-%m-%d %H:%M} UTC and did not run."
-            mend = "Restart dagster-daemon; what it missed: the weekly look-back, or creator-pipeline backfill."
-            yield Problem(f"schedule/{state.name}", f"Schedule {state.name}", text, mend)
+            hint = "Restart dagster-daemon; what it missed: the weekly look-back, or creator-pipeline backfill."
+            yield Problem(f"schedule/{state.name}", f"Schedule {state.name}", text, hint)
 
 
 def _running(instance: dg.DagsterInstance) -> Iterator[InstigatorState]:
@@ -111,8 +111,8 @@ def _last_tick(instance: dg.DagsterInstance, state: InstigatorState) -> datetime
 def _broken(kind: str, name: str, error: str) -> Problem:
     last = error.splitlines()[-1] if error else ""
     text = f"{kind.capitalize()} {name} fails: {last[:_ERROR_CHARACTERS]}"
-    mend = f"Read its ticks in the UI under Automation, {name}; it tries again by itself once the cause is mended."
-    return Problem(f"{kind}/{name}", f"{kind.capitalize()} {name}", text, mend)
+    hint = f"Read its ticks in the UI under Automation, {name}; it tries again by itself once the cause is fixed."
+    return Problem(f"{kind}/{name}", f"{kind.capitalize()} {name}", text, hint)
 
 
 def partitions(
@@ -188,11 +188,11 @@ def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Pro
         name, subject = f"partitions/{source}/{owner}", f"Some days of {source_name(source)}"
         spans = contiguous(date.fromisoformat(key.partition("|")[0]) for key in keys)
         first, last = spans[0].start, spans[-1].end - timedelta(days=1)
-        mend = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
+        hint = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
     else:
         name, subject = f"partitions/{unit}/{owner}", unit
-        mend = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
-    return Problem(name, subject, text, mend, owner, told=True)
+        hint = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
+    return Problem(name, subject, text, hint, owner, told=True)
 
 
 def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:

@@ -96,7 +96,7 @@ class Outcome:
         except PipelineError as error:
             left = [key for key in keys if key not in done]
             self.failed.append(_Failed(error, left))
-            # Never ERROR here: a failure that a retry will mend must not raise an alarm.
+            # Never ERROR here: a failure that a retry will solve must not raise an alarm.
             self.context.log.warning("%d partitions did not land: %s", len(left), error)
 
     def raise_if_failed(self) -> None:

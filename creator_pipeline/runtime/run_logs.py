@@ -28,7 +28,9 @@ _TOLD = {
     _KIND.ASSET_MATERIALIZATION,
     _KIND.ASSET_CHECK_EVALUATION,
 }
-_SOURCES = {"gumroad": "gumroad", "whop": "whop", "kdp": "kdp", "amazon": "kdp", "ledger": "ledger", "daily": "ledger"}
+_OWN = {"daily": "ledger", "ledger": "ledger", "write": None, "digest": None, "forget": None, "retention": None}
+"""First word of the installation's own steps and jobs, to the ``source`` of their lines. The first word of every other
+step and job is the name of its platform."""
 RUN_FAILURE = _KIND.RUN_FAILURE
 OURS = {kind.__name__ for kind in (PipelineError, *PipelineError.__subclasses__())}
 """Names of the errors whose text was written to be read."""
@@ -81,9 +83,8 @@ def _whose(meta: dict[str, Any], told: dict[str, object]) -> dict[str, object]:
     profile = named[0] if told.get("partition") and named else tags.get(PROFILE_TAG)
     if profile is None and len(set(named)) == 1:
         profile = named[0]
-    asset = str(told.get("asset") or "").removeprefix("sales_events/")
-    first = (asset or str(meta.get("job_name") or "")).partition("/")[0].partition("_")[0]
-    return {"profile": profile, "source": _SOURCES.get(first)}
+    first = str(meta.get("step_key") or meta.get("job_name") or "").partition("_")[0]
+    return {"profile": profile, "source": _OWN.get(first, first)}
 
 
 def _event(event: dg.DagsterEvent) -> dict[str, object]:
