@@ -108,7 +108,7 @@ def webhook_jobs_sensor(context: dg.SensorEvaluationContext, warehouse: Warehous
                 job_name=f"{batch.source}_refresh",
                 # With the attempts in it: a job that is handed out again must not be taken for the same request.
                 run_key=batch.run_key,
-                run_config=REFRESH[batch.source](batch.profile_id, [lease.run_key for lease in batch.leases]),
+                run_config=REFRESH[batch.source](batch.profile_id, [lease.key for lease in batch.leases]),
                 tags=run_tags(batch.kind, batch.profile_id),
             )
             for batch in batches

@@ -12,9 +12,10 @@ from sqlalchemy import update
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import PipelineError, TransientError
-from creator_pipeline.queue.jobs import Job, JobQueue, Lease
+from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.leases import Lease
 from creator_pipeline.store.tables import webhook_events
 
 LEASE_SECONDS = 120.0
@@ -58,8 +59,8 @@ def working(warehouse: Warehouse, config: RefreshConfig, run_id: str) -> Generat
     """
     queue, leases = job_queue(warehouse), config.parsed()
     mine = set(queue.extend_all(leases, LEASE_SECONDS, run_id=run_id))
-    leases = [lease for lease in leases if lease.job_id in mine]
-    work, done = Work(queue.get([lease.job_id for lease in leases])), threading.Event()
+    leases = [lease for lease in leases if lease.id in mine]
+    work, done = Work(queue.get([lease.id for lease in leases])), threading.Event()
     beat = threading.Thread(target=_keep, args=(queue, leases, run_id, done), name="lease", daemon=True)
     beat.start()
     try:
@@ -78,7 +79,7 @@ def working(warehouse: Warehouse, config: RefreshConfig, run_id: str) -> Generat
         raise
     else:
         queue.ack_all(leases, events_count=work.events_count)
-        _mark_done(warehouse, [lease.job_id for lease in leases])
+        _mark_done(warehouse, [lease.id for lease in leases])
     finally:
         done.set()
         beat.join()
