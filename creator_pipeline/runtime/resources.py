@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import dagster as dg
 
 from creator_pipeline import settings
-from creator_pipeline.core import secrets
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.http import Renew
 from creator_pipeline.core.secrets import KeyRing
@@ -24,17 +21,7 @@ from creator_pipeline.runtime import liveness
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
-
-
-@lru_cache(maxsize=4)
-def _ring(configured: str | None, home: Path) -> KeyRing:
-    return secrets.key_ring(configured, home)
-
-
-def key_ring(config: Settings) -> KeyRing:
-    """The keys of this installation."""
-    configured = config.app_secret_keys
-    return _ring(configured.get_secret_value() if configured else None, config.home)
+from creator_pipeline.store.token_keys import installation_ring
 
 
 def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> GumroadClient:
@@ -44,7 +31,7 @@ def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> G
         ConfigError: the profile doesn't exist or isn't connected.
         AuthError: its connection was revoked.
     """
-    connection = profiles.get_connection(warehouse, key_ring(config), "gumroad", profile_id)
+    connection = profiles.get_connection(warehouse, installation_ring(config), "gumroad", profile_id)
     pace = pace_for(config, "gumroad", connection.access_token)
     return GumroadClient(
         config.gumroad_api_url, connection.access_token, pace, renew=_renewal(config, warehouse, profile_id)
@@ -57,7 +44,7 @@ def _renewal(config: Settings, warehouse: Warehouse, profile_id: str) -> Renew |
         app = oauth.oauth_app(config)
     except ConfigError:
         return None
-    return lambda refused: oauth.refresh(warehouse, key_ring(config), app, profile_id, refused)
+    return lambda refused: oauth.refresh(warehouse, installation_ring(config), app, profile_id, refused)
 
 
 class WhopAccess(NamedTuple):
@@ -74,14 +61,14 @@ def whop_access(config: Settings, warehouse: Warehouse, profile_id: str) -> Whop
         ConfigError: the profile doesn't exist or isn't connected.
         AuthError: its connection was revoked.
     """
-    connection = profiles.get_connection(warehouse, key_ring(config), "whop", profile_id)
+    connection = profiles.get_connection(warehouse, installation_ring(config), "whop", profile_id)
     key, named = connection.access_token, connection.external_account_id or ""
     # Each operation of a key has a budget of its own at Whop.
     client = WhopClient(
         config.whop_api_url,
         key,
         lambda operation: pace_for(config, "whop", f"{key}:{operation}"),
-        customers=Customers(cache_for(config), key_ring(config), key),
+        customers=Customers(cache_for(config), installation_ring(config), key),
     )
     return WhopAccess(client, named if named.startswith("biz_") else config.whop_account_id)
 
@@ -117,7 +104,7 @@ class GumroadResource(dg.ConfigurableResource):  # pyright: ignore[reportMissing
 
     def ring(self) -> KeyRing:
         """The keys that hash buyers' addresses."""
-        return key_ring(settings.load())
+        return installation_ring(settings.load())
 
     def require_enabled(self) -> None:
         """Refuse while ``ENABLE_GUMROAD`` is off."""
@@ -133,7 +120,7 @@ class WhopResource(dg.ConfigurableResource):  # pyright: ignore[reportMissingTyp
 
     def ring(self) -> KeyRing:
         """The keys that hash buyers' addresses."""
-        return key_ring(settings.load())
+        return installation_ring(settings.load())
 
     def tiers(self) -> Tiers:
         """Tier of each plan, of WHOP_TIERS and WHOP_PAST_DUE_ACCESS."""
