@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import select, update
 
 from creator_pipeline.core.errors import AuthError, ConfigError, DataError, RejectedError, TransientError
-from creator_pipeline.core.http import retry_after
+from creator_pipeline.core.http import is_temporary, retry_after
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.gumroad.catalog import SCOPES
 from creator_pipeline.settings import Settings
@@ -203,7 +203,7 @@ def _refusal(
     response: httpx.Response, answer: Mapping[str, Any]
 ) -> AuthError | ConfigError | TransientError | RejectedError:
     status, word = response.status_code, str(answer.get("error", ""))
-    if status in {408, 429} or status >= 500:
+    if is_temporary(status):
         return TransientError(f"Gumroad's token address: HTTP {status}.", retry_after=retry_after(response.headers))
     if word == "invalid_grant":
         return AuthError(
