@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, and_, cast,
 from creator_pipeline.core import json_text
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.store.engine import is_postgres
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import ledger_changes, sales_events
 from creator_pipeline.store.upserts import insert_into
@@ -85,7 +86,7 @@ def note_changes(connection: Connection, platform: str, profile_id: str, days: I
     # In one order for everyone: two loads of one profile would wait for each other for ever.
     given = [day.isoformat() for day in sorted(days)]
     # One value holds all days: a statement for each, or a stage, costs several times as much as the sales' own rows.
-    if connection.dialect.name == "postgresql":
+    if is_postgres(connection):
         day = func.unnest(cast(literal("{" + ",".join(given) + "}", Text), ARRAY(Date))).column_valued("day")
     else:
         day = func.json_each(json_text.dumps(given)).table_valued("value").c.value

@@ -17,11 +17,11 @@ from creator_pipeline.platforms.gumroad.ping_checks import hint_of, missing_ping
 from creator_pipeline.platforms.gumroad.sync import PLATFORM
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.runtime.refused_tokens import note_refused_token
-from creator_pipeline.runtime.resources import key_ring
 from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_connection
+from creator_pipeline.store.token_keys import installation_ring
 
 _NOT_FINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -77,7 +77,7 @@ def _next_pings(
 def pings(house: Warehouse, config: Settings, profile_id: str) -> Iterator[Problem]:
     """Events of a profile's account that Gumroad doesn't tell us of."""
     try:
-        token = get_connection(house, key_ring(config), PLATFORM, profile_id).access_token
+        token = get_connection(house, installation_ring(config), PLATFORM, profile_id).access_token
         with Caller(config.gumroad_api_url, token, classify) as caller:
             missing = missing_pings(caller, config, profile_id)
     except (AuthError, TransientError) as error:

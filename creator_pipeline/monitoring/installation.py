@@ -22,6 +22,7 @@ from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import Warehouse, open_warehouse, translated
 from creator_pipeline.store.tables import health_reports, metadata, profiles
+from creator_pipeline.store.token_keys import installation_ring
 
 MIN_FREE_BYTES = 1 << 30
 DAEMON_SILENT_SECONDS = 300.0
@@ -59,14 +60,14 @@ def keys(config: Settings) -> Iterator[Finding]:
     """The keys that encrypt tokens. Makes none."""
     configured = config.app_secret_keys
     if configured is not None:
-        secrets.key_ring(configured.get_secret_value(), config.home)
+        installation_ring(config)
         yield Finding("secret keys", "ok", "APP_SECRET_KEYS is set")
         return
     path = config.home / secrets.KEY_FILE
     if not path.exists():
         yield Finding("secret keys", "off", "None yet; one is made on first use.", "creator-pipeline keys new")
         return
-    secrets.key_ring(None, config.home)
+    installation_ring(config)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         yield Finding("secret keys", "no", f"{path} can be read by others.", f"chmod 600 {path}")
         return

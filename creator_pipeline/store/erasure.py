@@ -79,7 +79,7 @@ def erase_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) -
     """Delete a profile and everything read of it; its ledger rows stay, under a pseudonym and without names.
 
     A run that is at work for the profile either commits before, and what it wrote goes too, or finds it gone and
-    writes nothing (see :func:`creator_pipeline.store.profiles.keep`).
+    writes nothing (see :func:`creator_pipeline.store.locks.lock_profile`).
 
     Returns:
         rows that were deleted or changed, by table.

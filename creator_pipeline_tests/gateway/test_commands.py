@@ -48,7 +48,7 @@ def test_dead_jobs_are_listed_and_put_back(alice: Warehouse):
     intake(alice).commit([sale(1), sale(2)])
     queue = JobQueue(alice, None)
     for lease in queue.dequeue(10, 60):
-        queue.fail(lease.job_id, lease.attempt, "Gumroad says no.", None)
+        queue.fail(lease.id, lease.attempt, "Gumroad says no.", None)
     rows = json.loads(run("webhooks", "list", "--status", "failed", "--json"))
     assert {(row["delivery_id"], row["error"]) for row in rows} == {
         ("d1", "Gumroad says no."),

@@ -20,9 +20,9 @@ from creator_pipeline.platforms.whop.fetch import Payments, StoredPayment
 from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events
 from creator_pipeline.platforms.whop.models import PaymentRow, new_keys
 from creator_pipeline.platforms.whop.refunds import payment_row
-from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import sales_events, whop_payments
 
 PLATFORM = "whop"
@@ -104,7 +104,7 @@ def rebuild_ledger(
     """Make the ledger rows of the payments created in ``window`` equal to what is stored; the API isn't asked."""
     scope, what = _in_window(profile_id, window), f"whop/payments {window.start} to {window.end} of {profile_id}"
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         rows = [PaymentRow(*row) for row in connection.execute(select(whop_payments).where(scope))]
         events = _events_of(rows, now())
         change = replace_events(
@@ -214,7 +214,7 @@ def _store_payments(
     ]
     events = _events_of(rows, moment) if ledger_scope is not None else []
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         if not rows and not allow_shrink:
             refuse_nothing(connection, select(whop_payments.c.id).where(scope).limit(1), what)
         change = replace(connection, whop_payments, rows, scope, what=what, allow_shrink=allow_shrink)

@@ -9,10 +9,11 @@ from creator_pipeline import settings
 from creator_pipeline.core.errors import AuthError, DataError, PipelineError
 from creator_pipeline.core.http import Answer, ApiClient
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.runtime.resources import PlatformResource, key_ring
+from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
+from creator_pipeline.store.token_keys import installation_ring
 from creator_pipeline_tests.platforms.bazaar import PLATFORM
 
 URL = "BAZAAR_API_URL"
@@ -54,7 +55,9 @@ class BazaarResource(PlatformResource):
     def client(self, warehouse: Warehouse, profile_id: str) -> BazaarClient:
         """A client of one profile's shop."""
         config = settings.load()
-        token = profiles.get_connection(warehouse, key_ring(config), PLATFORM.in_ledger, profile_id).access_token
+        token = profiles.get_connection(
+            warehouse, installation_ring(config), PLATFORM.in_ledger, profile_id
+        ).access_token
         return BazaarClient(
             base_url=config.variable(URL), token=token, classify=classify, pace=PLATFORM.pace(config, token)
         )
