@@ -8,8 +8,9 @@ import click
 
 from creator_pipeline import settings
 from creator_pipeline.commands import doctor
+from creator_pipeline.core.checks import Finding
 from creator_pipeline.core.errors import PipelineError
-from creator_pipeline.monitoring.doctor import Finding, examine
+from creator_pipeline.monitoring.run_checks import run
 
 WORDS = {"ok": "pass", "no": "FAIL", "off": "off", "unknown": "unknown"}
 SECONDS = 45.0
@@ -35,8 +36,8 @@ def _findings(*, staging: bool) -> list[Finding]:
     config = settings.load()
     shown = [one for one in doctor.findings(config) if one.state == "no" or not one.name.startswith(_TOO_MUCH)]
     try:
-        house = warehouse()
-        probes = [*smoke.reading(config, house, instance), *(smoke.writing(config, house) if staging else [])]
+        opened = warehouse()
+        checks = [*smoke.reading(config, opened, instance), *(smoke.writing(config, opened) if staging else [])]
     except PipelineError as error:
         return [*shown, Finding("data", "no", error.message, error.hint)]
-    return shown + examine(probes, config, seconds=SECONDS)
+    return shown + run(checks, config, seconds=SECONDS)
