@@ -72,7 +72,15 @@ def test_every_table_is_erased_and_exported_and_nobody_else_is_touched(warehouse
     exported = {table for table, _ in erasure.export_profile(warehouse, "mallory", personal())}
     assert exported == set(metadata.tables) - {"erased_buyers"}
     assert "bea" not in str(list(erasure.export_profile(warehouse, "mallory", personal()))).lower()
-    assert {t.name for t in (*erasure.DELETED, *erasure.RENAMED, *erasure.OTHERS)} == set(metadata.tables)
+    assert {
+        t.name
+        for t in (
+            *(table for one in personal().values() for table in one.deleted),
+            *erasure.DELETED,
+            *erasure.RENAMED,
+            *erasure.OTHERS,
+        )
+    } == set(metadata.tables)
     erasure.erase_profile(warehouse, "mallory", personal())
     left = everything(warehouse)
     assert "mallory" not in left.lower()
@@ -131,7 +139,7 @@ def test_an_erasure_waits_for_a_transaction_that_writes_for_the_profile(warehous
         fill(connection, "mallory")
     with warehouse.write() as connection:
         profiles.keep(connection, "mallory")
-        eraser = threading.Thread(target=erasure.erase_profile, args=(warehouse, "mallory"))
+        eraser = threading.Thread(target=erasure.erase_profile, args=(warehouse, "mallory", personal()))
         eraser.start()
         time.sleep(0.2)
         assert eraser.is_alive()
