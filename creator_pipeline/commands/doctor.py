@@ -23,7 +23,7 @@ _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yello
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, hint}.")
 def command(*, as_json: bool) -> None:
-    """Look at every integration and table; exit 1 when something that is configured doesn't work."""
+    """Check every integration and table; exit 1 when something that is configured doesn't work."""
     try:
         found = findings(settings.load())
     except ConfigError as error:

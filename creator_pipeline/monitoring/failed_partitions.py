@@ -10,7 +10,7 @@ import dagster as dg
 
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.windows import contiguous
-from creator_pipeline.monitoring.platform_checks import checks_of
+from creator_pipeline.monitoring.platform_checks import checks_of, label
 from creator_pipeline.platforms import of_name, of_provider
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.hooks import LEDGER
@@ -104,8 +104,7 @@ def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Fin
     shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
     text = f"{len(keys)} partition{'s' if len(keys) > 1 else ''} of {source} failed: {shown}."
     if unit == "days":
-        platform = of_name(source)
-        name, subject = f"partitions/{source}/{owner}", f"Some days of {platform.label if platform else source}"
+        name, subject = f"partitions/{source}/{owner}", f"Some days of {label(of_name(source), source)}"
         spans = contiguous(date.fromisoformat(key.partition("|")[0]) for key in keys)
         first, last = spans[0].start, spans[-1].end - timedelta(days=1)
         hint = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"

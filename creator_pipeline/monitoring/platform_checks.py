@@ -29,6 +29,11 @@ def checks_of(platform: Platform) -> Checks:
     return platform.checks.get() if platform.checks else _NO_CHECKS
 
 
+def label(platform: Platform | None, word: str) -> str:
+    """For people: the platform's label; ``word``, by which it was looked up, where there is none any more."""
+    return platform.label if platform else word
+
+
 def doctor_checks(config: Settings, ring: KeyRingOf) -> list[Check]:
     """What is set up for each platform, and each connected account; then the gateway."""
     try:
@@ -119,18 +124,14 @@ def connections(warehouse: Warehouse) -> Iterator[Finding]:
 
 
 def _refused(account: Account, name: str) -> Finding:
-    label, owner = _label(of_provider(account.provider), account.provider), account.profile_id
-    text = f"The connection of {owner} to {label} is {account.status}: {account.last_error or 'no reason was kept'}"
-    return Finding(name, "no", text, _connect_again(account), f"The {label} connection", owner)
+    word, owner = label(of_provider(account.provider), account.provider), account.profile_id
+    text = f"The connection of {owner} to {word} is {account.status}: {account.last_error or 'no reason was kept'}"
+    return Finding(name, "no", text, _connect_again(account), f"The {word} connection", owner)
 
 
 def _connect_again(account: Account) -> str:
     platform = of_provider(account.provider)
     return platform.where_to_connect.format(profile_id=account.profile_id) if platform else ""
-
-
-def _label(platform: Platform | None, word: str) -> str:
-    return platform.label if platform else word
 
 
 def new_names(warehouse: Warehouse) -> Iterator[Finding]:
@@ -142,7 +143,7 @@ def new_names(warehouse: Warehouse) -> Iterator[Finding]:
         kind, _, name = row["id"].removeprefix(PREFIX).rpartition("/")
         if name not in known.get(kind, ()):
             source = kind.partition("/")[0]
-            yield Finding(row["id"], "no", row["text"], row["hint"], f"A new name of {_label(of_name(source), source)}")
+            yield Finding(row["id"], "no", row["text"], row["hint"], f"A new name of {label(of_name(source), source)}")
 
 
 def gateway(config: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.windows import now
+from creator_pipeline.monitoring.platform_checks import label
 from creator_pipeline.platforms import of_name
 from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.settings import Settings
@@ -51,7 +52,7 @@ def waiting(warehouse: Warehouse, config: Settings, at_work: Collection[str]) ->
         if config.enabled(source):
             text = f"{count} jobs of {source} wait, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
             hint = "Is dagster-daemon running, and the sensor webhook_jobs on (UI, Automation)?"
-            yield Finding(f"queue/{source}", "no", text, hint, f"The queue of {_label(source)}")
+            yield Finding(f"queue/{source}", "no", text, hint, f"The queue of {label(of_name(source), source)}")
 
 
 def dead_letters(queue: JobQueue) -> Iterator[Finding]:
@@ -69,10 +70,5 @@ def dead_letters(queue: JobQueue) -> Iterator[Finding]:
             ids = " ".join(job.id for job in jobs[:_SHOWN]) if len(jobs) <= _SHOWN else "--all"
             hint = f"creator-pipeline webhooks replay {ids}"
         kind = "backfill" if is_backfill else "job"
-        name, subject = f"dead/{source}/{owner}/{kind}", f"A {kind} of {_label(source)}"
+        name, subject = f"dead/{source}/{owner}/{kind}", f"A {kind} of {label(of_name(source), source)}"
         yield Finding(name, "no", text[:_TEXT_CHARACTERS], hint, subject, owner, told=True)
-
-
-def _label(source: str) -> str:
-    platform = of_name(source)
-    return platform.label if platform else source
