@@ -178,7 +178,7 @@ class Webhooks:
         owners: (delivery, the platform's accounts, settings) to the connections that it may be about. More than one
             only costs requests.
         signed_test: (settings) to path, headers and body of a delivery about nothing and of the same with a wrong
-            signature, for ``smoke``; None where deliveries are not signed.
+            signature, for ``smoke``; to None while ``needs`` is not set. None where deliveries are not signed.
     """
 
     path: str
@@ -187,7 +187,7 @@ class Webhooks:
     description: str
     read: Callable[[Settings, Mapping[str, str], Mapping[str, str], bytes], Delivery]
     owners: Callable[[Delivery, Sequence[Account], Settings], Sequence[Account]]
-    signed_test: Callable[[Settings], SignedTest | None] = lambda _config: None
+    signed_test: Callable[[Settings], SignedTest | None] | None = None
 
     @property
     def refusals(self) -> tuple[int, ...]:
@@ -335,14 +335,17 @@ class Checks:
             webhooks. AuthError and PipelineError become findings by themselves.
         health: (warehouse, settings) to checks that ask no platform, on each tick.
         daily: (warehouse, settings, profile id) to the check that asks the platform, once a day for each profile.
+        daily_prefix: what the names of daily checks begin with: ``pings/``. What such a check found is solved when
+            ``daily`` gives no check of its name any more.
         smoke: (warehouse, settings) to checks of the figures, after a deployment.
-        without_failure: (warehouse, failed partitions) to those that are a problem; others have their verdict.
+        without_verdict: (warehouse, failed partitions) to those that are a problem; others have their verdict.
     """
 
     setup: Callable[[Settings], Sequence[Check]] = lambda _config: ()
     account: Callable[[Settings, Account, str], Iterator[Finding]] | None = None
     health: Callable[[Warehouse, Settings], Sequence[Check]] = lambda _warehouse, _config: ()
     daily: Callable[[Warehouse, Settings, str], Check | None] = lambda _warehouse, _config, _profile: None
+    daily_prefix: str = ""
     smoke: Callable[[Warehouse, Settings], Sequence[Check]] = lambda _warehouse, _config: ()
     without_verdict: Callable[[Warehouse, Sequence[str]], Sequence[str]] = lambda _warehouse, failed: failed
 

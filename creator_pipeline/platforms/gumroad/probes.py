@@ -25,6 +25,8 @@ from creator_pipeline.store.token_keys import installation_ring
 
 DAYS = 90
 """Days of the ledger that are compared with Gumroad's totals after a deployment."""
+PINGS = "pings/"
+"""Names of the daily checks begin with it."""
 SETTLED = timedelta(days=2)
 """Younger days are left out: what was sold a minute ago is at the platform before it is here."""
 
@@ -74,7 +76,7 @@ def daily(warehouse: Warehouse, config: Settings, profile_id: str) -> Check | No
     """The check whether Gumroad sends pings for a profile; None where no pings are wanted. Takes eight requests."""
     if not config.enable_gumroad or config.gumroad_webhook_secret is None:
         return None
-    return Check(f"pings/{profile_id}", lambda: _pings(warehouse, config, profile_id))
+    return Check(f"{PINGS}{profile_id}", lambda: _pings(warehouse, config, profile_id))
 
 
 def _pings(warehouse: Warehouse, config: Settings, profile_id: str) -> Iterator[Finding]:
@@ -89,7 +91,7 @@ def _pings(warehouse: Warehouse, config: Settings, profile_id: str) -> Iterator[
         raise NothingKnown from error
     if missing:
         yield Finding(
-            f"pings/{profile_id}",
+            f"{PINGS}{profile_id}",
             "no",
             f"Gumroad sends no ping of {profile_id}'s account for {', '.join(missing)}.",
             _connect_again(profile_id),
@@ -137,4 +139,4 @@ def _agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> Iterator
     yield Finding(name, "no", f"{len(off)} days differ; the first: {off[0].describe()}", hint)
 
 
-CHECKS = Checks(setup=setup, account=account, daily=daily, smoke=smoke)
+CHECKS = Checks(setup=setup, account=account, daily=daily, daily_prefix=PINGS, smoke=smoke)
