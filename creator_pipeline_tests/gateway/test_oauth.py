@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from creator_pipeline.core import signing
+from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
-from creator_pipeline.platforms.gumroad.connect import start_link
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.sandbox.server import SandboxServer
@@ -109,10 +109,12 @@ def test_no_one_starts_for_a_profile_without_its_key_or_link(gateway: Gateway):
     url = "/oauth/gumroad/start"
     assert gateway.http.get(url, params={"profile_id": "alice"}).status_code == 401
     assert gateway.http.get(url, params={"profile_id": "alice"}, headers=gateway.key("bob")).status_code == 401
-    link = urlsplit(start_link(gateway.ring, "", "bob")).query.replace("profile_id=bob", "profile_id=alice")
+    link = urlsplit(start_link(gateway.ring, "", "gumroad", "bob")).query.replace("profile_id=bob", "profile_id=alice")
     assert gateway.http.get(f"{url}?{link}").status_code == 401
     assert gateway.http.get(f"{url}?profile_id=alice&link=forged").status_code == 401
-    assert gateway.http.get(f"{url}?{urlsplit(start_link(gateway.ring, '', 'alice')).query}").status_code == 302
+    assert (
+        gateway.http.get(f"{url}?{urlsplit(start_link(gateway.ring, '', 'gumroad', 'alice')).query}").status_code == 302
+    )
 
 
 def refused(answer: httpx.Response) -> str:
