@@ -27,7 +27,7 @@ from creator_pipeline.mail.wording import moment_text
 from creator_pipeline.monitoring import warehouse_checks
 from creator_pipeline.monitoring.doctor import Finding, Probe
 from creator_pipeline.platforms.gumroad import drift
-from creator_pipeline.runtime.resources import gumroad_client
+from creator_pipeline.platforms.gumroad.access import gumroad_client
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected

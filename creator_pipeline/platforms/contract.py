@@ -369,7 +369,7 @@ class Platform:
         known_names: names that this release knows, by what they are names of: ``{"sale field": …}``.
         owner_of_partition: (warehouse, partition key) to the profile whose it is.
         named_unit: whether a partition is a thing of its own in mails (a file), and not a day of its source.
-        buyer_accounts: begins the account ids of connections that belong to a buyer: the creator's page leaves them out.
+        buyer_accounts: begins the account ids of connections that a buyer made; the creator's page leaves them out.
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.

@@ -14,7 +14,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration.sensors import profiles_at_work
-from creator_pipeline.platforms.whop.jobs import changes_config
+from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.store.engine import Warehouse
@@ -63,7 +63,7 @@ def test_every_job_says_before_its_first_step_which_process_does_it(sqlite_wareh
     if job == "gumroad_refresh":
         config = {"ops": {"gumroad_refresh_sales": {"config": {"profile_id": "alice", "leases": []}}}}
     if job == "whop_changes":
-        config = changes_config("alice")
+        config = CHANGES.config("alice")
     with dg.DagsterInstance.ephemeral() as instance:
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance, run_config=config, raise_on_error=False

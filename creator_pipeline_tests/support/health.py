@@ -15,7 +15,8 @@ from sqlalchemy import select
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.definitions import defs
 from creator_pipeline.monitoring import health, health_sensor
-from creator_pipeline.runtime.resources import GumroadResource, WarehouseResource
+from creator_pipeline.platforms.gumroad.access import GumroadResource
+from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages
