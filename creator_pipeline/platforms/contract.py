@@ -239,12 +239,16 @@ class OAuth:
         check: raises ConfigError where the application is not set up.
         authorize_url: (settings, state, PKCE verifier) to the platform's page.
         connect: stores tokens, registers webhooks, adds the first job to the queue; raises PipelineError.
+        events: kinds of events that ``connect`` registers webhooks for.
+        where_to_revoke: where a person takes the connection back, as a sentence.
     """
 
     callback_path: str
     check: Callable[[Settings], object]
     authorize_url: Callable[[Settings, str, str], str]
     connect: Callable[[Connecting], Connected]
+    events: int
+    where_to_revoke: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +376,7 @@ class Platform:
         known_names: names that this release knows, by what they are names of: ``{"sale field": …}``.
         owner_of_partition: (warehouse, partition key) to the profile whose it is.
         named_unit: whether a partition is a thing of its own in mails (a file), and not a day of its source.
+        buyer_accounts: begins the account ids of connections that a buyer made; the creator's page leaves them out.
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
@@ -395,6 +400,7 @@ class Platform:
     known_names: Mapping[str, AbstractSet[str]] = field(default_factory=dict[str, AbstractSet[str]])
     owner_of_partition: Callable[[Warehouse, str], str | None] = last_dimension
     named_unit: bool = False
+    buyer_accounts: str = ""
     page_line: Callable[[Connection, str], PageLine] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
 

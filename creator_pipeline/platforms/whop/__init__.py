@@ -28,6 +28,7 @@ PLATFORM = Platform(
         "membership status": ACCESS.keys(),
         "payment field": PAYMENT_KEYS,
     },
+    buyer_accounts="user_",
     personal=PERSONAL,
     dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
     webhooks=Later[Webhooks](f"{_HERE}.webhook", "WEBHOOKS"),
