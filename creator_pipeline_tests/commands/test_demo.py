@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from creator_pipeline_tests.commands.conftest import BIN, copy_project
+from creator_pipeline_tests.support.project import BIN, copy_project
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -71,9 +71,9 @@ def gateway() -> Iterator[str]:
 
 @dataclass
 class Patient:
-    """A house with everything connected, and what the doctor says of it."""
+    """An installation with everything connected, and what the doctor says of it."""
 
-    house: Warehouse
+    warehouse: Warehouse
     server: SandboxServer
     monkeypatch: pytest.MonkeyPatch
     home: Path
@@ -86,7 +86,7 @@ class Patient:
         return int(result.return_value or 0), {line["name"]: line for line in json.loads(result.stdout)}
 
     def sql(self, statement: str) -> None:
-        with self.house.write() as connection:
+        with self.warehouse.write() as connection:
             connection.execute(text(statement))
 
 
@@ -123,8 +123,8 @@ def resend_key() -> str:
     return KEY
 
 
-def test_a_house_in_order_is_all_well_and_no_secret_is_shown(patient: Patient) -> None:
-    """Incident: a doctor that cries over a good house; and one whose output went into a ticket with the keys."""
+def test_an_installation_in_order_is_all_well_and_no_secret_is_shown(patient: Patient) -> None:
+    """Incident: a doctor that cries over a good installation; and one whose output went into a ticket with the keys."""
     code, lines = patient.examine()
     assert {name: line for name, line in lines.items() if line["state"] == "no"} == {}
     assert code == 0
@@ -176,7 +176,7 @@ def silent_daemon(p: Patient) -> None:
 
 def report_a_problem(p: Patient) -> None:
     row = {"id": "queue/gumroad", "text": "3 jobs wait.", "mend": "Is it on?", "since": now(), "told_at": now()}
-    with p.house.write() as connection:
+    with p.warehouse.write() as connection:
         connection.execute(insert(health_reports).values(row))
 
 

@@ -10,7 +10,7 @@
 
 PostgreSQL (warehouse and Dagster's storage), Redis, the gateway, Dagster's code server, daemon and webserver are
 processes; the sandbox is a thread of this one, so that a test can look into it and change it. Everything lives in
-one folder, and a guard ends it all when this process ends, however it does.
+one folder, and a cleanup process ends it all when this process ends, however it does.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
-from creator_pipeline_tests.faults import guard, parts
+from creator_pipeline_tests.faults import cleanup, parts
+from creator_pipeline_tests.faults.forkserver import Child
 from creator_pipeline_tests.faults.parts import PARTS, SERVERS
-from creator_pipeline_tests.faults.zygote import Child
 from creator_pipeline_tests.support.paths import ROOT
 from creator_pipeline_tests.support.servers import free_port
 
@@ -102,10 +102,10 @@ class System(AbstractContextManager["System"]):
         }
 
     def __enter__(self) -> System:
-        """Makes the folder and starts the sandbox and the guard; no part runs yet."""
+        """Makes the folder and starts the sandbox and the cleanup process; no part runs yet."""
         # Its working directory is elsewhere, so that it doesn't find itself.
-        self._guard = subprocess.Popen(
-            [sys.executable, "-m", "creator_pipeline_tests.faults.guard", str(self.folder)],
+        self._cleanup = subprocess.Popen(
+            [sys.executable, "-m", "creator_pipeline_tests.faults.cleanup", str(self.folder)],
             stdin=subprocess.PIPE,
             cwd=ROOT,
             start_new_session=True,
@@ -124,14 +124,14 @@ class System(AbstractContextManager["System"]):
         open_warehouse.cache_clear()
         for connection in self._asking.values():
             connection.close()
-        guard.end_all(self.folder)
+        cleanup.end_all(self.folder)
         for process in self.processes.values():
             if isinstance(process, subprocess.Popen):
                 process.wait(5)
         self.sandbox.__exit__(kind, error, trace)
-        assert self._guard.stdin is not None
-        self._guard.stdin.close()
-        self._guard.wait(20)
+        assert self._cleanup.stdin is not None
+        self._cleanup.stdin.close()
+        self._cleanup.wait(20)
 
     def port(self, part: str) -> int:
         """Where the others reach a part."""
@@ -234,7 +234,7 @@ class System(AbstractContextManager["System"]):
         known = {process.pid for process in self.processes.values()}
         return [
             process
-            for process in guard.working_in(self.folder / "home")
+            for process in cleanup.working_in(self.folder / "home")
             if process.pid not in known and "multiprocessing" in " ".join(process.cmdline())
         ]
 

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from creator_pipeline_tests.faults.guard import working_in
+from creator_pipeline_tests.faults.cleanup import working_in
 from creator_pipeline_tests.faults.system import ROOT
 
 OWNER = """

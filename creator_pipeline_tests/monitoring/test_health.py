@@ -15,8 +15,7 @@ from creator_pipeline.monitoring.health import Look, NotSeen, Problem
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, health_reports
-from creator_pipeline_tests.support.health import Watched
-from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
+from creator_pipeline_tests.support.health import RESOURCES, Watched
 
 
 def test_the_sensor_never_raises(watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +27,7 @@ def test_the_sensor_never_raises(watched: Watched, tmp_path: Path, monkeypatch: 
 def test_the_check_lists_what_is_open_with_its_mend(watched: Watched) -> None:
     """Incident: the mail went to somebody on holiday, and the UI was green."""
     assert health_sensor.pipeline_is_healthy(RESOURCES["warehouse"]).passed
-    with watched.house.write() as connection:
+    with watched.warehouse.write() as connection:
         profiles.mark_revoked(connection, "gumroad", "alice", "Gumroad refuses the token.")
     watched.tick()
     result = health_sensor.pipeline_is_healthy(RESOURCES["warehouse"])

@@ -10,7 +10,7 @@ from creator_pipeline.core.errors import AuthError, DataError, RejectedError, Tr
 from creator_pipeline.core.http import Answer, Begun
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad.client import SlowQueryError, classify
-from creator_pipeline_tests.platforms.gumroad.conftest import FIXTURES
+from creator_pipeline_tests.support.gumroad_samples import FIXTURES
 
 KINDS = {"never": (RejectedError, AuthError), "narrow window": (SlowQueryError,), "restart walk": (RejectedError,)}
 # OAuth has a client of its own, and the deprecated page numbers are never asked for.

@@ -43,12 +43,12 @@ def send(database: str, variables: dict[str, str], killed_at: int, done: Path) -
     warehouse, settings = open_warehouse(database), environment.load()
     note, sends = outbox._record, 0
 
-    def record(house: Warehouse, message: Claimed, verdict: Verdict) -> None:
+    def record(warehouse: Warehouse, message: Claimed, verdict: Verdict) -> None:
         nonlocal sends
         sends += verdict.action == "sent"
         if verdict.action == "sent" and sends == killed_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        note(house, message, verdict)
+        note(warehouse, message, verdict)
 
     outbox._record = record
     while open_mails(warehouse):
