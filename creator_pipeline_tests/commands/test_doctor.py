@@ -339,9 +339,9 @@ def test_a_probe_that_hangs_or_breaks_hides_no_other() -> None:
         yield Finding("fine", "ok")
 
     began = time.monotonic()
-    found = examine([Probe("hangs", hang), Probe("breaks", broken), Probe("fine", fine)], None, seconds=0.5)
+    found = examine([Probe("hangs", hang), Probe("breaks", broken), Probe("fine", fine)], None, seconds=1.0)
     never.set()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
     assert [(one.name, one.state) for one in found] == [
         ("hangs", "no"),
         ("first half", "ok"),
