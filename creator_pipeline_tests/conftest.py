@@ -25,7 +25,7 @@ from creator_pipeline_tests.support import servers
 pytest_plugins = [
     f"creator_pipeline_tests.support.{name}" for name in ("pipeline_fixtures", "project_fixtures", "sandbox_fixtures")
 ]
-SUITE_SECONDS = 360.0
+SUITE_SECONDS = 600.0
 """What the whole suite may take on a slow machine."""
 
 

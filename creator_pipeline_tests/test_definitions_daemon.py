@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from sqlalchemy import select
 
 from creator_pipeline.core.windows import today
@@ -48,6 +49,7 @@ def hand_over_two_days(project) -> None:
     assert code == 0, said[-3000:]
 
 
+@pytest.mark.timeout(480)
 def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped(with_alice, record_property):
     """Guards: backfills that say COMPLETED and did nothing, because a location's name differs; an upload that waits
     for the night.
@@ -57,19 +59,19 @@ def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped
     kdp_landing.drop(ESTIMATOR, inbox)
     daemon = project.start("dagster-daemon", "run", "-w", "workspace.yaml", start_new_session=True)
     try:
-        waited(lambda: days_of(warehouse, "gumroad") == {YESTERDAY, TODAY}, 75)
-        waited(lambda: kdp_landing.quantity(warehouse) == MANIFEST[ESTIMATOR.name]["net_units"], 60)
+        waited(lambda: days_of(warehouse, "gumroad") == {YESTERDAY, TODAY}, 120)
+        waited(lambda: kdp_landing.quantity(warehouse) == MANIFEST[ESTIMATOR.name]["net_units"], 120)
         kdp_landing.drop(FIXTURES / "csv_missing_currency_column.csv", inbox)
         kdp_landing.drop(FINAL, inbox)
         record_property(
             "seconds_from_drop_to_ledger",
-            round(waited(lambda: kdp_landing.royalties(warehouse, "pages_read") != {}, 45), 1),
+            round(waited(lambda: kdp_landing.royalties(warehouse, "pages_read") != {}, 90), 1),
         )
-        waited(lambda: "rejected" in kdp_landing.statuses(warehouse).values(), 45)
+        waited(lambda: "rejected" in kdp_landing.statuses(warehouse).values(), 90)
     finally:
         os.killpg(daemon.pid, signal.SIGTERM)
         try:
-            daemon.communicate(timeout=15)
+            daemon.communicate(timeout=30)
         except subprocess.TimeoutExpired:
             os.killpg(daemon.pid, signal.SIGKILL)
             daemon.communicate()

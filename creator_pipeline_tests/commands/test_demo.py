@@ -34,7 +34,7 @@ def none_left(folder: Path, seconds: float = 60) -> list[str]:
     return left
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(600)
 def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_killed(tmp_path):
     """Guards: a first impression that fails, and a port that stays taken after Ctrl-C."""
     copy_project(tmp_path)

@@ -16,7 +16,7 @@ PARTS = 2
 """Systems side by side, where the suite has more workers than one."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_accepted_is_lost_or_counted_twice_whatever_fails(part: int) -> None:
     """Guards: money that a crash at the wrong moment loses or counts twice, and work that nobody takes up again."""

@@ -83,7 +83,7 @@ def test_processes_that_start_at_once_migrate_once(warehouse_url):
         )
         for _ in range(3)
     ]
-    ended = [(process.communicate(timeout=60), process.returncode) for process in started]
+    ended = [(process.communicate(timeout=120), process.returncode) for process in started]
     assert [code for _, code in ended] == [0, 0, 0], ended
     assert sorted(out.strip() for (out, _), _ in ended) == [b"False", b"False", b"True"]
 

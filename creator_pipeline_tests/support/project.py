@@ -47,7 +47,7 @@ class Project:
         """Exit code, and all that was said."""
         process = self.start(command, *arguments, cwd=cwd or self.root)
         try:
-            said, _ = process.communicate(timeout=90)
+            said, _ = process.communicate(timeout=200)
         finally:
             process.kill()
         return process.returncode, said

@@ -283,7 +283,7 @@ def test_who_wants_no_mail_gets_none_and_an_address_that_cannot_be_used_holds_up
 def command(*arguments: str) -> tuple[int, str]:
     """The console script in a process of its own; its exit code and all it said."""
     script = Path(sys.executable).parent / "creator-pipeline"
-    done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=200, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
