@@ -60,7 +60,7 @@ def table(results: Iterable[Result]) -> str:
         done[result.fault] += 1
         happened[result.fault] += result.happened
         violated[result.fault] += bool(result.violations)
-    lines = [f"{'fault':34}{'rounds':>8}{'happened':>8}{'violations':>12}"]
-    lines += [f"{name:34}{count:8}{happened[name]:8}{violated[name]:12}" for name, count in sorted(done.items())]
-    lines.append(f"{'all':34}{done.total():8}{happened.total():8}{violated.total():12}")
+    lines = [f"{'fault':34}{'rounds':>8}{'happened':>10}{'violations':>12}"]
+    lines += [f"{name:34}{count:8}{happened[name]:10}{violated[name]:12}" for name, count in sorted(done.items())]
+    lines.append(f"{'all':34}{done.total():8}{happened.total():10}{violated.total():12}")
     return "\n".join(lines) + "\n"

@@ -52,7 +52,7 @@ class ForkedSystem(System):
         super().__init__(world, ping_factor=0.002, **options)
         self.proxies: dict[str, Proxy] = {}
         if runner == "worker":
-            del self.open_queries["dagster"]
+            del self.progress.queries["dagster"]
 
     def __enter__(self) -> ForkedSystem:
         super().__enter__()

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from creator_pipeline_tests.faults.cleanup import working_in
-from creator_pipeline_tests.faults.system import ROOT
+from creator_pipeline_tests.support.paths import ROOT
 
 OWNER = """
 import sys
