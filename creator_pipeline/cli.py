@@ -42,10 +42,10 @@ class _Lazy(click.Group):
 @click.version_option(__version__, prog_name="creator-pipeline")
 def cli() -> None:
     """A creator's sales from Gumroad, Whop and Amazon KDP in one ledger."""
-    from creator_pipeline.runtime import error_reports
+    from creator_pipeline.runtime import process
 
     settings.load_env_file()
-    error_reports.start()
+    process.start()
 
 
 def _words() -> None:

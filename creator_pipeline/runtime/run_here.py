@@ -15,7 +15,15 @@ def run_here(
     *,
     partition_key: str | None = None,
 ) -> list[str]:
-    """Run a job to its end; returns what failed, a line each. It is recorded in the instance like every run."""
+    """Run a job to its end and record it in the instance; returns what failed, a line each.
+
+    Args:
+        defs: hold the job.
+        instance: records the run.
+        job_name: name of the job.
+        tags: of the run.
+        partition_key: for a job with partitions.
+    """
     result = defs.resolve_job_def(job_name).execute_in_process(
         instance=instance,
         tags=tags,

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creator_pipeline.ledger.events import LedgerEvent, gumroad_events
+from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.support.ledger_samples import NOW, sale
 

@@ -6,11 +6,13 @@ import dagster as dg
 import pytest
 
 from creator_pipeline.core.windows import now, today
-from creator_pipeline.ledger.events import gumroad_events
+from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration import schedules, sensors
+from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.installation import RANGE_END, RANGE_START, SIZES, range_of, run
 from creator_pipeline_tests.support.ledger_samples import on, write
 from creator_pipeline_tests.support.tables import rows
@@ -37,7 +39,7 @@ def test_a_refund_of_a_loaded_sale_is_in_the_ledger_after_the_next_nightly_run(
     )  # fmt: skip
     gumroad_sandbox.world.gumroad.refund("bea", sale.id, max(1, sale.price // 3))
     assert len(small.wrong_days(gumroad_warehouse, gumroad_sandbox)) == 1
-    requests = tick(schedules.gumroad_nightly, gumroad_instance)
+    requests = tick(schedule_named("gumroad_nightly"), gumroad_instance)
     assert len(requests) == len(SIZES)
     for request in requests:
         assert run(gumroad_instance, dict(request.tags)).success
@@ -46,7 +48,9 @@ def test_a_refund_of_a_loaded_sale_is_in_the_ledger_after_the_next_nightly_run(
     assert row[10] == -max(1, sale.price // 3) * 10_000
 
 
-@pytest.mark.parametrize(("schedule", "days"), [(schedules.gumroad_nightly, 7), (schedules.gumroad_lookback, 35)])
+@pytest.mark.parametrize(
+    ("schedule", "days"), [(schedule_named("gumroad_nightly"), 7), (schedule_named("gumroad_lookback"), 35)]
+)
 def test_each_profile_gets_one_run_over_the_days_to_look_back(gumroad_warehouse, gumroad_instance, schedule, days):
     """Guards: a run for each day of each profile, and a window that isn't what its name says."""
     moment = datetime(2026, 11, 22, 2, 10, tzinfo=UTC)
@@ -73,7 +77,7 @@ def test_no_window_begins_before_the_first_partition(monkeypatch):
 def test_the_schedules_say_why_they_ask_for_nothing(gumroad_warehouse, gumroad_instance, monkeypatch):
     """Guards: a tick that does nothing, and a UI that doesn't say why."""
     monkeypatch.setenv("ENABLE_GUMROAD", "false")
-    for schedule in schedules.ALL:
+    for schedule in defs.schedules or ():
         if schedule.name.startswith("gumroad"):
             (skip,) = tick(schedule, gumroad_instance)
             assert "ENABLE_GUMROAD" in skip.skip_message
@@ -81,7 +85,7 @@ def test_the_schedules_say_why_they_ask_for_nothing(gumroad_warehouse, gumroad_i
 
 def test_without_a_connection_the_nightly_run_says_how_to_get_one(sqlite_warehouse, gumroad_instance):
     """Guards: an empty installation that looks broken."""
-    (skip,) = tick(schedules.gumroad_nightly, gumroad_instance)
+    (skip,) = tick(schedule_named("gumroad_nightly"), gumroad_instance)
     assert "creator-pipeline profiles add" in skip.skip_message
 
 

@@ -14,15 +14,15 @@ from sqlalchemy import select
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, partition_key, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration.schedules import RANGE_END, RANGE_START
-from creator_pipeline.orchestration.sensors import webhook_jobs_sensor
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.tags import RANGE_END, RANGE_START
 from creator_pipeline.sandbox.compare import differences
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs
+from creator_pipeline_tests.support.code_location import sensor_named
 
 SIZES = {"alice": 60, "bea": 40, "chen": 12}
 DAYS = 12
@@ -97,7 +97,7 @@ def failure_text(result: Any) -> str:
 def run_waiting(instance: dg.DagsterInstance) -> list[Any]:
     """Do what the sensor of jobs asks for, as the daemon does."""
     context = dg.build_sensor_context(instance=instance, definitions=defs)
-    made = webhook_jobs_sensor(context, warehouse=WarehouseResource())
+    made = sensor_named("webhook_jobs")(context, warehouse=WarehouseResource())
     return [
         defs.resolve_job_def(request.job_name).execute_in_process(
             instance=instance,

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import and_
 
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
+from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_window
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.store.tables import sales_events
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

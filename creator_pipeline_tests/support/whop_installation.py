@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from creator_pipeline.core.windows import DayWindow, partition_key, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.platforms.whop.jobs import changes_config
+from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.runtime.tags import RANGE_END, RANGE_START
 from creator_pipeline.sandbox.compare import whop_differences
 from creator_pipeline.sandbox.data import World
@@ -80,7 +80,7 @@ def scan(instance: dg.DagsterInstance, profile_id: str = "alice") -> Any:
 
 def changes(instance: dg.DagsterInstance, profile_id: str = "alice") -> Any:
     """The nightly look for what changed."""
-    return run(instance, "whop_changes", run_config=changes_config(profile_id))
+    return run(instance, "whop_changes", run_config=CHANGES.config(profile_id))
 
 
 def wrong(warehouse: Warehouse, server: SandboxServer, *names: str) -> list[object]:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from creator_pipeline import settings
 from creator_pipeline.core.money import to_text
-from creator_pipeline.platforms.kdp import checks
+from creator_pipeline.platforms.kdp import PLATFORM, checks
 from creator_pipeline.platforms.kdp.cells import safe_cell
 from creator_pipeline.platforms.kdp.inbox import file_of
 from creator_pipeline.platforms.kdp.ingest import Ingested, ingest
@@ -22,14 +22,14 @@ from creator_pipeline.runtime.describe import (
     ledger_totals,
     preview,
 )
-from creator_pipeline.runtime.hooks import HOOKS
+from creator_pipeline.runtime.hooks import hooks_of
 from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
-from creator_pipeline.runtime.partitions import kdp_uploads
 from creator_pipeline.runtime.resources import WarehouseResource, require_enabled
 from creator_pipeline.store.tables import kdp_royalties, sales_events
 
 ROYALTIES = dg.AssetKey(["kdp", "royalties"])
 EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
+UPLOADS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions)
 MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_window=timedelta(days=40))
 """KDP settles a month about the fifteenth of the next."""
 
@@ -41,7 +41,7 @@ MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_wi
             ROYALTIES,
             description="Every source row of an uploaded KDP report. Where reports overlap, one counts per month or "
             "day: final before monthly before daily, later before earlier. A report that can't be used, or holds "
-            "less than what it would replace, fails here with the place and the mend.",
+            "less than what it would replace, fails here with the place and the hint.",
             group_name="kdp",
             kinds={"python", "table"},
             owners=OWNERS,
@@ -63,14 +63,14 @@ MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_wi
         ),
     ],
     check_specs=checks.SPECS,
-    partitions_def=kdp_uploads,
+    partitions_def=UPLOADS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY,
-    hooks=HOOKS,
+    hooks=hooks_of(PLATFORM.source),
 )
 def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
     """Ingest each upload of the run, each in one transaction with its ledger."""
-    require_enabled(settings.load(), "kdp")
+    require_enabled(settings.load(), PLATFORM.source)
     house, outcome, landed = warehouse.open(), Outcome(context), list[Ingested]()
     done_before = outcome.done_before()
     for partition in context.partition_keys:
@@ -117,7 +117,7 @@ def told(done: Ingested) -> dict[str, Any]:
     if done.error is not None:
         place = done.error.where()
         metadata["error"] = dg.MetadataValue.text(done.error.message)
-        metadata["mend"] = dg.MetadataValue.text(done.error.hint)
+        metadata["hint"] = dg.MetadataValue.text(done.error.hint)
         metadata |= {f"error_{name}": dg.MetadataValue.text(safe_cell(str(value))) for name, value in place.items()}
     if report is not None:
         metadata |= _figures(report)
@@ -125,7 +125,7 @@ def told(done: Ingested) -> dict[str, Any]:
             metadata["held_back_now"] = dg.MetadataValue.text(", ".join(map(safe_cell, done.held_back)))
     if done.problems:
         metadata["problems"] = preview(
-            ("level", "sheet", "row", "column", "found", "expected", "mend"),
+            ("level", "sheet", "row", "column", "found", "expected", "hint"),
             [
                 (p.level, p.sheet, p.row, p.column, safe_cell(p.found or ""), p.expected, p.hint)
                 for p in done.problems[:20]

@@ -4,19 +4,24 @@ import dagster as dg
 import orjson
 
 from creator_pipeline import settings
-from creator_pipeline.orchestration.jobs import kdp_ingest
+from creator_pipeline.platforms.kdp.assets import EVENTS, ROYALTIES, UPLOADS
 from creator_pipeline.platforms.kdp.inbox import look
-from creator_pipeline.runtime.partitions import kdp_uploads
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import run_tags
 
 MOST_PER_TICK = 10
 _SHOWN = 5
 
+KDP_INGEST = dg.define_asset_job(
+    "kdp_ingest",
+    selection=dg.AssetSelection.assets(ROYALTIES, EVENTS),
+    description="An uploaded KDP report, and the ledger of the months it touches.",
+)
+
 
 @dg.sensor(
     name="kdp_inbox",
-    job=kdp_ingest,
+    job=KDP_INGEST,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="New reports in KDP_INBOX/PROFILE/, once per content. A file is taken when two looks find it the same.",
@@ -49,5 +54,5 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
         return dg.SensorResult(skip_reason=f"{found.waiting} files settle.{stray}", cursor=cursor)
     keys = [file.partition for file in found.ready]
     return dg.SensorResult(
-        run_requests=requests, dynamic_partitions_requests=[kdp_uploads.build_add_request(keys)], cursor=cursor
+        run_requests=requests, dynamic_partitions_requests=[UPLOADS.build_add_request(keys)], cursor=cursor
     )
