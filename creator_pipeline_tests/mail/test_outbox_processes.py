@@ -43,12 +43,12 @@ def send(database: str, variables: dict[str, str], killed_at: int, done: Path) -
     warehouse, settings = open_warehouse(database), environment.load()
     note, sends = outbox._record, 0
 
-    def record(house: Warehouse, message: Claimed, verdict: Verdict) -> None:
+    def record(warehouse: Warehouse, message: Claimed, verdict: Verdict) -> None:
         nonlocal sends
         sends += verdict.action == "sent"
         if verdict.action == "sent" and sends == killed_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        note(house, message, verdict)
+        note(warehouse, message, verdict)
 
     outbox._record = record
     while open_mails(warehouse):
@@ -79,7 +79,7 @@ def test_each_event_is_one_mail_though_senders_race_and_die_and_resend_fails(
         server.faults.every(n, kind, path="/emails")
     server.faults.delay = 0.3
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["creator_pipeline_tests.mail.test_processes"])
+    context.set_forkserver_preload([__name__])
     variables = {name: os.environ[name] for name in ENVIRONMENT}
     url = warehouse.engine.url.render_as_string(hide_password=False)
     arguments: list[tuple[Any, ...]] = [(url, variables, at, tmp_path / f"{n}") for n, at in enumerate((5, 9, 0))]

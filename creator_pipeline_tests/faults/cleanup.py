@@ -1,6 +1,6 @@
 """Ends everything that works in a folder: the processes of a system under test must not outlive whoever started it.
 
-``python -m creator_pipeline_tests.faults.guard FOLDER`` with a pipe as standard input does so when the other end of
+``python -m creator_pipeline_tests.faults.cleanup FOLDER`` with a pipe as standard input does so when the other end of
 the pipe closes, for whatever reason, a ``kill -9`` included, and removes the folder. Processes are told by their
 working directory and not by their parents: what a killed process leaves behind is found too.
 """

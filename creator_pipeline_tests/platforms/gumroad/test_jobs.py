@@ -16,27 +16,8 @@ from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.sandbox.compare import differences
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import ingestion_jobs, sales_events
-from creator_pipeline_tests.support.code_location import sensor_named
-from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES, truth
-
-
-def run_waiting(instance: dg.DagsterInstance) -> list[dg.ExecuteInProcessResult]:
-    """What the daemon does with the sensor's requests."""
-    made = sensor_named("webhook_jobs")(
-        dg.build_sensor_context(instance=instance, resources=RESOURCES, definitions=defs)
-    )
-    return [
-        defs.resolve_job_def(request.job_name).execute_in_process(
-            run_config=request.run_config, instance=instance, tags=request.tags, raise_on_error=False
-        )
-        for request in made.run_requests or []
-    ]
-
-
-def statuses(warehouse: Warehouse) -> list[str]:
-    with warehouse.read() as connection:
-        return sorted(connection.execute(select(ingestion_jobs.c.status)).scalars())
+from creator_pipeline.store.tables import sales_events
+from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
 
 
 def test_many_deliveries_of_a_profile_become_one_run_and_the_ledger_equals_the_platform(
@@ -56,8 +37,8 @@ def test_many_deliveries_of_a_profile_become_one_run_and_the_ledger_equals_the_p
         queue.enqueue("chen", "gumroad", "webhook", {"sale_ids": [sale_id]})
     runs = run_waiting(instance)
     assert [run.success for run in runs] == [True]
-    assert statuses(loaded) == ["completed"] * 5
-    assert differences(loaded, "chen", truth(sandbox)) == []
+    assert job_statuses(loaded) == ["completed"] * 5
+    assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
     assert run_waiting(instance) == []
 
 
@@ -105,7 +86,7 @@ def test_the_day_is_read_whole_where_that_takes_fewer_requests(
     before = client.usage.requests
     refresh_sales(loaded, client, ring, "chen", [sale.id for sale in sales])
     assert client.usage.requests - before <= 5
-    assert differences(loaded, "chen", truth(sandbox)) == []
+    assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
 
 
 def test_a_failed_run_gives_its_jobs_back_and_an_outage_never_makes_them_dead_at_once(
@@ -116,7 +97,7 @@ def test_a_failed_run_gives_its_jobs_back_and_an_outage_never_makes_them_dead_at
     job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": [sale.id]})
     sandbox.world.gumroad.revoke("chen")
     assert [run.success for run in run_waiting(instance)] == [False]
-    assert statuses(loaded) == ["failed"]
+    assert job_statuses(loaded) == ["failed"]
     assert MAX_ATTEMPTS > 1
 
 
@@ -131,7 +112,7 @@ def test_a_run_whose_lease_another_holds_does_nothing(
     config = {"ops": {"gumroad_refresh_sales": {"config": {"profile_id": "chen", "leases": [f"{job_id}:99"]}}}}
     run = defs.resolve_job_def("gumroad_refresh").execute_in_process(run_config=config, instance=instance)
     assert run.success
-    assert statuses(loaded) == ["running"]
+    assert job_statuses(loaded) == ["running"]
     assert queue.ack(job_id, lease.attempt)
 
 
@@ -144,4 +125,4 @@ def test_nothing_is_handed_out_while_a_run_of_the_profile_is_at_work(
     )
     job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": ["x"]})
     assert run_waiting(instance) == []
-    assert statuses(loaded) == ["queued"]
+    assert job_statuses(loaded) == ["queued"]

@@ -1,6 +1,6 @@
 """Dagster's daemons in one thread of one process: its own sensor, queue and retry loops, and runs forked from it.
 
-What differs from ``dagster-daemon run``: definitions are loaded in this process, sensors are due at every look, a run
+What differs from ``dagster-daemon run``: definitions are loaded in this process, sensors are due at every iteration, a run
 is a fork and not a new interpreter, and waits between attempts are short. A real daemon with its code server and
 webserver is what the heavy rounds are for.
 """
@@ -38,11 +38,11 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 from creator_pipeline import settings
 from creator_pipeline.store.engine import open_warehouse
 
-TURNS = Path("turns")
-"""Holds how many turns were taken, in the working directory."""
+ITERATIONS = Path("iterations")
+"""Holds how many iterations were done, in the working directory."""
 IDLE_SECONDS = 0.05
 LONGEST_SLEEP = 0.05
-_log = logging.getLogger("turns")
+_log = logging.getLogger("daemon_loops")
 _sleep = time.sleep
 
 
@@ -116,14 +116,14 @@ def warm_up() -> None:
 
 
 def daemon() -> None:
-    """Take turns until SIGTERM."""
+    """Iterate until SIGTERM."""
     stopped = _until_stopped()
     _hurry()
     while not stopped():
         try:
             _serve(stopped)
         except Exception:  # noqa: BLE001 - as Dagster's daemon when its storage goes away: say so and try again
-            _log.exception("A turn failed")
+            _log.exception("An iteration failed")
             _sleep(0.2)
 
 
@@ -141,7 +141,7 @@ def _serve(stopped: Any) -> None:
         WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(origin)) as workspace,
         QueuedRunCoordinatorDaemon(1) as queue,
     ):
-        retries, turns = EventLogConsumerDaemon(), 0
+        retries, done = EventLogConsumerDaemon(), 0
         while not stopped():
             list(sensor_daemon.execute_sensor_iteration(workspace, _log, None, None))
             list(execute_backfill_iteration(workspace, _log))
@@ -149,8 +149,8 @@ def _serve(stopped: Any) -> None:
             list(retries.run_iteration(workspace))
             list(execute_run_monitoring_iteration(workspace, _log))
             _reap()
-            turns += 1
-            TURNS.write_text(str(turns))
+            done += 1
+            ITERATIONS.write_text(str(done))
             _sleep(IDLE_SECONDS)
 
 
@@ -160,19 +160,19 @@ def worker() -> None:
     A request is kept in a folder until its run has ended, as Dagster keeps it in its table of runs, and a run that
     was killed is run again twice at most, as ``run_retries`` of ``dagster.yaml`` says.
     """
-    from creator_pipeline_tests.faults import spool
+    from creator_pipeline_tests.faults import worker as request_folder
 
     stopped = _until_stopped()
     _hurry()
-    turns = 0
+    done = 0
     with dg.DagsterInstance.ephemeral() as instance:
         while not stopped():
             try:
-                spool.turn(instance)
-            except Exception:  # noqa: BLE001 - it is said, and the next turn tries again
-                _log.exception("A turn failed")
-            turns += 1
-            TURNS.write_text(str(turns))
+                request_folder.work_once(instance)
+            except Exception:  # noqa: BLE001 - it is said, and the next iteration tries again
+                _log.exception("An iteration failed")
+            done += 1
+            ITERATIONS.write_text(str(done))
             _sleep(IDLE_SECONDS)
 
 
@@ -200,7 +200,7 @@ def listen_for_jumps() -> None:
 
 
 def _hurry() -> None:
-    """Every sensor at every look but the one that watches the house, and no long waits."""
+    """Every sensor is due at every iteration but the one that watches health, and no wait is long."""
 
     def is_early(state: Any, sensor: Any) -> bool:
         return sensor.name == "pipeline_health"

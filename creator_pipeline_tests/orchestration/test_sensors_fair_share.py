@@ -1,4 +1,4 @@
-"""Whose turn it is: Dagster's own queue, with the project's dagster.yaml, over the runs that the house asks for."""
+"""Whose turn it is: Dagster's own queue, with the project's dagster.yaml, over the runs that the project asks for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
@@ -17,9 +18,10 @@ from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support.code_location import schedule_named, sensor_named
-from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
-from creator_pipeline_tests.test_definitions import ROOT, YAML
+from creator_pipeline_tests.support.health import RESOURCES
+from creator_pipeline_tests.support.paths import ROOT
 
+YAML = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
 SLOTS = YAML["concurrency"]["runs"]["max_concurrent_runs"]
 
 

@@ -21,26 +21,26 @@ def test_a_backfill_here_and_now_loads_every_day_also_when_it_was_killed_in_the_
     code, said = project.run("creator-pipeline", *BACKFILL)
     assert code == 0, said
     assert f"{WINDOW.days} days of alice are in the ledger (1 run)" in said
-    assert small.wrong_days(project.house, project.server, "alice") == []
-    whole = digests(project.house)
-    with project.house.write() as connection:
+    assert small.wrong_days(project.warehouse, project.server, "alice") == []
+    whole = digests(project.warehouse)
+    with project.warehouse.write() as connection:
         for table in ("gumroad_sales", "sales_events", "daily_revenue"):
             connection.exec_driver_sql(f"DELETE FROM {table}")
     asked = project.server.faults.requests.total()
     project.server.faults.delay = 1.0
     project.server.faults.every(1, "slow", path="/v2/sales")
     process = project.start("creator-pipeline", *BACKFILL)
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     while project.server.faults.requests.total() < asked + 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     project.server.faults.clear()
     code, said = project.run("creator-pipeline", *BACKFILL)
     assert code == 0, said
     assert "Resumed" in said
-    assert digests(project.house) == whole
+    assert digests(project.warehouse) == whole
 
 
 def test_a_failed_backfill_says_so_by_its_exit_code(with_alice):
@@ -74,4 +74,4 @@ def test_dagsters_own_commands_load_a_range(with_alice, line):
     """Guards: a documented line that stopped working with a release."""
     code, said = with_alice.run(*line)
     assert code == 0, said[-3000:]
-    assert small.wrong_days(with_alice.house, with_alice.server, "alice") == []
+    assert small.wrong_days(with_alice.warehouse, with_alice.server, "alice") == []

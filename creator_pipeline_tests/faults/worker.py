@@ -1,4 +1,4 @@
-"""One turn of the worker: what the sensors ask for is put into a folder, and a forked process does each run."""
+"""One iteration of the worker: what the sensors ask for is put into a folder, and a forked process does each run."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ RETRIES = 2
 _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
-def turn(instance: dg.DagsterInstance) -> None:
+def work_once(instance: dg.DagsterInstance) -> None:
     """Look once, and do what there is to do."""
-    spool = Path("spool")
-    spool.mkdir(exist_ok=True)
-    _ask(instance, spool, sensor_named("webhook_jobs"), "")
+    folder = Path("requests")
+    folder.mkdir(exist_ok=True)
+    _ask(instance, folder, sensor_named("webhook_jobs"), "")
     cursor = Path("kdp_cursor")
-    _ask(instance, spool, kdp_inbox, cursor.read_text() if cursor.exists() else "", cursor)
-    for file in sorted(spool.glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
+    _ask(instance, folder, kdp_inbox, cursor.read_text() if cursor.exists() else "", cursor)
+    for file in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
         _do(instance, file)
     config = settings.load()
     outbox.flush(open_warehouse(config.warehouse_url), config, limit=20)
 
 
-def _ask(instance: dg.DagsterInstance, spool: Path, sensor: Any, cursor: str, keep: Path | None = None) -> None:
+def _ask(instance: dg.DagsterInstance, folder: Path, sensor: Any, cursor: str, keep: Path | None = None) -> None:
     context = dg.build_sensor_context(instance=instance, cursor=cursor or None, definitions=defs)
     found: Any = sensor(context, warehouse=WarehouseResource())
     for request in found.run_requests or []:
@@ -50,7 +50,7 @@ def _ask(instance: dg.DagsterInstance, spool: Path, sensor: Any, cursor: str, ke
             "config": dict(request.run_config or {}),
             "tries": 0,
         }
-        _write(spool / name, orjson.dumps(wish))
+        _write(folder / name, orjson.dumps(wish))
     if keep is not None:
         # After the requests, as the sensor daemon does it: killed in between, they are made once more.
         _write(keep, (found.cursor or "").encode())
@@ -66,9 +66,9 @@ def _do(instance: dg.DagsterInstance, file: Path) -> None:
     wish = orjson.loads(file.read_bytes())
     if wish["partition"]:
         instance.add_dynamic_partitions(str(kdp_uploads.name), [wish["partition"]])
-    house = open_warehouse(settings.load().warehouse_url)
+    warehouse = open_warehouse(settings.load().warehouse_url)
     for provider, name in DYNAMIC.items():
-        instance.add_dynamic_partitions(name, connected(house, provider))
+        instance.add_dynamic_partitions(name, connected(warehouse, provider))
     pid = os.fork()
     if pid == 0:
         _be_run(instance, wish)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from sqlalchemy import select
 
 from creator_pipeline.core.windows import today
@@ -26,10 +27,10 @@ def waited(condition, seconds: float) -> float:
     return time.monotonic() - started
 
 
-def days_of(house, platform: str) -> set[str]:
+def days_of(warehouse, platform: str) -> set[str]:
     """Days of the ledger that have rows of a platform."""
     events = sales_events.c
-    with house.read() as connection:
+    with warehouse.read() as connection:
         rows = connection.execute(select(events.occurred_on).where(events.platform == platform).distinct()).scalars()
         return {day.isoformat() for day in rows}
 
@@ -48,28 +49,29 @@ def hand_over_two_days(project) -> None:
     assert code == 0, said[-3000:]
 
 
+@pytest.mark.timeout(480)
 def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped(with_alice, record_property):
     """Guards: backfills that say COMPLETED and did nothing, because a location's name differs; an upload that waits
     for the night.
     """
-    project, house, inbox = with_alice, with_alice.house, with_alice.root / "home" / "kdp_inbox" / "alice"
+    project, warehouse, inbox = with_alice, with_alice.warehouse, with_alice.root / "home" / "kdp_inbox" / "alice"
     hand_over_two_days(project)
     kdp_landing.drop(ESTIMATOR, inbox)
     daemon = project.start("dagster-daemon", "run", "-w", "workspace.yaml", start_new_session=True)
     try:
-        waited(lambda: days_of(house, "gumroad") == {YESTERDAY, TODAY}, 75)
-        waited(lambda: kdp_landing.quantity(house) == MANIFEST[ESTIMATOR.name]["net_units"], 60)
+        waited(lambda: days_of(warehouse, "gumroad") == {YESTERDAY, TODAY}, 120)
+        waited(lambda: kdp_landing.quantity(warehouse) == MANIFEST[ESTIMATOR.name]["net_units"], 120)
         kdp_landing.drop(FIXTURES / "csv_missing_currency_column.csv", inbox)
         kdp_landing.drop(FINAL, inbox)
         record_property(
             "seconds_from_drop_to_ledger",
-            round(waited(lambda: kdp_landing.royalties(house, "pages_read") != {}, 45), 1),
+            round(waited(lambda: kdp_landing.royalties(warehouse, "pages_read") != {}, 90), 1),
         )
-        waited(lambda: "rejected" in kdp_landing.statuses(house).values(), 45)
+        waited(lambda: "rejected" in kdp_landing.statuses(warehouse).values(), 90)
     finally:
         os.killpg(daemon.pid, signal.SIGTERM)
         try:
-            daemon.communicate(timeout=15)
+            daemon.communicate(timeout=30)
         except subprocess.TimeoutExpired:
             os.killpg(daemon.pid, signal.SIGKILL)
             daemon.communicate()

@@ -20,11 +20,11 @@ from creator_pipeline.platforms.whop.sandbox.invent import invented_whop
 from creator_pipeline.queue.jobs import HEAL_SECONDS
 from creator_pipeline.runtime.tags import range_tags
 from creator_pipeline.sandbox.data import World
+from creator_pipeline_tests.faults.daemon_loops import ITERATIONS
+from creator_pipeline_tests.faults.forkserver import Child, ForkServer
 from creator_pipeline_tests.faults.parts import PARTS
 from creator_pipeline_tests.faults.proxy import Proxy
 from creator_pipeline_tests.faults.system import DAYS, System
-from creator_pipeline_tests.faults.turns import TURNS
-from creator_pipeline_tests.faults.zygote import Child, Zygote
 
 Runner = Literal["worker", "daemon", "processes"]
 PROFILES = ("alice", "bea", "chen")
@@ -34,8 +34,8 @@ LEASES = 150
 """Seconds: longer than any lease and any wait between attempts of jobs and mails."""
 
 
-class LightSystem(System):
-    """As :class:`System`, but for the code server and the webserver: they are for heavy rounds.
+class ForkedSystem(System):
+    """As :class:`System`, but for the code server and the webserver: they are for rounds with real processes.
 
     Args:
         runner: what the part ``daemon`` is: the cheap ``worker``, or ``daemon``, Dagster's own loops over its own tables,
@@ -52,23 +52,23 @@ class LightSystem(System):
         super().__init__(world, ping_factor=0.002, **options)
         self.proxies: dict[str, Proxy] = {}
         if runner == "worker":
-            del self.open_queries["dagster"]
+            del self.progress.queries["dagster"]
 
-    def __enter__(self) -> LightSystem:
+    def __enter__(self) -> ForkedSystem:
         super().__enter__()
         sandbox = int(self.sandbox.url.rpartition(":")[2])
         for name, port in {**self.ports, "sandbox": sandbox}.items():
             if name in ("postgres", "redis", "sandbox", "gateway"):
                 self.proxies[name] = Proxy(lambda port=port: port).__enter__()
                 self.via[name] = self.proxies[name].port
-        self.zygote = Zygote(self.folder / "home")
+        self.fork_server = ForkServer(self.folder / "home")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
-        self.zygote.close()
+        self.fork_server.close()
         for proxy in self.proxies.values():
             proxy.__exit__(None, None, None)
 
@@ -78,15 +78,15 @@ class LightSystem(System):
         super().start(*(names or own))
 
     def ready(self, part: str) -> bool:
-        """The daemon is ready once it has taken a turn."""
+        """The daemon is ready once it has done an iteration."""
         forked = part == "daemon" and self.runner != "processes"
-        return self.turns() > 0 if forked else super().ready(part)
+        return self.iterations() > 0 if forked else super().ready(part)
 
-    def turns(self) -> int:
-        """Turns that the daemon has taken since it was started."""
+    def iterations(self) -> int:
+        """Iterations of the daemon since it was started."""
         if self.runner == "processes":
             return int(time.monotonic() / SENSOR_SECONDS)
-        path = self.folder / "home" / TURNS
+        path = self.folder / "home" / ITERATIONS
         return int(path.read_text() or 0) if path.exists() else 0
 
     def dagster_config(self) -> dict[str, Any]:
@@ -94,14 +94,14 @@ class LightSystem(System):
         config = super().dagster_config()
         if self.runner == "processes":
             return config
-        config["run_launcher"] = {"module": "creator_pipeline_tests.faults.turns", "class": "ForkLauncher"}
+        config["run_launcher"] = {"module": "creator_pipeline_tests.faults.daemon_loops", "class": "ForkLauncher"}
         config["run_monitoring"] |= {"poll_interval_seconds": 1, "start_timeout_seconds": 3}
         return config
 
     def fork(self, *arguments: str, environment: Mapping[str, str] | None = None, log: str = "commands") -> Child:
         """``creator-pipeline ARGUMENTS``, or ``daemon``, in a process of its own."""
         variables = {**self.environment(), **(environment or {})}
-        return self.zygote.fork(arguments, variables, self.folder / "home", self._log(log))
+        return self.fork_server.fork(arguments, variables, self.folder / "home", self._log(log))
 
     def command(self, *arguments: str, environment: Mapping[str, str] | None = None, seconds: float = 60.0) -> int:
         """Exit code of ``creator-pipeline ARGUMENTS``."""
@@ -122,14 +122,14 @@ class LightSystem(System):
         found = super().open_work()
         if self.runner == "worker":
             found.pop("days to roll up", None)
-            if requests := len(list((self.folder / "home" / "spool").glob("*.json"))):
+            if requests := len(list((self.folder / "home" / "requests").glob("*.json"))):
                 found["runs"] = requests
         return found
 
     def ask_for(self, job: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> None:
         """Hand a run to the worker, as a schedule does."""
         wish = {"job": job, "partition": None, "tags": tags, "config": config, "tries": 0}
-        part = self.folder / "home" / "spool" / f"asked-{uuid4().hex}.part"
+        part = self.folder / "home" / "requests" / f"asked-{uuid4().hex}.part"
         part.write_text(json.dumps(wish))
         part.rename(part.with_suffix(".json"))
 
@@ -145,25 +145,25 @@ class LightSystem(System):
         for source in ("gumroad", "whop"):
             assert self.command("backfill", source, "--profile", profile, *days) == 0, self.log_of("commands")
 
-    def settle(self, seconds: float = 60.0) -> dict[str, int]:
-        """Until nothing is open and the daemon has looked twice after that; returns what is still open in the end."""
-        deadline, turn, before, since = time.monotonic() + seconds, None, {}, time.monotonic()
+    def wait_until_idle(self, seconds: float = 60.0) -> dict[str, int]:
+        """Until nothing is open and the daemon has done two iterations after that; returns what is still open in the end."""
+        deadline, iteration, before, since = time.monotonic() + seconds, None, {}, time.monotonic()
         while True:
             found = self.open_work()
             if found != before:
                 before, since = found, time.monotonic()
             if found:
-                turn = None
+                iteration = None
                 # Nobody works on it: it waits for a lease to end.
                 if "runs" not in found and time.monotonic() - since > 0.3:
                     self.pass_time()
                     since = time.monotonic()
-            elif turn is None:
-                turn = self.turns()
-            elif self.turns() >= turn + 2:
+            elif iteration is None:
+                iteration = self.iterations()
+            elif self.iterations() >= iteration + 2:
                 return {}
             if time.monotonic() > deadline:
-                return found or {"turns": 1}
+                return found or {"iterations": 1}
             time.sleep(0.05)
 
     def _log(self, name: str) -> Path:
@@ -181,6 +181,6 @@ class LightSystem(System):
         if part == "gateway":
             return self.fork("gateway", "--port", str(self.ports["gateway"]), log="gateway")
         if part == "daemon":
-            (self.folder / "home" / TURNS).unlink(missing_ok=True)
+            (self.folder / "home" / ITERATIONS).unlink(missing_ok=True)
             return self.fork(self.runner, log="daemon")
         return super()._spawn(part)

@@ -12,8 +12,7 @@ from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.sandbox.compare import differences
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline_tests.platforms.gumroad.test_refresh import run_waiting, statuses
-from creator_pipeline_tests.support.pipeline_fixtures import truth
+from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
 
 
 def test_what_arrives_while_a_platform_is_off_is_kept_and_done_when_it_is_back(
@@ -25,12 +24,12 @@ def test_what_arrives_while_a_platform_is_off_is_kept_and_done_when_it_is_back(
     job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": [sale.id]})
     for _ in range(3):
         assert run_waiting(instance) == []
-    assert statuses(loaded) == ["queued"]
-    assert differences(loaded, "chen", truth(sandbox)) != []
+    assert job_statuses(loaded) == ["queued"]
+    assert differences(loaded, "chen", totals_of_chen(sandbox)) != []
     monkeypatch.setenv("ENABLE_GUMROAD", "true")
     assert [run.success for run in run_waiting(instance)] == [True]
-    assert statuses(loaded) == ["completed"]
-    assert differences(loaded, "chen", truth(sandbox)) == []
+    assert job_statuses(loaded) == ["completed"]
+    assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
 
 
 def test_a_run_that_is_queued_already_when_the_flag_goes_off_reads_nothing(

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from creator_pipeline_tests.commands.conftest import Project, project  # noqa: F401 - a fixture
 from creator_pipeline_tests.support import kdp_landing
 from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FIXTURES, MANIFEST
+from creator_pipeline_tests.support.project import Project
 
 
 @pytest.fixture
-def kdp(project: Project) -> Project:  # noqa: F811 - pytest hands it over by name
+def kdp(project: Project) -> Project:
     """With the profile alice."""
     code, said = project.run("creator-pipeline", "profiles", "add", "alice", "--email", "alice@example.com")
     assert code == 0, said
@@ -32,7 +32,7 @@ def test_the_commands_tell_the_truth_by_their_exit_codes(kdp):
     assert (code, "no profile 'nobody'" in said) == (2, True), said
     code, said = kdp.run("creator-pipeline", "kdp", "ingest", str(COMBINED), bad, "--profile", "alice")
     assert (code, "row: 2" in said, "in the ledger of alice" in said) == (1, True, True), said
-    assert kdp_landing.statuses(kdp.house) == {COMBINED.name: "accepted", "csv_isbn_scientific.csv": "quarantined"}
-    assert kdp_landing.quantity(kdp.house) == MANIFEST[COMBINED.name]["net_units"]
+    assert kdp_landing.statuses(kdp.warehouse) == {COMBINED.name: "accepted", "csv_isbn_scientific.csv": "quarantined"}
+    assert kdp_landing.quantity(kdp.warehouse) == MANIFEST[COMBINED.name]["net_units"]
     code, said = kdp.run("creator-pipeline", "kdp", "ingest", str(ESTIMATOR), "--profile", "alice")
     assert code == 0, said

@@ -18,8 +18,8 @@ from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FIXT
 
 def test_mutated_reports_give_nothing_but_data_errors() -> None:
     """Incident: one bad byte, and the run failed with a trace nobody could act on."""
-    tried, read = run(5, seed=int(time.time()) * 1000)
-    assert tried > 20
+    tried, read = run(seed=1, files=60)
+    assert tried == 60
     assert read > 0
 
 
@@ -28,7 +28,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
     start = time.process_time()
     with pytest.raises(DataError, match="unpacks to far more"):
         parse(FIXTURES / "xlsx_zip_bomb.xlsx")
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 3
 
 
 def test_a_bomb_whose_directory_lies_ends_at_the_limits(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_bomb_whose_directory_lies_ends_at_the_limits(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(DataError):
         parse_guarded(path, memory_mb=400, seconds=5)
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.parametrize(

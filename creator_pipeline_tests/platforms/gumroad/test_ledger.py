@@ -1,26 +1,13 @@
 """From a sale to its ledger rows: pure, and true for every sale."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
+from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.store.tables import sales_events
-
-NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def sale(**over) -> GumroadSale:
-    """A sale of ten dollars."""
-    values = {
-        "profile_id": "alice", "id": "x==", "created_at": datetime(2026, 10, 1, 23, 59, 59, tzinfo=UTC), "product_id": "p==", "product_name": "Zine",
-        "quantity": 2, "price_micros": 10_000_000, "fee_micros": 2_090_000, "refunded_micros": 0,
-        "chargedback": False, "disputed": False, "dispute_won": False, "kind": "sale",
-    }  # fmt: skip
-    return GumroadSale(**(values | over))
+from creator_pipeline_tests.support.ledger_samples import NOW, sale
 
 
 def short(events) -> list[tuple[str, int, int, int]]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 import yaml
 
-from creator_pipeline.core.secrets import new_key
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.support.paths import ROOT
@@ -30,7 +26,7 @@ class Project:
     env: dict[str, str] = field(default_factory=dict)
 
     @property
-    def house(self) -> Warehouse:
+    def warehouse(self) -> Warehouse:
         """Its warehouse."""
         return open_warehouse(f"sqlite:///{self.root / 'home' / 'warehouse.sqlite'}")
 
@@ -51,7 +47,7 @@ class Project:
         """Exit code, and all that was said."""
         process = self.start(command, *arguments, cwd=cwd or self.root)
         try:
-            said, _ = process.communicate(timeout=90)
+            said, _ = process.communicate(timeout=200)
         finally:
             process.kill()
         return process.returncode, said
@@ -65,36 +61,3 @@ def copy_project(root: Path) -> None:
     config = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     (root / "home" / "dagster.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (root / "creator_pipeline").symlink_to(ROOT / "creator_pipeline")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """With a sandbox behind it; no profile yet."""
-    # Dagster is loaded here and not above: a conftest is read before the filters of warnings are set.
-    from creator_pipeline_tests.support import installation as small
-
-    copy_project(tmp_path)
-    with small.small_sandbox() as server:
-        env = {
-            name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER", "GUMROAD", "DATABASE"))
-        }
-        env |= {
-            "DAGSTER_HOME": str(tmp_path / "home"),
-            "GUMROAD_API_URL": server.gumroad_url,
-            "GUMROAD_REQUESTS_PER_MINUTE": "60000000",
-            "APP_SECRET_KEYS": new_key(),
-        }
-        yield Project(tmp_path, server, env)
-    open_warehouse.cache_clear()
-
-
-@pytest.fixture
-def with_alice(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Alice added by the command that adds profiles."""
-    token = project.server.world.gumroad["alice"].token
-    code, said = project.run(
-        "creator-pipeline", "profiles", "add", "alice", "--email", "alice@example.com", "--gumroad-token", token
-    )
-    assert code == 0, said
-    assert "connected to gumroad" in said
-    return project

@@ -1,4 +1,4 @@
-"""How faults befall a round: each arms before its traffic, strikes while it runs, and leaves the repair to
+"""How faults are injected into a round: each is prepared before its traffic, happens while it runs, and leaves the repair to
 :func:`creator_pipeline_tests.faults.rounds.heal_and_judge`. Their names and mixtures are in the catalogue."""
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import psycopg2
 
 from creator_pipeline.core.windows import today
 from creator_pipeline_tests.faults.proxy import Instant, Mode
-from creator_pipeline_tests.faults.rounds import STRIKE_SECONDS, Round
+from creator_pipeline_tests.faults.rounds import INSTANT_SECONDS, Round
 
-Befall = Callable[[Round], AbstractContextManager[None]]
+Injection = Callable[[Round], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -43,24 +43,24 @@ def _meanwhile(work: Callable[[], object]) -> Generator[None]:
         raise failed[0]
 
 
-def killed_and_back(part: str) -> Befall:
+def killed_and_back(part: str) -> Injection:
     @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        def strike() -> None:
+    def inject(this: Round) -> Generator[None]:
+        def act() -> None:
             this.somewhen(0.6)
             this.system.kill(part)
             this.somewhen(0.4)
             this.system.start(part)
 
-        with _meanwhile(strike):
+        with _meanwhile(act):
             yield
 
-    return befall
+    return inject
 
 
 @contextmanager
 def kill_run_worker(this: Round) -> Generator[None]:
-    def strike() -> None:
+    def act() -> None:
         worker = this.run_worker()
         if worker is None:
             this.notes.append("a run didn't come")
@@ -69,69 +69,69 @@ def kill_run_worker(this: Round) -> Generator[None]:
         with suppress(psutil.Error):
             worker.kill()
 
-    with _meanwhile(strike):
+    with _meanwhile(act):
         yield
 
 
 def at(
     proxy: str, pattern: str, *, then: str = "", after: bool = False, most: int = 1, victim: str | None = None
-) -> Befall:
+) -> Injection:
     """Kill whoever sends it, or ``victim``, at a named instant; a victim that is a part comes back at once."""
 
     @contextmanager
-    def befall(this: Round) -> Generator[None]:
-        def strike(pid: int | None) -> None:
+    def inject(this: Round) -> Generator[None]:
+        def act(pid: int | None) -> None:
             if victim is None:
                 this.kill(pid)
             else:
                 this.system.kill(victim)
 
-        instant = Instant(pattern, strike, then=then, after=after, nth=this.rng.randint(1, most))
+        instant = Instant(pattern, act, then=then, after=after, nth=this.rng.randint(1, most))
 
         def back() -> None:
-            instant.struck.wait(STRIKE_SECONDS)
+            instant.done.wait(INSTANT_SECONDS)
             time.sleep(0.05)
             this.start()
 
         with _meanwhile(back), this.instant(proxy, instant):
             yield
 
-    return befall
+    return inject
 
 
-def network(proxy: str, mode: Mode) -> Befall:
+def network(proxy: str, mode: Mode) -> Injection:
     @contextmanager
-    def befall(this: Round) -> Generator[None]:
+    def inject(this: Round) -> Generator[None]:
         line = this.system.proxies[proxy]
 
-        def strike() -> None:
+        def act() -> None:
             this.somewhen(0.2)
             line.set_mode(mode)
             this.somewhen(0.8)
             line.set_mode("through")
 
-        with _meanwhile(strike):
+        with _meanwhile(act):
             yield
 
-    return befall
+    return inject
 
 
-def api(kind: str, path: str) -> Befall:
+def api(kind: str, path: str) -> Injection:
     @contextmanager
-    def befall(this: Round) -> Generator[None]:
+    def inject(this: Round) -> Generator[None]:
         faults = this.system.sandbox.faults
         faults.delay = 0.3
         faults.every(1 if kind in ("400",) else this.rng.randint(1, 3), kind, path=path, times=this.rng.randint(1, 3))
         yield
         # The fault lasts until the platform was asked that often, or the system came to rest.
-        this.system.settle(20)
+        this.system.wait_until_idle(20)
 
-    return befall
+    return inject
 
 
-def deliveries(how: str) -> Befall:
+def deliveries(how: str) -> Injection:
     @contextmanager
-    def befall(this: Round) -> Generator[None]:
+    def inject(this: Round) -> Generator[None]:
         senders: list[Any] = [this.system.sandbox.pings, this.system.sandbox.webhooks]
         held: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
         for sender in senders:
@@ -142,7 +142,7 @@ def deliveries(how: str) -> Befall:
             for sender in senders:
                 del sender._push
         if how == "late":
-            this.system.settle(20)
+            this.system.wait_until_idle(20)
         if how == "reordered":
             this.rng.shuffle(held)
         for sender, args, kwargs in held:
@@ -152,7 +152,7 @@ def deliveries(how: str) -> Befall:
         for sender in senders:
             sender.wait_idle(30)
 
-    return befall
+    return inject
 
 
 def _again(this: Round, sender: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -164,7 +164,7 @@ def _again(this: Round, sender: Any, args: tuple[Any, ...], kwargs: dict[str, An
         this.traffic.repeated[str(args[0]).rpartition("/")[2].partition(".")[0]] += 1
         sender._push(*args, **kwargs)
     if this.rng.random() < 0.5:
-        this.system.settle(20)
+        this.system.wait_until_idle(20)
 
 
 @contextmanager
@@ -173,7 +173,7 @@ def two_daemons(this: Round) -> Generator[None]:
     this.system.start("daemon")
     try:
         yield
-        this.system.settle(40)
+        this.system.wait_until_idle(40)
     finally:
         first.send_signal(signal.SIGTERM)
         first.wait(60)
@@ -213,11 +213,11 @@ _COLUMNS = """SELECT table_name, column_name, data_type FROM information_schema.
               WHERE table_schema = 'public' ORDER BY 1, 2"""
 
 
-def disk_full(part: str) -> Befall:
+def disk_full(part: str) -> Injection:
     """No file of the part's may grow: of the gateway the upload's draft, of PostgreSQL tables and log."""
 
     @contextmanager
-    def befall(this: Round) -> Generator[None]:
+    def inject(this: Round) -> Generator[None]:
         processes = [psutil.Process(this.system.processes[part].pid)]
         if part == "postgres":
             processes = [
@@ -225,7 +225,7 @@ def disk_full(part: str) -> Befall:
             ]
         limit = 2048 if part == "gateway" else 8192
 
-        def strike() -> None:
+        def act() -> None:
             for one in processes:
                 with suppress(psutil.Error):
                     one.rlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -237,10 +237,10 @@ def disk_full(part: str) -> Befall:
                 # It ends when its log can't be written, and recovers by itself.
                 _until_postgres(this)
 
-        with _meanwhile(strike):
+        with _meanwhile(act):
             yield
 
-    return befall
+    return inject
 
 
 def _until_postgres(this: Round) -> None:
@@ -252,24 +252,24 @@ def _until_postgres(this: Round) -> None:
         time.sleep(0.1)
 
 
-def clock(seconds: int) -> Befall:
+def clock(seconds: int) -> Injection:
     """The machine of daemon, runs and gateway has another time than PostgreSQL's and Redis's, from now on."""
 
     @contextmanager
-    def befall(this: Round) -> Generator[None]:
+    def inject(this: Round) -> Generator[None]:
         parts = [this.system.processes[name] for name in ("daemon", "gateway")]
         (this.system.folder / "home" / "clock").write_text(str(seconds))
 
-        def strike() -> None:
+        def act() -> None:
             this.somewhen(0.3)
             for part in parts:
                 part.send_signal(signal.SIGUSR1)
 
-        with _meanwhile(strike):
+        with _meanwhile(act):
             yield
-        this.system.settle(30)
+        this.system.wait_until_idle(30)
         (this.system.folder / "home" / "clock").write_text("0")
         for part in parts:
             part.send_signal(signal.SIGUSR1)
 
-    return befall
+    return inject

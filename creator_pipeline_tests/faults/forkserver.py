@@ -1,9 +1,9 @@
 """A process that has imported everything, and forks a part in milliseconds: rounds by the thousand need it.
 
-``python -m creator_pipeline_tests.faults.zygote``: reads a JSON line for each child (``arguments``, ``environment``,
+``python -m creator_pipeline_tests.faults.forkserver``: reads a JSON line for each child (``arguments``, ``environment``,
 ``folder``, ``log``) and writes ``started PID``, then ``ended PID CODE``. A child is ``creator-pipeline ARGUMENTS``, or
 ``daemon`` or ``worker`` of
-:mod:`creator_pipeline_tests.faults.turns`.
+:mod:`creator_pipeline_tests.faults.daemon_loops`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PRELOADED = (
     "creator_pipeline.gateway.app",
     "creator_pipeline.gateway.server",
     "creator_pipeline.platforms.kdp.supervised",
-    "creator_pipeline_tests.faults.spool",
+    "creator_pipeline_tests.faults.worker",
     "dagster_postgres",
     "resend",
 )
@@ -43,8 +43,8 @@ PRELOADED = (
 class Child:
     """A forked process, with what of :class:`subprocess.Popen` a system needs."""
 
-    def __init__(self, zygote: Zygote, pid: int) -> None:
-        self._zygote, self.pid = zygote, pid
+    def __init__(self, server: ForkServer, pid: int) -> None:
+        self._server, self.pid = server, pid
 
     @property
     def returncode(self) -> int | None:
@@ -53,7 +53,7 @@ class Child:
 
     def poll(self) -> int | None:
         """As :meth:`subprocess.Popen.poll`."""
-        return self._zygote.codes.get(self.pid)
+        return self._server.codes.get(self.pid)
 
     def wait(self, timeout: float | None = None) -> int:
         """As :meth:`subprocess.Popen.wait`."""
@@ -70,15 +70,15 @@ class Child:
             os.kill(self.pid, number)
 
 
-class Zygote:
-    """The owner's side. It works in ``folder``, so that the guard of a system finds it."""
+class ForkServer:
+    """The owner's side. It works in ``folder``, so that the cleanup of a system finds it."""
 
     def __init__(self, folder: Path) -> None:
         self.codes: dict[int, int] = {}
         self._started: list[int] = []
         self._news = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "creator_pipeline_tests.faults.zygote"],
+            [sys.executable, "-m", "creator_pipeline_tests.faults.forkserver"],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
@@ -86,7 +86,7 @@ class Zygote:
             text=True,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, name="zygote", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="fork-server", daemon=True)
         self._reader.start()
 
     def fork(self, arguments: Sequence[str], environment: dict[str, str], folder: Path, log: Path) -> Child:
@@ -97,7 +97,7 @@ class Zygote:
             self._process.stdin.write(json.dumps(wish) + "\n")
             self._process.stdin.flush()
             if not self._news.wait_for(lambda: self._started, 60):
-                raise RuntimeError("the zygote doesn't answer")
+                raise RuntimeError("the fork server doesn't answer")
             return Child(self, self._started.pop())
 
     def close(self) -> None:
@@ -122,10 +122,10 @@ class Zygote:
 
 
 def main() -> None:
-    """The zygote's side."""
+    """The server's side."""
     for name in PRELOADED:
         importlib.import_module(name)
-    from creator_pipeline_tests.faults.turns import warm_up
+    from creator_pipeline_tests.faults.daemon_loops import warm_up
 
     warm_up()
     assert threading.active_count() == 1, "a fork would lose these threads"
@@ -177,7 +177,7 @@ def _be(wish: dict[str, Any]) -> None:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
-    except BaseException:  # noqa: BLE001 - the child must not go on as a second zygote
+    except BaseException:  # noqa: BLE001 - the child must not go on as a second fork server
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -186,11 +186,11 @@ def _be(wish: dict[str, Any]) -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    from creator_pipeline_tests.faults import turns
+    from creator_pipeline_tests.faults import daemon_loops
 
-    turns.listen_for_jumps()
+    daemon_loops.listen_for_jumps()
     if arguments[0] in ("daemon", "worker"):
-        getattr(turns, arguments[0])()
+        getattr(daemon_loops, arguments[0])()
         return
     from creator_pipeline.cli import main as command
 

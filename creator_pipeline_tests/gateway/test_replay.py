@@ -1,4 +1,4 @@
-"""The commands that belong to the gateway."""
+"""Deliveries that wait: listed, put back, kept while their account is refused."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from creator_pipeline.cli import cli
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.gateway import connect_links, replay
+from creator_pipeline.gateway import replay
 from creator_pipeline.gateway.intake import Intake
 from creator_pipeline.platforms.contract import Delivery
 from creator_pipeline.queue.jobs import JobQueue
-from creator_pipeline.store import profile_keys, profiles
+from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support.gateway import settings_of
 
@@ -78,21 +78,3 @@ def test_a_delivery_for_a_revoked_account_waits(alice: Warehouse):
         profiles.mark_revoked(connection, "gumroad", "alice", "refused")
     (stored,), jobs = intake(alice).commit([sale(1)])
     assert (stored.status, jobs) == ("stored", [])
-
-
-def test_a_key_is_printed_once_and_only_its_digest_is_stored(alice: Warehouse):
-    """Guards: a copied database that opens the door."""
-    key = run("profiles", "key", "alice").strip()
-    assert profile_keys.owner(alice, key) == "alice"
-    assert key not in str(profiles.get_profile(alice, "alice"))
-
-
-def test_a_link_to_connect_is_printed(alice: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch):
-    """Guards: a link that fails only once the seller has clicked it."""
-    with pytest.raises(ConfigError, match="GUMROAD_CLIENT_ID"):
-        run("profiles", "connect", "alice")
-    monkeypatch.setenv("GUMROAD_CLIENT_ID", "id")
-    monkeypatch.setenv("GUMROAD_CLIENT_SECRET", "secret")
-    link = run("profiles", "connect", "alice").strip()
-    assert link.startswith("http://127.0.0.1:8088/oauth/gumroad/start?profile_id=alice&link=")
-    assert connect_links.profile_of_link(ring, link.partition("link=")[2]) == "alice"

@@ -24,15 +24,15 @@ from creator_pipeline_tests.support.paths import ROOT
 @pytest.fixture
 def fresh(warehouse_url):
     """A database that was never migrated."""
-    house = open_warehouse(warehouse_url)
-    yield house
-    house.engine.dispose()
+    warehouse = open_warehouse(warehouse_url)
+    yield warehouse
+    warehouse.engine.dispose()
     open_warehouse.cache_clear()
 
 
-def revision(house) -> str | None:
+def revision(warehouse) -> str | None:
     """Of the database."""
-    with house.engine.connect() as connection:
+    with warehouse.engine.connect() as connection:
         return migrate.current(connection)
 
 
@@ -95,7 +95,7 @@ def test_processes_that_start_at_once_migrate_once(warehouse_url):
         )
         for _ in range(3)
     ]
-    ended = [(process.communicate(timeout=60), process.returncode) for process in started]
+    ended = [(process.communicate(timeout=120), process.returncode) for process in started]
     assert [code for _, code in ended] == [0, 0, 0], ended
     assert sorted(out.strip() for (out, _), _ in ended) == [b"False", b"False", b"True"]
 
@@ -130,15 +130,15 @@ def test_a_crash_in_the_middle_of_a_migration_leaves_the_former_schema(fresh, mo
 
 def test_a_migration_makes_way_for_whoever_waits_behind_it(monkeypatch):
     """Guards: a migration that waits for a dump to end, and every upload that waits for the migration."""
-    house = open_warehouse(servers.postgres().fresh_database())
+    warehouse = open_warehouse(servers.postgres().fresh_database())
     monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.05)
     monkeypatch.setattr(migrate, "_PAUSE_SECONDS", 0.05)
-    migrate.upgrade(house.engine)
+    migrate.upgrade(warehouse.engine)
     ended: list[str] = []
-    with house.engine.begin() as dump, house.engine.connect() as other:
+    with warehouse.engine.begin() as dump, warehouse.engine.connect() as other:
         other.execute(text("SET statement_timeout = '2s'"))
         dump.execute(text("SELECT count(*) FROM kdp_uploads"))
-        going = threading.Thread(target=lambda: ended.append(str(migrate.downgrade(house.engine, "0001"))))
+        going = threading.Thread(target=lambda: ended.append(str(migrate.downgrade(warehouse.engine, "0001"))))
         going.start()
         for _ in range(5):
             time.sleep(0.05)
@@ -146,11 +146,11 @@ def test_a_migration_makes_way_for_whoever_waits_behind_it(monkeypatch):
             other.commit()
         assert ended == []
     going.join(10)
-    assert revision(house) == "0001"
+    assert revision(warehouse) == "0001"
     monkeypatch.setattr(migrate, "PATIENCE_SECONDS", 0.1)
-    with house.engine.begin() as dump:
+    with warehouse.engine.begin() as dump:
         dump.execute(text("SELECT count(*) FROM kdp_uploads"))
         with pytest.raises(TransientError, match="another session"):
-            migrate.upgrade(house.engine)
-    assert migrate.upgrade(house.engine)
-    house.engine.dispose()
+            migrate.upgrade(warehouse.engine)
+    assert migrate.upgrade(warehouse.engine)
+    warehouse.engine.dispose()
