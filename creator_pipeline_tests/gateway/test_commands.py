@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from creator_pipeline.cli import cli
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.gateway import replay
-from creator_pipeline.gateway.intake import Delivery, Intake
-from creator_pipeline.platforms.gumroad import connect
+from creator_pipeline.gateway import connect_links, replay
+from creator_pipeline.gateway.intake import Intake
+from creator_pipeline.platforms.contract import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse
@@ -48,7 +48,7 @@ def test_dead_jobs_are_listed_and_put_back(alice: Warehouse):
     intake(alice).commit([sale(1), sale(2)])
     queue = JobQueue(alice, None)
     for lease in queue.dequeue(10, 60):
-        queue.fail(lease.job_id, lease.attempt, "Gumroad says no.", None)
+        queue.fail(lease.id, lease.attempt, "Gumroad says no.", None)
     rows = json.loads(run("webhooks", "list", "--status", "failed", "--json"))
     assert {(row["delivery_id"], row["error"]) for row in rows} == {
         ("d1", "Gumroad says no."),
@@ -95,4 +95,4 @@ def test_a_link_to_connect_is_printed(alice: Warehouse, ring: KeyRing, monkeypat
     monkeypatch.setenv("GUMROAD_CLIENT_SECRET", "secret")
     link = run("profiles", "connect", "alice").strip()
     assert link.startswith("http://127.0.0.1:8088/oauth/gumroad/start?profile_id=alice&link=")
-    assert connect.profile_of_link(ring, link.partition("link=")[2]) == "alice"
+    assert connect_links.profile_of_link(ring, link.partition("link=")[2]) == "alice"

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration import backfill
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.tags import BACKFILL_TAG
@@ -42,7 +43,7 @@ def do(house, instance, window=WINDOW, profile="alice"):
     """Plan and execute; returns the plan, the failures and how often progress was told."""
     ticks: list[int] = []
     todo = backfill.plan(house, instance, "gumroad", profile, window)
-    failures = backfill.execute(house, instance, todo, allow_shrink=False, on_progress=ticks.append)
+    failures = backfill.execute(defs, house, instance, todo, allow_shrink=False, on_progress=ticks.append)
     return todo, failures, sum(ticks)
 
 

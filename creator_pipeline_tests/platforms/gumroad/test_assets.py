@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.windows import DayWindow, partition_key, today
-from creator_pipeline.platforms.gumroad import fetch
+from creator_pipeline.platforms.gumroad import window_reader
 from creator_pipeline.store.profiles import mark_revoked
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales, platform_connections, sales_events
 from creator_pipeline_tests.support import installation as small
@@ -128,7 +128,7 @@ def test_one_bad_token_fails_its_own_partitions_and_the_others_land(house, serve
 def test_the_same_tables_and_no_failed_run_with_everything_going_wrong(warehouse, ring, server, instance, monkeypatch):
     """Guards: a ledger that depends on the platform's mood."""
     small.connect_all(warehouse, ring, server)
-    monkeypatch.setattr(fetch, "FLUSH_ROWS", 15)
+    monkeypatch.setattr(window_reader, "CHUNK_ROWS", 15)
     run(instance, range_of("alice", "chen"))
     calm = digests(warehouse)
     for table in (gumroad_sales, sales_events):
@@ -182,7 +182,7 @@ def test_a_retry_skips_what_landed(house, server, instance, monkeypatch):
             yield part
 
     monkeypatch.setattr(assets, "load_sales", flaky)
-    monkeypatch.setattr(fetch, "FLUSH_ROWS", 10)
+    monkeypatch.setattr(window_reader, "CHUNK_ROWS", 10)
     result = run(instance, range_of("alice", "chen"))
     assert result.success
     assert [profile for profile, _ in calls] == ["alice", "bea", "chen", "bea"]

@@ -14,7 +14,7 @@ from sqlalchemy import insert, update
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.definitions import defs
-from creator_pipeline.monitoring import warehouse_checks
+from creator_pipeline.platforms.gumroad import PLATFORM as GUMROAD
 from creator_pipeline.platforms.gumroad import subscriptions
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.queue.pace import LocalPace
@@ -28,24 +28,24 @@ SECRET = "ping-secret-of-the-tests"
 
 
 def alter_jobs(w: Watched, **values: object) -> None:
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         connection.execute(update(ingestion_jobs).values(**values))
 
 
 def stuck(w: Watched) -> None:
-    job_queue(w.house).enqueue("alice", "gumroad", "webhook", {"sale_ids": ["x"]})
+    job_queue(w.warehouse).enqueue("alice", "gumroad", "webhook", {"sale_ids": ["x"]})
     alter_jobs(w, visible_at=now() - timedelta(minutes=30))
 
 
 def died(w: Watched) -> None:
-    queue = job_queue(w.house)
+    queue = job_queue(w.warehouse)
     queue.enqueue("alice", "gumroad", "webhook", {"sale_ids": ["x"]}, job_id="job-of-alice")
     [lease] = queue.dequeue(1, 60)
-    queue.fail(lease.job_id, lease.attempt, "Gumroad refuses the request.", None)
+    queue.fail(lease.id, lease.attempt, "Gumroad refuses the request.", None)
 
 
 def backfill_failed(w: Watched) -> None:
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         connection.execute(
             insert(ingestion_jobs).values(
                 id="b", profile_id="alice", source="gumroad", kind="backfill", status="failed", attempts=1,
@@ -56,7 +56,7 @@ def backfill_failed(w: Watched) -> None:
 
 
 def bounced(w: Watched) -> None:
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         for number, status in enumerate(["bounced"] * 2 + ["delivered"] * 8):
             add_mail(connection, f"m{number}", status)
 
@@ -72,36 +72,36 @@ def add_mail(connection: Any, key: str, status: str, minutes_ago: int = 0) -> No
 
 
 def unbounced(w: Watched) -> None:
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         connection.execute(update(email_messages).where(email_messages.c.kind != "ops_failure").values(status="sent"))
 
 
 def waiting_mail(w: Watched) -> None:
     os.environ["RESEND_API_KEY"], os.environ["FROM_EMAIL"] = "re_x", "Pipeline <no-reply@example.com>"
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         add_mail(connection, "late", "queued", minutes_ago=45)
 
 
 def suppressed(w: Watched) -> None:
     address = w.server.world.gumroad["alice"].email
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         row = {"email": address.lower(), "category": "*", "reason": "complained", "created_at": now()}
         connection.execute(insert(email_suppressions).values(row))
 
 
 def other_address(w: Watched) -> None:
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         profiles.add_profile(connection, "alice", "alice.new@example.com")
 
 
 def revoked(w: Watched, provider: str = "gumroad") -> None:
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         profiles.connect(connection, w.ring, provider, "alice", "a-token")
         profiles.mark_revoked(connection, provider, "alice", "It refuses the token.")
 
 
 def reconnected(w: Watched, provider: str = "gumroad") -> None:
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         profiles.connect(connection, w.ring, provider, "alice", "another-token")
 
 
@@ -114,7 +114,7 @@ def report(w: Watched, folder: str) -> Path:
 
 
 def new_name(w: Watched) -> None:
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         health_reports.opened(
             connection, "schema/gumroad/sale field/tip_jar", "gumroad has a new sale field.", "Update it."
         )
@@ -122,7 +122,7 @@ def new_name(w: Watched) -> None:
 
 def known_name(w: Watched) -> None:
     """Another release."""
-    w.monkeypatch.setitem(warehouse_checks.KNOWN, "gumroad/sale field", {"tip_jar"})
+    w.monkeypatch.setitem(GUMROAD.known_names, "sale field", {"tip_jar"})
 
 
 CASES: dict[str, Case] = {
