@@ -7,7 +7,15 @@ import subprocess
 import pytest
 
 COMMANDS = {
-    "a command of this package": ("creator-pipeline", "doctor"),
+    "a command of this package": (
+        "creator-pipeline",
+        "backfill",
+        "gumroad",
+        "--profile",
+        "nobody",
+        "--from",
+        "2026-01-01",
+    ),
     "the list of definitions": ("dg", "list", "defs"),
     "the definitions' check": ("dg", "check", "defs"),
     "a code server": ("dagster", "job", "list", "-w", "workspace.yaml"),
