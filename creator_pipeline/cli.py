@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from creator_pipeline import __version__, settings
 from creator_pipeline.core.errors import ConfigError, PipelineError
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 COMMANDS = {
-    "backfill": "backfill",
-    "demo": "demo",
-    "doctor": "doctor",
-    "gateway": "gateway",
-    "kdp": "kdp",
-    "keys": "keys",
-    "migrate": "migrate",
-    "profiles": "profiles",
-    "sandbox": "sandbox",
-    "smoke": "smoke",
-    "webhooks": "webhooks",
+    "backfill": "creator_pipeline.commands.backfill",
+    "demo": "creator_pipeline.commands.demo",
+    "doctor": "creator_pipeline.commands.doctor",
+    "gateway": "creator_pipeline.commands.gateway",
+    "kdp": "creator_pipeline.platforms.kdp.command",
+    "keys": "creator_pipeline.commands.keys",
+    "migrate": "creator_pipeline.commands.migrate",
+    "profiles": "creator_pipeline.commands.profiles",
+    "sandbox": "creator_pipeline.commands.sandbox",
+    "smoke": "creator_pipeline.commands.smoke",
+    "webhooks": "creator_pipeline.commands.webhooks",
 }
-"""Command to module of :mod:`creator_pipeline.commands`: loaded when it is called, so that ``--help`` is quick."""
+"""Command -> module of its ``command``. It is loaded when it is called, so that ``--help`` is quick."""
 
 
 class _Lazy(click.Group):
@@ -34,18 +37,26 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             return None
-        module: Any = importlib.import_module(f"creator_pipeline.commands.{COMMANDS[cmd_name]}")
+        module: Any = importlib.import_module(COMMANDS[cmd_name])
         return module.command
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="creator-pipeline")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """A creator's sales from Gumroad, Whop and Amazon KDP in one ledger."""
     from creator_pipeline.runtime import error_reports
 
     settings.load_env_file()
     error_reports.start()
+    context.obj = _definitions
+
+
+def _definitions() -> dg.Definitions:
+    from creator_pipeline.definitions import defs
+
+    return defs
 
 
 def _words() -> None:

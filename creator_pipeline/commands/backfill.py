@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from creator_pipeline.commands.context import instance, warehouse
+from creator_pipeline.runtime.context import instance, warehouse
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 

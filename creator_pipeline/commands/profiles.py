@@ -9,9 +9,9 @@ import click
 from sqlalchemy import Connection, delete, select
 
 from creator_pipeline import settings
-from creator_pipeline.commands.context import instance, key_ring, warehouse
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.runtime.context import instance, key_ring, warehouse
 from creator_pipeline.runtime.partitions import DYNAMIC
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import erasure, profile_keys, profiles

@@ -17,6 +17,7 @@ from creator_pipeline.gateway import creator_page, docs, health, jobs, oauth, op
 from creator_pipeline.gateway.errors import GatewayError, respond
 from creator_pipeline.gateway.middleware import Door
 from creator_pipeline.gateway.services import Services, build
+from creator_pipeline.platforms.kdp.upload import UPLOADS
 from creator_pipeline.settings import Settings
 
 _PLAIN = {
@@ -39,8 +40,17 @@ def create_app(config: Settings) -> FastAPI:
         lifespan=_lifespan(house),
     )
     app.state.services = house
-    for room in (webhooks, oauth, uploads, jobs, unsubscribe, creator_page, health, docs):
-        app.include_router(room.router)
+    for router in (
+        webhooks.router,
+        oauth.router,
+        uploads.router_for(UPLOADS),
+        jobs.router,
+        unsubscribe.router,
+        creator_page.router,
+        health.router,
+        docs.router,
+    ):
+        app.include_router(router)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(_door(house))

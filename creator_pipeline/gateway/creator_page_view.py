@@ -5,31 +5,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import Connection, func, select, update
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.money import to_text
-from creator_pipeline.core.windows import now, today
+from creator_pipeline.core.windows import today
 from creator_pipeline.ledger.chart import MOST_CURRENCIES, NAMES, PAGE, SMALL, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days
 from creator_pipeline.mail import unsubscribe
 from creator_pipeline.mail.kinds import CATEGORIES
 from creator_pipeline.mail.render import one_line
-from creator_pipeline.mail.wording import plain_error
+from creator_pipeline.mail.wording import plain_error, short_moment
 from creator_pipeline.platforms.gumroad import oauth
+from creator_pipeline.platforms.kdp import page as kdp_page
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import kdp_uploads, platform_connections, profiles
+from creator_pipeline.store.tables import platform_connections, profiles
 
 DAYS = 90
 _SPANS = (7, 30, DAYS)
-_SHOWN_UPLOADS = 10
-_SHOWN_PROBLEMS = 5
 AGAIN = "Must be connected again"
 NOTIFY = {
     "every": "Everything: each sync that finishes, failures, a weekly digest",
@@ -56,16 +54,6 @@ class Sums(NamedTuple):
     amounts: list[str]
 
 
-class Upload(NamedTuple):
-    """A report; ``problems`` are sentences."""
-
-    name: str
-    state: str
-    at: str
-    bad: bool
-    problems: list[str]
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """Everything the page shows, as text."""
@@ -79,7 +67,7 @@ class View:
     words: str
     table: list[Sums]
     left_out: bool
-    uploads: list[Upload]
+    uploads: list[kdp_page.UploadedReport]
     notify: str
     choices: Mapping[str, str]
     categories: Mapping[str, str]
@@ -93,7 +81,7 @@ def look(warehouse: Warehouse, config: Settings, profile_id: str) -> View:
     with warehouse.read() as connection:
         profile = connection.execute(select(profiles).where(profiles.c.id == profile_id)).one()
         platforms = list(_platforms(connection, config, profile_id))
-        uploads = list(_uploads(connection, config, profile_id))
+        uploads = list(kdp_page.uploaded_reports(connection, config, profile_id))
         why = unsubscribe.why_suppressed(connection, profile.email, "security")
         wanted = unsubscribe.wanted(connection, profile.email)
     return View(
@@ -163,7 +151,7 @@ def _platforms(connection: Connection, config: Settings, profile_id: str) -> Ite
         if not config.enabled("kdp" if provider == "amazon_kdp" else provider):
             yield Platform(name, "Switched off", "Nothing is read at the moment; what arrives is kept.", good=False)
         elif provider == "amazon_kdp":
-            yield _kdp(connection, profile_id)
+            yield Platform(name, *kdp_page.connection_of(connection, profile_id))
         else:
             yield _platform(config, provider, name, known.get(provider))
 
@@ -173,17 +161,12 @@ def _platform(config: Settings, provider: str, name: str, row: Any) -> Platform:
     ask = "" if can_connect else "Whoever runs this pipeline connects it for you."
     if row is None:
         return Platform(name, "Not connected", ask, good=False, connect="Connect" if can_connect else "")
-    synced = f"Synced {_short(row.last_synced_at)}" if row.last_synced_at else ""
+    synced = f"Synced {short_moment(row.last_synced_at)}" if row.last_synced_at else ""
     if row.status == "active":
         return Platform(name, synced or "Connected", "" if synced else "The first sync is under way.", good=True)
     reason = plain_error(row.last_error or "It was refused.", config)
     detail = " ".join(filter(None, (reason, ask, f"{synced}." if synced else "")))
     return Platform(name, AGAIN, detail, good=False, connect="Connect again" if can_connect else "")
-
-
-def _short(moment: datetime) -> str:
-    utc = moment.astimezone(UTC)
-    return f"{utc.day} {utc:%b}{f' {utc.year}' if utc.year != now().year else ''}, {utc:%H:%M} UTC"
 
 
 def _has_app(config: Settings) -> bool:
@@ -192,44 +175,3 @@ def _has_app(config: Settings) -> bool:
     except ConfigError:
         return False
     return True
-
-
-def _kdp(connection: Connection, profile_id: str) -> Platform:
-    newest = (
-        select(kdp_uploads.c.uploaded_at)
-        .where(kdp_uploads.c.profile_id == profile_id)
-        .order_by(kdp_uploads.c.uploaded_at.desc())
-        .limit(1)
-    )
-    at = connection.execute(newest).scalar()
-    if at is None:
-        return Platform(NAMES["amazon_kdp"], "No report yet", "Its sales come by uploaded reports.", good=False)
-    return Platform(NAMES["amazon_kdp"], f"Report of {_short(at)}", "", good=True)
-
-
-def _uploads(connection: Connection, config: Settings, profile_id: str) -> Iterator[Upload]:
-    table = kdp_uploads.c
-    newest = (
-        select(table.file_name, table.status, table.uploaded_at, table.error)
-        .where(table.profile_id == profile_id)
-        .order_by(table.uploaded_at.desc(), table.id)
-        .limit(_SHOWN_UPLOADS)
-    )
-    for row in connection.execute(newest):
-        bad = row.status in {"rejected", "quarantined"}
-        problems = _problems(config, row.error) if bad else []
-        yield Upload(one_line(row.file_name), row.status, _short(row.uploaded_at), bad, problems)
-
-
-def _problems(config: Settings, error: str | None) -> list[str]:
-    told: dict[str, Any] = orjson.loads(error or "{}")
-    found = [problem for problem in told.get("problems", ()) if problem.get("level") != "note"]
-    sentences = dict.fromkeys(_sentence(problem) for problem in [told, *found])
-    return [plain_error(text, config) for text in list(sentences)[: _SHOWN_PROBLEMS + 1] if text]
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    parts = [", ".join(f"{part} {problem[part]}" for part in ("sheet", "row", "column") if problem.get(part))]
-    parts += [str(problem.get(part) or "") for part in ("message", "hint")]
-    parts += [f"{part.capitalize()}: {problem[part]}" for part in ("found", "expected") if problem.get(part)]
-    return " ".join(f"{part.rstrip('.')}." for part in parts if part)

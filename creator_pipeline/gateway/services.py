@@ -28,7 +28,7 @@ class Services:
     """Settings are those of the start: another value wants a restart.
 
     Attributes:
-        looks: reports that are read at once, each in a process of up to a gigabyte.
+        readers: limits the uploads that are read at once, each in a process of up to a gigabyte.
     """
 
     config: Settings
@@ -38,7 +38,7 @@ class Services:
     gate: Gate
     deliveries: DeliveryWriter
     metrics: Metrics
-    looks: asyncio.Semaphore
+    readers: asyncio.Semaphore
 
     def secret(self, name: str) -> str | None:
         """The value of a secret setting; None where it is not set."""

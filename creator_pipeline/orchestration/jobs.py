@@ -9,7 +9,7 @@ from creator_pipeline.orchestration.digest_mails import digest_mails
 from creator_pipeline.orchestration.retention import retention
 from creator_pipeline.platforms.gumroad.assets import EVENTS, PRODUCTS, SALES
 from creator_pipeline.platforms.gumroad.jobs import gumroad_drift, gumroad_refresh
-from creator_pipeline.platforms.kdp import assets as kdp
+from creator_pipeline.platforms.kdp.assets import kdp_ingest
 from creator_pipeline.platforms.whop import checks as whop
 from creator_pipeline.platforms.whop.jobs import whop_changes, whop_refresh
 
@@ -32,11 +32,6 @@ whop_memberships_scan = dg.define_asset_job(
     "whop_memberships_scan",
     selection=dg.AssetSelection.assets(whop.MEMBERSHIPS),
     description="All memberships of a profile's account, and the tiers that follow.",
-)
-kdp_ingest = dg.define_asset_job(
-    "kdp_ingest",
-    selection=dg.AssetSelection.assets(kdp.ROYALTIES, kdp.EVENTS),
-    description="An uploaded KDP report, and the ledger of the months it touches.",
 )
 ledger = dg.define_asset_job(
     "ledger",

@@ -13,7 +13,6 @@ DATE, PROFILE = "date", "profile"
 
 gumroad_profiles = dg.DynamicPartitionsDefinition(name="gumroad_profiles")
 whop_profiles = dg.DynamicPartitionsDefinition(name="whop_profiles")
-kdp_uploads = dg.DynamicPartitionsDefinition(name="kdp_uploads")
 
 DYNAMIC = {"gumroad": "gumroad_profiles", "whop": "whop_profiles"}
 """Name of the dynamic partitions that hold a provider's connected profiles."""

@@ -1,4 +1,4 @@
-"""What several commands need: the warehouse, the keys, Dagster's instance."""
+"""What commands need: the warehouse, the keys, the instance of Dagster."""
 
 from __future__ import annotations
 
