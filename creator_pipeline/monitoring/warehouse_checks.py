@@ -25,7 +25,7 @@ from creator_pipeline.store.health_reports import open_ones
 from creator_pipeline.store.tables import email_suppressions, ingestion_jobs, platform_connections, profiles
 
 WAITED_MINUTES = 10
-"""A job, a report or a mail that is due for so long is stuck."""
+"""A job or a mail that is due for so long is stuck."""
 _SHOWN = 3
 
 

@@ -33,7 +33,7 @@ class IncomingFile:
 
     Args:
         inbox: a directory, or an fsspec URL.
-        local_folder: folder for incomplete files of an inbox that is an URL. For a directory it is a hidden folder in
+        local_folder: folder for incomplete files of an inbox that is a URL. For a directory it is a hidden folder in
             it, because a file can be renamed only within one disk.
         hint: what to do where the inbox can't be written to.
     """

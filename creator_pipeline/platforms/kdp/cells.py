@@ -76,7 +76,7 @@ def number(cell: Cell, mark: Mark | None) -> Decimal:
     In text a blank, no-break space or apostrophe may separate thousands.
 
     Raises:
-        BadCell: no number, digits lost to scientific notation, or thousands and decimals can't be told apart.
+        BadCell: it is no number, scientific notation lost digits, or its decimal mark can't be recognized.
     """
     if isinstance(cell, bool) or not isinstance(cell, str):
         return _numeric(cell)

@@ -47,14 +47,14 @@ def differing_months(report: Report) -> list[str]:
     units: defaultdict[str, int] = defaultdict(int)
     for row in report.of_kind("sales"):
         units[row.dimensions.month] += row.measures.units_sold - row.measures.units_refunded
-    told: defaultdict[str, int] = defaultdict(int)
+    stated: defaultdict[str, int] = defaultdict(int)
     for name, sums in report.stated.items():
         if name.startswith("Summary "):
-            told[name.removeprefix("Summary ")] += sums.units_sold
+            stated[name.removeprefix("Summary ")] += sums.units_sold
     return [
-        f"{report.file_name} {month}: {units[month]} units in the rows, {told[month]} in the Summary"
-        for month in sorted(units.keys() & told.keys())
-        if units[month] != told[month]
+        f"{report.file_name} {month}: {units[month]} units in the rows, {stated[month]} in the Summary"
+        for month in sorted(units.keys() & stated.keys())
+        if units[month] != stated[month]
     ]
 
 

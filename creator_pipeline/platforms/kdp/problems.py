@@ -125,7 +125,14 @@ class ProblemList:
             )
 
     def add_cell(self, bad: BadCell, *, sheet: str | None, row: int, column: str | None = None) -> None:
-        """Quarantine the report for a cell that can't be read; the row it is in doesn't count."""
+        """Add a cell that can't be read, which quarantines the report.
+
+        Args:
+            bad: the cell.
+            sheet: name of its tab; None for a CSV.
+            row: number of its row in the file, from 1.
+            column: header of its column; None where it is not known.
+        """
         self.add("quarantine", bad.hint, sheet=sheet, row=row, column=column, found=bad.found, expected=bad.expected)
 
     def all(self) -> tuple[Problem, ...]:

@@ -18,7 +18,7 @@ _SHOWN = 5
     job=kdp_ingest,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="New reports in KDP_INBOX/PROFILE/, once per content. A file is taken when two looks find it the same.",
+    description="New reports in KDP_INBOX/PROFILE/, once per content. A file is taken when two scans find it the same.",
 )
 def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Scan the inbox, and request a run for each file that is ready.

@@ -14,6 +14,7 @@ from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.ledger.rollup import roll_up
 from creator_pipeline.platforms.kdp import ingest
 from creator_pipeline.platforms.kdp.files import digest
+from creator_pipeline.platforms.kdp.owner import owner_of_partition
 from creator_pipeline.store.tables import daily_revenue, kdp_royalties, kdp_uploads, sales_events
 from creator_pipeline_tests.support import kdp_landing
 from creator_pipeline_tests.support.kdp_samples import (
@@ -211,3 +212,10 @@ def test_the_roll_up_counts_units_and_not_pages(house):
     with house.read() as connection:
         units = connection.execute(select(daily_revenue.c.units, daily_revenue.c.refunds)).all()
     assert sum(units for units, _ in units) == MANIFEST[FINAL.name]["net_units"]
+
+
+def test_a_partition_names_the_profile_of_its_upload(house) -> None:
+    """Incident: a failed upload was mailed to nobody, because its partition's key holds no profile."""
+    done = kdp_landing.land(house, COMBINED)
+    assert owner_of_partition(house, done.file.partition) == "alice"
+    assert owner_of_partition(house, "0" * 16) is None
