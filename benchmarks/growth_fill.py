@@ -154,7 +154,7 @@ class Installation:
         self._fail_one_day()
 
     def _fail_one_day(self) -> None:
-        """One run that failed long ago and was never mended, so that the look at failed partitions has to look."""
+        """One run that failed long ago and was never solved, so that the look at failed partitions has to look."""
         with psycopg2.connect(self.urls["dagster"]) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE runs SET status = 'FAILURE', run_body = replace(run_body, 'SUCCESS', 'FAILURE') "

@@ -19,7 +19,6 @@ COMMANDS = {
     "demo": "creator_pipeline.commands.demo",
     "doctor": "creator_pipeline.commands.doctor",
     "gateway": "creator_pipeline.commands.gateway",
-    "kdp": "creator_pipeline.platforms.kdp.command",
     "keys": "creator_pipeline.commands.keys",
     "migrate": "creator_pipeline.commands.migrate",
     "profiles": "creator_pipeline.commands.profiles",
@@ -27,18 +26,25 @@ COMMANDS = {
     "smoke": "creator_pipeline.commands.smoke",
     "webhooks": "creator_pipeline.commands.webhooks",
 }
-"""Command -> module of its ``command``. It is loaded when it is called, so that ``--help`` is quick."""
+"""Command -> module of its ``command``, beside those of the platforms. It is loaded when it is called."""
 
 
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(COMMANDS)
+        return sorted(COMMANDS | _of_platforms())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        if cmd_name not in COMMANDS:
+        name = COMMANDS.get(cmd_name) or _of_platforms().get(cmd_name)
+        if name is None:
             return None
-        module: Any = importlib.import_module(COMMANDS[cmd_name])
+        module: Any = importlib.import_module(name)
         return module.command
+
+
+def _of_platforms() -> dict[str, str]:
+    from creator_pipeline.platforms import PLATFORMS
+
+    return {name: module for platform in PLATFORMS for name, module in platform.commands.items()}
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,10 +52,10 @@ class _Lazy(click.Group):
 @click.pass_context
 def cli(context: click.Context) -> None:
     """A creator's sales from Gumroad, Whop and Amazon KDP in one ledger."""
-    from creator_pipeline.runtime import error_reports
+    from creator_pipeline.runtime import process
 
     settings.load_env_file()
-    error_reports.start()
+    process.start()
     context.obj = _definitions
 
 

@@ -28,7 +28,7 @@ SUITE_SECONDS = 360.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What the pinned Dagster does with newer libraries is not ours to mend; our own warnings stay errors."""
+    """What the pinned Dagster does with newer libraries is not ours to fix; our own warnings stay errors."""
     for text_of_warning in ("The `__fields__` attribute is deprecated",):
         config.addinivalue_line("filterwarnings", f"ignore:{text_of_warning}")
     _wait_for_midnight(config)

@@ -31,17 +31,16 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail import outbox
 from creator_pipeline.monitoring import health_sensor
-from creator_pipeline.orchestration.schedules import range_tags
-from creator_pipeline.orchestration.sensors import webhook_jobs_sensor
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
-from creator_pipeline.platforms.whop.jobs import changes_config
+from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.runtime import hooks
-from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
+from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG, range_tags
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.code_location import sensor_named
 from creator_pipeline_tests.support.gateway import Gateway, signed, whop_event
 from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
 
@@ -185,10 +184,12 @@ def runs(instance: dg.DagsterInstance, house: Warehouse) -> None:
         ("gumroad_catalogue", {"partition_key": "alice"}),
         ("whop_sync", {"tags": range_tags(window, "alice")}),
         ("whop_memberships_scan", {"partition_key": "alice"}),
-        ("whop_changes", {"run_config": changes_config("alice")}),
+        ("whop_changes", {"run_config": CHANGES.config("alice")}),
         ("ledger", {}),
     ]
-    made = webhook_jobs_sensor(dg.build_sensor_context(instance=instance, resources=RESOURCES, definitions=defs))
+    made = sensor_named("webhook_jobs")(
+        dg.build_sensor_context(instance=instance, resources=RESOURCES, definitions=defs)
+    )
     requests = made.run_requests or []
     asked += [(each.job_name, {"run_config": each.run_config, "tags": each.tags}) for each in requests]
     for job, words in asked:

@@ -20,6 +20,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.rollup import both_sums, roll_up
 from creator_pipeline.mail import outbox, page_link
 from creator_pipeline.mail.outbox import Mail
+from creator_pipeline.platforms import personal
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.queue.jobs import JobQueue
@@ -129,8 +130,8 @@ def test_the_pipeline_needs_no_more_than_rows(
         assert queue.ack_all(queue.dequeue(1, 60))
         retention.sweep(house, retention.Keep(buyers=1), now())
         assert token_keys.rotate(house, ring).lost == []
-        erasure.erase_buyer(house, "a@example.net", ring.hashes_of("a@example.net"))
-        erasure.erase_profile(house, "bea")
+        erasure.erase_buyer(house, "a@example.net", ring.hashes_of("a@example.net"), personal())
+        erasure.erase_profile(house, "bea", personal())
     for statement in ("DROP TABLE sales_events", "CREATE TABLE x (y int)", "TRUNCATE sales_events"):
         with pytest.raises((ProgrammingError, ConfigError)), house.write() as connection:
             connection.execute(text(statement))

@@ -62,9 +62,9 @@ def prepare() -> None:
 def load(world: dict[str, Any]) -> list[str]:
     """Connect each profile, register its pings, backfill it: as ``profiles add`` and ``backfill`` do."""
     from creator_pipeline.core.windows import DayWindow
+    from creator_pipeline.platforms.gumroad.access import gumroad_client
     from creator_pipeline.platforms.gumroad.subscriptions import register
     from creator_pipeline.runtime.context import instance, key_ring, warehouse
-    from creator_pipeline.runtime.resources import gumroad_client
     from creator_pipeline.store import profiles
 
     house, ring, failures, config = warehouse(), key_ring(), list[str](), settings.load()

@@ -16,7 +16,7 @@ _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yello
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, mend}.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, hint}.")
 def command(*, as_json: bool) -> None:
     """Look at every integration and table; exit 1 when something that is configured doesn't work."""
     try:
@@ -49,8 +49,8 @@ def table(found: Sequence[Finding], words: Mapping[str, str] = _WORDS) -> str:
     for finding in found:
         state = click.style(f"{words[finding.state]:7}", fg=_COLOURS[finding.state])
         lines.append(f"{state} {finding.name:{width}}  {finding.detail}".rstrip())
-        if finding.mend and finding.state != "ok":
-            lines.append(f"{'':7} {'':{width}}  → {finding.mend}")
+        if finding.hint and finding.state != "ok":
+            lines.append(f"{'':7} {'':{width}}  → {finding.hint}")
     counts = {state: sum(finding.state == state for finding in found) for state in _COLOURS}
     lines.append("")
     lines.append(", ".join(f"{count} {words[state]}" for state, count in counts.items()))

@@ -19,7 +19,7 @@ _TOO_MUCH = ("table ", "flag ")
 
 @click.command("smoke")
 @click.option("--staging", is_flag=True, help="Write, too: a mail to OPS_EMAIL, a delivery of our own.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, mend}.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, hint}.")
 def command(*, staging: bool, as_json: bool) -> None:
     """Walk the list after a deployment: integrations, figures, error rates, mails. Exit 1 when a line fails."""
     found = _findings(staging=staging)

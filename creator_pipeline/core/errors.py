@@ -7,7 +7,7 @@
     ├── RejectedError    the platform refuses this request for good
     └── DataError        a file or an answer is not what it should be: says where, what was found, what was expected
 
-``hint`` is the mend, in one sentence a person can act on. Messages never hold a token or a buyer's address.
+``hint`` says in one sentence what a person can do about it. Messages never hold a token or a buyer's address.
 """
 
 from __future__ import annotations

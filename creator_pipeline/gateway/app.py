@@ -17,7 +17,7 @@ from creator_pipeline.gateway import creator_page, docs, health, jobs, oauth, op
 from creator_pipeline.gateway.errors import GatewayError, respond
 from creator_pipeline.gateway.middleware import Door
 from creator_pipeline.gateway.services import Services, build
-from creator_pipeline.platforms.kdp.upload import UPLOADS
+from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.settings import Settings
 
 _PLAIN = {
@@ -43,7 +43,7 @@ def create_app(config: Settings) -> FastAPI:
     for router in (
         webhooks.router,
         oauth.router,
-        uploads.router_for(UPLOADS),
+        *(uploads.router_for(platform.uploads.get()) for platform in PLATFORMS if platform.uploads),
         jobs.router,
         unsubscribe.router,
         creator_page.router,

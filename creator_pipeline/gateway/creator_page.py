@@ -17,11 +17,11 @@ from fastapi.responses import RedirectResponse
 
 from creator_pipeline.core import signing
 from creator_pipeline.gateway import creator_page_view
+from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services
 from creator_pipeline.mail import page_link
-from creator_pipeline.platforms.gumroad.connect import start_link
 
 COOKIE = "creator_page"
 SESSION_SECONDS = 12 * 3600

@@ -151,7 +151,7 @@ def _platforms(connection: Connection, config: Settings, profile_id: str) -> Ite
         if not config.enabled("kdp" if provider == "amazon_kdp" else provider):
             yield Platform(name, "Switched off", "Nothing is read at the moment; what arrives is kept.", good=False)
         elif provider == "amazon_kdp":
-            yield Platform(name, *kdp_page.connection_of(connection, profile_id))
+            yield Platform(name, *kdp_page.page_line(connection, profile_id))
         else:
             yield _platform(config, provider, name, known.get(provider))
 

@@ -19,7 +19,7 @@ class GatewayError(Exception):
 
     Args:
         code: stable word for machines.
-        message, hint: what is wrong, and the mend. Without secrets and addresses.
+        message, hint: what is wrong, and what to do about it. Without secrets and addresses.
         detail: more keys of the ``error`` object.
         as_page: answer a person, whatever the request accepts.
     """

@@ -114,7 +114,7 @@ def _refusal(error: Exception) -> GatewayError:
     if isinstance(error, GatewayError):
         return error
     if isinstance(error, ConfigError | TransientError):
-        # A wrong setting too: what is sent again after the mend is not lost.
+        # A wrong setting too: what is sent again after the fix is not lost.
         _log.error("%s", error)
         return unavailable(error)
     _log.error("A request failed", exc_info=error)

@@ -14,7 +14,7 @@ ERROR_SCHEMA: dict[str, Any] = {
             "properties": {
                 "code": {"type": "string", "description": "A stable word"},
                 "message": {"type": "string", "description": "What is wrong"},
-                "hint": {"type": "string", "description": "The mend"},
+                "hint": {"type": "string", "description": "What to do about it"},
             },
         }
     },

@@ -11,7 +11,7 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.mail import outbox
 from creator_pipeline.mail.outbox import Mail, digest, event_key
-from creator_pipeline.mail.wording import moment_text, plain_error, source_name
+from creator_pipeline.mail.wording import moment_text, plain_error
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 
@@ -94,7 +94,7 @@ def send_ingestion_completed(
 
     Args:
         event_count: ledger rows it brought.
-        source: ``gumroad``, ``whop`` or ``kdp``, or a name.
+        source: the platform's name for people.
         what: the file or the partitions.
     """
     key = idempotency_key or completed_key(job_id, email)
@@ -149,7 +149,7 @@ def completed_values(job_id: str, event_count: int, *, source: str, what: str) -
     return {
         "job_id": job_id,
         "event_count": event_count,
-        "source": source_name(source),
+        "source": source,
         "what": what,
         "finished_at": moment_text(now()),
     }
@@ -162,7 +162,7 @@ def failed_values(
     return {
         "job_id": job_id,
         "error_message": plain_error(error_message, settings),
-        "source": source_name(source),
+        "source": source,
         "what": what,
         "next_step": next_step,
         "failed_at": moment_text(now()),

@@ -1,4 +1,4 @@
-"""Words for people: an error without stack trace and secrets, a moment, a source's name."""
+"""Words for people: an error without stack trace and secrets, a moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from creator_pipeline.mail.render import one_line
 from creator_pipeline.settings import Settings
 
 MAX_ERROR = 600
-SOURCES = {"gumroad": "Gumroad", "whop": "Whop", "kdp": "Amazon KDP", "amazon_kdp": "Amazon KDP"}
 
 _FRAME = re.compile(
     r'^\s*(Traceback \(most recent|Stack Trace:|File "[^"]*", line \d+|[~^]+$|During handling of|The above exception)'
@@ -22,11 +21,6 @@ _URL_PASSWORD = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+@")
 _LOOKS_SECRET = re.compile(
     r"\b(?:re_|whsec_|ws_|apik_|sk_|pk_|sbp_|ghp_)[\w+/=-]{8,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bgAAAA[\w-]{20,}=*"
 )
-
-
-def source_name(source: str) -> str:
-    """``kdp`` to ``Amazon KDP``; an unknown one as it is."""
-    return SOURCES.get(source, source)
 
 
 def moment_text(moment: datetime | None) -> str | None:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from creator_pipeline.core.windows import contiguous, now
 from creator_pipeline.mail.wording import source_name
 from creator_pipeline.monitoring.health import HOUSE, Look, Problem
 from creator_pipeline.platforms.kdp import assets as kdp
 from creator_pipeline.platforms.kdp.inbox_checks import without_verdict
+from creator_pipeline.runtime.dagster_internals import next_execution
 from creator_pipeline.runtime.hooks import source_of
 from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.store.engine import Warehouse
+
+if TYPE_CHECKING:
+    from creator_pipeline.runtime.dagster_internals import InstigatorState
 
 SILENT_SECONDS = 600.0
 """A sensor that says nothing for so long, and for ten of its intervals, is dead."""
@@ -33,7 +35,7 @@ _planned: dict[str, list[tuple[dg.AssetKey, str]]] = {}
 _PLANNED, _LANDED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION
 _CHUNK = 1_000
 _BAD = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-_CLEANING = "Read the run's log in the UI, mend the cause, then start the job again there."
+_CLEANING = "Read the run's log in the UI, fix the cause, then start the job again there."
 
 
 def looks(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, warehouse: Warehouse) -> list[Look]:
@@ -50,7 +52,7 @@ def looks(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, war
 def sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
     """Sensors that are on and fail, or say nothing. One that a person switched off is no problem."""
     intervals = {sensor.name: sensor.minimum_interval_seconds or 30 for sensor in repository.sensor_defs}
-    for state in _running(instance, InstigatorType.SENSOR):
+    for state in _running(instance):
         if state.name not in intervals:
             continue
         if failing := _failing(instance, state):
@@ -60,14 +62,14 @@ def sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -
         silent = max(SILENT_SECONDS, 10.0 * intervals[state.name])
         if last is not None and (now() - last).total_seconds() > silent:
             text = f"Sensor {state.name} has said nothing since {last:%Y-%m-%d %H:%M} UTC."
-            mend = "Restart dagster-daemon; does its code location load (UI, Deployment)?"
-            yield Problem(f"sensor/{state.name}", f"Sensor {state.name}", text, mend)
+            hint = "Restart dagster-daemon; does its code location load (UI, Deployment)?"
+            yield Problem(f"sensor/{state.name}", f"Sensor {state.name}", text, hint)
 
 
 def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:
     """Schedules that are on and fail, or passed over the last time they were due."""
     known = {schedule.name: schedule for schedule in repository.schedule_defs}
-    for state in _running(instance, InstigatorType.SCHEDULE):
+    for state in _running(instance):
         schedule = known.get(state.name)
         if schedule is None:
             continue
@@ -77,27 +79,21 @@ def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition)
         last = _last_tick(instance, state)
         if last is None:
             continue  # switched on and not due yet, as far as can be told
-        due = _next_due(schedule, last)
+        due = next_execution(schedule, last)
         if now() > due + SCHEDULE_GRACE:
             text = f"Schedule {state.name} was due at {due:%Y-%m-%d %H:%M} UTC and did not run."
-            mend = "Restart dagster-daemon; what it missed: the weekly look-back, or creator-pipeline backfill."
-            yield Problem(f"schedule/{state.name}", f"Schedule {state.name}", text, mend)
+            hint = "Restart dagster-daemon; what it missed: the weekly look-back, or creator-pipeline backfill."
+            yield Problem(f"schedule/{state.name}", f"Schedule {state.name}", text, hint)
 
 
-def _next_due(schedule: dg.ScheduleDefinition, last: datetime) -> datetime:
-    """When a schedule had to tick after ``last``."""
-    after = (last + timedelta(seconds=1)).timestamp()
-    times = schedule_execution_time_iterator(after, schedule.cron_schedule, schedule.execution_timezone)
-    return next(iter(times)).astimezone(UTC)
-
-
-def _running(instance: dg.DagsterInstance, kind: InstigatorType) -> Iterator[InstigatorState]:
-    return (s for s in instance.all_instigator_state(instigator_type=kind) if s.status != InstigatorStatus.STOPPED)
+def _running(instance: dg.DagsterInstance) -> Iterator[InstigatorState]:
+    """Schedules and sensors that are on; Dagster refuses a schedule and a sensor of one name."""
+    return (state for state in instance.all_instigator_state() if state.is_running)
 
 
 def _failing(instance: dg.DagsterInstance, state: InstigatorState) -> str | None:
     ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
-    if not ticks or ticks[0].status != TickStatus.FAILURE:
+    if not ticks or not ticks[0].is_failure:
         return None
     return ticks[0].error.message.strip() if ticks[0].error else "no reason was kept"
 
@@ -115,8 +111,8 @@ def _last_tick(instance: dg.DagsterInstance, state: InstigatorState) -> datetime
 def _broken(kind: str, name: str, error: str) -> Problem:
     last = error.splitlines()[-1] if error else ""
     text = f"{kind.capitalize()} {name} fails: {last[:_ERROR_CHARACTERS]}"
-    mend = f"Read its ticks in the UI under Automation, {name}; it tries again by itself once the cause is mended."
-    return Problem(f"{kind}/{name}", f"{kind.capitalize()} {name}", text, mend)
+    hint = f"Read its ticks in the UI under Automation, {name}; it tries again by itself once the cause is fixed."
+    return Problem(f"{kind}/{name}", f"{kind.capitalize()} {name}", text, hint)
 
 
 def partitions(
@@ -184,11 +180,11 @@ def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Pro
         name, subject = f"partitions/{source}/{owner}", f"Some days of {source_name(source)}"
         spans = contiguous(date.fromisoformat(key.partition("|")[0]) for key in keys)
         first, last = spans[0].start, spans[-1].end - timedelta(days=1)
-        mend = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
+        hint = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
     else:
         name, subject = f"partitions/{unit}/{owner}", unit
-        mend = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
-    return Problem(name, subject, text, mend, owner, told=True)
+        hint = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
+    return Problem(name, subject, text, hint, owner, told=True)
 
 
 def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Problem]:

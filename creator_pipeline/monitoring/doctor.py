@@ -28,13 +28,13 @@ class Finding:
         state: ``ok``; ``no`` (configured, and doesn't work); ``off`` (not configured, or switched off on purpose);
             ``unknown`` (it can't be seen from here).
         detail: what was found, without secrets.
-        mend: what to do about it; empty where nothing need be done.
+        hint: what to do about it; empty where nothing need be done.
     """
 
     name: str
     state: State
     detail: str = ""
-    mend: str = ""
+    hint: str = ""
 
     def as_json(self) -> dict[str, str]:
         """For ``--json``."""
@@ -97,5 +97,5 @@ def examine(probes: Sequence[Probe], config: Settings | None, *, seconds: float 
 
 
 def _clean(finding: Finding, secrets: Sequence[str]) -> Finding:
-    detail, mend = (" ".join(redact(text, secrets).split()) for text in (finding.detail, finding.mend))
-    return Finding(finding.name, finding.state, detail, mend)
+    detail, hint = (" ".join(redact(text, secrets).split()) for text in (finding.detail, finding.hint))
+    return Finding(finding.name, finding.state, detail, hint)

@@ -1,6 +1,6 @@
-"""What is wrong with the house: found by looks, kept in ``health_reports``, told once and once when it is mended.
+"""What is wrong with the house: found by looks, kept in ``health_reports``, told once and once when it is solved.
 
-A look covers a part of the ids; what it doesn't find any more in its part is mended. A look that fails changes
+A look covers a part of the ids; what it doesn't find any more in its part is solved. A look that fails changes
 nothing in its part and is a problem itself.
 """
 
@@ -36,7 +36,7 @@ class Problem:
         id: ``part/what`` or ``part/what/profile``; the same as long as it is the same problem.
         subject: what it is about, for the subject of a mail: ``Sensor webhook_jobs``.
         text: what was found; without secrets and addresses.
-        mend: the command or the step that mends it.
+        hint: the command or the step that fixes it.
         profile_id: whose it is.
         told: the run that failed has a mail of its own; see :data:`LEFT_AFTER`.
     """
@@ -44,7 +44,7 @@ class Problem:
     id: str
     subject: str
     text: str
-    mend: str
+    hint: str
     profile_id: str = HOUSE
     told: bool = False
 
@@ -71,12 +71,12 @@ class News:
     """What changed since the looks before."""
 
     new: list[Problem] = field(default_factory=list[Problem])
-    mended: list[str] = field(default_factory=list[str])
+    solved: list[str] = field(default_factory=list[str])
     open: int = 0
 
 
 def take(looks: Iterable[Look], warehouse: Warehouse, settings: Settings) -> News:
-    """Look, store what changed, and tell of it by mail to OPS_EMAIL: what broke once, and once that it is mended.
+    """Look, store what changed, and tell of it by mail to OPS_EMAIL: what broke once, and once that it is solved.
 
     What broke while OPS_EMAIL was not set is told when it is, if it is still broken.
 
@@ -100,9 +100,9 @@ def take(looks: Iterable[Look], warehouse: Warehouse, settings: Settings) -> New
 
 def _blind(report_id: str, error: Exception, settings: Settings) -> Problem:
     told = error.message if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
-    mend = error.hint if isinstance(error, PipelineError) else "Read the log of the sensor pipeline_health."
+    hint = error.hint if isinstance(error, PipelineError) else "Read the log of the sensor pipeline_health."
     part = report_id.partition("/")[2]
-    return Problem(report_id, f"The look at {part}", f"{part} can't be looked at: {plain_error(told, settings)}", mend)
+    return Problem(report_id, f"The look at {part}", f"{part} can't be looked at: {plain_error(told, settings)}", hint)
 
 
 def open_problems(warehouse: Warehouse) -> list[dict[str, Any]]:
@@ -118,10 +118,10 @@ def _store(connection: Connection, settings: Settings, found: Mapping[str, list[
     for problem in problems.values():
         row = known.get(problem.id)
         if row is None:
-            health_reports.opened(connection, problem.id, problem.text, problem.mend, moment)
+            health_reports.opened(connection, problem.id, problem.text, problem.hint, moment)
             news.new.append(problem)
-        elif (row["text"], row["mend"]) != (problem.text, problem.mend):
-            health_reports.changed(connection, problem.id, text=problem.text, mend=problem.mend)
+        elif (row["text"], row["hint"]) != (problem.text, problem.hint):
+            health_reports.changed(connection, problem.id, text=problem.text, hint=problem.hint)
         since = row["since"] if row else moment
         due = not problem.told or moment - since >= LEFT_AFTER
         if settings.ops_email and due and (row is None or row["told_at"] is None):
@@ -130,10 +130,10 @@ def _store(connection: Connection, settings: Settings, found: Mapping[str, list[
     for report_id in known.keys() - problems.keys():
         if any(report_id == part or (part.endswith("/") and report_id.startswith(part)) for part in found):
             health_reports.changed(connection, report_id, resolved_at=moment)
-            news.mended.append(report_id)
+            news.solved.append(report_id)
             if settings.ops_email and known[report_id]["told_at"] is not None:
-                _tell_mended(connection, settings, known[report_id], moment)
-    news.open = len(known) + len(news.new) - len(news.mended)
+                _tell_solved(connection, settings, known[report_id], moment)
+    news.open = len(known) + len(news.new) - len(news.solved)
     return news
 
 
@@ -143,7 +143,7 @@ def _tell(connection: Connection, settings: Settings, problem: Problem, since: d
         "source": problem.subject,
         "what": "",
         "error_message": problem.text,
-        "next_step": problem.mend,
+        "next_step": problem.hint,
         "failed_at": moment_text(since),
         "trigger": "the sensor pipeline_health",
         "url": None,
@@ -153,7 +153,7 @@ def _tell(connection: Connection, settings: Settings, problem: Problem, since: d
     outbox.add(connection, settings, Mail(key, "ops_failure", str(settings.ops_email), values))
 
 
-def _tell_mended(connection: Connection, settings: Settings, row: Mapping[str, Any], moment: datetime) -> None:
+def _tell_solved(connection: Connection, settings: Settings, row: Mapping[str, Any], moment: datetime) -> None:
     values = {
         "what": row["text"],
         "since": moment_text(row["since"]),

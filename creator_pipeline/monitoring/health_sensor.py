@@ -9,7 +9,7 @@ _DAILY_REVENUE = dg.AssetKey("daily_revenue")
 
 @dg.sensor(name="pipeline_health", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def pipeline_health(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-    """Look at everything that runs by itself; tell of each problem once, and once when it is mended."""
+    """Look at everything that runs by itself; tell of each problem once, and once when it is solved."""
     try:
         from creator_pipeline.monitoring import health_tick
 
@@ -25,7 +25,7 @@ def pipeline_health(context: dg.SensorEvaluationContext, warehouse: WarehouseRes
     description="The sensor pipeline_health knows of no open problem: nothing fails, is stuck or was left behind.",
 )
 def pipeline_is_healthy(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """List the open problems, the oldest first, each with its mend."""
+    """List the open problems, the oldest first, each with its hint."""
     from creator_pipeline.monitoring import health
 
     rows = health.open_problems(warehouse.open())
@@ -35,7 +35,7 @@ def pipeline_is_healthy(warehouse: WarehouseResource) -> dg.AssetCheckResult:
         metadata={
             "open": len(rows),
             "problems": [str(row["text"]) for row in rows[:20]],
-            "mend": [str(row["mend"]) for row in rows[:20]],
+            "hint": [str(row["hint"]) for row in rows[:20]],
         },
         description=str(rows[0]["text"]) if rows else None,
     )

@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from creator_pipeline import settings
+from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.errors import AuthError, TransientError
 from creator_pipeline.core.windows import today
 from creator_pipeline.monitoring import dagster_checks, health, warehouse_checks
-from creator_pipeline.monitoring.caller import Caller
 from creator_pipeline.monitoring.health import Look, NotSeen, Problem
 from creator_pipeline.platforms.gumroad.client import classify
-from creator_pipeline.platforms.gumroad.ping_checks import mend_of, missing_pings
+from creator_pipeline.platforms.gumroad.ping_checks import hint_of, missing_pings
 from creator_pipeline.platforms.gumroad.sync import PLATFORM
 from creator_pipeline.runtime.queue_jobs import job_queue
-from creator_pipeline.runtime.refused_tokens import note_auth
+from creator_pipeline.runtime.refused_tokens import note_refused_token
 from creator_pipeline.runtime.resources import key_ring
 from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_connection
 
+_NOT_FINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.SUSPENDED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
 
 def tick(context: dg.SensorEvaluationContext, house: Warehouse) -> dg.SensorResult:
-    """Look at everything; tell of what is new, and of what is mended."""
+    """Look at everything; tell of what is new, and of what is solved."""
     config, instance = settings.load(), context.instance
-    running = instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    running = instance.get_runs(dg.RunsFilter(statuses=_NOT_FINISHED))
     at_work = {run.tags[PROFILE_TAG] for run in running if PROFILE_TAG in run.tags}
     looks = warehouse_checks.looks(house, config, job_queue(house), at_work)
     if context.repository_def is not None:
@@ -37,9 +45,9 @@ def tick(context: dg.SensorEvaluationContext, house: Warehouse) -> dg.SensorResu
     nightly, cursor = _next_pings(house, config, pinged, context.cursor)
     news = health.take([*looks, *nightly, *_not_asked_any_more(house, pinged)], house, config)
     for problem in news.new:
-        context.log.warning("%s Mend: %s", problem.text, problem.mend)
-    for report_id in news.mended:
-        context.log.info("Mended: %s", report_id)
+        context.log.warning("%s Hint: %s", problem.text, problem.hint)
+    for report_id in news.solved:
+        context.log.info("Solved: %s", report_id)
     text = f"{news.open} problems are open." if news.open else "All is well."
     return dg.SensorResult(skip_reason=text, cursor=cursor)
 
@@ -74,8 +82,8 @@ def pings(house: Warehouse, config: Settings, profile_id: str) -> Iterator[Probl
             missing = missing_pings(caller, config, profile_id)
     except (AuthError, TransientError) as error:
         # A refused token is told as the connection's; an outage says nothing about pings.
-        note_auth(house, PLATFORM, profile_id, error)
+        note_refused_token(house, PLATFORM, profile_id, error)
         raise NotSeen from error
     if missing:
         text = f"Gumroad sends no ping of {profile_id}'s account for {', '.join(missing)}."
-        yield Problem(f"pings/{profile_id}", "The Gumroad pings", text, mend_of(PLATFORM, profile_id), profile_id)
+        yield Problem(f"pings/{profile_id}", "The Gumroad pings", text, hint_of(PLATFORM, profile_id), profile_id)

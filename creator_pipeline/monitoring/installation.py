@@ -91,8 +91,8 @@ def _migrations(connection: Connection) -> Finding:
         return Finding("migrations", "ok", f"at {found}")
     if found is None:
         return Finding("migrations", "no", "The database was never migrated.", MIGRATE)
-    mend = MIGRATE if found < migrate.HEAD else "Install the release that made it, or restore a backup."
-    return Finding("migrations", "no", f"at {found}, this release wants {migrate.HEAD}", mend)
+    hint = MIGRATE if found < migrate.HEAD else "Install the release that made it, or restore a backup."
+    return Finding("migrations", "no", f"at {found}, this release wants {migrate.HEAD}", hint)
 
 
 def _tables(connection: Connection) -> Iterator[Finding]:
@@ -135,9 +135,9 @@ def dagster(open_instance: Callable[[], dg.DagsterInstance]) -> Iterator[Finding
 def daemons(instance: dg.DagsterInstance) -> Finding:
     """Whether dagster-daemon is alive."""
     beats = instance.get_daemon_heartbeats()
-    mend = "dagster dev, or dagster-daemon run (deployment: see docs/deployment.md)"
+    hint = "dagster dev, or dagster-daemon run (deployment: see docs/deployment.md)"
     if not beats:
-        return Finding("dagster daemons", "off", "None has ever run here: nothing starts by itself.", mend)
+        return Finding("dagster daemons", "off", "None has ever run here: nothing starts by itself.", hint)
     now = time.time()
     silent = {
         name: now - beat.timestamp for name, beat in beats.items() if name in instance.get_required_daemon_types()
@@ -145,7 +145,7 @@ def daemons(instance: dg.DagsterInstance) -> Finding:
     late = {name: age for name, age in silent.items() if age > DAEMON_SILENT_SECONDS}
     if late:
         text = ", ".join(f"{name.lower()} for {age / 60:.0f} min" for name, age in sorted(late.items()))
-        return Finding("dagster daemons", "no", f"Silent: {text}.", mend)
+        return Finding("dagster daemons", "no", f"Silent: {text}.", hint)
     if broken := sorted(name.lower() for name, beat in beats.items() if beat.errors and name in silent):
         return Finding("dagster daemons", "no", f"Errors in: {', '.join(broken)}.", "Read the daemon's log.")
     return Finding("dagster daemons", "ok", f"{len(silent)} alive")
@@ -171,16 +171,14 @@ def workers(instance: dg.DagsterInstance) -> Iterator[Finding]:
 
 def schedules(instance: dg.DagsterInstance) -> Finding:
     """Schedules and sensors that are off: by a person, or because nobody has switched them on yet."""
-    from dagster._core.scheduler.instigation import InstigatorStatus
-
     from creator_pipeline.orchestration.schedules import ALL
 
-    known = {state.name: state.status for state in instance.all_instigator_state()}
-    off = {name for name, status in known.items() if status == InstigatorStatus.STOPPED}
+    known = {state.name: state.is_running for state in instance.all_instigator_state()}
+    off = {name for name, running in known.items() if not running}
     off |= {schedule.name for schedule in ALL if schedule.name not in known and not _starts_on(schedule)}
     if off:
-        mend = "In the UI under Automation, or: dagster schedule start --start-all -w workspace.yaml"
-        return Finding("schedules", "off", f"Stopped: {', '.join(sorted(off))}.", mend)
+        hint = "In the UI under Automation, or: dagster schedule start --start-all -w workspace.yaml"
+        return Finding("schedules", "off", f"Stopped: {', '.join(sorted(off))}.", hint)
     return Finding("schedules", "ok", f"{len(known)} schedules and sensors on")
 
 
@@ -217,7 +215,7 @@ def sentry(config: Settings) -> Iterator[Finding]:
 
 
 def health(config: Settings) -> Iterator[Finding]:
-    """What the sensor pipeline_health has found and nobody has mended yet."""
+    """What the sensor pipeline_health has found and nobody has fixed yet."""
     house = known_warehouse(config)
     if house is None:
         yield Finding("health", "off", "Nothing was looked at yet.")
@@ -227,12 +225,12 @@ def health(config: Settings) -> Iterator[Finding]:
             yield Finding("health", "off", "Nothing was looked at yet.", MIGRATE)
             return
         table = health_reports.c
-        open_ones = select(table.id, table.text, table.mend).where(table.resolved_at.is_(None)).order_by(table.since)
+        open_ones = select(table.id, table.text, table.hint).where(table.resolved_at.is_(None)).order_by(table.since)
         rows = connection.execute(open_ones).all()
     for row in rows:
         # A new field of a platform is news, and nothing that doesn't work.
         state = "unknown" if row.id.startswith(PREFIX) else "no"
-        yield Finding(f"health {row.id}", state, row.text, row.mend)
+        yield Finding(f"health {row.id}", state, row.text, row.hint)
     if not rows:
         yield Finding("health", "ok", "no open problem")
 

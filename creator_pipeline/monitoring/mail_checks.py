@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 from typing import Any, cast
 
+from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError
 from creator_pipeline.core.http import Answer
-from creator_pipeline.monitoring.caller import Caller
 from creator_pipeline.monitoring.doctor import Finding, Probe
 from creator_pipeline.settings import Settings
 

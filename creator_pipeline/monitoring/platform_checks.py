@@ -9,15 +9,15 @@ from typing import Any, NamedTuple, cast
 import httpx
 from sqlalchemy import inspect, select
 
+from creator_pipeline.core.caller import TIMEOUT, Caller
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError, RejectedError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import today
-from creator_pipeline.monitoring.caller import TIMEOUT, Caller
 from creator_pipeline.monitoring.doctor import Finding, Probe
 from creator_pipeline.monitoring.installation import known_warehouse
 from creator_pipeline.platforms.gumroad import oauth
 from creator_pipeline.platforms.gumroad.client import classify as classify_gumroad
-from creator_pipeline.platforms.gumroad.ping_checks import mend_of, missing_pings
+from creator_pipeline.platforms.gumroad.ping_checks import hint_of, missing_pings
 from creator_pipeline.platforms.whop import catalog as whop_catalog
 from creator_pipeline.platforms.whop.answers import NotFoundError
 from creator_pipeline.platforms.whop.answers import classify as classify_whop
@@ -81,8 +81,8 @@ def _of_source(
     mine = [account for account in found if account.provider == source]
     if not mine:
         option = "--gumroad-token …" if source == "gumroad" else "--whop-key …"
-        mend = f"creator-pipeline profiles add alice --email alice@example.com {option}"
-        return [Probe(source, lambda: [Finding(source, "off", "No profile is connected.", mend)])]
+        hint = f"creator-pipeline profiles add alice --email alice@example.com {option}"
+        return [Probe(source, lambda: [Finding(source, "off", "No profile is connected.", hint)])]
 
     def looking(account: Account) -> Callable[[], Iterator[Finding]]:
         return lambda: _account(config, ring, account, look)
@@ -94,7 +94,7 @@ def _account(
     config: Settings, ring: KeyRingOf, account: Account, look: Callable[[Settings, Account, str], Iterator[Finding]]
 ) -> Iterator[Finding]:
     name = f"{account.provider} {account.profile_id}"
-    again = mend_of(account.provider, account.profile_id)
+    again = hint_of(account.provider, account.profile_id)
     try:
         token = ring().decrypt(account.access_token)
     except ConfigError as error:
@@ -143,7 +143,7 @@ def gumroad_account(config: Settings, account: Account, token: str) -> Iterator[
         missing = missing_pings(caller, config, account.profile_id)
         if missing:
             text = f"No ping is registered for {', '.join(missing)}."
-            yield Finding(f"{name} webhooks", "no", text, mend_of("gumroad", account.profile_id))
+            yield Finding(f"{name} webhooks", "no", text, hint_of("gumroad", account.profile_id))
         else:
             yield Finding(f"{name} webhooks", "ok", "every event is registered")
 
@@ -167,8 +167,8 @@ def whop_account(config: Settings, account: Account, token: str) -> Iterator[Fin
                 continue  # a server without this list: the sync does without it, too
         yield Finding(f"{name} api", "ok", f"{caller.host} answers")
         if lacking:
-            text, mend = f"The key may not read {', '.join(lacking)}.", "Give the key these under Developer, API keys."
-            yield Finding(f"{name} scopes", "no", text, mend)
+            text, hint = f"The key may not read {', '.join(lacking)}.", "Give the key these under Developer, API keys."
+            yield Finding(f"{name} scopes", "no", text, hint)
         else:
             yield Finding(f"{name} scopes", "ok", "every list can be read")
         yield caller.clock(f"{name} clock")

@@ -18,16 +18,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
 from standardwebhooks import Webhook
 
+from creator_pipeline.core.caller import TIMEOUT
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.ledger import rollup
 from creator_pipeline.mail import messages, outbox
 from creator_pipeline.mail.outbox import Mail, event_key
 from creator_pipeline.mail.wording import moment_text
 from creator_pipeline.monitoring import warehouse_checks
-from creator_pipeline.monitoring.caller import TIMEOUT
 from creator_pipeline.monitoring.doctor import Finding, Probe
 from creator_pipeline.platforms.gumroad import drift
-from creator_pipeline.runtime.resources import gumroad_client
+from creator_pipeline.platforms.gumroad.access import gumroad_client
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected
@@ -77,8 +77,8 @@ def rolled_up(warehouse: Warehouse) -> Iterator[Finding]:
     elif waiting:
         yield Finding(name, "unknown", f"{waiting} days wait to be added up.", "Try again in a minute.")
     else:
-        mend = "Materialize daily_revenue."
-        yield Finding(name, "no", "daily_revenue and the ledger add up to different sums.", mend)
+        hint = "Materialize daily_revenue."
+        yield Finding(name, "no", "daily_revenue and the ledger add up to different sums.", hint)
 
 
 def whop_agrees(warehouse: Warehouse) -> Iterator[Finding]:
@@ -128,8 +128,8 @@ def gumroad_agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> I
     if not off:
         yield Finding(name, "ok", f"{len(totals)} days with sales, {first} to {last}, equal to the cent")
         return
-    mend = f"creator-pipeline backfill gumroad --profile {profile_id} --from {off[0].day} --to {off[-1].day}"
-    yield Finding(name, "no", f"{len(off)} days differ; the first: {off[0].describe()}", mend)
+    hint = f"creator-pipeline backfill gumroad --profile {profile_id} --from {off[0].day} --to {off[-1].day}"
+    yield Finding(name, "no", f"{len(off)} days differ; the first: {off[0].describe()}", hint)
 
 
 def runs(open_instance: Open) -> Iterator[Finding]:
@@ -149,8 +149,8 @@ def jobs(warehouse: Warehouse) -> Iterator[Finding]:
     with warehouse.read() as connection:
         found = {row[0]: int(row[1]) for row in connection.execute(ended)}
     bad = found.get("failed", 0) + found.get("dead", 0)
-    mend = "creator-pipeline webhooks replay --all, once the cause is mended."
-    yield _share("errors: jobs", bad, bad + found.get("completed", 0), MAX_JOBS, "jobs of 24 h ended badly", mend)
+    hint = "creator-pipeline webhooks replay --all, once the cause is fixed."
+    yield _share("errors: jobs", bad, bad + found.get("completed", 0), MAX_JOBS, "jobs of 24 h ended badly", hint)
 
 
 def answers(config: Settings) -> Iterator[Finding]:
@@ -165,9 +165,9 @@ def answers(config: Settings) -> Iterator[Finding]:
     yield _share("errors: gateway", bad, every, MAX_5XX, "answers were 5xx", "Its log says why, by request id.")
 
 
-def _share(name: str, bad: int, every: int, most: float, words: str, mend: str) -> Finding:
+def _share(name: str, bad: int, every: int, most: float, words: str, hint: str) -> Finding:
     good = bad <= every * most
-    return Finding(name, "ok" if good else "no", f"{bad} of {every} {words}", "" if good else mend)
+    return Finding(name, "ok" if good else "no", f"{bad} of {every} {words}", "" if good else hint)
 
 
 def ready(config: Settings) -> Iterator[Finding]:
@@ -187,7 +187,7 @@ def mails(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:
         yield Finding("mails: outbox", "off", f"Mails are kept and not sent: {held}", "See docs/mail.md.")
         return
     wrong = list(warehouse_checks.mail(warehouse, config))
-    yield from (Finding(f"mails: {one.id.partition('/')[2]}", "no", one.text, one.mend) for one in wrong)
+    yield from (Finding(f"mails: {one.id.partition('/')[2]}", "no", one.text, one.hint) for one in wrong)
     if not wrong:
         yield Finding("mails: outbox", "ok", "nothing is stuck, bounces and complaints are within bounds")
 
@@ -232,5 +232,5 @@ def delivery_arrives(config: Settings) -> Iterator[Finding]:
     if told == [False, True, 401]:
         yield Finding(name, "ok", "stored once, the repeat was known, a wrong signature was refused")
     else:
-        mend = "Has the gateway the same WHOP_WEBHOOK_SECRET and database as this command?"
-        yield Finding(name, "no", f"It should be stored, known, refused; it was {told}.", mend)
+        hint = "Has the gateway the same WHOP_WEBHOOK_SECRET and database as this command?"
+        yield Finding(name, "no", f"It should be stored, known, refused; it was {told}.", hint)

@@ -14,7 +14,7 @@ from creator_pipeline.mail.delivery import delivery_rates
 from creator_pipeline.mail.wording import source_name
 from creator_pipeline.monitoring.health import HOUSE, Look, Problem
 from creator_pipeline.platforms.gumroad import catalog as gumroad
-from creator_pipeline.platforms.gumroad.ping_checks import mend_of
+from creator_pipeline.platforms.gumroad.ping_checks import hint_of
 from creator_pipeline.platforms.kdp import inbox_checks
 from creator_pipeline.platforms.whop import catalog as whop
 from creator_pipeline.queue.jobs import Job, JobQueue
@@ -58,7 +58,7 @@ def schema(warehouse: Warehouse) -> Iterator[Problem]:
         kind, _, name = row["id"].removeprefix(PREFIX).rpartition("/")
         if name not in KNOWN.get(kind, ()):
             source = source_name(kind.partition("/")[0])
-            yield Problem(row["id"], f"A new name of {source}", row["text"], row["mend"])
+            yield Problem(row["id"], f"A new name of {source}", row["text"], row["hint"])
 
 
 def waiting(warehouse: Warehouse, config: Settings, at_work: Collection[str]) -> Iterator[Problem]:
@@ -74,8 +74,8 @@ def waiting(warehouse: Warehouse, config: Settings, at_work: Collection[str]) ->
     for source, count, oldest in rows:
         if config.enabled(source):
             text = f"{count} jobs of {source} wait, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
-            mend = "Is dagster-daemon running, and the sensor webhook_jobs on (UI, Automation)?"
-            yield Problem(f"queue/{source}", f"The queue of {source_name(source)}", text, mend)
+            hint = "Is dagster-daemon running, and the sensor webhook_jobs on (UI, Automation)?"
+            yield Problem(f"queue/{source}", f"The queue of {source_name(source)}", text, hint)
 
 
 def dead_letters(queue: JobQueue) -> Iterator[Problem]:
@@ -88,13 +88,13 @@ def dead_letters(queue: JobQueue) -> Iterator[Problem]:
         if is_backfill:
             first, end = (date.fromisoformat(jobs[0].payload[name]) for name in ("from", "to"))
             last = end - timedelta(days=1)
-            mend = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
+            hint = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
         else:
             ids = " ".join(job.id for job in jobs[:_SHOWN]) if len(jobs) <= _SHOWN else "--all"
-            mend = f"creator-pipeline webhooks replay {ids}"
+            hint = f"creator-pipeline webhooks replay {ids}"
         kind = "backfill" if is_backfill else "job"
         yield Problem(
-            f"dead/{source}/{owner}/{kind}", f"A {kind} of {source_name(source)}", text[:500], mend, owner, told=True
+            f"dead/{source}/{owner}/{kind}", f"A {kind} of {source_name(source)}", text[:500], hint, owner, told=True
         )
 
 
@@ -103,8 +103,8 @@ def mail(warehouse: Warehouse, config: Settings) -> Iterator[Problem]:
     rates = delivery_rates(warehouse)
     if outbox.why_held(config) is None and rates.oldest_queued_seconds > WAITED_MINUTES * 60:
         text = f"{rates.queued} mails wait, the oldest for {rates.oldest_queued_seconds / 60:.0f} minutes."
-        mend = "creator-pipeline doctor (resend, resend domain); is the sensor email_outbox on?"
-        yield Problem("mail/outbox", "The outbox", text, mend)
+        hint = "creator-pipeline doctor (resend, resend domain); is the sensor email_outbox on?"
+        yield Problem("mail/outbox", "The outbox", text, hint)
     if not rates.healthy:
         text = (
             f"Of {rates.accepted} mails of {rates.days} days {rates.bounce_rate:.1%} bounced and "
@@ -126,8 +126,8 @@ def mail(warehouse: Warehouse, config: Settings) -> Iterator[Problem]:
         rows = connection.execute(unreachable).all()
     for owner, reason in rows:
         text = f"{owner} gets no mail any more: the address {reason}."
-        mend = f"creator-pipeline profiles add {owner} --email ANOTHER"
-        yield Problem(f"mail/address/{owner}", "The address", text, mend, owner)
+        hint = f"creator-pipeline profiles add {owner} --email ANOTHER"
+        yield Problem(f"mail/address/{owner}", "The address", text, hint, owner)
 
 
 def connections(warehouse: Warehouse) -> Iterator[Problem]:
@@ -139,7 +139,7 @@ def connections(warehouse: Warehouse) -> Iterator[Problem]:
     for provider, owner, status, error in rows:
         name = source_name(provider)
         text = f"The connection of {owner} to {name} is {status}: {error or 'no reason was kept'}"
-        yield Problem(f"connection/{provider}/{owner}", f"The {name} connection", text, mend_of(provider, owner), owner)
+        yield Problem(f"connection/{provider}/{owner}", f"The {name} connection", text, hint_of(provider, owner), owner)
 
 
 def reports(warehouse: Warehouse, config: Settings) -> Iterator[Problem]:

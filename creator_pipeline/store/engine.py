@@ -134,7 +134,7 @@ def _sqlite_begin(connection: Connection) -> None:
 
 @contextmanager
 def translated(engine: Engine) -> Generator[None]:
-    """Turn driver errors that a person must mend into errors that say so."""
+    """Turn driver errors that a person must fix into errors that say so."""
     try:
         yield
     except DBAPIError as error:

@@ -1,4 +1,4 @@
-"""Rows of ``health_reports``: what is wrong, one row for each problem, open until it is found mended."""
+"""Rows of ``health_reports``: what is wrong, one row for each problem, open until it is found solved."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from creator_pipeline.store.tables import health_reports
 from creator_pipeline.store.upserts import insert_into
 
 
-def opened(connection: Connection, report_id: str, text: str, mend: str, since: datetime | None = None) -> bool:
-    """Note a problem; False where it is open already. One that was mended is open again, and not told yet."""
+def opened(connection: Connection, report_id: str, text: str, hint: str, since: datetime | None = None) -> bool:
+    """Note a problem; False where it is open already. One that was solved is open again, and not told yet."""
     table = health_reports
-    values = {"text": text, "mend": mend, "since": since or now(), "told_at": None, "resolved_at": None}
+    values = {"text": text, "hint": hint, "since": since or now(), "told_at": None, "resolved_at": None}
     statement = insert_into(connection, table).values(id=report_id, **values)
     statement = statement.on_conflict_do_update(
         index_elements=["id"], set_=values, where=table.c.resolved_at.is_not(None)
@@ -24,7 +24,7 @@ def opened(connection: Connection, report_id: str, text: str, mend: str, since: 
 
 
 def open_ones(connection: Connection) -> list[dict[str, Any]]:
-    """Reports that are not mended, the oldest first."""
+    """Reports that are not solved, the oldest first."""
     table = health_reports
     asked = select(table).where(table.c.resolved_at.is_(None)).order_by(table.c.since, table.c.id)
     return [dict(row) for row in connection.execute(asked).mappings()]

@@ -205,7 +205,7 @@ kdp_uploads = Table(
         server_default=false(),
         comment="A person said that it may hold less than what it replaces",
     ),
-    _text("error", "JSON: what was wrong, where, and the mend", null=True),
+    _text("error", "JSON: what was wrong, where, and the hint", null=True),
     _time("uploaded_at", "When it was first seen"),
     Index(None, "profile_id", "status"),
 )
@@ -393,10 +393,10 @@ health_reports = Table(
     metadata,
     _text("id", "What is wrong with what: one row for each, used again when it comes back", key=True),
     _text("text", "What was found, for people; without secrets and addresses"),
-    _text("mend", "The command or the step that mends it"),
+    _text("hint", "The command or the step that fixes it"),
     _time("since", "When it was first seen, this time"),
     _time("told_at", "When it was told; null until it could be", null=True),
-    _time("resolved_at", "When it was found mended; null while it is open", null=True),
+    _time("resolved_at", "When it was found solved; null while it is open", null=True),
     Index(None, "resolved_at"),
-    comment="What the sensor pipeline_health has found: each problem is told once, and once when it is mended.",
+    comment="What the sensor pipeline_health has found: each problem is told once, and once when it is solved.",
 )

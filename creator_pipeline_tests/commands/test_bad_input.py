@@ -1,4 +1,4 @@
-"""Wrong words on the command line: a sentence, the mend, and an honest exit code."""
+"""Wrong words on the command line: a sentence, the hint, and an honest exit code."""
 
 import json
 from datetime import timedelta

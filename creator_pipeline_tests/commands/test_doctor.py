@@ -1,4 +1,4 @@
-"""What the doctor watches, broken one at a time: a line says no, with the mend, and the exit code is 1."""
+"""What the doctor watches, broken one at a time: a line says no, with the hint, and the exit code is 1."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def silent_daemon(p: Patient) -> None:
 
 
 def report_a_problem(p: Patient) -> None:
-    row = {"id": "queue/gumroad", "text": "3 jobs wait.", "mend": "Is it on?", "since": now(), "told_at": now()}
+    row = {"id": "queue/gumroad", "text": "3 jobs wait.", "hint": "Is it on?", "since": now(), "told_at": now()}
     with p.house.write() as connection:
         connection.execute(insert(health_reports).values(row))
 
@@ -256,13 +256,13 @@ BROKEN: dict[str, tuple[Break, str, str]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_each_thing_that_breaks_is_named_with_its_mend(patient: Patient, what: str) -> None:
+def test_each_thing_that_breaks_is_named_with_its_hint(patient: Patient, what: str) -> None:
     """Incident: "it doesn't work", and an afternoon of looking for which of twelve things it is."""
-    break_it, name, mend = BROKEN[what]
+    break_it, name, hint = BROKEN[what]
     break_it(patient)
     code, lines = patient.examine()
     assert lines[name]["state"] == "no", lines
-    assert mend in lines[name]["mend"], lines[name]
+    assert hint in lines[name]["hint"], lines[name]
     assert code == 1
     if what not in {"settings", "dagster storage"}:
         assert lines["settings"]["state"] == "ok"
@@ -278,7 +278,7 @@ def test_a_clock_that_is_wrong_is_told_with_its_difference(
     _, lines = patient.examine()
     assert lines["gumroad alice clock"]["state"] == "no"
     assert "behind" in lines["gumroad alice clock"]["detail"]
-    assert "timedatectl" in lines["gumroad alice clock"]["mend"]
+    assert "timedatectl" in lines["gumroad alice clock"]["hint"]
 
 
 def test_what_is_switched_off_or_cannot_be_seen_is_no_failure(
@@ -295,7 +295,7 @@ def test_what_is_switched_off_or_cannot_be_seen_is_no_failure(
         "name": "flag ENABLE_GUMROAD",
         "state": "off",
         "detail": "Switched off; what arrives meanwhile is kept.",
-        "mend": "ENABLE_GUMROAD=true",
+        "hint": "ENABLE_GUMROAD=true",
     }
 
 

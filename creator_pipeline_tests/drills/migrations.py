@@ -24,9 +24,9 @@ from sqlalchemy import text
 
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.gateway.intake import Delivery, Intake
-from creator_pipeline.ledger.events import GumroadSale, gumroad_events
 from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.ledger.rollup import roll_up
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate, profiles
@@ -34,7 +34,7 @@ from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import gumroad_sales, sales_events, whop_payments
 from creator_pipeline_tests.support import servers
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 DAYS = 1_000
 FIRST = date(2023, 1, 1)
 OLD_UPLOAD = text(

@@ -25,7 +25,6 @@ from sqlalchemy import select
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration import schedules
 from creator_pipeline.platforms.gumroad import subscriptions
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.queue.pace import LocalPace
@@ -37,6 +36,7 @@ from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import gumroad_products, sales_events, whop_subscriptions
 from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.gateway import PATH_SECRET, Gateway
 from creator_pipeline_tests.support.whop_installation import run_waiting
 
@@ -44,11 +44,11 @@ ALICE = "alice"
 DISPUTED_AGES = (1, 3, 5, 9, 16, 25, 33, 60, 110, 300)
 """Days between a sale and the day of its dispute."""
 NIGHT = (
-    schedules.gumroad_products_nightly,
-    schedules.gumroad_nightly,
-    schedules.whop_nightly,
-    schedules.whop_changes_nightly,
-    schedules.gumroad_drift_nightly,
+    schedule_named("gumroad_products_nightly"),
+    schedule_named("gumroad_nightly"),
+    schedule_named("whop_nightly"),
+    schedule_named("whop_changes_nightly"),
+    schedule_named("gumroad_drift_nightly"),
 )
 
 
@@ -241,7 +241,10 @@ def main() -> int:
             stages += (
                 []
                 if pings
-                else [("Sunday's look-back", schedules.gumroad_lookback), ("the sweep", schedules.gumroad_sweep)]
+                else [
+                    ("Sunday's look-back", schedule_named("gumroad_lookback")),
+                    ("the sweep", schedule_named("gumroad_sweep")),
+                ]
             )
             for name, schedule in stages:
                 if schedule is not None:
@@ -252,7 +255,7 @@ def main() -> int:
                 say(f"{len(t.wrong())} differences\n")
             if pings:
                 good = not t.wrong()
-                t.run(schedules.gumroad_lookback)
+                t.run(schedule_named("gumroad_lookback"))
                 within = sum(age(t.server.world.gumroad[ALICE].sales[sale].created) < 35 for sale in done.refunded)
                 say(
                     f"  beside it, 35 days read again: {t.asked['gumroad_lookback']} requests for {within} of the 50 refunds\n"

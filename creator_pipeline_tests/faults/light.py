@@ -15,10 +15,10 @@ import redis
 from sqlalchemy import text
 
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.orchestration.schedules import range_tags
-from creator_pipeline.platforms.whop.jobs import changes_config
+from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.platforms.whop.sandbox.invent import invented_whop
 from creator_pipeline.queue.jobs import HEAL_SECONDS
+from creator_pipeline.runtime.tags import range_tags
 from creator_pipeline.sandbox.data import World
 from creator_pipeline_tests.faults.parts import PARTS
 from creator_pipeline_tests.faults.proxy import Proxy
@@ -139,7 +139,7 @@ class LightSystem(System):
         if self.runner == "worker":
             self.ask_for("gumroad_sync", range_tags(window, profile), {})
             self.ask_for("whop_sync", range_tags(window, profile), {})
-            self.ask_for("whop_changes", {}, changes_config(profile))
+            self.ask_for("whop_changes", {}, CHANGES.config(profile))
             return
         days = ["--from", str(window.start), "--to", str(window.end - timedelta(days=1))]
         for source in ("gumroad", "whop"):

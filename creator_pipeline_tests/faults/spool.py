@@ -14,12 +14,12 @@ import orjson
 from creator_pipeline import settings
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail import outbox
-from creator_pipeline.orchestration.sensors import webhook_jobs_sensor
 from creator_pipeline.platforms.kdp.sensor import kdp_inbox
 from creator_pipeline.runtime.partitions import DYNAMIC, kdp_uploads
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.profiles import connected
+from creator_pipeline_tests.support.code_location import sensor_named
 
 RETRIES = 2
 _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -29,7 +29,7 @@ def turn(instance: dg.DagsterInstance) -> None:
     """Look once, and do what there is to do."""
     spool = Path("spool")
     spool.mkdir(exist_ok=True)
-    _ask(instance, spool, webhook_jobs_sensor, "")
+    _ask(instance, spool, sensor_named("webhook_jobs"), "")
     cursor = Path("kdp_cursor")
     _ask(instance, spool, kdp_inbox, cursor.read_text() if cursor.exists() else "", cursor)
     for file in sorted(spool.glob("*.json"), key=lambda path: path.stat().st_mtime_ns):

@@ -18,8 +18,8 @@ from creator_pipeline.core.http import Answer
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.transport import Response, Sent
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.ledger.events import gumroad_events
 from creator_pipeline.platforms.gumroad import client as gumroad
+from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.platforms.gumroad.models import product_row, sale_row
 from creator_pipeline.platforms.gumroad.refunds import ledger_sale
 from creator_pipeline.platforms.gumroad.sync import load_products, load_sales

@@ -17,8 +17,8 @@ import pytest
 from creator_pipeline.core import signing
 from creator_pipeline.core.logging import JsonLines
 from creator_pipeline.gateway import limits
+from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.platforms.gumroad import oauth, webhook
-from creator_pipeline.platforms.gumroad.connect import start_link
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline_tests.support.gateway import PATH_SECRET, WHOP_SECRET, Gateway, settings_of, signed, whop_event
 

@@ -15,6 +15,7 @@ from creator_pipeline.core import signing
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.gateway.creator_page import COOKIE
 from creator_pipeline.mail import page_link, unsubscribe
+from creator_pipeline.platforms import personal
 from creator_pipeline.store import erasure, profiles
 from creator_pipeline.store.tables import (
     daily_revenue,
@@ -120,7 +121,7 @@ def test_an_erased_profile_has_no_page_and_a_former_mailbox_opens_none(gateway: 
     old = link(gateway)
     enter(gateway)
     if how == "erased":
-        erasure.erase_profile(gateway.services.warehouse, "alice")
+        erasure.erase_profile(gateway.services.warehouse, "alice", personal())
     else:
         with gateway.services.warehouse.write() as connection:
             profiles.add_profile(connection, "alice", "new@example.com")

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from creator_pipeline.core import signing
+from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
-from creator_pipeline.platforms.gumroad.connect import start_link
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.sandbox.server import SandboxServer
@@ -158,7 +158,7 @@ def test_saying_no_is_told_as_such(gateway: Gateway):
     assert gateway.rows(platform_connections) == []
 
 
-def test_a_wrong_code_is_refused_with_the_mend(gateway: Gateway):
+def test_a_wrong_code_is_refused_with_the_hint(gateway: Gateway):
     """Guards: a 500 for a code that lay about for too long."""
     query = said_at_gumroad(start(gateway))
     assert "too old" in refused(come_back(gateway, query | {"code": "wrong"}))

@@ -13,7 +13,7 @@ import pytest
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import now
-from creator_pipeline.gateway import app
+from creator_pipeline.platforms.kdp import upload
 from creator_pipeline.platforms.kdp.upload import kind_of, safe_name
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store.load import row_of, upsert
@@ -182,7 +182,7 @@ def test_utf_16_is_text(tmp_path: Path):
 @pytest.fixture
 def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     """A gateway that takes files of 300 kB."""
-    monkeypatch.setattr(app, "UPLOADS", replace(app.UPLOADS, max_bytes=300_000))
+    monkeypatch.setattr(upload, "UPLOADS", replace(upload.UPLOADS, max_bytes=300_000))
     with Gateway(f"sqlite:///{tmp_path / 'warehouse.sqlite'}", kdp_inbox=str(tmp_path / "inbox")) as running:
         running.add("alice")
         yield running

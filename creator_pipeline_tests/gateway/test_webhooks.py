@@ -121,7 +121,7 @@ def test_a_delivery_of_a_stranger_s_account_is_kept_and_ignored(shared: Gateway)
 
 
 def test_an_event_of_no_interest_and_a_body_that_cannot_be_read_are_accepted_once_signed(shared: Gateway):
-    """Guards: Whop switching the webhook off because of answers it can't mend."""
+    """Guards: Whop switching the webhook off because of answers it can't change."""
     for number, body in enumerate([whop_event(type="chat.message"), b"not json", b"[]"]):
         assert shared.whop(body, signed(body, f"msg_odd_{number}")).json()["status"] == "ignored"
 

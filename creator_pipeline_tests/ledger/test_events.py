@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
+from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.store.tables import sales_events
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

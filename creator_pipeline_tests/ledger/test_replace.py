@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import delete, select
 
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
+from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import note_changes, replace_sales, replace_window
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ledger_changes, sales_events
 

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.ledger import rollup
-from creator_pipeline.ledger.events import gumroad_events
 from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.ledger.rollup import last_days, pending, roll_up
+from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.store.tables import daily_revenue, ledger_changes
 from creator_pipeline_tests.ledger.test_events import NOW, sale
 from creator_pipeline_tests.support.tables import rows

@@ -133,7 +133,7 @@ def test_tellers_at_the_same_instant_are_one_mail(warehouse: Warehouse, fail: To
 
 
 def test_a_failure_that_will_be_retried_says_nothing(warehouse: Warehouse, fail: Told) -> None:
-    """Three mails for a failure that mended itself."""
+    """Three mails for a failure that solved itself."""
     assert fail("run-1", will_retry=True) == []
     assert mails(warehouse) == []
 

@@ -206,8 +206,8 @@ def test_a_new_from_address_counts_for_what_its_former_one_stopped(
     server.faults.every(1, "unverified_domain", path="/emails", times=1)
     assert isinstance(outbox.flush(warehouse, settings).problem, ConfigError)
     due_now(warehouse)
-    mended = settings.model_copy(update={"from_email": "b@example.org"})
-    assert outbox.flush(warehouse, mended).sent == 2
+    solved = settings.model_copy(update={"from_email": "b@example.org"})
+    assert outbox.flush(warehouse, solved).sent == 2
     assert {mail.payload["from"] for mail in resend.inbox} == {"b@example.org"}
 
 

@@ -1,4 +1,4 @@
-"""Sensors, schedules, partitions and jobs that break: each is named with its mend and told once, and once mended."""
+"""Sensors, schedules, partitions and jobs that break: each is named with its hint and told once, and once solved."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from dagster._utils.error import SerializableErrorInfo
 
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.platforms.gumroad.jobs import drift_config
+from creator_pipeline.platforms.gumroad.jobs import DRIFT
 from creator_pipeline.store import profiles
 from creator_pipeline_tests.support import installation as small
-from creator_pipeline_tests.support.health import Case, Watched, told_once_and_mended_once
+from creator_pipeline_tests.support.health import Case, Watched, told_once_and_solved_once
 
 
 def origin(name: str) -> RemoteInstigatorOrigin:
@@ -67,7 +67,7 @@ def lose_scope(w: Watched) -> None:
 
 
 def ran(w: Watched, job: str, status: dg.DagsterRunStatus) -> None:
-    tags, config = ({}, {}) if job == "ledger" else ({"creator_pipeline/profile": "alice"}, drift_config("alice"))
+    tags, config = ({}, {}) if job == "ledger" else ({"creator_pipeline/profile": "alice"}, DRIFT.config("alice"))
     w.instance.create_run_for_job(defs.resolve_job_def(job), status=status, tags=tags, run_config=config)
 
 
@@ -136,15 +136,15 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_thing_that_breaks_is_named_with_its_mend_and_told_once(watched: Watched, name: str) -> None:
+def test_each_thing_that_breaks_is_named_with_its_hint_and_told_once(watched: Watched, name: str) -> None:
     """Incident: a sensor had been dead for a week; nobody looks at a page that is always green."""
-    told_once_and_mended_once(watched, name, CASES[name])
+    told_once_and_solved_once(watched, name, CASES[name])
 
 
-def test_a_failure_that_was_mended_is_not_looked_for_again(watched: Watched) -> None:
-    """Incident: one failed night, long since mended, and each minute's look read a year of events for it."""
+def test_a_failure_that_was_solved_is_not_looked_for_again(watched: Watched) -> None:
+    """Incident: one failed night, long since solved, and each minute's look read a year of events for it."""
     name = "partitions/gumroad/alice"
-    told_once_and_mended_once(watched, name, CASES[name])
+    told_once_and_solved_once(watched, name, CASES[name])
 
     def read(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("The event log was read.")

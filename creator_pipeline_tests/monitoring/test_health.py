@@ -1,4 +1,4 @@
-"""How pipeline_health keeps what it finds: open until it is mended, told once each, and never by raising."""
+"""How pipeline_health keeps what it finds: open until it is solved, told once each, and never by raising."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_sensor_never_raises(watched: Watched, tmp_path: Path, monkeypatch: 
     assert watched.tick() == "Nothing was looked at: ConfigError."
 
 
-def test_the_check_lists_what_is_open_with_its_mend(watched: Watched) -> None:
+def test_the_check_lists_what_is_open_with_its_hint(watched: Watched) -> None:
     """Incident: the mail went to somebody on holiday, and the UI was green."""
     assert health_sensor.pipeline_is_healthy(RESOURCES["warehouse"]).passed
     with watched.house.write() as connection:
@@ -33,11 +33,11 @@ def test_the_check_lists_what_is_open_with_its_mend(watched: Watched) -> None:
     watched.tick()
     result = health_sensor.pipeline_is_healthy(RESOURCES["warehouse"])
     assert not result.passed
-    assert "profiles connect alice" in str(result.metadata["mend"].value)
+    assert "profiles connect alice" in str(result.metadata["hint"].value)
 
 
 def problem(name: str) -> Problem:
-    return Problem(name, "X", f"{name} is broken", "mend it")
+    return Problem(name, "X", f"{name} is broken", "fix it")
 
 
 def boom() -> list[Problem]:
@@ -49,7 +49,7 @@ def not_seen() -> list[Problem]:
 
 
 def test_a_look_that_fails_is_a_problem_itself_and_forgets_nothing(warehouse: Warehouse) -> None:
-    """Incident: a look that raised was read as "nothing is wrong any more", and all was reported mended."""
+    """Incident: a look that raised was read as "nothing is wrong any more", and all was reported solved."""
     config = settings.load()
     with warehouse.write() as connection:
         connection.execute(delete(health_reports))
@@ -59,10 +59,10 @@ def test_a_look_that_fails_is_a_problem_itself_and_forgets_nothing(warehouse: Wa
     blind = health.take([Look("a/", boom), other], warehouse, config)
     assert [one.id for one in blind.new] == ["look/a"]
     assert "abcdef123" not in blind.new[0].text
-    assert blind.mended == []
+    assert blind.solved == []
     assert health.take([Look("a/", not_seen)], warehouse, config) == health.News(open=4)
     last = health.take([Look("a/", lambda: [problem("a/2")]), Look("b", list)], warehouse, config)
-    assert (sorted(last.mended), last.open) == (["a/1", "b", "look/a"], 1)
+    assert (sorted(last.solved), last.open) == (["a/1", "b", "look/a"], 1)
 
 
 def test_what_a_run_s_own_mail_told_of_is_told_again_only_when_it_was_left(
@@ -80,7 +80,7 @@ def test_what_a_run_s_own_mail_told_of_is_told_again_only_when_it_was_left(
     assert [row["id"] for row in health.open_problems(warehouse)] == ["a/1"]
 
 
-def test_what_could_not_be_told_is_told_when_it_can_be_and_then_mended(
+def test_what_could_not_be_told_is_told_when_it_can_be_and_then_solved(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Incident: OPS_EMAIL was set after the first night; what had broken in it was never told, only that it was over."""

@@ -99,7 +99,7 @@ def test_shares_of_failures_have_a_bound(sqlite_warehouse: Warehouse):
         "errors: jobs",
         "no",
         "2 of 20 jobs of 24 h ended badly",
-        "creator-pipeline webhooks replay --all, once the cause is mended.",
+        "creator-pipeline webhooks replay --all, once the cause is fixed.",
     )
 
 

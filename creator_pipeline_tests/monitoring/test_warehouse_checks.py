@@ -1,4 +1,4 @@
-"""Queue, mail, connections, inbox, pings and new names: each is named with its mend and told once, and once mended."""
+"""Queue, mail, connections, inbox, pings and new names: each is named with its hint and told once, and once solved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.store import health_reports, profiles
 from creator_pipeline.store.tables import email_messages, email_suppressions, ingestion_jobs
 from creator_pipeline_tests.support import installation as small
-from creator_pipeline_tests.support.health import PUBLIC, Case, Watched, told_once_and_mended_once
+from creator_pipeline_tests.support.health import PUBLIC, Case, Watched, told_once_and_solved_once
 
 SECRET = "ping-secret-of-the-tests"
 
@@ -157,17 +157,17 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_thing_that_breaks_is_named_with_its_mend_and_told_once(
+def test_each_thing_that_breaks_is_named_with_its_hint_and_told_once(
     watched: Watched, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Incident: a queue that had stood still for a day; nobody looks at a page that is always green."""
     for variable in ("RESEND_API_KEY", "FROM_EMAIL"):
         monkeypatch.setenv(variable, "")
-    told_once_and_mended_once(watched, name, CASES[name])
+    told_once_and_solved_once(watched, name, CASES[name])
 
 
 def test_a_problem_that_comes_back_is_told_again(watched: Watched) -> None:
-    """Incident: the second failure of a sensor was taken for the first, which somebody had mended."""
+    """Incident: the second failure of a sensor was taken for the first, which somebody had solved."""
     for _ in range(2):
         revoked(watched)
         watched.tick()

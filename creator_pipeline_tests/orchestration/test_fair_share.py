@@ -12,12 +12,11 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration import schedules
-from creator_pipeline.orchestration.sensors import webhook_jobs_sensor
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline_tests.support.code_location import schedule_named, sensor_named
 from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
 from creator_pipeline_tests.test_definitions import ROOT, YAML
 
@@ -50,7 +49,7 @@ def asked_by_the_queue(warehouse: Warehouse, instance: dg.DagsterInstance, profi
     """Tags of the run that the sensor asks for."""
     job_queue(warehouse).enqueue(profile, "gumroad", kind, {"sale_ids": ["a"]})
     context = dg.build_sensor_context(instance=instance, resources=RESOURCES, definitions=defs)
-    (request,) = webhook_jobs_sensor(context).run_requests
+    (request,) = sensor_named("webhook_jobs")(context).run_requests
     return dict(request.tags)
 
 
@@ -64,7 +63,10 @@ def test_a_webhook_and_a_night_go_before_all_that_waits(sqlite_warehouse, ring, 
     for name in ("dora", "emil", "fay"):
         put(instance, "first_load", asked_by_the_queue(sqlite_warehouse, instance, name, "initial_sync"))
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=now())
-    for name, schedule in (("lookback", schedules.gumroad_lookback), ("nightly", schedules.gumroad_nightly)):
+    for name, schedule in (
+        ("lookback", schedule_named("gumroad_lookback")),
+        ("nightly", schedule_named("gumroad_nightly")),
+    ):
         (request,) = schedule(context, warehouse=WarehouseResource())
         put(instance, name, dict(request.tags))
     put(instance, "webhook", asked_by_the_queue(sqlite_warehouse, instance, "bea", "webhook"))

@@ -16,9 +16,8 @@ from creator_pipeline.definitions import defs
 from creator_pipeline.mail.notify import notify_backfill
 from creator_pipeline.orchestration import notifications
 from creator_pipeline.orchestration.backfill import submit
-from creator_pipeline.orchestration.schedules import range_tags
 from creator_pipeline.runtime import hooks
-from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG
+from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG, range_tags
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, profiles
@@ -68,7 +67,7 @@ def test_a_success_is_told_once_and_only_to_who_asked_for_it(
     assert [kind for kind, _ in mails(loaded)] == expected
 
 
-def test_a_failure_names_the_partitions_and_the_mend_and_its_repetition_is_told_once_a_day(
+def test_a_failure_names_the_partitions_and_the_hint_and_its_repetition_is_told_once_a_day(
     loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
 ) -> None:
     """Incident: forty mails in a morning about one revoked token, none of which said what to do."""
@@ -86,7 +85,7 @@ def test_a_failure_names_the_partitions_and_the_mend_and_its_repetition_is_told_
 
 
 def test_the_recovery_is_told_once(loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance) -> None:
-    """Incident: somebody worked on a failure at night that had mended itself in the evening."""
+    """Incident: somebody worked on a failure at night that had gone by itself in the evening."""
     sandbox.world.gumroad.drop_scope("chen", "view_sales")
     sync(instance, **{TRIGGER_TAG: "nightly"})
     sandbox.world.gumroad["chen"].scopes.add("view_sales")

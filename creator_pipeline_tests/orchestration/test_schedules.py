@@ -6,12 +6,14 @@ import dagster as dg
 import pytest
 
 from creator_pipeline.core.windows import now, today
-from creator_pipeline.ledger.events import gumroad_events
+from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration import schedules, sensors
+from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.ledger.test_rollup import on, write
 from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.installation import RANGE_END, RANGE_START, SIZES, range_of, run
 from creator_pipeline_tests.support.tables import rows
 
@@ -56,7 +58,7 @@ def test_a_refund_of_a_loaded_sale_is_in_the_ledger_after_the_next_nightly_run(h
     )  # fmt: skip
     server.world.gumroad.refund("bea", sale.id, max(1, sale.price // 3))
     assert len(small.wrong_days(house, server)) == 1
-    requests = tick(schedules.gumroad_nightly, instance)
+    requests = tick(schedule_named("gumroad_nightly"), instance)
     assert len(requests) == len(SIZES)
     for request in requests:
         assert run(instance, dict(request.tags)).success
@@ -65,7 +67,9 @@ def test_a_refund_of_a_loaded_sale_is_in_the_ledger_after_the_next_nightly_run(h
     assert row[10] == -max(1, sale.price // 3) * 10_000
 
 
-@pytest.mark.parametrize(("schedule", "days"), [(schedules.gumroad_nightly, 7), (schedules.gumroad_lookback, 35)])
+@pytest.mark.parametrize(
+    ("schedule", "days"), [(schedule_named("gumroad_nightly"), 7), (schedule_named("gumroad_lookback"), 35)]
+)
 def test_each_profile_gets_one_run_over_the_days_to_look_back(house, instance, schedule, days):
     """Guards: a run for each day of each profile, and a window that isn't what its name says."""
     moment = datetime(2026, 11, 22, 2, 10, tzinfo=UTC)
@@ -90,7 +94,7 @@ def test_no_window_begins_before_the_first_partition(monkeypatch):
 def test_the_schedules_say_why_they_ask_for_nothing(house, instance, monkeypatch):
     """Guards: a tick that does nothing, and a UI that doesn't say why."""
     monkeypatch.setenv("ENABLE_GUMROAD", "false")
-    for schedule in schedules.ALL:
+    for schedule in defs.schedules or ():
         if schedule.name.startswith("gumroad"):
             (skip,) = tick(schedule, instance)
             assert "ENABLE_GUMROAD" in skip.skip_message
@@ -98,7 +102,7 @@ def test_the_schedules_say_why_they_ask_for_nothing(house, instance, monkeypatch
 
 def test_without_a_connection_the_nightly_run_says_how_to_get_one(sqlite_warehouse, instance):
     """Guards: an empty installation that looks broken."""
-    (skip,) = tick(schedules.gumroad_nightly, instance)
+    (skip,) = tick(schedule_named("gumroad_nightly"), instance)
     assert "creator-pipeline profiles add" in skip.skip_message
 
 

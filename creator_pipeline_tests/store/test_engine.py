@@ -1,4 +1,4 @@
-"""A database that isn't what it should be: a clear error, with the mend, and nothing half-written."""
+"""A database that isn't what it should be: a clear error, with a hint, and nothing half-written."""
 
 import os
 import socket
@@ -45,7 +45,7 @@ def test_a_database_that_is_down_is_transient_and_says_where():
     assert "secret" not in str(caught.value)
 
 
-def test_a_database_that_does_not_exist_is_for_a_person_to_mend(migrated_postgres):
+def test_a_database_that_does_not_exist_is_for_a_person_to_fix(migrated_postgres):
     """Guards: retrying a typing error for hours."""
     url = make_url(migrated_postgres).set(database="nobody_made_me").render_as_string(hide_password=False)
     with pytest.raises(ConfigError, match="nobody_made_me"):

@@ -65,6 +65,18 @@ def test_down_and_up_again(fresh):
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
 
 
+def test_what_to_do_about_an_open_problem_stays_with_it_when_its_column_is_renamed(fresh):
+    """Guards: problems that are open during the upgrade and lose their text."""
+    migrate.upgrade(fresh.engine)
+    for revision, column in (("0004", "mend"), ("0005", "hint"), ("0004", "mend")):
+        (migrate.upgrade if column == "hint" else migrate.downgrade)(fresh.engine, revision)
+        with fresh.engine.begin() as connection:
+            if not connection.execute(text("SELECT count(*) FROM health_reports")).scalar():
+                row = "INSERT INTO health_reports (id, text, mend, since) VALUES ('a', 'It broke.', 'Fix it.', :now)"
+                connection.execute(text(row), {"now": "2026-11-23 00:00:00+00:00"})
+            assert connection.execute(text(f"SELECT {column} FROM health_reports")).scalars().all() == ["Fix it."]
+
+
 def test_the_newest_revision_is_the_one_the_code_names():
     """Guards: a migration added and never applied, because the quick check says the database is current."""
     config = Config()

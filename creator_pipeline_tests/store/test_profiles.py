@@ -29,7 +29,7 @@ def test_a_token_is_stored_encrypted_and_comes_back(warehouse, ring):
     assert "gr_token" not in repr(found)
 
 
-def test_connecting_again_mends_a_revoked_connection(warehouse, ring):
+def test_connecting_again_repairs_a_revoked_connection(warehouse, ring):
     """Guards: a connection that stays dead after its owner has come back."""
     add(warehouse, ring)
     with warehouse.write() as connection:

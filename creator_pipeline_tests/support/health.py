@@ -15,7 +15,8 @@ from sqlalchemy import select
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.definitions import defs
 from creator_pipeline.monitoring import health, health_sensor
-from creator_pipeline.runtime.resources import GumroadResource, WarehouseResource
+from creator_pipeline.platforms.gumroad.access import GumroadResource
+from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages
@@ -53,7 +54,7 @@ class Watched:
         return {str(row["id"]): dict(row) for row in health.open_problems(self.house)}
 
     def mails(self) -> list[str]:
-        """Subjects of what the sensor told: of what broke and of what was mended."""
+        """Subjects of what the sensor told: of what broke and of what was solved."""
         with self.house.read() as connection:
             found = select(email_messages.c.subject).where(email_messages.c.id.startswith("health"))
             return list(connection.execute(found.order_by(email_messages.c.created_at)).scalars())
@@ -61,24 +62,24 @@ class Watched:
 
 Step = Callable[[Watched], object]
 Case = tuple[Step, Step, str]
-"""What breaks it, what mends it, and what its mend must say."""
+"""What breaks it, what fixes it, and what its hint must say."""
 
 
-def told_once_and_mended_once(w: Watched, name: str, case: Case) -> None:
-    """Break it: named, with its mend, one mail. Mend it: nothing is open, one mail. Nothing more is ever told."""
-    break_it, mend_it, mend = case
+def told_once_and_solved_once(w: Watched, name: str, case: Case) -> None:
+    """Break it: named, with its hint, one mail. Fix it: nothing is open, one mail. Nothing more is ever told."""
+    break_it, fix_it, hint = case
     w.monkeypatch.setattr(health, "LEFT_AFTER", timedelta(0))
     assert w.tick() == "All is well."
     break_it(w)
     w.tick()
     assert set(w.open()) == {name}, w.open()
-    assert mend in w.open()[name]["mend"]
+    assert hint in w.open()[name]["hint"]
     w.tick()
     assert len(w.mails()) == 1
-    mend_it(w)
+    fix_it(w)
     assert w.tick() == "All is well."
     assert w.open() == {}
     w.tick()
-    broke, mended = w.mails()
+    broke, solved = w.mails()
     assert broke.startswith("[ops] ")
-    assert mended.startswith("[ops] Mended: ")
+    assert solved.startswith("[ops] Mended: ")

@@ -13,7 +13,7 @@ import dagster as dg
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, partition_key, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration.schedules import RANGE_END, RANGE_START
+from creator_pipeline.runtime.tags import RANGE_END, RANGE_START
 from creator_pipeline.sandbox.compare import differences
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer

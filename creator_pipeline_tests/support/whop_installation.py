@@ -14,8 +14,7 @@ from sqlalchemy import text
 
 from creator_pipeline.core.windows import DayWindow, partition_key, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration.sensors import webhook_jobs_sensor
-from creator_pipeline.platforms.whop.jobs import changes_config
+from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import RANGE_END, RANGE_START
 from creator_pipeline.sandbox.compare import whop_differences
@@ -25,6 +24,7 @@ from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import profiles as profiles_table
 from creator_pipeline.store.tables import sales_events, whop_payments, whop_subscriptions
+from creator_pipeline_tests.support.code_location import sensor_named
 from creator_pipeline_tests.support.installation import QUIET
 from creator_pipeline_tests.support.tables import rows
 
@@ -82,13 +82,13 @@ def scan(instance: dg.DagsterInstance, profile_id: str = "alice") -> Any:
 
 def changes(instance: dg.DagsterInstance, profile_id: str = "alice") -> Any:
     """The nightly look for what changed."""
-    return run(instance, "whop_changes", run_config=changes_config(profile_id))
+    return run(instance, "whop_changes", run_config=CHANGES.config(profile_id))
 
 
 def run_waiting(instance: dg.DagsterInstance) -> list[Any]:
     """What the daemon does with the sensor's requests."""
     context = dg.build_sensor_context(instance=instance, definitions=defs)
-    made = webhook_jobs_sensor(context, warehouse=WarehouseResource())
+    made = sensor_named("webhook_jobs")(context, warehouse=WarehouseResource())
     return [
         run(instance, request.job_name, dict(request.tags), run_config=request.run_config)
         for request in made.run_requests or []

@@ -45,7 +45,7 @@ def verdict(answer: str, complaint: str) -> tuple[bool, str]:
         last = (complaint.strip().splitlines() or ["no answer"])[-1]
         return True, f"SKIPPED: the advisory service can't be reached ({last[:200]})."
     holes = [
-        f"{each['name']} {each['version']}: {hole['id']}, mended in {', '.join(hole['fix_versions']) or 'no release'}"
+        f"{each['name']} {each['version']}: {hole['id']}, fixed in {', '.join(hole['fix_versions']) or 'no release'}"
         for each in found
         for hole in each.get("vulns", [])
     ]

@@ -45,7 +45,7 @@ HOLE = {"id": "CVE-2026-1", "fix_versions": ["2.0"]}
         ([{"name": "a", "skip_reason": "not found"}], True, "SKIPPED"),
         ([{"name": "a", "version": "1.0", "vulns": []}], True, "1 libraries without"),
         ([{"name": "a", "version": "1", "vulns": []}, {"name": "b", "skip_reason": "?"}], True, "unknown to it: b"),
-        ([{"name": "a", "version": "1.0", "vulns": [HOLE]}], False, "a 1.0: CVE-2026-1, mended in 2.0"),
+        ([{"name": "a", "version": "1.0", "vulns": [HOLE]}], False, "a 1.0: CVE-2026-1, fixed in 2.0"),
         ([{"name": "a", "version": "1", "vulns": [HOLE]}, {"name": "b", "skip_reason": "?"}], False, "CVE-2026-1"),
     ],
 )

@@ -12,11 +12,12 @@ from sqlalchemy import and_, select
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
-from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
+from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.platforms.gumroad.catalog import unknown_keys
 from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
 from creator_pipeline.platforms.gumroad.fetch import fetch_sales
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
 from creator_pipeline.store import erasure, profiles

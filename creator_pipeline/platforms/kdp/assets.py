@@ -9,7 +9,7 @@ from sqlalchemy import Table
 
 from creator_pipeline import settings
 from creator_pipeline.core.money import to_text
-from creator_pipeline.platforms.kdp import checks
+from creator_pipeline.platforms.kdp import PLATFORM, checks
 from creator_pipeline.platforms.kdp.cells import safe_cell
 from creator_pipeline.platforms.kdp.inbox import file_of
 from creator_pipeline.platforms.kdp.ingest import Ingested, ingest
@@ -23,14 +23,14 @@ from creator_pipeline.runtime.describe import (
     ledger_totals,
     preview,
 )
-from creator_pipeline.runtime.hooks import HOOKS
+from creator_pipeline.runtime.hooks import hooks_of
 from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.resources import WarehouseResource, require_enabled
 from creator_pipeline.store.tables import kdp_royalties, sales_events
 
 ROYALTIES = dg.AssetKey(["kdp", "royalties"])
 EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
-UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name="kdp_uploads")
+UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions)
 """A partition for each content that was uploaded; its key is the beginning of the content's SHA-256."""
 MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_window=timedelta(days=40))
 """KDP gives the final report of a month about the fifteenth of the next."""
@@ -76,11 +76,11 @@ def _spec(
     partitions_def=UPLOAD_PARTITIONS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY,
-    hooks=HOOKS,
+    hooks=hooks_of(PLATFORM.source),
 )
 def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
     """Ingest each upload of the run, each in one transaction with its rows in the ledger."""
-    require_enabled(settings.load(), "kdp")
+    require_enabled(settings.load(), PLATFORM.source)
     store, outcome, landed = warehouse.open(), Outcome(context), list[Ingested]()
     done_before = outcome.done_before()
     for partition in context.partition_keys:
@@ -173,10 +173,3 @@ def _contents(report: Report) -> dict[str, Any]:
         **money,
         "preview": preview(("day", "title", "shop", "transaction", "units or pages", "royalty", "currency"), shown),
     }
-
-
-kdp_ingest = dg.define_asset_job(
-    "kdp_ingest",
-    selection=dg.AssetSelection.assets(ROYALTIES, EVENTS),
-    description="An uploaded KDP report, and the ledger of the months it touches.",
-)

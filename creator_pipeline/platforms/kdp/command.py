@@ -64,6 +64,7 @@ def ingest(
     load_definitions: LoadDefinitions, files: tuple[Path, ...], profile_id: str, *, accept_smaller: bool
 ) -> None:
     """Put reports into the ledger here and now; recorded in Dagster like every run."""
+    from creator_pipeline.platforms.kdp import PLATFORM
     from creator_pipeline.platforms.kdp.assets import UPLOAD_PARTITIONS
     from creator_pipeline.platforms.kdp.inbox import register
     from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
@@ -74,7 +75,7 @@ def ingest(
 
     store, failures, definitions = warehouse(), list[str](), load_definitions()
     get_profile(store, profile_id)
-    require_enabled(settings.load(), "kdp")
+    require_enabled(settings.load(), PLATFORM.source)
     tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "command"}
     if accept_smaller:
         tags[ALLOW_SHRINK_TAG] = "true"

@@ -116,7 +116,7 @@ def _held_back(report: Report | None, name: str) -> DataError:
     held = [each for each in report.problems if each.level == "quarantine"] if report else []
     first, more = held[0], f" (and {len(held) - 1} more)" if len(held) > 1 else ""
     return DataError(
-        f"{name} is held back: nothing of it counts until its problems are mended{more}.",
+        f"{name} is held back: nothing of it counts until its problems are fixed{more}.",
         hint=first.hint,
         file=name,
         sheet=first.sheet,

@@ -1,4 +1,4 @@
-"""Whose upload a partition is."""
+"""Whose an upload is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from creator_pipeline.store.tables import kdp_uploads
 
 
 def owner_of_partition(warehouse: Warehouse, key: str) -> str | None:
-    """The profile of the upload whose content a partition's key names; None where the upload isn't stored."""
-    columns = kdp_uploads.c
+    """The profile of the upload whose digest begins with a partition's key; None where there is none."""
     with warehouse.read() as connection:
-        return connection.execute(
-            select(columns.profile_id).where(columns.id.startswith(key, autoescape=True))
-        ).scalar()
+        found = select(kdp_uploads.c.profile_id).where(kdp_uploads.c.id.startswith(key, autoescape=True))
+        return connection.execute(found).scalar()

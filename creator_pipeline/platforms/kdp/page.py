@@ -10,19 +10,12 @@ from sqlalchemy import Connection, select
 
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import plain_error, short_moment
+from creator_pipeline.platforms.contract import PageLine
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import kdp_uploads
 
 _SHOWN_UPLOADS = 10
 _SHOWN_PROBLEMS = 5
-
-
-class Connected(NamedTuple):
-    """Whether reports arrive: a short state, a sentence about it, and whether all is well."""
-
-    state: str
-    detail: str
-    good: bool
 
 
 class UploadedReport(NamedTuple):
@@ -35,8 +28,8 @@ class UploadedReport(NamedTuple):
     problems: list[str]
 
 
-def connection_of(connection: Connection, profile_id: str) -> Connected:
-    """The state of a profile's connection: when its newest report was uploaded."""
+def page_line(connection: Connection, profile_id: str) -> PageLine:
+    """The line of Amazon KDP: when the newest report of a profile was uploaded."""
     uploads = kdp_uploads.c
     newest = (
         select(uploads.uploaded_at)
@@ -46,8 +39,8 @@ def connection_of(connection: Connection, profile_id: str) -> Connected:
     )
     at = connection.execute(newest).scalar()
     if at is None:
-        return Connected("No report yet", "Its sales come by uploaded reports.", good=False)
-    return Connected(f"Report of {short_moment(at)}", "", good=True)
+        return PageLine("No report yet", "Its sales come by uploaded reports.", good=False)
+    return PageLine(f"Report of {short_moment(at)}", "", good=True)
 
 
 def uploaded_reports(connection: Connection, config: Settings, profile_id: str) -> Iterator[UploadedReport]:

@@ -4,7 +4,7 @@ import dagster as dg
 import orjson
 
 from creator_pipeline import settings
-from creator_pipeline.platforms.kdp.assets import UPLOAD_PARTITIONS, kdp_ingest
+from creator_pipeline.platforms.kdp.assets import EVENTS, ROYALTIES, UPLOAD_PARTITIONS
 from creator_pipeline.platforms.kdp.inbox import scan
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import run_tags
@@ -12,10 +12,16 @@ from creator_pipeline.runtime.tags import run_tags
 MOST_PER_TICK = 10
 _SHOWN = 5
 
+KDP_INGEST = dg.define_asset_job(
+    "kdp_ingest",
+    selection=dg.AssetSelection.assets(ROYALTIES, EVENTS),
+    description="An uploaded KDP report, and the ledger of the months it touches.",
+)
+
 
 @dg.sensor(
     name="kdp_inbox",
-    job=kdp_ingest,
+    job=KDP_INGEST,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="New reports in KDP_INBOX/PROFILE/, once per content. A file is taken when two scans find it the same.",

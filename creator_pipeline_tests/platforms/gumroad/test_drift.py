@@ -8,7 +8,7 @@ from sqlalchemy import update
 from creator_pipeline.core.windows import today
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.gumroad.checks import agrees_with_gumroad
-from creator_pipeline.platforms.gumroad.jobs import drift_config
+from creator_pipeline.platforms.gumroad.jobs import DRIFT
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.sandbox.compare import differences
 from creator_pipeline.sandbox.server import SandboxServer
@@ -19,7 +19,7 @@ from creator_pipeline_tests.support.pipeline_fixtures import truth
 
 def scan(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return defs.resolve_job_def("gumroad_drift").execute_in_process(
-        run_config=drift_config("chen"), instance=instance, raise_on_error=False
+        run_config=DRIFT.config("chen"), instance=instance, raise_on_error=False
     )
 
 
@@ -83,5 +83,5 @@ def test_the_check_names_profile_day_amount_and_the_command(
     assert isinstance(bad, dg.AssetCheckResult)
     assert not bad.passed
     assert "chen" in str(bad.metadata["differences"].value)
-    assert "creator-pipeline backfill gumroad --profile chen" in str(bad.metadata["mend"].value)
+    assert "creator-pipeline backfill gumroad --profile chen" in str(bad.metadata["hint"].value)
     assert today().isoformat()[:3] in str(bad.metadata["differences"].value)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.ledger.events import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad import catalog
 from creator_pipeline.platforms.gumroad.catalog import unknown_keys
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import SaleRow, amount, local_day, product_row, sale_row
 from creator_pipeline.platforms.gumroad.sandbox.sale_json import sale_fields
 from creator_pipeline.platforms.gumroad.sandbox.shapes import to_cents

@@ -12,8 +12,8 @@ from creator_pipeline import settings
 from creator_pipeline.core.errors import AuthError, ConfigError, TransientError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.gumroad import oauth
+from creator_pipeline.platforms.gumroad.access import gumroad_client
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
-from creator_pipeline.runtime.resources import gumroad_client
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration.sensors import webhook_jobs_sensor
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
 from creator_pipeline.queue.jobs import MAX_ATTEMPTS
@@ -18,12 +17,15 @@ from creator_pipeline.sandbox.compare import differences
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs, sales_events
+from creator_pipeline_tests.support.code_location import sensor_named
 from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES, truth
 
 
 def run_waiting(instance: dg.DagsterInstance) -> list[dg.ExecuteInProcessResult]:
     """What the daemon does with the sensor's requests."""
-    made = webhook_jobs_sensor(dg.build_sensor_context(instance=instance, resources=RESOURCES, definitions=defs))
+    made = sensor_named("webhook_jobs")(
+        dg.build_sensor_context(instance=instance, resources=RESOURCES, definitions=defs)
+    )
     return [
         defs.resolve_job_def(request.job_name).execute_in_process(
             run_config=request.run_config, instance=instance, tags=request.tags, raise_on_error=False

@@ -106,7 +106,7 @@ def test_a_tick_that_failed_after_looking_asks_again(inbox):
 
 
 def test_copies_are_one_upload_and_a_corrected_file_is_a_new_one(inbox):
-    """Guards: one report counted for every name it was saved under, and a mended one that nobody takes."""
+    """Guards: one report counted for every name it was saved under, and a corrected one that nobody takes."""
     folder = inbox.root / "alice"
     kdp_landing.drop(COMBINED, folder, "a.csv")
     kdp_landing.drop(COMBINED, folder, "b.csv")
@@ -114,12 +114,12 @@ def test_copies_are_one_upload_and_a_corrected_file_is_a_new_one(inbox):
     assert inbox.run(request).success
     kdp_landing.drop(COMBINED, folder, "c.csv")
     assert inbox.asked() == []
-    bad = folder / "mended.csv"
+    bad = folder / "corrected.csv"
     rows = table()
     bad.write_bytes(as_csv([row[:-1] for row in rows]))
     (request,) = inbox.asked()
     assert not inbox.run(request).success
-    assert kdp_landing.statuses(inbox.house)["mended.csv"] == "rejected"
+    assert kdp_landing.statuses(inbox.house)["corrected.csv"] == "rejected"
     bad.write_bytes(as_csv([*rows, rows[-1]]))
     (request,) = inbox.asked()
     assert inbox.run(request).success

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from creator_pipeline.core.windows import now, today
+from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration import schedules, sensors
 from creator_pipeline.platforms.whop.checks import EVENTS, PAYMENTS
 from creator_pipeline.platforms.whop.webhook import reread
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
@@ -26,6 +28,7 @@ from creator_pipeline.store.tables import daily_revenue, email_messages, ingesti
 from creator_pipeline_tests.platforms.whop.test_assets import house, instance, server, subscriptions
 from creator_pipeline_tests.platforms.whop.test_sync import happen
 from creator_pipeline_tests.support import whop_installation as small
+from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.installation import failure_text, landed
 from creator_pipeline_tests.support.tables import rows
 from creator_pipeline_tests.support.whop_installation import (
@@ -138,7 +141,7 @@ def status_of_jobs(house) -> list[tuple]:
 
 
 def test_a_changed_address_is_found_because_the_members_are_read_again(loaded, server, instance):
-    """Guards: a customer who mends the address and stays shut out until Sunday."""
+    """Guards: a customer who corrects the address and stays shut out until Sunday."""
     part, account = server.world.whop, server.world.whop["alice"]
     held = next(row for row in account.tables["memberships"].values() if row["status"] == "active")
     member = account.tables["members"][held["member_id"]]
@@ -169,7 +172,7 @@ def test_while_whop_is_switched_off_deliveries_wait(loaded, server, instance, mo
     knock(loaded, "payment.succeeded", settled(None, server.world.whop["alice"])[0])
     assert run_waiting(instance) == []
     assert [status for status, _ in status_of_jobs(loaded)] == ["queued"]
-    for schedule in schedules.ALL:
+    for schedule in defs.schedules or ():
         if schedule.name.startswith("whop"):
             (skip,) = tick(schedule, instance)
             assert "ENABLE_WHOP" in skip.skip_message
@@ -224,12 +227,12 @@ def test_the_nights_ask_for_every_account_and_for_the_days_that_were_missed(hous
         profiles.connect(connection, ring, "whop", "fan", None, external_account_id="user_fan")
         profiles.mark_synced(connection, "whop", "alice", moment - timedelta(days=1))
         profiles.mark_synced(connection, "whop", "bea", moment - timedelta(days=6))
-    asked = {r.tags[schedules.PROFILE_TAG]: r for r in tick(schedules.whop_nightly, instance, moment)}
+    asked = {r.tags[PROFILE_TAG]: r for r in tick(schedule_named("whop_nightly"), instance, moment)}
     first = {name: request.tags[schedules.RANGE_START] for name, request in asked.items()}
     assert first == {"alice": "2026-11-20|alice", "bea": "2026-11-15|bea", "chen": "2024-01-01|chen"}
     assert {request.tags[schedules.RANGE_END].split("|")[0] for request in asked.values()} == {"2026-11-22"}
-    for schedule in (schedules.whop_changes_nightly, schedules.whop_memberships_weekly):
-        assert [r.tags[schedules.PROFILE_TAG] for r in tick(schedule, instance, moment)] == ["alice", "bea", "chen"]
+    for schedule in (schedule_named("whop_changes_nightly"), schedule_named("whop_memberships_weekly")):
+        assert [r.tags[PROFILE_TAG] for r in tick(schedule, instance, moment)] == ["alice", "bea", "chen"]
     instance.delete_dynamic_partition("whop_profiles", "chen")
     context = dg.build_sensor_context(instance=instance)
     found = sensors.profiles_sensor(context, warehouse=WarehouseResource())

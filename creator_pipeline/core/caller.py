@@ -11,10 +11,10 @@ import httpx
 import orjson
 
 from creator_pipeline import __version__
+from creator_pipeline.core.checks import Finding
 from creator_pipeline.core.errors import PipelineError, RejectedError, TransientError
 from creator_pipeline.core.http import MESSAGE_CHARACTERS, Answer, Classify
 from creator_pipeline.core.secrets import redact, without_addresses
-from creator_pipeline.monitoring.doctor import Finding
 
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 MAX_SKEW_SECONDS = 60.0
