@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 FIXTURES = paths.FIXTURES / "gumroad"
 

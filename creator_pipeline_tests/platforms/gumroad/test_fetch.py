@@ -13,10 +13,9 @@ from creator_pipeline.core.errors import AuthError, DataError, TransientError
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad import fetch as room
 from creator_pipeline.platforms.gumroad.window_reader import Chunk, joined
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.core.test_windows import tiles
 from creator_pipeline_tests.support.gumroad_paging import Kept, Keyset, Pages, keep
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 YEAR = DayWindow(today() - timedelta(days=364), today() + timedelta(days=1))
 

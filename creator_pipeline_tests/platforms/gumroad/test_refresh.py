@@ -11,14 +11,14 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.queue.jobs import MAX_ATTEMPTS
 from creator_pipeline.runtime.queue_jobs import job_queue
-from creator_pipeline.sandbox.compare import differences
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs, sales_events
 from creator_pipeline_tests.support.code_location import sensor_named
 from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES, truth
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 def run_waiting(instance: dg.DagsterInstance) -> list[dg.ExecuteInProcessResult]:

@@ -7,11 +7,10 @@ import pytest
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.sandbox.data import WhopAccount
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 TODAY = date(2026, 9, 20)
 EVERYTHING = DayWindow(date(2026, 1, 1), date(2026, 9, 22))
