@@ -21,7 +21,8 @@ from creator_pipeline.mail.kinds import CATEGORIES
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import plain_error, short_moment
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.platforms.contract import OAuth, PageLine, Platform
+from creator_pipeline.platforms.contract import PageLine, Platform
+from creator_pipeline.platforms.oauth import OAuth
 from creator_pipeline.platforms.uploads import UploadedReport, Uploads
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse

@@ -13,7 +13,7 @@ from typing import Any
 
 from creator_pipeline.core.errors import PipelineError, TransientError
 from creator_pipeline.gateway.intake import Intake, Stored
-from creator_pipeline.platforms.contract import Delivery
+from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue, NewJob
 
 BATCH = 500

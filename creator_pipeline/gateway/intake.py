@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select, tuple_, update
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms import PLATFORMS, of_provider
-from creator_pipeline.platforms.contract import Account, Delivery, Platform
+from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.webhooks import Account, Delivery
 from creator_pipeline.queue.jobs import JobQueue, NewJob
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import or_, select, update
 
 from creator_pipeline.gateway.intake import Intake, read_accounts, sending_platforms
-from creator_pipeline.platforms.contract import Delivery
+from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue, NewJob
 from creator_pipeline.queue.table import ENDED_BADLY
 from creator_pipeline.settings import Settings

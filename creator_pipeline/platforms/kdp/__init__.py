@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection
 
-from creator_pipeline.platforms.contract import Checks, DagsterParts, Later, PageLine, Platform
+from creator_pipeline.platforms.contract import Later, PageLine, Platform
 from creator_pipeline.platforms.kdp.owner import owner_of_partition
 from creator_pipeline.platforms.kdp.personal import PERSONAL
-from creator_pipeline.platforms.uploads import Uploads
 
 _HERE = "creator_pipeline.platforms.kdp"
 
@@ -30,9 +27,9 @@ PLATFORM = Platform(
     owner_of_partition=owner_of_partition,
     named_unit=True,
     page_line=_page_line,
-    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
-    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
-    uploads=Later[Uploads](f"{_HERE}.upload", "UPLOADS"),
+    dagster=Later(f"{_HERE}.definitions", "PARTS"),
+    checks=Later(f"{_HERE}.probes", "CHECKS"),
+    uploads=Later(f"{_HERE}.upload", "UPLOADS"),
     commands={"kdp": f"{_HERE}.command"},
-    stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
+    stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )
