@@ -6,7 +6,7 @@ A platform's ``classify`` function says which answers are errors; everything els
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -260,27 +260,38 @@ class ApiClient:
         with self._lock:
             self.usage.received_bytes += len(answer.content)
             self.usage.throttled += answer.status == 429
-        error = self._judge(answer, what)
+        error = self._classify(answer) or common_error(answer, what)
         if error is not None:
-            raise error
+            raise cleaned(error, self._secrets)
         return body
 
-    def _judge(self, answer: Answer, what: str) -> PipelineError | None:
-        status = answer.status
-        error = self._classify(answer)
-        if error is None and 200 <= status < 300 and answer.body is not None:
-            return None
-        if error is None:
-            if status in {408, 429} or status >= 500:
-                error = TransientError(f"{what}: HTTP {status}.", retry_after=retry_after(answer.headers))
-            elif 200 <= status < 300:
-                # A page of an edge server, or a body cut off in the middle: it was not the platform that spoke.
-                error = TransientError(f"{what}: HTTP {status} with a body that is not JSON.")
-            elif 300 <= status < 400:
-                error = RejectedError(f"{what}: redirected, which an API must not do.", hint="Check the API's URL.")
-            else:
-                error = RejectedError(f"{what}: HTTP {status}: {answer.text}")
-        # A platform may quote the request, and so the token and a buyer's address, in what it says.
-        error.message = without_addresses(redact(error.message, self._secrets))[:MESSAGE_CHARACTERS]
-        error.args = (error.message,)
-        return error
+
+def is_temporary(status: int) -> bool:
+    """Whether the same request may be answered well later."""
+    return status in {408, 429} or status >= 500
+
+
+def common_error(answer: Answer, what: str) -> PipelineError | None:
+    """The error of an answer by the rules that hold for every service; None where it is good.
+
+    Args:
+        what: the request, for the message.
+    """
+    status = answer.status
+    if is_temporary(status):
+        return TransientError(f"{what}: HTTP {status}.", retry_after=retry_after(answer.headers))
+    if 300 <= status < 400:
+        return RejectedError(f"{what}: redirected, which an API must not do.", hint="Check the API's URL.")
+    if not 200 <= status < 300:
+        return RejectedError(f"{what}: HTTP {status}: {answer.text}")
+    if answer.body is None:
+        # A page of an edge server, or a body cut off in the middle: it was not the platform that spoke.
+        return TransientError(f"{what}: HTTP {status} with a body that is not JSON.")
+    return None
+
+
+def cleaned(error: PipelineError, secrets: Sequence[str]) -> PipelineError:
+    """The error without these secrets and without addresses: a platform may quote the request in what it says."""
+    error.message = without_addresses(redact(error.message, secrets))[:MESSAGE_CHARACTERS]
+    error.args = (error.message,)
+    return error

@@ -10,7 +10,7 @@ from creator_pipeline.core.errors import AuthError, DataError, RejectedError, Tr
 from creator_pipeline.core.http import Answer
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SlowQueryError, classify
-from creator_pipeline_tests.platforms.gumroad.conftest import FIXTURES
+from creator_pipeline_tests.support.gumroad_samples import FIXTURES
 from creator_pipeline_tests.support.http_server import TOKEN, Free, Server, says
 
 KINDS = {"never": (RejectedError, AuthError), "narrow window": (SlowQueryError,), "restart walk": (RejectedError,)}

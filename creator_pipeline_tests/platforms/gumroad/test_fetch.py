@@ -18,8 +18,8 @@ from creator_pipeline.platforms.gumroad.fetch import merged
 from creator_pipeline.platforms.gumroad.window_reader import Chunk
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
-from creator_pipeline_tests.core.test_windows import tiles
 from creator_pipeline_tests.support.gumroad_paging import Keyset, Pages, SaleDay, sale_day
+from creator_pipeline_tests.support.windows import tiles
 
 YEAR = DayWindow(today() - timedelta(days=364), today() + timedelta(days=1))
 
