@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from creator_pipeline.cli import cli
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.platforms.gumroad import connect
+from creator_pipeline.gateway import connect_links
 from creator_pipeline.store import profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse
 
@@ -83,4 +83,4 @@ def test_a_link_to_connect_is_printed(alice: Warehouse, ring: KeyRing, monkeypat
     monkeypatch.setenv("GUMROAD_CLIENT_SECRET", "secret")
     link = run("profiles", "connect", "alice").strip()
     assert link.startswith("http://127.0.0.1:8088/oauth/gumroad/start?profile_id=alice&link=")
-    assert connect.profile_of_link(ring, link.partition("link=")[2]) == "alice"
+    assert connect_links.profile_of_link(ring, link.partition("link=")[2]) == "alice"

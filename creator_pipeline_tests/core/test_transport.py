@@ -178,7 +178,7 @@ def test_a_request_nobody_wants_gives_its_connection_back(server, client):
     server.script = [lambda handler: time.sleep(0.1) or GOOD(handler)]
     one = client(connections=1)
     for _ in range(3):
-        one.begin("/x").drop()
+        one.start("/x", None, dict).cancel()
     assert one.get("/y") == {"ok": True}
 
 
@@ -186,10 +186,10 @@ def test_a_request_sent_ahead_is_tried_again_like_any_other(server, client):
     """Guards: a page asked for ahead whose failure isn't counted, waited for, or is told too early."""
     server.script = [says(503, b""), cut, GOOD]
     one = client()
-    begun = one.begin("/x")
-    assert begun.body() == {"ok": True}
+    pending = one.start("/x", None, dict)
+    assert pending.result() == {"ok": True}
     assert (one.usage.requests, one.usage.retries) == (3, 2)
     one.close()
-    begun = one.begin("/x")
+    pending = one.start("/x", None, dict)
     with pytest.raises(TransientError, match="closed"):
-        begun.body()
+        pending.result()

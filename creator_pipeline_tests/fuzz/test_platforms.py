@@ -16,7 +16,7 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import DataError, PipelineError
 from creator_pipeline.core.http import Answer
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.core.transport import Response, Sent
+from creator_pipeline.core.transport import Connection, Response
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import client as gumroad
 from creator_pipeline.platforms.gumroad.ledger import gumroad_events
@@ -62,25 +62,25 @@ Row = TypeVar("Row")
 EVERYTHING = DayWindow(date(1, 1, 2), date(9999, 12, 30))
 
 
-class Told(Sent):
-    """An answer that is there already."""
+class ReadyConnection(Connection):
+    """A connection whose response is there already."""
 
     def __init__(self, response: Response) -> None:
         self._response = response
 
-    def answer(self) -> Response:
+    def receive(self) -> Response:
         """At once."""
         return self._response
 
-    def drop(self) -> None:
-        """There is no connection."""
+    def release(self) -> None:
+        """Nothing is under way."""
 
 
 def answering(api: Any, answer: Callable[[str], Any]) -> None:
     """Let a client's requests end here, as JSON on the wire."""
 
-    def send(_method: str, target: str, *_: Any, **__: Any) -> Sent:
-        return Told(Response(200, {}, orjson.dumps(answer(target.partition("?")[0]))))
+    def send(_method: str, target: str, *_: Any, **__: Any) -> Connection:
+        return ReadyConnection(Response(200, {}, orjson.dumps(answer(target.partition("?")[0]))))
 
     api._connections.send = send
 

@@ -125,7 +125,7 @@ def test_nobody_is_led_to_another_host(shared: Gateway, tmp_path: Path) -> None:
     given = {key: getattr(config, key) for key in ("gumroad_client_id", "gumroad_client_secret")}
     evil = {f"{name}=https://evil.example" for name in ("redirect_uri", "redirect_to", "next", "return_to", "state")}
     with Gateway(shared.config.warehouse_url, dagster_home=tmp_path, **given) as gateway:
-        link = urlsplit(start_link(gateway.ring, "", "alice")).query
+        link = urlsplit(start_link(gateway.ring, "", "gumroad", "alice")).query
         answer = gateway.http.get(f"/oauth/gumroad/start?{link}&{'&'.join(sorted(evil))}")
         target = urlsplit(answer.headers["location"])
         assert (answer.status_code, target.netloc) == (302, gumroad)

@@ -17,9 +17,10 @@ from sqlalchemy import insert
 
 from creator_pipeline.core.secrets import new_key
 from creator_pipeline.core.windows import now
+from creator_pipeline.gateway import connect_links
 from creator_pipeline.mail import functions, outbox, page_link, unsubscribe
 from creator_pipeline.mail.outbox import Mail
-from creator_pipeline.platforms.gumroad import connect, webhook
+from creator_pipeline.platforms.gumroad import webhook
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import (
@@ -158,7 +159,7 @@ def auth(gateway: Gateway, _key: dict[str, str]) -> list[httpx.Response]:
 
 def oauth_start(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
     """Neither bob's key nor bob's link starts a connection of alice."""
-    link = parse_qs(urlsplit(connect.start_link(gateway.ring, "http://x", "bob")).query)["link"][0]
+    link = parse_qs(urlsplit(connect_links.start_link(gateway.ring, "http://x", "gumroad", "bob")).query)["link"][0]
     wishes = [
         ({}, {"profile_id": "alice"}),
         (key, {"profile_id": "alice"}),
@@ -190,7 +191,7 @@ def oauth_callback(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response
 
 def connected(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
     """The page at the end shows what a signed result says, and nothing else can make one."""
-    start = parse_qs(urlsplit(connect.start_link(gateway.ring, "http://x", "alice")).query)["link"][0]
+    start = parse_qs(urlsplit(connect_links.start_link(gateway.ring, "http://x", "gumroad", "alice")).query)["link"][0]
     answers = [
         gateway.http.get("/oauth/gumroad/connected", params={"result": result}, headers=key)
         for result in ("", "alice", start)

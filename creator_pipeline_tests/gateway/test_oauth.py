@@ -71,10 +71,12 @@ def test_no_one_starts_for_a_profile_without_its_key_or_link(gateway: Gateway):
     url = "/oauth/gumroad/start"
     assert gateway.http.get(url, params={"profile_id": "alice"}).status_code == 401
     assert gateway.http.get(url, params={"profile_id": "alice"}, headers=gateway.key("bob")).status_code == 401
-    link = urlsplit(start_link(gateway.ring, "", "bob")).query.replace("profile_id=bob", "profile_id=alice")
+    link = urlsplit(start_link(gateway.ring, "", "gumroad", "bob")).query.replace("profile_id=bob", "profile_id=alice")
     assert gateway.http.get(f"{url}?{link}").status_code == 401
     assert gateway.http.get(f"{url}?profile_id=alice&link=forged").status_code == 401
-    assert gateway.http.get(f"{url}?{urlsplit(start_link(gateway.ring, '', 'alice')).query}").status_code == 302
+    assert (
+        gateway.http.get(f"{url}?{urlsplit(start_link(gateway.ring, '', 'gumroad', 'alice')).query}").status_code == 302
+    )
 
 
 def refused(answer: httpx.Response) -> str:

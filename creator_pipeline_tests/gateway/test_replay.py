@@ -12,7 +12,8 @@ from creator_pipeline.cli import cli
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway import replay
-from creator_pipeline.gateway.intake import Delivery, Intake
+from creator_pipeline.gateway.intake import Intake
+from creator_pipeline.platforms.contract import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
@@ -47,7 +48,7 @@ def test_dead_jobs_are_listed_and_put_back(alice: Warehouse):
     intake(alice).commit([sale(1), sale(2)])
     queue = JobQueue(alice, None)
     for lease in queue.dequeue(10, 60):
-        queue.fail(lease.job_id, lease.attempt, "Gumroad says no.", None)
+        queue.fail(lease.id, lease.attempt, "Gumroad says no.", None)
     rows = json.loads(run("webhooks", "list", "--status", "failed", "--json"))
     assert {(row["delivery_id"], row["error"]) for row in rows} == {
         ("d1", "Gumroad says no."),

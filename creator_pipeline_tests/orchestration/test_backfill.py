@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration import backfill
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.tags import BACKFILL_TAG
@@ -21,7 +22,7 @@ def do(warehouse, instance, window=WINDOW, profile="alice"):
     """Plan and execute; returns the plan, the failures and how often progress was told."""
     ticks: list[int] = []
     todo = backfill.plan(warehouse, instance, "gumroad", profile, window)
-    failures = backfill.execute(warehouse, instance, todo, allow_shrink=False, on_progress=ticks.append)
+    failures = backfill.execute(defs, warehouse, instance, todo, allow_shrink=False, on_progress=ticks.append)
     return todo, failures, sum(ticks)
 
 

@@ -29,8 +29,8 @@ def work(database: str, url: str, log: Path, stop: Event, hang_after: int) -> No
                 if done == hang_after:
                     Path(f"{log}.hangs").touch()
                     time.sleep(60)
-                if queue.ack(lease.job_id, lease.attempt):
-                    lines.write(f"{lease.job_id}\n")
+                if queue.ack(lease.id, lease.attempt):
+                    lines.write(f"{lease.id}\n")
                     lines.flush()
                     done += 1
             if not leases:

@@ -126,8 +126,8 @@ def test_each_token_has_its_own_pace_and_keeps_it() -> None:
     """One profile's backfill stops all others; or each client of a profile starts a budget of its own."""
     for extra in ({}, {"redis_url": "redis://127.0.0.1:1/6"}):
         values = Settings(_env_file=None, **extra)
-        ann = pace_for(values, "gumroad", "token-ann")
-        assert ann is pace_for(values, "gumroad", "token-ann")
-        assert ann is not pace_for(values, "gumroad", "token-bob")
-        assert ann is not pace_for(values, "whop", "token-ann")
+        ann = pace_for(values, "gumroad", "token-ann", 120)
+        assert ann is pace_for(values, "gumroad", "token-ann", 120)
+        assert ann is not pace_for(values, "gumroad", "token-bob", 120)
+        assert ann is not pace_for(values, "whop", "token-ann", 120)
         assert "token" not in repr(vars(ann))

@@ -9,10 +9,11 @@ import pytest
 import redis
 from sqlalchemy import select, update
 
-from creator_pipeline.queue.jobs import JobQueue, Lease
+from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.redis_client import RedisLink
 from creator_pipeline.queue.redis_hints import Wakeups
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.leases import Lease
 from creator_pipeline.store.tables import ingestion_jobs
 from creator_pipeline_tests.support.servers import RedisServer
 
@@ -94,7 +95,7 @@ def test_every_function_does_its_work_while_redis_is_down(
     server.start()
     time.sleep(BREAK)
     # All leases have ended: whoever asks first after the return is given all that is left, once.
-    handed_out = [lease.job_id for lease in mixed.dequeue(100, 30)]
+    handed_out = [lease.id for lease in mixed.dequeue(100, 30)]
     assert sorted(handed_out) == sorted(left)
     assert known(server) == left
 
@@ -140,7 +141,7 @@ def test_a_lost_hint_is_healed_and_a_wrong_one_corrected(mixed: JobQueue, link: 
     assert known(server) == {"hidden", "early"}
     assert mixed.heal() == 2
     time.sleep(0.01)
-    assert {lease.job_id for lease in mixed.dequeue(10, 30)} == {"lost", "hidden"}
+    assert {lease.id for lease in mixed.dequeue(10, 30)} == {"lost", "hidden"}
 
 
 def test_an_idle_poll_is_one_command_and_leaves_the_warehouse_alone(mixed: JobQueue, link: RedisLink) -> None:

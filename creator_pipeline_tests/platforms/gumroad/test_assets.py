@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.windows import DayWindow, partition_key, today
-from creator_pipeline.platforms.gumroad import fetch
+from creator_pipeline.platforms.gumroad import window_reader
 from creator_pipeline.store.profiles import mark_revoked
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales, platform_connections, sales_events
 from creator_pipeline_tests.support import installation as small
@@ -114,7 +114,7 @@ def test_the_same_tables_and_no_failed_run_with_everything_going_wrong(
 ):
     """Guards: a ledger that depends on the platform's mood."""
     small.connect_all(warehouse, ring, gumroad_sandbox)
-    monkeypatch.setattr(fetch, "FLUSH_ROWS", 15)
+    monkeypatch.setattr(window_reader, "CHUNK_ROWS", 15)
     run(gumroad_instance, range_of("alice", "chen"))
     calm = digests(warehouse)
     for table in (gumroad_sales, sales_events):
@@ -168,7 +168,7 @@ def test_a_retry_skips_what_landed(gumroad_warehouse, gumroad_sandbox, gumroad_i
             yield part
 
     monkeypatch.setattr(assets, "load_sales", flaky)
-    monkeypatch.setattr(fetch, "FLUSH_ROWS", 10)
+    monkeypatch.setattr(window_reader, "CHUNK_ROWS", 10)
     result = run(gumroad_instance, range_of("alice", "chen"))
     assert result.success
     assert [profile for profile, _ in calls] == ["alice", "bea", "chen", "bea"]

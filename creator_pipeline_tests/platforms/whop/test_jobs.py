@@ -15,16 +15,18 @@ from sqlalchemy import select
 
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration import schedules, sensors
+from creator_pipeline.orchestration import sensors
 from creator_pipeline.platforms.whop.checks import EVENTS, PAYMENTS
 from creator_pipeline.platforms.whop.webhook import reread
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.tags import PROFILE_TAG, RANGE_END, RANGE_START
 from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import daily_revenue, email_messages, ingestion_jobs, platform_connections
 from creator_pipeline_tests.support import whop_installation as small
+from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.installation import failure_text, landed, run_waiting
 from creator_pipeline_tests.support.tables import rows
 from creator_pipeline_tests.support.whop_installation import (
@@ -222,18 +224,14 @@ def test_the_nights_ask_for_every_account_and_for_the_days_that_were_missed(whop
         profiles.connect(connection, ring, "whop", "fan", None, external_account_id="user_fan")
         profiles.mark_synced(connection, "whop", "alice", moment - timedelta(days=1))
         profiles.mark_synced(connection, "whop", "bea", moment - timedelta(days=6))
-    asked = {r.tags[schedules.PROFILE_TAG]: r for r in tick(schedules.whop_nightly, whop_instance, moment)}
-    first = {name: request.tags[schedules.RANGE_START] for name, request in asked.items()}
+    asked = {r.tags[PROFILE_TAG]: r for r in tick(schedule_named("whop_nightly"), whop_instance, moment)}
+    first = {name: request.tags[RANGE_START] for name, request in asked.items()}
     assert first == {"alice": "2026-11-20|alice", "bea": "2026-11-15|bea", "chen": "2024-01-01|chen"}
-    assert {request.tags[schedules.RANGE_END].split("|")[0] for request in asked.values()} == {"2026-11-22"}
-    for schedule in (schedules.whop_changes_nightly, schedules.whop_memberships_weekly):
-        assert [r.tags[schedules.PROFILE_TAG] for r in tick(schedule, whop_instance, moment)] == [
-            "alice",
-            "bea",
-            "chen",
-        ]
+    assert {request.tags[RANGE_END].split("|")[0] for request in asked.values()} == {"2026-11-22"}
+    for schedule in (schedule_named("whop_changes_nightly"), schedule_named("whop_memberships_weekly")):
+        assert [r.tags[PROFILE_TAG] for r in tick(schedule, whop_instance, moment)] == ["alice", "bea", "chen"]
     whop_instance.delete_dynamic_partition("whop_profiles", "chen")
-    context = dg.build_sensor_context(instance=whop_instance)
+    context = dg.build_sensor_context(whop_instance=whop_instance)
     found = sensors.profiles_sensor(context, warehouse=WarehouseResource())
     assert [request.partition_keys for request in found.dynamic_partitions_requests] == [["chen"]]
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.core.windows import DayWindow
+from creator_pipeline.platforms import personal
 from creator_pipeline.platforms.whop.sandbox.data import WhopDay
 from creator_pipeline.platforms.whop.sync import load_payments, refresh_changed_payments, refresh_payments
 from creator_pipeline.platforms.whop.sync_memberships import load_memberships, refresh_memberships
@@ -244,7 +245,7 @@ def test_an_erased_holder_stays_forgotten_and_a_profile_keeps_its_plan(
     server.world.whop.buy("alice", email="fan@example.com")
     load_memberships(two_profiles, client, ring, "alice", account.id, Tiers())
     load_payments(two_profiles, client, "alice", account.id, EVERYTHING)
-    assert erase_buyer(two_profiles, "Gone@example.net", ring.hashes_of("gone@example.net")) == 1
+    assert erase_buyer(two_profiles, "Gone@example.net", ring.hashes_of("gone@example.net"), personal()) == 1
     before = everything(two_profiles)
     again = load_memberships(two_profiles, client, ring, "alice", account.id, Tiers())
     load_payments(two_profiles, client, "alice", account.id, EVERYTHING)

@@ -14,7 +14,7 @@ from sqlalchemy import insert, update
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.definitions import defs
-from creator_pipeline.monitoring import warehouse_checks
+from creator_pipeline.platforms.gumroad import PLATFORM as GUMROAD
 from creator_pipeline.platforms.gumroad import subscriptions
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.queue.pace import LocalPace
@@ -41,7 +41,7 @@ def died(w: Watched) -> None:
     queue = job_queue(w.warehouse)
     queue.enqueue("alice", "gumroad", "webhook", {"sale_ids": ["x"]}, job_id="job-of-alice")
     [lease] = queue.dequeue(1, 60)
-    queue.fail(lease.job_id, lease.attempt, "Gumroad refuses the request.", None)
+    queue.fail(lease.id, lease.attempt, "Gumroad refuses the request.", None)
 
 
 def backfill_failed(w: Watched) -> None:
@@ -122,7 +122,7 @@ def new_name(w: Watched) -> None:
 
 def known_name(w: Watched) -> None:
     """Another release."""
-    w.monkeypatch.setitem(warehouse_checks.KNOWN, "gumroad/sale field", {"tip_jar"})
+    w.monkeypatch.setitem(GUMROAD.known_names, "sale field", {"tip_jar"})
 
 
 CASES: dict[str, Case] = {
