@@ -127,7 +127,7 @@ def test_the_pipeline_needs_no_more_than_rows(
         queue = JobQueue(house, None)
         queue.enqueue("alice", "gumroad", "refresh", {})
         assert queue.ack_all(queue.dequeue(1, 60))
-        retention.sweep(house, retention.Keep(buyers=1), now())
+        retention.delete_expired(house, retention.Keep(buyers=1), now())
         assert token_keys.rotate(house, ring).lost == []
         erasure.erase_buyer(house, "a@example.net", ring.hashes_of("a@example.net"))
         erasure.erase_profile(house, "bea")

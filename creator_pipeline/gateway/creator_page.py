@@ -45,7 +45,7 @@ async def enter(request: Request, token: str) -> Response:
     """Exchanges a link of a mail for a cookie. Changes nothing else: scanners of mailboxes open links too."""
     house = services(request)
     told = page_link.read(house.ring, token)
-    if told is None or not await asyncio.to_thread(page_link.still, house.warehouse, house.ring, *told):
+    if told is None or not await asyncio.to_thread(page_link.is_current, house.warehouse, house.ring, *told):
         house.gate.refused(request.scope["caller"])
         raise _gone()
     word = Session(*told, secrets.token_urlsafe(18))
@@ -142,7 +142,9 @@ async def _session(request: Request) -> Session | None:
     if word is None:
         return None
     session = Session(*word)
-    if not await asyncio.to_thread(page_link.still, house.warehouse, house.ring, session.profile_id, session.mailbox):
+    if not await asyncio.to_thread(
+        page_link.is_current, house.warehouse, house.ring, session.profile_id, session.mailbox
+    ):
         raise _gone()
     return session
 

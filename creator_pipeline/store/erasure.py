@@ -100,7 +100,7 @@ def erase_profile(warehouse: Warehouse, profile_id: str) -> dict[str, int]:
     with warehouse.write() as connection:
         address = _address(connection, profile_id)
         shared = address is not None and _holders(connection, address, but=profile_id)
-        # First of all: the lock that loads and this take turns by.
+        # Before all others: loads of this profile wait for its row, or this waits for theirs.
         counts[profiles.name] = connection.execute(delete(profiles).where(profiles.c.id == profile_id)).rowcount
         counts |= _rename(connection, profile_id)
         # Who holds a membership of somebody else's account is no longer known; the membership is that account's.
@@ -137,13 +137,13 @@ def erase_buyer(warehouse: Warehouse, address: str, hashes: Sequence[str]) -> in
             )
         known = [{"address_hash": one, "erased_at": now()} for one in hashes]
         connection.execute(insert_into(connection, erased_buyers).values(known).on_conflict_do_nothing())
-        rows = sweep(connection)
+        rows = forget_again(connection)
         for table, column in ((email_messages, email_messages.c.to), (email_suppressions, email_suppressions.c.email)):
             rows += connection.execute(delete(table).where(_is(column, address))).rowcount
     return rows
 
 
-def sweep(connection: Connection) -> int:
+def forget_again(connection: Connection) -> int:
     """Forget again whom an erasure forgot: a load that had begun before it can have brought them back."""
     hashes = select(erased_buyers.c.address_hash)
     sales, held = gumroad_sales, whop_subscriptions
@@ -190,7 +190,7 @@ def _of_profile(table: Table, profile_id: str, address: str | None) -> ColumnEle
 
 
 def _rename(connection: Connection, profile_id: str) -> dict[str, int]:
-    """Rows of the ledger, under the pseudonym. Those of an erasure before, of a profile that came back, give way."""
+    """Rows of the ledger, under the pseudonym. Those of an earlier erasure of the same id give way."""
     name, events, counts = pseudonym(profile_id), sales_events.c, dict[str, int]()
     new_id = func.replace(events.id, f":{profile_id}:", f":{name}:")
     before = connection.execute(
@@ -198,7 +198,7 @@ def _rename(connection: Connection, profile_id: str) -> dict[str, int]:
     ).all()
     connection.execute(delete(sales_events).where(events.id.in_(select(new_id).where(events.profile_id == profile_id))))
     for table in (daily_revenue, ledger_changes) if before else ():
-        # A day of both is added up anew: see below.
+        # A day that both have is rolled up again: see below.
         both = tuple_(table.c.occurred_on, table.c.platform).in_([tuple(row) for row in before])
         connection.execute(delete(table).where(table.c.profile_id == profile_id, both))
     for table in RENAMED:

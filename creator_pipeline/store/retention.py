@@ -69,10 +69,10 @@ class Rule:
     blank: dict[str, Any] | None = None
 
 
-def sweep(warehouse: Warehouse, keep: Keep, moment: datetime) -> dict[str, int]:
+def delete_expired(warehouse: Warehouse, keep: Keep, moment: datetime) -> dict[str, int]:
     """Delete what is over at ``moment``; returns rows by table, those whose text or buyer went as ``table: what``.
 
-    Running again, beside other work or another sweep, is safe.
+    Running again, beside other work or the same beside it, is safe.
 
     Raises:
         TransientError: the warehouse can't be reached; what was deleted before stays so.
@@ -83,7 +83,7 @@ def sweep(warehouse: Warehouse, keep: Keep, moment: datetime) -> dict[str, int]:
     name = "email_messages: text"
     counts[name] = sum(_trim(warehouse, over) for over in _bodies(keep, moment))
     with warehouse.write() as connection:
-        counts["erased buyers that came back"] = erasure.sweep(connection)
+        counts["erased buyers that came back"] = erasure.forget_again(connection)
     return counts
 
 
