@@ -23,6 +23,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from creator_pipeline_tests.support.code_location import schedule_named
+
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
@@ -165,7 +167,6 @@ def measure(folder: Path, count: int, statement_ms: int) -> dict[str, str]:
     """All figures of one size, in the order of the table."""
     from creator_pipeline.definitions import defs
     from creator_pipeline.monitoring import health, health_sensor
-    from creator_pipeline.orchestration import schedules
 
     began = time.monotonic()
     place = Installation(folder, count)
@@ -178,7 +179,7 @@ def measure(folder: Path, count: int, statement_ms: int) -> dict[str, str]:
             "Dagster's storage, MB": f"{place.size('dagster') / 1e6:,.0f}",
             "a profile's night adds, kB": f"{place.bytes_of_night / 1e3:.0f}",
             "a sale in the warehouse, kB": f"{place.bytes_of_sale / 1e3:.1f}",
-            "nightly schedule, evaluated": evaluate(schedules.gumroad_nightly, place, ""),
+            "nightly schedule, evaluated": evaluate(schedule_named("gumroad_nightly"), place, ""),
         }
         for sensor in sorted(defs.get_repository_def().sensor_defs, key=lambda one: one.name):
             found[f"sensor {sensor.name}"] = evaluate(sensor, place, sensor.name)

@@ -1,53 +1,41 @@
-"""What is in the house. Dagster loads this module; nothing here reads a platform or a database."""
+"""The code location: what the platforms bring, and what is the installation's own. Nothing happens here but that."""
 
-# ruff: noqa: E402 - see below
 from __future__ import annotations
-
-import atexit
-import gc
 
 import dagster as dg
 
-# The collector comes by while the rest loads, and would look at all of Dagster and of it again: a sixth of the time to
-# import this module (benchmarks/import_time.py).
-gc.disable()
-
 from creator_pipeline.monitoring import health_sensor
-from creator_pipeline.orchestration import daily_revenue as ledger
-from creator_pipeline.orchestration import jobs, notifications, schedules, sensors
-from creator_pipeline.platforms.gumroad import assets as gumroad
-from creator_pipeline.platforms.gumroad import checks as gumroad_checks
-from creator_pipeline.platforms.kdp import assets as kdp
-from creator_pipeline.platforms.kdp.sensor import kdp_inbox
-from creator_pipeline.platforms.whop import assets as whop
-from creator_pipeline.runtime import error_reports
-from creator_pipeline.runtime.resources import GumroadResource, WarehouseResource, WhopResource
+from creator_pipeline.orchestration import daily_revenue, jobs, notifications, schedules, sensors
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.runtime.resources import WarehouseResource
 
-error_reports.start()
 
-defs = dg.Definitions(
-    assets=[
-        gumroad.products,
-        gumroad.sales,
-        whop.memberships,
-        whop.payments,
-        kdp.royalties,
-        ledger.daily_revenue_asset,
-    ],
-    asset_checks=[
-        gumroad_checks.agrees_with_gumroad,
-        ledger.equals_ledger,
-        ledger.refunds_within_sales,
-        health_sensor.pipeline_is_healthy,
-    ],
-    jobs=jobs.ALL,
-    schedules=schedules.ALL,
-    sensors=[*sensors.ALL, kdp_inbox, *notifications.ALL, health_sensor.pipeline_health],
-    resources={"warehouse": WarehouseResource(), "gumroad": GumroadResource(), "whop": WhopResource()},
-    # Half the latency and twice the runs per minute of a process for each step.
-    executor=dg.in_process_executor,
-)
+def build() -> dg.Definitions:
+    """The definitions of the platforms of this moment."""
+    parts = {platform.name: platform.dagster.get() for platform in PLATFORMS}
+    return dg.Definitions(
+        assets=[*(asset for part in parts.values() for asset in part.assets), daily_revenue.daily_revenue_asset],
+        asset_checks=[
+            *(check for part in parts.values() for check in part.checks),
+            daily_revenue.equals_ledger,
+            daily_revenue.refunds_within_sales,
+            health_sensor.pipeline_is_healthy,
+        ],
+        jobs=[*(job for part in parts.values() for job in part.jobs), *jobs.OWN],
+        schedules=schedules.all_schedules(),
+        sensors=[
+            *sensors.all_sensors(),
+            *(sensor for part in parts.values() for sensor in part.sensors),
+            *notifications.ALL,
+            health_sensor.pipeline_health,
+        ],
+        resources={
+            "warehouse": WarehouseResource(),
+            **{name: part.resource for name, part in parts.items() if part.resource is not None},
+        },
+        # Half the latency and twice the runs per minute of a process for each step.
+        executor=dg.in_process_executor,
+    )
 
-gc.enable()
-# A process that ends would first look at all of Dagster for what nobody needs: a third of a second of each run.
-atexit.register(gc.freeze)
+
+defs = build()

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from creator_pipeline.commands.context import instance, warehouse
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.runtime.context import instance, warehouse
+
+if TYPE_CHECKING:
+    from creator_pipeline.runtime.run_here import LoadDefinitions
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command("backfill")
-@click.argument("source", type=click.Choice(["gumroad", "whop"]))
+@click.argument("source", type=click.Choice([platform.name for platform in PLATFORMS if platform.credential]))
 @click.option("--profile", "profile_id", required=True, help="Whose sales.")
 @click.option("--from", "first", required=True, type=_DAY, help="First day, UTC.")
 @click.option("--to", "last", required=True, type=_DAY, help="Last day, inclusive.")
 @click.option("--submit", "hand_over", is_flag=True, help="Hand it to the daemon and return at once.")
 @click.option("--allow-shrink", is_flag=True, help="Accept that most of what is stored goes away.")
+@click.pass_obj
 def command(
-    source: str, profile_id: str, first: datetime, last: datetime, *, hand_over: bool, allow_shrink: bool
+    load_definitions: LoadDefinitions,
+    source: str,
+    profile_id: str,
+    first: datetime,
+    last: datetime,
+    *,
+    hand_over: bool,
+    allow_shrink: bool,
 ) -> None:
     """Read a range of days again and make the tables equal to it.
 
@@ -29,23 +42,23 @@ def command(
     """
     from creator_pipeline.orchestration import backfill
 
-    house = warehouse()
+    house, defs = warehouse(), load_definitions()
     window = backfill.check(house, source, profile_id, first.date(), last.date())
     with instance() as dagster:
         if hand_over:
-            backfill_id = backfill.submit(dagster, source, profile_id, window, allow_shrink=allow_shrink)
+            backfill_id = backfill.submit(defs, dagster, source, profile_id, window, allow_shrink=allow_shrink)
             click.echo(
                 f"Backfill {backfill_id}: {window.days} days handed to the daemon. See Runs, Backfills in the UI."
             )
             return
-        dagster.add_dynamic_partitions(backfill.DYNAMIC[source], [profile_id])
+        dagster.add_dynamic_partitions(backfill.parts_of(source)[0].partitions, [profile_id])
         todo = backfill.plan(house, dagster, source, profile_id, window)
         if todo.resumed:
             click.echo(f"Resumed: {len(todo.days)} of {window.days} days are left.")
         with click.progressbar(
             length=len(todo.days), label=f"{source} {profile_id}", file=sys.stderr, show_pos=True
         ) as bar:
-            failures = backfill.execute(house, dagster, todo, allow_shrink=allow_shrink, on_progress=bar.update)
+            failures = backfill.execute(defs, house, dagster, todo, allow_shrink=allow_shrink, on_progress=bar.update)
     if failures:
         for line in failures:
             click.echo(line, err=True)

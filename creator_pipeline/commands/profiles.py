@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TextIO
 
 import click
 from sqlalchemy import Connection, delete, select
 
 from creator_pipeline import settings
-from creator_pipeline.commands.context import instance, key_ring, warehouse
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.runtime.partitions import DYNAMIC
+from creator_pipeline.platforms import PLATFORMS, of_name, personal
+from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.runtime.context import instance, key_ring, warehouse
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import erasure, profile_keys, profiles
 from creator_pipeline.store.tables import platform_connections
@@ -24,50 +26,57 @@ def command() -> None:
     """Whose sales are read, and with which tokens."""
 
 
+def _token_options(function: Callable[..., None]) -> Callable[..., None]:
+    for platform in reversed(PLATFORMS):
+        if platform.credential:
+            option = click.option(platform.credential.option, _option_name(platform), help=platform.credential.help)
+            function = option(function)
+    return function
+
+
+def _option_name(platform: Platform) -> str:
+    return f"token_of_{platform.name}"
+
+
 @command.command("add")
 @click.argument("profile_id", metavar="ID")
 @click.option("--email", required=True, help="Where this profile's mails go.")
 @click.option("--name", "display_name", help="Name for people.")
 @click.option("--timezone", default="UTC", show_default=True, help="IANA zone of the seller.")
 @click.option("--notify", type=click.Choice(["every", "failures", "none"]), default="failures", show_default=True)
-@click.option("--gumroad-token", help="Access token of the account; else GUMROAD_ACCESS_TOKEN. Stored encrypted.")
-@click.option("--whop-key", help="Account API key of Whop; else WHOP_API_KEY. Stored encrypted.")
+@_token_options
 def add(
-    profile_id: str,
-    email: str,
-    display_name: str | None,
-    timezone: str,
-    notify: str,
-    gumroad_token: str | None,
-    whop_key: str | None,
+    profile_id: str, email: str, display_name: str | None, timezone: str, notify: str, **tokens: str | None
 ) -> None:
     """Add a profile, or change one; connect it to the platforms whose tokens are given."""
-    given = {"gumroad": gumroad_token, "whop": whop_key}
-    house, ring, config = warehouse(), key_ring(), settings.load()
-    connected: list[str] = []
-    with house.write() as connection:
+    stored, ring, config = warehouse(), key_ring(), settings.load()
+    connected: list[Platform] = []
+    with stored.write() as connection:
         profiles.add_profile(connection, profile_id, email, display_name=display_name, timezone=timezone, notify=notify)
-        for provider, token in given.items():
-            if _connect(connection, ring, config, provider, profile_id, token):
-                connected.append(provider)
+        for platform in PLATFORMS:
+            given = tokens.get(_option_name(platform))
+            if platform.credential and _connect(connection, ring, config, platform, profile_id, given):
+                connected.append(platform)
     # The sensor does this too; here it makes the CLI work while no daemon runs.
     with instance() as dagster:
-        for provider in connected:
-            dagster.add_dynamic_partitions(DYNAMIC[provider], [profile_id])
-    click.echo(f"{profile_id} is here{', connected to ' + ' and '.join(connected) if connected else ''}.")
+        for platform in connected:
+            dagster.add_dynamic_partitions(platform.partitions, [profile_id])
+    names = " and ".join(platform.name for platform in connected)
+    click.echo(f"{profile_id} is here{', connected to ' + names if names else ''}.")
 
 
 def _connect(
-    connection: Connection, ring: KeyRing, config: Settings, provider: str, profile_id: str, given: str | None
+    connection: Connection, ring: KeyRing, config: Settings, platform: Platform, profile_id: str, given: str | None
 ) -> bool:
     """Connect by the token that was given, else by the environment's where that is nobody's yet.
 
     Raises:
         ConfigError: the given token is another profile's.
     """
-    variable = {"gumroad": "GUMROAD_ACCESS_TOKEN", "whop": "WHOP_API_KEY"}[provider]
-    secret = getattr(config, variable.lower())
-    token = (given or (secret.get_secret_value() if secret else "")).strip()
+    credential, provider = platform.credential, platform.in_ledger
+    if credential is None:
+        return False
+    token = (given or credential.of_environment(config)).strip()
     # A profile whose address is changed keeps its connection; only what was asked for replaces it.
     if not token or (not given and profiles.is_connected(connection, provider, profile_id)):
         return False
@@ -75,12 +84,13 @@ def _connect(
     if holder not in (None, profile_id):
         if given:
             raise ConfigError(
-                f"This {provider} token is {holder}'s: with two profiles its sales would be booked twice.",
+                f"This {platform.name} token is {holder}'s: with two profiles its sales would be booked twice.",
                 hint=f"Use {holder}, or first: creator-pipeline profiles remove {holder}",
             )
-        click.echo(f"{variable} is {holder}'s, so {profile_id} is not connected to {provider}.", err=True)
+        text = f"{credential.variable} is {holder}'s, so {profile_id} is not connected to {platform.name}."
+        click.echo(text, err=True)
         return False
-    account_id = config.whop_account_id if provider == "whop" and not given else None
+    account_id = None if given else credential.account_of_environment(config)
     profiles.connect(connection, ring, provider, profile_id, token, external_account_id=account_id)
     return True
 
@@ -111,16 +121,17 @@ def list_profiles(*, as_json: bool) -> None:
     for profile_id, email, tier, provider, status, synced in rows:
         click.echo(f"{profile_id:20} {email:30} {tier:8} {provider or '-':12} {status or '':8} {synced or ''}")
     if not rows:
-        click.echo("No profile yet: creator-pipeline profiles add alice --email alice@example.com --gumroad-token …")
+        options = [platform.credential.option for platform in PLATFORMS if platform.credential]
+        click.echo(f"No profile yet: creator-pipeline profiles add alice --email alice@example.com {options[0]} …")
 
 
 @command.command("remove")
 @click.argument("profile_id", metavar="ID")
 def remove(profile_id: str) -> None:
     """Disconnect a profile from every platform. Its sales stay in the ledger."""
-    house = warehouse()
-    profiles.get_profile(house, profile_id)
-    with house.write() as connection:
+    stored = warehouse()
+    profiles.get_profile(stored, profile_id)
+    with stored.write() as connection:
         count = connection.execute(
             delete(platform_connections).where(platform_connections.c.profile_id == profile_id)
         ).rowcount
@@ -131,23 +142,31 @@ def remove(profile_id: str) -> None:
 @click.argument("profile_id", metavar="ID")
 def key(profile_id: str) -> None:
     """Make a profile a new key for uploads and job status, and print it this once. The former one ends."""
-    house = warehouse()
-    profiles.get_profile(house, profile_id)
-    with house.write() as connection:
+    stored = warehouse()
+    profiles.get_profile(stored, profile_id)
+    with stored.write() as connection:
         click.echo(profile_keys.renew(connection, profile_id))
 
 
 @command.command("connect")
 @click.argument("profile_id", metavar="ID")
-def connect(profile_id: str) -> None:
-    """Print the link that connects a profile's Gumroad account in a browser; it is good for an hour."""
-    from creator_pipeline.platforms.gumroad.connect import start_link
-    from creator_pipeline.platforms.gumroad.oauth import oauth_app
+@click.option(
+    "--platform",
+    "name",
+    type=click.Choice([platform.name for platform in PLATFORMS if platform.oauth]),
+    default=next((platform.name for platform in PLATFORMS if platform.oauth), None),
+    show_default=True,
+    help="Where the account is.",
+)
+def connect(profile_id: str, name: str) -> None:
+    """Print the link that connects a profile's account in a browser; it is good for an hour."""
+    from creator_pipeline.gateway.connect_links import start_link
 
-    config = settings.load()
-    oauth_app(config)
+    config, platform = settings.load(), of_name(name)
+    if platform is not None and platform.oauth is not None:
+        platform.oauth.get().check(config)
     profiles.get_profile(warehouse(), profile_id)
-    click.echo(start_link(key_ring(), config.public_url, profile_id))
+    click.echo(start_link(key_ring(), config.public_url, name, profile_id))
 
 
 @command.command("page")
@@ -165,9 +184,9 @@ def page(profile_id: str) -> None:
 @click.option("--out", type=click.File("w"), default="-", show_default="standard output", help="JSON lines.")
 def export(profile_id: str, out: TextIO) -> None:
     """Everything that is stored of a profile, a JSON object a row; without tokens and keys."""
-    house = warehouse()
-    profiles.get_profile(house, profile_id)
-    for table, row in erasure.export_profile(house, profile_id):
+    stored = warehouse()
+    profiles.get_profile(stored, profile_id)
+    for table, row in erasure.export_profile(stored, profile_id, personal()):
         out.write(json.dumps({"table": table, **row}, default=str, ensure_ascii=False) + "\n")
 
 
@@ -176,17 +195,17 @@ def export(profile_id: str, out: TextIO) -> None:
 @click.option("--buyer", metavar="EMAIL", help="Forget one buyer instead, in every profile.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def erase(profile_id: str | None, buyer: str | None, *, yes: bool) -> None:
-    """Erase a profile, or one buyer. The ledger's money stays right; files in the KDP inbox are yours to delete."""
+    """Erase a profile, or one buyer. The ledger's money stays right; files in an inbox are yours to delete."""
     if (profile_id is None) == (buyer is None):
         raise click.UsageError("Name a profile, or a buyer with --buyer.")
-    house = warehouse()
+    stored = warehouse()
     if buyer is not None:
-        count = erasure.erase_buyer(house, buyer, key_ring().hashes_of(buyer))
+        count = erasure.erase_buyer(stored, buyer, key_ring().hashes_of(buyer), personal())
         click.echo(f"{count} rows no longer know this buyer, and reading the sales again doesn't bring them back.")
         return
-    profiles.get_profile(house, str(profile_id))
+    profiles.get_profile(stored, str(profile_id))
     if not yes:
         click.confirm(f"Erase {profile_id} and everything read of it?", abort=True)
-    for table, count in erasure.erase_profile(house, str(profile_id)).items():
+    for table, count in erasure.erase_profile(stored, str(profile_id), personal()).items():
         click.echo(f"{table:22}{count:8}")
     click.echo(f"{profile_id} is gone; its ledger rows go by {erasure.pseudonym(str(profile_id))}.")

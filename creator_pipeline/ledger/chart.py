@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from creator_pipeline.core.money import MICROS, to_text
+from creator_pipeline.store.source import Source, label_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLORS = {"gumroad": "#ff90e8", "whop": "#fa4616", "amazon_kdp": "#146eb4"}
-NAMES = {"gumroad": "Gumroad", "whop": "Whop", "amazon_kdp": "Amazon KDP"}
 MOST_CURRENCIES = 4
 
 Rows = Iterable[tuple[date, str, str, int]]
@@ -45,17 +44,24 @@ def sums(rows: Rows) -> dict[tuple[str, str], int]:
     return dict(sorted(totals.items()))
 
 
-def words(totals: dict[tuple[str, str], int]) -> str:
-    """What a picture shows: ``Gumroad 12.34 USD, Whop 5.00 EUR``."""
-    said = (f"{NAMES[platform]} {to_text(net, currency)} {currency}" for (platform, currency), net in totals.items())
+def words(totals: dict[tuple[str, str], int], sources: Sequence[Source]) -> str:
+    """What a picture shows: a label, an amount and a currency for each platform and currency, separated by commas."""
+    said = (
+        f"{label_of(sources, platform)} {to_text(net, currency)} {currency}"
+        for (platform, currency), net in totals.items()
+    )
     return ", ".join(said) or "none"
 
 
-def draw(rows: Rows, last: date, days: int = 90, shape: Shape = WIDE) -> bytes:
+def draw(rows: Rows, last: date, sources: Sequence[Source], days: int = 90, shape: Shape = WIDE) -> bytes:
     """PNG of the ``days`` days up to ``last``: a panel for each of the busiest currencies, bars stacked by platform.
 
     Args:
         rows: (day, platform, currency, net micros).
+        last: the last day.
+        sources: the platforms, in the order of their bars.
+        days: how many.
+        shape: size of the picture.
     """
     # The object interface: pyplot keeps global state, and runs may draw at once.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -70,14 +76,15 @@ def draw(rows: Rows, last: date, days: int = 90, shape: Shape = WIDE) -> bytes:
     axes_of = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     first = last - timedelta(days=days - 1)
     for currency, axes in zip(panels, axes_of, strict=True):
-        _panel(axes, [row for row in data if row[2] == currency and first <= row[0] <= last], currency, shape.points)
+        shown = [row for row in data if row[2] == currency and first <= row[0] <= last]
+        _panel(axes, shown, currency, shape.points, sources)
         axes.set_xlim(first - timedelta(days=1), last + timedelta(days=1))
     _dates(axes_of[-1], shape)
     figure.align_ylabels(axes_of)
     if legend := {
         label: bars for axes in axes_of for bars, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }:
-        named = {name: legend[name] for name in NAMES.values() if name in legend}
+        named = {name: legend[name] for source in sources if (name := source.label) in legend}
         figure.legend(
             named.values(), named.keys(), loc="outside upper left", ncols=3, frameon=False, fontsize=shape.points
         )
@@ -95,12 +102,14 @@ def _dates(axes: Axes, shape: Shape) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
 
-def _panel(axes: Axes, rows: list[tuple[date, str, str, int]], currency: str, points: float) -> None:
+def _panel(
+    axes: Axes, rows: list[tuple[date, str, str, int]], currency: str, points: float, sources: Sequence[Source]
+) -> None:
     import numpy as np
 
     bottom: dict[tuple[date, bool], float] = {}
-    for platform, color in COLORS.items():
-        bars = [(day, net / MICROS) for day, name, _, net in sorted(rows) if name == platform]
+    for source in sources:
+        bars = [(day, net / MICROS) for day, name, _, net in sorted(rows) if name == source.provider]
         if not bars:
             continue
         # What went back hangs below the line; it must not eat a piece of another platform's bar.
@@ -109,8 +118,8 @@ def _panel(axes: Axes, rows: list[tuple[date, str, str, int]], currency: str, po
             np.array([day for day, _ in bars], dtype="datetime64[D]"),
             [net for _, net in bars],
             bottom=base,
-            color=color,
-            label=NAMES[platform],
+            color=source.colour,
+            label=source.label,
             width=0.8,
         )
         for (day, net), start in zip(bars, base, strict=True):

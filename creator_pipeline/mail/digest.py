@@ -7,6 +7,7 @@ own category. A week in which nothing was booked, after one in which nothing was
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.money import to_text
 from creator_pipeline.ledger import weekly
-from creator_pipeline.ledger.chart import NAMES, SMALL, draw, sums, words
+from creator_pipeline.ledger.chart import SMALL, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days
 from creator_pipeline.ledger.weekly import Week
 from creator_pipeline.mail import history, outbox
@@ -22,6 +23,7 @@ from creator_pipeline.mail.outbox import Mail, event_key
 from creator_pipeline.mail.render import counted, one_line
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.source import Source, label_of
 from creator_pipeline.store.tables import profiles
 
 PICTURE_DAYS = 90
@@ -39,8 +41,18 @@ def readers(warehouse: Warehouse) -> list[str]:
         )
 
 
-def write(warehouse: Warehouse, settings: Settings, profile_id: str, monday: date) -> str | None:
-    """Put a profile's digest of the week of ``monday`` into the outbox; its key, or None where nothing is told."""
+def write(
+    warehouse: Warehouse, settings: Settings, profile_id: str, monday: date, sources: Sequence[Source]
+) -> str | None:
+    """Put a profile's digest of a week into the outbox; returns its key, or None where nothing is told.
+
+    Args:
+        warehouse: holds ledger and outbox.
+        settings: of the installation.
+        profile_id: whose week.
+        monday: its first day.
+        sources: the platforms, with their labels and colours.
+    """
     key = event_key("digest", profile_id, weekly.iso_name(monday))
     with warehouse.read() as connection:
         owner = history.owner_of(connection, profile_id)
@@ -54,36 +66,44 @@ def write(warehouse: Warehouse, settings: Settings, profile_id: str, monday: dat
     days = last_days(warehouse, week.sunday - timedelta(days=PICTURE_DAYS - 1), week.sunday, profile_id)
     picture = {
         "filename": f"revenue-{week.sunday}.png",
-        "content": base64.b64encode(draw(days, week.sunday, PICTURE_DAYS, SMALL)).decode(),
+        "content": base64.b64encode(draw(days, week.sunday, sources, PICTURE_DAYS, SMALL)).decode(),
         "content_type": "image/png",
         "content_id": PICTURE,
     }
-    shown = values(week) | {
-        "picture_words": f"Net revenue of the {PICTURE_DAYS} days to {week.sunday}: {words(sums(days))}."
+    shown = values(week, sources) | {
+        "picture_words": f"Net revenue of the {PICTURE_DAYS} days to {week.sunday}: {words(sums(days), sources)}."
     }
     outbox.write(warehouse, settings, Mail(key, "weekly_digest", owner.email, shown, profile_id, attachments=[picture]))
     return key
 
 
-def values(week: Week) -> dict[str, Any]:
+def values(week: Week, sources: Sequence[Source]) -> dict[str, Any]:
     """What the templates name, but for the picture's words."""
     return {
         "week": week.monday.isocalendar().week,
         "days": f"Monday {_day(week.monday)} to Sunday {_day(week.sunday)} {week.sunday.year}",
         "nets": [
-            (NAMES[n.platform], *(f"{to_text(micros, n.currency)} {n.currency}" for micros in (n.this, n.before)))
+            (
+                label_of(sources, n.platform),
+                *(f"{to_text(micros, n.currency)} {n.currency}" for micros in (n.this, n.before)),
+            )
             for n in week.nets
             if n.this or n.before
         ],
         "products": [
             (
-                f"{one_line(p.name)} ({NAMES[p.platform]}, {counted(p.units, 'unit')})",
+                f"{one_line(p.name)} ({label_of(sources, p.platform)}, {counted(p.units, 'unit')})",
                 f"{to_text(p.net, p.currency)} {p.currency}",
             )
             for p in week.products
         ],
-        "refunds": [(NAMES[r.platform], r.times, f"{to_text(r.gross, r.currency)} {r.currency}") for r in week.refunds],
-        "late": [(NAMES[n.platform], f"{to_text(n.late, n.currency)} {n.currency}") for n in week.nets if n.late],
+        "refunds": [
+            (label_of(sources, r.platform), r.times, f"{to_text(r.gross, r.currency)} {r.currency}")
+            for r in week.refunds
+        ],
+        "late": [
+            (label_of(sources, n.platform), f"{to_text(n.late, n.currency)} {n.currency}") for n in week.nets if n.late
+        ],
         "picture": PICTURE,
     }
 

@@ -116,7 +116,7 @@ def send_ingestion_completed(
         email: of the reader.
         job_id: of the ingestion.
         event_count: ledger rows it brought.
-        source: the platform's name in code, or a name for people.
+        source: the platform's name for people.
         what: the file or the partitions.
 
     Raises:
@@ -145,7 +145,7 @@ def send_ingestion_failed(
         email: of the reader.
         job_id: of the ingestion.
         error_message: is shown without stack trace, secrets and buyers' addresses.
-        source: the platform's name in code, or a name for people.
+        source: the platform's name for people.
         what: the file or the partitions.
         next_step: what the reader should do.
 

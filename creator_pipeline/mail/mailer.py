@@ -112,7 +112,7 @@ def pace(settings: Settings) -> Pace:
     """The pace of ``RESEND_REQUESTS_PER_SECOND`` over all processes that send."""
     if connect(settings) is None:
         return _local(settings.resend_requests_per_second * 60)
-    return pace_for(settings, "resend", settings.require("RESEND_API_KEY"))
+    return pace_for(settings, "resend", settings.require("RESEND_API_KEY"), settings.resend_requests_per_second * 60)
 
 
 @lru_cache(maxsize=8)

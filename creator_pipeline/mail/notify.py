@@ -17,9 +17,10 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.mail import history, outbox
 from creator_pipeline.mail.outbox import Mail, digest, event_key
 from creator_pipeline.mail.values import NEXT_STEP, completed_key, completed_values, failed_key, failed_values
-from creator_pipeline.mail.wording import moment_text, plain_error, source_name
+from creator_pipeline.mail.wording import moment_text, plain_error
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.source import Source
 from creator_pipeline.store.tables import platform_connections
 
 Trigger = Literal["request", "schedule", "operator", "webhook", "backfill"]
@@ -57,7 +58,7 @@ def notify_success(
     *,
     profile_id: str,
     event_id: str,
-    source: str,
+    source: Source,
     trigger: Trigger,
     events_count: int,
     partitions: Sequence[str] = (),
@@ -84,7 +85,7 @@ def notify_recovered(
     *,
     profile_id: str,
     event_id: str,
-    source: str,
+    source: Source,
     events_count: int = 0,
     partitions: Sequence[str] = (),
     unit: str = "",
@@ -100,7 +101,7 @@ def notify_failure(
     *,
     profile_id: str,
     event_id: str,
-    source: str,
+    source: Source,
     trigger: Trigger,
     error_message: str,
     error_code: str = "",
@@ -120,11 +121,11 @@ def notify_failure(
     if will_retry or trigger == "backfill":
         return []
     what = partitions_text(partitions)
-    values = failed_values(settings, event_id, error_message, source=source, what=what, next_step=next_step)
-    tags = history.tags_for(source, unit) | {"failure": digest(profile_id, source, unit, error_code)}
+    values = failed_values(settings, event_id, error_message, source=source.label, what=what, next_step=next_step)
+    tags = history.tags_for(source.name, unit) | {"failure": digest(profile_id, source.name, unit, error_code)}
     mails: list[Mail] = []
     with warehouse.write() as connection:
-        history.lock_notifications(connection, profile_id, source)
+        history.lock_notifications(connection, profile_id, source.name)
         owner = history.owner_of(connection, profile_id)
         if owner is not None and wants_failure(owner.notify, trigger):
             key = failed_key(event_id, owner.email)
@@ -141,7 +142,7 @@ def notify_backfill(
     *,
     profile_id: str,
     backfill_id: str,
-    source: str,
+    source: Source,
     partitions: int,
     failed: int,
     failed_partitions: Sequence[str] = (),
@@ -155,7 +156,7 @@ def notify_backfill(
     """
     values = {
         "backfill_id": backfill_id,
-        "source": source_name(source),
+        "source": source.label,
         "partitions": partitions,
         "failed": failed,
         "failed_partitions": partitions_text(failed_partitions),
@@ -166,14 +167,14 @@ def notify_backfill(
     mails: list[Mail] = []
     with warehouse.write() as connection:
         owner = history.owner_of(connection, profile_id)
-        bad, good = (event_key(word, backfill_id, source, profile_id) for word in ("backfill-failed", "backfill"))
+        bad, good = (event_key(word, backfill_id, source.name, profile_id) for word in ("backfill-failed", "backfill"))
         wanted = owner is not None and (failed or owner.notify == "every" or history.known(connection, bad))
         if owner is not None and owner.notify != "none" and wanted:
             key = bad if failed else good
             kind = "backfill_failed" if failed else "backfill_finished"
-            mails.append(Mail(key, kind, owner.email, values, profile_id, {"source": source}))
+            mails.append(Mail(key, kind, owner.email, values, profile_id, {"source": source.name}))
         if failed and settings.ops_email:
-            key = event_key("ops-backfill", backfill_id, source, profile_id)
+            key = event_key("ops-backfill", backfill_id, source.name, profile_id)
             ops = {**values, "profile_id": profile_id, "url": run_url}
             mails.append(Mail(key, "ops_backfill", settings.ops_email, ops))
         for mail in mails:
@@ -186,7 +187,7 @@ def notify_revoked(
     settings: Settings,
     *,
     profile_id: str,
-    provider: str,
+    source: Source,
     reason: str,
     reconnect_url: str | None = None,
     next_step: str = "Connect the platform again.",
@@ -198,11 +199,11 @@ def notify_revoked(
         if owner is None or owner.notify == "none":
             return []
         worked = connection.execute(
-            select(table.c.last_synced_at).where(table.c.provider == provider, table.c.profile_id == profile_id)
+            select(table.c.last_synced_at).where(table.c.provider == source.provider, table.c.profile_id == profile_id)
         ).scalar()
-        key = event_key("revoked", provider, profile_id, worked.isoformat() if worked else "never")
+        key = event_key("revoked", source.provider, profile_id, worked.isoformat() if worked else "never")
         values = {
-            "platform": source_name(provider),
+            "platform": source.label,
             "profile_id": profile_id,
             "reason": plain_error(reason, settings),
             "url": reconnect_url,
@@ -216,7 +217,7 @@ def notify_revoked(
 class _Success:
     profile_id: str
     event_id: str
-    source: str
+    source: Source
     unit: str
     what: str
     events_count: int
@@ -229,26 +230,26 @@ def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trig
         owner = history.owner_of(connection, profile_id)
         if owner is None:
             return []
-        history.lock_notifications(connection, profile_id, source)
+        history.lock_notifications(connection, profile_id, source.name)
         key = completed_key(success.event_id, owner.email)
         if history.known(connection, key):
             return [key]
-        failure = history.open_failure(connection, owner, source, success.unit)
+        failure = history.open_failure(connection, owner, source.name, success.unit)
         if failure is not None:
             kind, values = "ingestion_recovered", _recovered_values(success, failure)
         elif trigger is not None and wants_success(owner.notify, trigger):
             kind = "ingestion_completed"
-            values = completed_values(success.event_id, success.events_count, source=source, what=success.what)
+            values = completed_values(success.event_id, success.events_count, source=source.label, what=success.what)
         else:
             return []
-        tags = history.tags_for(source, success.unit)
+        tags = history.tags_for(source.name, success.unit)
         outbox.add(connection, settings, Mail(key, kind, owner.email, values, profile_id, tags))
         return [key]
 
 
 def _recovered_values(success: _Success, failure: history.Told) -> dict[str, Any]:
     return {
-        "source": source_name(success.source),
+        "source": success.source.label,
         "what": success.what,
         "event_count": success.events_count,
         "failed_since": moment_text(failure.created_at),

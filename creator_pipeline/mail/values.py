@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail.outbox import digest, event_key
-from creator_pipeline.mail.wording import moment_text, plain_error, source_name
+from creator_pipeline.mail.wording import moment_text, plain_error
 from creator_pipeline.settings import Settings
 
 NEXT_STEP = "Run it again. If it fails in the same way, answer this mail and name the job."
@@ -59,13 +59,13 @@ def completed_values(job_id: str, event_count: int, *, source: str, what: str) -
     Args:
         job_id: of the ingestion.
         event_count: ledger rows it brought.
-        source: the platform's name in code, or a name for people.
+        source: the platform's name for people.
         what: the file or the partitions.
     """
     return {
         "job_id": job_id,
         "event_count": event_count,
-        "source": source_name(source),
+        "source": source,
         "what": what,
         "finished_at": moment_text(now()),
     }
@@ -80,14 +80,14 @@ def failed_values(
         settings: their secrets are cleaned out of the message.
         job_id: of the ingestion.
         error_message: is shown without stack trace, secrets and buyers' addresses.
-        source: the platform's name in code, or a name for people.
+        source: the platform's name for people.
         what: the file or the partitions.
         next_step: what the reader should do.
     """
     return {
         "job_id": job_id,
         "error_message": plain_error(error_message, settings),
-        "source": source_name(source),
+        "source": source,
         "what": what,
         "next_step": next_step,
         "failed_at": moment_text(now()),

@@ -1,4 +1,4 @@
-"""Words for people: an error without stack trace and secrets, a moment, a source's name."""
+"""Words for people: an error without stack trace and secrets, a moment."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from creator_pipeline.core.secrets import redact, without_addresses
+from creator_pipeline.core.windows import now
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.settings import Settings
 
 MAX_ERROR = 600
-SOURCES = {"gumroad": "Gumroad", "whop": "Whop", "kdp": "Amazon KDP", "amazon_kdp": "Amazon KDP"}
 
 _FRAME = re.compile(
     r'^\s*(Traceback \(most recent|Stack Trace:|File "[^"]*", line \d+|[~^]+$|During handling of|The above exception)'
@@ -23,17 +23,18 @@ _LOOKS_SECRET = re.compile(
 )
 
 
-def source_name(source: str) -> str:
-    """``kdp`` to ``Amazon KDP``; an unknown one as it is."""
-    return SOURCES.get(source, source)
-
-
 def moment_text(moment: datetime | None) -> str | None:
     """``23 November 2026, 20:05 UTC``."""
     if moment is None:
         return None
     utc = moment.astimezone(UTC)
     return f"{utc.day} {utc:%B %Y, %H:%M} UTC"
+
+
+def short_moment(moment: datetime) -> str:
+    """``23 Nov, 20:05 UTC``, with the year where it isn't this one."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%b}{f' {utc.year}' if utc.year != now().year else ''}, {utc:%H:%M} UTC"
 
 
 def plain_error(message: str, settings: Settings) -> str:

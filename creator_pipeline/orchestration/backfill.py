@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,25 +16,36 @@ from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
 from creator_pipeline.mail.notify import notify_backfill
-from creator_pipeline.orchestration.schedules import range_tags
-from creator_pipeline.platforms.gumroad import assets as gumroad
-from creator_pipeline.platforms.whop import checks as whop
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms.contract import Backfill, Platform
 from creator_pipeline.runtime import liveness, outcome
+from creator_pipeline.runtime.dagster_internals import add_backfill
 from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
-from creator_pipeline.runtime.partitions import DYNAMIC
 from creator_pipeline.runtime.run_here import run_here
-from creator_pipeline.runtime.tags import BACKFILL_TAG, PROFILE_TAG, TRIGGER_TAG
+from creator_pipeline.runtime.tags import BACKFILL_TAG, PROFILE_TAG, TRIGGER_TAG, range_tags
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_profile
 from creator_pipeline.store.tables import ingestion_jobs
 
 DAYS_PER_RUN = 366
-SOURCES = {
-    "gumroad": ("gumroad_sync", (gumroad.SALES, gumroad.EVENTS)),
-    "whop": ("whop_sync", (whop.PAYMENTS, whop.EVENTS)),
-}
-"""Source to its job and the assets a day is done with."""
-CATALOGUES = {"gumroad": "gumroad_catalogue", "whop": "whop_memberships_scan"}
+
+
+def sources() -> list[str]:
+    """Names of the platforms that have days to read."""
+    return [platform.name for platform in PLATFORMS if platform.dagster.get().backfill]
+
+
+def parts_of(source: str) -> tuple[Platform, Backfill]:
+    """A platform, and what its backfill runs.
+
+    Raises:
+        ConfigError: it has no days to read.
+    """
+    for platform in PLATFORMS:
+        backfill = platform.dagster.get().backfill if platform.name == source else None
+        if backfill:
+            return platform, backfill
+    raise ConfigError(f"{source} has no days to read.", hint=f"One of: {', '.join(sources())}.")
 
 
 @dataclass(frozen=True)
@@ -76,8 +87,9 @@ def check(warehouse: Warehouse, source: str, profile_id: str, first: date, last:
             f"--from {first} is before the first partition, {begin}.", hint=f"Set PIPELINE_START_DATE={first} first."
         )
     get_profile(warehouse, profile_id)
-    if profile_id not in connected(warehouse, source):
-        option = "--whop-key" if source == "whop" else f"--{source}-token"
+    platform, _ = parts_of(source)
+    if profile_id not in connected(warehouse, platform.in_ledger):
+        option = platform.credential.option if platform.credential else ""
         raise ConfigError(
             f"{profile_id} is not connected to {source}.",
             hint=f"creator-pipeline profiles add {profile_id} --email … {option} …",
@@ -128,14 +140,14 @@ def plan(warehouse: Warehouse, instance: dg.DagsterInstance, source: str, profil
             .values(status="running", attempts=jobs.attempts + 1, error=None, finished_at=None)
         )
     _bury_dead_runs(instance, job_id)
-    done = _landed_since(instance, SOURCES[source][1], profile_id, created_at)
+    done = _landed_since(instance, parts_of(source)[1].assets, profile_id, created_at)
     return Plan(
         job_id, source, profile_id, window, tuple(day for day in window.each() if day not in done), resumed=True
     )
 
 
 def _landed_since(
-    instance: dg.DagsterInstance, keys: tuple[dg.AssetKey, ...], profile_id: str, moment: datetime
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], profile_id: str, moment: datetime
 ) -> set[date]:
     landed: list[set[date]] = []
     for key in keys:
@@ -157,7 +169,7 @@ def _landed_since(
 
 def _bury_dead_runs(instance: dg.DagsterInstance, job_id: str) -> None:
     """A killed process can't report its run: whoever resumes says that it ended."""
-    liveness.bury(instance, {BACKFILL_TAG: job_id})
+    liveness.fail_dead_runs(instance, {BACKFILL_TAG: job_id})
     active = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
     for run in instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: job_id}, statuses=active)):
         raise ConfigError(
@@ -166,6 +178,7 @@ def _bury_dead_runs(instance: dg.DagsterInstance, job_id: str) -> None:
 
 
 def execute(
+    defs: dg.Definitions,
     warehouse: Warehouse,
     instance: dg.DagsterInstance,
     todo: Plan,
@@ -174,10 +187,8 @@ def execute(
     on_progress: Callable[[int], None],
 ) -> list[str]:
     """Run what is left, here; returns what failed, a line each. The ledger's roll-up follows."""
-    from creator_pipeline.definitions import defs
-
-    job_name, keys = SOURCES[todo.source]
-    last_asset = keys[-1].to_user_string()
+    platform, backfill = parts_of(todo.source)
+    last_asset = backfill.assets[-1].to_user_string()
     failures: list[str] = []
     landed = set[str]()
 
@@ -195,7 +206,7 @@ def execute(
             **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
         }
         with _listening(note):
-            failures += run_here(defs, instance, job_name, tags)
+            failures += run_here(defs, instance, backfill.job, tags)
     failures += run_here(defs, instance, "ledger", {TRIGGER_TAG: "backfill", BACKFILL_TAG: todo.job_id})
     with warehouse.write() as connection:
         connection.execute(
@@ -213,7 +224,7 @@ def execute(
         settings.load(),
         profile_id=todo.profile_id,
         backfill_id=todo.job_id,
-        source=todo.source,
+        source=platform.source,
         partitions=len(todo.days),
         failed=len(missing),
         failed_partitions=missing,
@@ -230,39 +241,41 @@ def _listening(listener: Callable[[str, str | None], None]) -> Generator[None]:
         outcome.listeners.remove(listener)
 
 
-def snapshot(instance: dg.DagsterInstance, source: str, profile_id: str) -> list[str]:
-    """Read what a source has no days for (its catalogue), here and now; returns what failed."""
-    from creator_pipeline.definitions import defs
+def submit(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    source: str,
+    profile_id: str,
+    window: DayWindow,
+    *,
+    allow_shrink: bool,
+) -> str:
+    """Hand the backfill to the daemon; returns its id in the UI.
 
-    tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "backfill"}
-    return run_here(defs, instance, CATALOGUES[source], tags, partition_key=profile_id)
-
-
-def submit(instance: dg.DagsterInstance, source: str, profile_id: str, window: DayWindow, *, allow_shrink: bool) -> str:
-    """Hand the backfill to the daemon; returns its id in the UI."""
-    from dagster._core.execution.backfill import PartitionBackfill
-
-    from creator_pipeline.definitions import defs
-
-    instance.add_dynamic_partitions(DYNAMIC[source], [profile_id])
+    Args:
+        defs: of this code location.
+        instance: takes the backfill.
+        source: name of the platform.
+        profile_id: whose days.
+        window: half-open UTC days.
+        allow_shrink: accept that most of what is stored goes away.
+    """
+    platform, backfill = parts_of(source)
+    instance.add_dynamic_partitions(platform.partitions, [profile_id])
     backfill_id = uuid.uuid4().hex[:8]
-    instance.add_backfill(
-        PartitionBackfill.from_asset_partitions(
-            backfill_id=backfill_id,
-            asset_graph=defs.resolve_asset_graph(),
-            partition_names=[partition_key(day, profile_id) for day in window.each()],
-            asset_selection=list(SOURCES[source][1]),
-            backfill_timestamp=now().timestamp(),
-            tags={
-                PROFILE_TAG: profile_id,
-                TRIGGER_TAG: "backfill",
-                **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
-            },
-            dynamic_partitions_store=instance,
-            all_partitions=False,
-            title=f"{source} of {profile_id}",
-            description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
-            run_config=None,
-        )
+    add_backfill(
+        instance,
+        defs.resolve_asset_graph(),
+        backfill_id=backfill_id,
+        assets=list(backfill.assets),
+        partitions=[partition_key(day, profile_id) for day in window.each()],
+        created_at=now(),
+        tags={
+            PROFILE_TAG: profile_id,
+            TRIGGER_TAG: "backfill",
+            **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
+        },
+        title=f"{source} of {profile_id}",
+        description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
     )
     return backfill_id

@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 
 from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import today
-from creator_pipeline.ledger.chart import NAMES, as_markdown, draw, sums, words
+from creator_pipeline.ledger.chart import as_markdown, draw, sums, words
 from creator_pipeline.ledger.rollup import both_sums, last_days, roll_up
+from creator_pipeline.platforms import PLATFORMS, sources
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.tables import daily_revenue, sales_events
@@ -20,7 +21,7 @@ PICTURE_DAYS = 90
 
 @dg.asset(
     key=DAILY_REVENUE,
-    deps=[dg.AssetKey(["sales_events", platform]) for platform in NAMES],
+    deps=[dg.AssetKey(["sales_events", source.provider]) for source in sources()],
     group_name="ledger",
     kinds={"python", "table"},
     owners=OWNERS,
@@ -35,7 +36,8 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
     done, last = roll_up(house), today()
     rows = last_days(house, last - timedelta(days=PICTURE_DAYS - 1), last)
     totals = sums(rows)
-    text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals)}"
+    text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals, sources())}"
+    picture = draw(rows, last, sources(), PICTURE_DAYS)
     with house.read() as connection:
         count = connection.execute(select(func.count()).select_from(daily_revenue)).scalar_one()
     return dg.MaterializeResult(
@@ -47,7 +49,7 @@ def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[An
                 f"net_90_days_{platform}_{currency}": to_text(net, currency)
                 for (platform, currency), net in totals.items()
             },
-            "picture": dg.MetadataValue.md(f"{as_markdown(draw(rows, last, PICTURE_DAYS), text)}\n\n{text}."),
+            "picture": dg.MetadataValue.md(f"{as_markdown(picture, text)}\n\n{text}."),
         }
     )
 
@@ -78,10 +80,12 @@ def equals_ledger(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 def refunds_within_sales(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """Look for external ids whose ledger rows add up to less than nothing."""
     events = sales_events.c
+    # Where external ids name what was sold, many sales share one.
+    by_sale = [platform.in_ledger for platform in PLATFORMS if not platform.personal.ids_name_things]
     with warehouse.open().read() as connection:
         rows = connection.execute(
             select(events.platform, events.profile_id, events.external_id)
-            .where(events.platform != "amazon_kdp")
+            .where(events.platform.in_(by_sale))
             .group_by(events.platform, events.profile_id, events.external_id)
             .having(func.sum(events.gross_micros) < 0)
             .limit(20)

@@ -9,6 +9,7 @@ from creator_pipeline.core.errors import DataError, PipelineError
 from creator_pipeline.core.windows import today
 from creator_pipeline.ledger import weekly
 from creator_pipeline.mail import digest
+from creator_pipeline.platforms import sources
 from creator_pipeline.runtime.resources import WarehouseResource
 
 
@@ -30,7 +31,7 @@ def write_digests(context: dg.OpExecutionContext, config: DigestConfig, warehous
     failed: list[str] = []
     for profile_id in digest.readers(house):
         try:
-            key = digest.write(house, environment, profile_id, monday)
+            key = digest.write(house, environment, profile_id, monday, sources())
         except PipelineError as error:
             context.log.error("The digest of %s could not be written: %s", profile_id, error)
             failed.append(profile_id)

@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import orjson
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
+from creator_pipeline.platforms import sources
 from creator_pipeline.runtime import hooks
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.source import Source
 
 if TYPE_CHECKING:
-    from dagster._core.execution.backfill import PartitionBackfill
+    from creator_pipeline.runtime.dagster_internals import PartitionBackfill
 
 _PER_TICK = 20
 """Mails of a tick: at two a second well within the minute that Dagster gives a sensor."""
 _RECENT = timedelta(days=2)
+_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 
 
 def _tell(context: dg.RunStatusSensorContext, *, failed: bool) -> None:
     run = context.dagster_run
     try:
-        hooks.tell(context.instance, run, failed=failed)
+        for source in hooks.sources_of(run, sources()):
+            hooks.tell(context.instance, run, source, failed=failed)
     except Exception:
         context.log.exception("The mails of run %s could not be written.", run.run_id)
 
@@ -79,7 +82,7 @@ def _digests(
     for backfill in instance.get_backfills(limit=50):
         if backfill.status.value not in _ENDED or backfill.backfill_timestamp < since.timestamp():
             continue
-        tags, ended = {"dagster/backfill": backfill.backfill_id}, list(FINISHED_STATUSES)
+        tags, ended = {"dagster/backfill": backfill.backfill_id}, _FINISHED
         count, over, well = (
             instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=statuses))
             for statuses in (None, ended, [dg.DagsterRunStatus.SUCCESS])
@@ -87,7 +90,9 @@ def _digests(
         if count and over == count:
             state = f"{count}:{well}"
             if told.get(backfill.backfill_id) != state:
-                _digest(instance, warehouse, config, backfill, instance.get_runs(dg.RunsFilter(tags=tags)))
+                runs = instance.get_runs(dg.RunsFilter(tags=tags))
+                for source in hooks.sources_of(runs[0], sources()):
+                    _digest(instance, warehouse, config, backfill, runs, source)
             now_told[backfill.backfill_id] = state
     return now_told
 
@@ -98,22 +103,20 @@ def _digest(
     config: settings.Settings,
     backfill: "PartitionBackfill",
     runs: Sequence[dg.DagsterRun],
+    source: Source,
 ) -> None:
     from creator_pipeline.mail import notify
 
-    source = hooks.source_of(runs[0])
-    if source is None:
-        return
     landed, failed, count = dict[str, set[str]](), dict[str, set[str]](), dict[str, int]()
     for run in runs:
-        told = hooks.what_happened(warehouse, instance, run)
+        told = hooks.what_happened(warehouse, instance, source, run)
         for profile, keys in told.partitions.items():
             landed.setdefault(profile, set()).update(keys)
             count[profile] = count.get(profile, 0) + told.events.get(profile, 0)
         for profile, keys in told.failed.items():
             failed.setdefault(profile, set()).update(keys)
         if run.status == dg.DagsterRunStatus.FAILURE and not told.failed:
-            for profile in hooks.profiles_of(warehouse, run):
+            for profile in hooks.profiles_of(warehouse, source, run):
                 failed.setdefault(profile, set()).add(run.tags.get("dagster/partition", run.run_id))
     for profile in landed.keys() | failed.keys():
         lost = sorted(failed.get(profile, set()) - landed.get(profile, set()))

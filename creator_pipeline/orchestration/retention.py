@@ -5,9 +5,10 @@ import dagster as dg
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail.kinds import KINDS, SECURITY
+from creator_pipeline.platforms import personal
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.settings import Settings
-from creator_pipeline.store.retention import Keep, delete_expired
+from creator_pipeline.store.retention import Keep, delete_old
 
 SIGN_IN = tuple(kind.name for kind in KINDS.values() if kind.category == SECURITY)
 
@@ -29,7 +30,7 @@ def kept(config: Settings) -> Keep:
 @dg.op(name="forget", description="Deletes in small batches; its metadata says how many rows of which table.")
 def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
     """Stopped anywhere, the next run goes on."""
-    counts = delete_expired(warehouse.open(), kept(settings.load()), now())
+    counts = delete_old(warehouse.open(), kept(settings.load()), now(), personal())
     context.add_output_metadata(dict(counts))
     for name, count in counts.items():
         context.log.info("%s: %d rows", name, count)

@@ -5,20 +5,21 @@ from sqlalchemy import func, select
 
 from creator_pipeline import settings
 from creator_pipeline.orchestration.jobs import ledger
-from creator_pipeline.platforms.gumroad import jobs as gumroad_jobs
-from creator_pipeline.platforms.gumroad.jobs import gumroad_refresh
-from creator_pipeline.platforms.whop import jobs as whop_jobs
-from creator_pipeline.platforms.whop.jobs import whop_refresh
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms.contract import Refresh
 from creator_pipeline.runtime import liveness
-from creator_pipeline.runtime.partitions import DYNAMIC
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START, SOON, run_tags
 from creator_pipeline.store.profiles import connected
 from creator_pipeline.store.tables import ledger_changes
 
-REFRESH = {"gumroad": gumroad_jobs.run_config, "whop": whop_jobs.run_config}
-"""Source to the run config of its refresh job."""
+
+def refreshes() -> dict[str, Refresh]:
+    """Source to the job that works off its jobs of the queue."""
+    found = {platform.name: platform.dagster.get().refresh for platform in PLATFORMS}
+    return {name: refresh for name, refresh in found.items() if refresh}
+
 
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -43,18 +44,21 @@ def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
 
 def profiles_at_work(instance: dg.DagsterInstance) -> set[str]:
     """Profiles that a run works on or is queued for."""
-    liveness.bury(instance)
+    liveness.fail_dead_runs(instance)
     return {run.tags.get(PROFILE_TAG, "") for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))}
 
 
 @dg.sensor(name="profiles", minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
 def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Add a partition for each connection, and take it away when the connection is gone and no run needs it."""
-    liveness.bury(context.instance)
+    liveness.fail_dead_runs(context.instance)
     house, requests, busy = warehouse.open(), [], profiles_in_use(context.instance)
-    for provider, name in DYNAMIC.items():
-        wanted, there = set(connected(house, provider)), set(context.instance.get_dynamic_partitions(name))
-        definition = dg.DynamicPartitionsDefinition(name=name)
+    for platform in PLATFORMS:
+        if not platform.connects:
+            continue
+        wanted = set(connected(house, platform.in_ledger))
+        there = set(context.instance.get_dynamic_partitions(platform.partitions))
+        definition = dg.DynamicPartitionsDefinition(name=platform.partitions)
         if new := sorted(wanted - there):
             requests.append(definition.build_add_request(new))
         if gone := sorted(there - wanted - busy):
@@ -82,38 +86,48 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key, tags=SOON)])
 
 
-@dg.sensor(
-    name="webhook_jobs",
-    jobs=[gumroad_refresh, whop_refresh],
-    minimum_interval_seconds=1,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def webhook_jobs_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-    """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
-    config = settings.load()
-    sources = [source for source in REFRESH if config.enabled(source)]
-    batches = job_queue(warehouse.open()).claim_batches(
-        lease_seconds=LEASE_SECONDS,
-        sources=sources,
-        limit=_JOBS_AT_ONCE,
-        # A profile's runs go one after another: a lease taken now would run out while this one waits its turn.
-        busy=lambda: profiles_at_work(context.instance),
+def webhook_jobs_sensor() -> dg.SensorDefinition:
+    """The sensor ``webhook_jobs``, over the refresh jobs of all platforms."""
+    refresh_of = refreshes()
+
+    @dg.sensor(
+        name="webhook_jobs",
+        jobs=[refresh.job for refresh in refresh_of.values()],
+        minimum_interval_seconds=1,
+        default_status=dg.DefaultSensorStatus.RUNNING,
     )
-    if not batches:
-        off = ", ".join(sorted(REFRESH.keys() - sources))
-        return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")
-    return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(
-                job_name=f"{batch.source}_refresh",
-                # With the attempts in it: a job that is handed out again must not be taken for the same request.
-                run_key=batch.run_key,
-                run_config=REFRESH[batch.source](batch.profile_id, [lease.key for lease in batch.leases]),
-                tags=run_tags(batch.kind, batch.profile_id),
-            )
-            for batch in batches
-        ]
-    )
+    def webhook_jobs(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+        """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
+        config = settings.load()
+        sources = [source for source in refresh_of if config.enabled(source)]
+        batches = job_queue(warehouse.open()).claim_batches(
+            lease_seconds=LEASE_SECONDS,
+            sources=sources,
+            limit=_JOBS_AT_ONCE,
+            # A profile's runs go one after another: a lease taken now would run out while this one waits its turn.
+            busy=lambda: profiles_at_work(context.instance),
+        )
+        if not batches:
+            off = ", ".join(sorted(refresh_of.keys() - sources))
+            return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    job_name=refresh_of[batch.source].job.name,
+                    # With the attempts in it: a job that is handed out again must not be taken for the same request.
+                    run_key=batch.run_key,
+                    run_config=dict(
+                        refresh_of[batch.source].config(batch.profile_id, [lease.key for lease in batch.leases])
+                    ),
+                    tags=run_tags(batch.kind, batch.profile_id),
+                )
+                for batch in batches
+            ]
+        )
+
+    return webhook_jobs
 
 
-ALL = [profiles_sensor, ledger_changes_sensor, webhook_jobs_sensor]
+def all_sensors() -> list[dg.SensorDefinition]:
+    """Those of this module."""
+    return [profiles_sensor, ledger_changes_sensor, webhook_jobs_sensor()]

@@ -99,19 +99,20 @@ class RedisPace:
         return time.monotonic() - began
 
 
-def pace_for(settings: Settings, api: str, token: str) -> Pace:
-    """The pace of ``token`` at ``gumroad``, ``whop`` or ``resend``; the same object for the same token.
+def pace_for(settings: Settings, api: str, token: str, per_minute: float) -> Pace:
+    """The pace of a token at an API; the same object for the same token.
 
     Each profile has its own token, so none waits for another.
+
+    Args:
+        settings: name Redis.
+        api: a name for the API.
+        token: whose budget it is; only its digest is kept.
+        per_minute: the whole budget.
 
     Raises:
         ConfigError: the variables of Redis can't be read.
     """
-    per_minute = {
-        "gumroad": settings.gumroad_requests_per_minute,
-        "whop": settings.whop_requests_per_minute,
-        "resend": settings.resend_requests_per_second * 60,
-    }[api]
     digest = hashlib.sha256(token.encode()).hexdigest()[:16]
     return _pace(connect(settings), f"{api}:{digest}", per_minute)
 

@@ -1,6 +1,6 @@
-"""Whole runs on Celery workers: dagster-celery's launcher, and a look at whether a worker still has the run.
+"""Whole runs on Celery workers: dagster-celery's launcher, with a check that a worker still has the run.
 
-Celery remembers a task as started for ever when its worker's host is gone, and forgets it when its result store does:
+Celery keeps a task as started for ever when its worker's host is gone, and forgets it when its result store is lost.
 dagster-celery's own check believes both. Here the workers are asked. Needs the extra ``celery``.
 """
 
@@ -10,20 +10,20 @@ import time
 from typing import Any
 
 import dagster as dg
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher  # pyright: ignore[reportMissingImports] - an extra
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG  # pyright: ignore[reportMissingImports] - an extra
 
+from creator_pipeline.runtime.dagster_internals import CheckRunHealthResult, WorkerStatus
 from creator_pipeline.runtime.liveness import Absences
 
 ANSWER_SECONDS = 3.0
-"""How long workers have to answer."""
+"""Seconds that workers have to answer, and that an answer is used again."""
 MISSING_SECONDS = 60.0
-"""How long no worker may have a run before it is given up: one that lost the broker is back within half of it."""
+"""Seconds that a run may be without a worker before it is failed; one that lost the broker is back within half."""
 
 
 class WatchedCeleryRunLauncher(CeleryRunLauncher):  # pyright: ignore[reportUntypedBaseClass] - an extra
-    """Give it to ``run_launcher`` of ``dagster.yaml``; its configuration is dagster-celery's."""
+    """The ``run_launcher`` of ``dagster.yaml``; its configuration is dagster-celery's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,7 +31,7 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):  # pyright: ignore[reportUnty
         self._answers: tuple[float, dict[str, set[str]]] = (float("-inf"), {})
 
     def workers(self) -> dict[str, set[str]]:
-        """The workers that answer, each with the ids of the tasks it is at; of the last few seconds.
+        """The workers that answer, each with the ids of the tasks that it runs; at most ``ANSWER_SECONDS`` old.
 
         Raises:
             kombu.exceptions.OperationalError: the broker can't be reached.
@@ -44,7 +44,7 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):  # pyright: ignore[reportUnty
         return found
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Called by run monitoring for each started run."""
+        """Whether a worker has the run; run monitoring calls it for each started run."""
         task_id = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         seen = task_id is None or any(task_id in tasks for tasks in self.workers().values())
         absent = self._absences.note(run.run_id, seen=seen)

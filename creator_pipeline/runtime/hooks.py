@@ -25,12 +25,12 @@ from creator_pipeline.runtime.tags import (
     TRIGGER_TAG,
 )
 from creator_pipeline.store.engine import Warehouse, open_warehouse
-from creator_pipeline.store.tables import ingestion_jobs, kdp_uploads
+from creator_pipeline.store.source import Source
+from creator_pipeline.store.tables import ingestion_jobs
 
 if TYPE_CHECKING:
     from creator_pipeline.mail.notify import Trigger
 
-_SOURCES = ("gumroad", "whop", "kdp")
 _TRIGGERS: dict[str, Trigger] = {
     "nightly": "schedule",
     "lookback": "schedule",
@@ -41,6 +41,8 @@ _TRIGGERS: dict[str, Trigger] = {
     "file": "request",
     "backfill": "backfill",
 }
+LEDGER = "sales_events"
+"""First part of the asset keys of the ledger."""
 _PARTITION_TAGS = (PARTITION, RANGE_START, RANGE_END)
 KILLED = "The process that did the work ended without a word."
 
@@ -56,11 +58,17 @@ class Told:
     code: str = ""
 
 
-def source_of(run: dg.DagsterRun) -> str | None:
-    """``gumroad``, ``whop`` or ``kdp``; None for a run that reads no platform."""
-    names = [run.job_name, *(key.path[0] for key in run.asset_selection or ())]
-    names += [key.path[-1] for key in run.asset_selection or () if key.path[0] == "sales_events"]
-    return next((source for source in _SOURCES for name in names if name.startswith(source)), None)
+def sources_of(run: dg.DagsterRun, sources: Iterable[Source]) -> list[Source]:
+    """The platforms that a run reads, by its job and assets; none where it reads no platform."""
+    chosen = run.asset_selection or set[dg.AssetKey]()
+    names = [run.job_name, *(key.path[0] for key in chosen)]
+    ledgers = {key.path[-1] for key in chosen if key.path[0] == LEDGER}
+    return [
+        source
+        for source in sources
+        if source.provider in ledgers
+        or any(name == source.name or name.startswith(f"{source.name}_") for name in names)
+    ]
 
 
 def trigger_of(run: dg.DagsterRun) -> Trigger:
@@ -77,33 +85,32 @@ def will_be_retried(run: dg.DagsterRun) -> bool:
     return run.tags.get("dagster/will_retry") == "true" and run.remote_job_origin is not None
 
 
-def profiles_of(warehouse: Warehouse, run: dg.DagsterRun) -> list[str]:
+def profiles_of(warehouse: Warehouse, source: Source, run: dg.DagsterRun) -> list[str]:
     """Profiles a run works for, by its tags and partitions."""
     if profile := run.tags.get(PROFILE_TAG):
         return [profile]
     keys = [run.tags[tag] for tag in _PARTITION_TAGS if tag in run.tags]
-    return sorted({profile for key in keys if (profile := profile_of_partition(warehouse, run, key))})
+    return sorted({profile for key in keys if (profile := source.owner_of_partition(warehouse, key))})
 
 
-def profile_of_partition(warehouse: Warehouse, run: dg.DagsterRun, key: str) -> str | None:
-    """Whose partition it is: its second dimension, the key itself, or the owner of the upload it names."""
-    if source_of(run) != "kdp":
-        return key.rpartition("|")[2]
-    with warehouse.read() as connection:
-        found = select(kdp_uploads.c.profile_id).where(kdp_uploads.c.id.startswith(key, autoescape=True))
-        return connection.execute(found).scalar()
+def what_happened(warehouse: Warehouse, instance: dg.DagsterInstance, source: Source, run: dg.DagsterRun) -> Told:
+    """Read a run's own events, those of one platform.
 
-
-def what_happened(warehouse: Warehouse, instance: dg.DagsterInstance, run: dg.DagsterRun) -> Told:
-    """Read a run's own events."""
+    Args:
+        warehouse: tells whose a partition is.
+        instance: holds the events.
+        source: the platform.
+        run: that ended.
+    """
     told = Told()
     kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.STEP_FAILURE}
     for record in instance.all_logs(run.run_id, of_type=kinds):
         event = record.get_dagster_event()
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            _note_failure(warehouse, run, told, event)
-        elif event.asset_key and event.asset_key.path[0] == "sales_events" and event.partition:
-            profile = profile_of_partition(warehouse, run, event.partition)
+            if (event.step_key or "").startswith(f"{source.name}_"):
+                _note_failure(warehouse, source, told, event)
+        elif event.asset_key and event.asset_key.path == [LEDGER, source.provider] and event.partition:
+            profile = source.owner_of_partition(warehouse, event.partition)
             count: Any = event.step_materialization_data.materialization.metadata.get("dagster/partition_row_count")
             if profile:
                 told.events[profile] = told.events.get(profile, 0) + int(count.value if count else 0)
@@ -111,7 +118,7 @@ def what_happened(warehouse: Warehouse, instance: dg.DagsterInstance, run: dg.Da
     return told
 
 
-def _note_failure(warehouse: Warehouse, run: dg.DagsterRun, told: Told, event: dg.DagsterEvent) -> None:
+def _note_failure(warehouse: Warehouse, source: Source, told: Told, event: dg.DagsterEvent) -> None:
     data: Any = event.step_failure_data
     user = data.user_failure_data
     told.message = (user.description if user and user.description else None) or (
@@ -122,7 +129,7 @@ def _note_failure(warehouse: Warehouse, run: dg.DagsterRun, told: Told, event: d
         told.code = str(code.value)
     if keys := metadata.get("failed_partitions"):
         for key in keys.value:
-            if profile := profile_of_partition(warehouse, run, key):
+            if profile := source.owner_of_partition(warehouse, key):
                 told.failed.setdefault(profile, []).append(key)
 
 
@@ -134,21 +141,26 @@ def _lines_of(message: str, profile: str, others: Iterable[str]) -> str:
     return "\n".join(lines) or message
 
 
-def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, *, failed: bool) -> list[str]:
-    """Write the mails a run's end gives rise to; returns their ids. Telling again writes nothing new."""
+def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, failed: bool) -> list[str]:
+    """Write the mails a run's end gives rise to; returns their ids. Telling again writes nothing new.
+
+    Args:
+        instance: holds the run's events.
+        run: that ended.
+        source: the platform that it read.
+        failed: how it ended.
+    """
     from creator_pipeline.mail import notify
 
-    source, config = source_of(run), settings.load()
-    if source is None:
-        return []
+    config = settings.load()
     warehouse = open_warehouse(config.warehouse_url)
-    trigger, told = trigger_of(run), what_happened(warehouse, instance, run)
+    trigger, told = trigger_of(run), what_happened(warehouse, instance, source, run)
     if trigger == "webhook" and failed and not _given_up(warehouse, run.run_id):
         return []  # the queue hands its jobs out again
     if failed and not told.message and BACKFILL_TAG in run.tags:
         return _abandoned(warehouse, config, source, run, told)
-    event_id = f"{run.root_run_id or run.run_id}:{source}"
-    hurt = list(told.failed) or (profiles_of(warehouse, run) if failed else [])
+    event_id = f"{run.root_run_id or run.run_id}:{source.name}"
+    hurt = list(told.failed) or (profiles_of(warehouse, source, run) if failed else [])
     ids: list[str] = []
     for profile in hurt:
         ids += notify.notify_failure(
@@ -181,7 +193,7 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, *, failed: bool) -> l
 
 
 def _abandoned(
-    warehouse: Warehouse, config: settings.Settings, source: str, run: dg.DagsterRun, told: Told
+    warehouse: Warehouse, config: settings.Settings, source: Source, run: dg.DagsterRun, told: Told
 ) -> list[str]:
     """The digest of a backfill whose command was killed in the middle of a run, and can't tell by itself."""
     from creator_pipeline.mail import notify
@@ -210,8 +222,8 @@ def _given_up(warehouse: Warehouse, run_id: str) -> bool:
         return connection.execute(found).first() is not None
 
 
-def _unit(source: str, run: dg.DagsterRun) -> str:
-    return run.tags.get("dagster/partition", "") if source == "kdp" else ""
+def _unit(source: Source, run: dg.DagsterRun) -> str:
+    return run.tags.get(PARTITION, "") if source.named_unit else ""
 
 
 def _asked(run: dg.DagsterRun) -> list[str]:
@@ -223,25 +235,25 @@ def _ends(keys: Sequence[str]) -> list[str]:
     return ordered if len(ordered) <= 2 else [f"{ordered[0]} to {ordered[-1]}"]
 
 
-def _safely(context: dg.HookContext, *, failed: bool) -> None:
+def _safely(context: dg.HookContext, source: Source, *, failed: bool) -> None:
     try:
         run = context.instance.get_run_by_id(context.run_id)
         if run is not None:
-            tell(context.instance, run, failed=failed)
+            tell(context.instance, run, source, failed=failed)
     except Exception:
         context.log.warning("A mail hook failed; the run sensors will tell instead.", exc_info=True)
 
 
-@dg.success_hook(name="mail_completed")
-def mail_completed(context: dg.HookContext) -> None:
-    """Tell of a step that ended well."""
-    _safely(context, failed=False)
+def hooks_of(source: Source) -> set[dg.HookDefinition]:
+    """Hooks for the steps of a platform: they tell of a step that ended well, and of one that failed for good."""
 
+    @dg.success_hook(name=f"mail_completed_{source.name}")
+    def mail_completed(context: dg.HookContext) -> None:
+        _safely(context, source, failed=False)
 
-@dg.failure_hook(name="mail_failed")
-def mail_failed(context: dg.HookContext) -> None:
-    """Tell of a step that failed for good; Dagster doesn't call it for attempts that are retried."""
-    _safely(context, failed=True)
+    # Dagster doesn't call it for attempts that are retried.
+    @dg.failure_hook(name=f"mail_failed_{source.name}")
+    def mail_failed(context: dg.HookContext) -> None:
+        _safely(context, source, failed=True)
 
-
-HOOKS = {mail_completed, mail_failed}
+    return {mail_completed, mail_failed}

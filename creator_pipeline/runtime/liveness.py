@@ -1,5 +1,8 @@
-"""Runs whose process is gone. Dagster's default launcher can't tell: such a run would stay "started" for hours, and
-the limit of one run for each profile would hold up everything behind it."""
+"""Finds runs whose process has ended.
+
+Dagster's default launcher can't: such a run would stay "started" for hours, and the limit of one run for each profile
+would hold up everything behind it.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ import dagster as dg
 PROCESS_TAG = "creator_pipeline/process"
 LOCATION = "creator_pipeline"
 UNMARKED_SECONDS = 120.0
-"""Far longer than a run takes from its start to its first step."""
+"""Seconds from a run's start to its tag; far longer than its first step needs to begin."""
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 class _Place(NamedTuple):
-    """Where process numbers mean the same: two machines, and two containers of one, may have the same name."""
+    """Where a process number names one process: two machines, or two containers of one, may have the same name."""
 
     host: str
     machine: str
@@ -49,7 +52,7 @@ def _here() -> _Place:
 
 
 def _started(process: int) -> str:
-    """When a process began, in clock ticks since boot: a number that is used again has another; "" where unknown."""
+    """When a process began, in clock ticks since boot; "" where unknown. It tells two processes of one number apart."""
     try:
         # The name in parentheses may hold anything; what follows it is fields.
         return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
@@ -63,7 +66,7 @@ def this_process() -> str:
 
 
 def is_gone(tag: str) -> bool:
-    """Whether the process of a tag has ended; False where it can't be known, as on another host."""
+    """Whether the process that a tag names has ended; False where it can't be known, as on another host."""
     parts, here = tag.split(":"), _here()
     if len(parts) != 6 or not parts[4].isdigit():
         return False
@@ -80,35 +83,36 @@ def is_gone(tag: str) -> bool:
 
 
 def _rebooted(then: _Place, here: _Place) -> bool:
-    """Whether this machine itself, not a container on it, was started again since."""
+    """Whether this machine was restarted since; False for a container on it."""
     same = bool(then.machine) and (then.host, then.machine) == (here.host, here.machine)
     return same and then.boot != here.boot and then.space == here.space == _FIRST_SPACE
 
 
 def mark(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Say on the run which process does it."""
+    """Tag a run with this process."""
     instance.add_run_tags(run_id, {PROCESS_TAG: this_process()})
 
 
 def _inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether the tag is still the one of the run that this one is another try of: Dagster copies them."""
+    """Whether the tag is that of the run which this one retries: Dagster copies the tags."""
     before = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
     return before is not None and before.tags.get(PROCESS_TAG) == run.tags.get(PROCESS_TAG)
 
 
-def bury(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> list[str]:
-    """Mark the runs as failed whose process on this host is gone; returns their ids.
+def fail_dead_runs(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> list[str]:
+    """Mark the runs with these tags as failed whose process on this host has ended; returns their ids.
 
-    A run of ours marks itself before its first step, so one that began long ago and has no mark died before it.
+    A run of this package is tagged with its process before its first step. One that started more than
+    ``UNMARKED_SECONDS`` ago and has no such tag ended before it.
     """
-    buried: list[str] = []
+    failed: list[str] = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_AT_WORK, tags=tags or {})):
         run = record.dagster_run
         process = "" if _inherited(instance, run) else run.tags.get(PROCESS_TAG)
         if is_gone(process) if process else _never_marked(record):
             instance.report_run_failed(run, "The process that did this run ended without a word; it was killed.")
-            buried.append(run.run_id)
-    return buried
+            failed.append(run.run_id)
+    return failed
 
 
 def _never_marked(record: dg.RunRecord) -> bool:
@@ -118,10 +122,11 @@ def _never_marked(record: dg.RunRecord) -> bool:
 
 
 class Absences:
-    """Runs that nobody was seen at: a worker that is busy, or has just lost its connection, may miss one look.
+    """For how long no worker has reported a run. One that is busy or has just lost its connection may miss a check.
 
     Args:
-        patience: seconds that somebody may be unseen.
+        patience: seconds that a run may be without a worker.
+        clock: seconds that only grow.
     """
 
     def __init__(self, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -129,7 +134,7 @@ class Absences:
         self._since: dict[str, float] = {}
 
     def note(self, run_id: str, *, seen: bool) -> float | None:
-        """Note a look; returns the seconds of absence where they are more than the patience."""
+        """Take in one check; returns the seconds without a worker once they exceed the patience, else None."""
         if seen:
             self._since.pop(run_id, None)
             return None

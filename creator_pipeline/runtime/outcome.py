@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata, generate_event_batch_id
 
 from creator_pipeline.core.errors import DataError, PipelineError
+from creator_pipeline.runtime.dagster_internals import log_materializations
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
@@ -86,9 +86,7 @@ class Outcome:
             yield
         finally:
             waiting, self._waiting = self._waiting, None
-            step, batch = self.context.get_step_execution_context(), generate_event_batch_id()
-            for number, one in enumerate(waiting, 1):
-                DagsterEvent.asset_materialization(step, one, DagsterEventBatchMetadata(batch, number == len(waiting)))
+            log_materializations(self.context, waiting)
 
     @contextmanager
     def isolate(self, keys: Iterable[str], done: set[str]) -> Generator[None]:

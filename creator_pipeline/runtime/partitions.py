@@ -8,22 +8,19 @@ from datetime import date
 import dagster as dg
 
 from creator_pipeline import settings
+from creator_pipeline.store.source import Source
 
 DATE, PROFILE = "date", "profile"
-
-gumroad_profiles = dg.DynamicPartitionsDefinition(name="gumroad_profiles")
-whop_profiles = dg.DynamicPartitionsDefinition(name="whop_profiles")
-kdp_uploads = dg.DynamicPartitionsDefinition(name="kdp_uploads")
-
-DYNAMIC = {"gumroad": "gumroad_profiles", "whop": "whop_profiles"}
-"""Name of the dynamic partitions that hold a provider's connected profiles."""
 
 # Today included: end_offset counts partitions past the last one that is complete.
 daily = dg.DailyPartitionsDefinition(
     start_date=settings.load().pipeline_start_date.isoformat(), timezone="UTC", end_offset=1
 )
-gumroad_days = dg.MultiPartitionsDefinition({DATE: daily, PROFILE: gumroad_profiles})
-whop_days = dg.MultiPartitionsDefinition({DATE: daily, PROFILE: whop_profiles})
+
+
+def profile_partitions(source: Source) -> dg.DynamicPartitionsDefinition:
+    """The dynamic partitions that hold a platform's connected profiles."""
+    return dg.DynamicPartitionsDefinition(name=f"{source.name}_profiles")
 
 
 def days_by_profile(keys: Iterable[str]) -> dict[str, list[date]]:

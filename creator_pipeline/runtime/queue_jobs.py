@@ -1,4 +1,4 @@
-"""Runs that work off jobs of the queue: the lease is kept while they work, and given back at their end."""
+"""Runs that process jobs of the queue: their leases are renewed meanwhile, and the jobs are acknowledged at the end."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from creator_pipeline.store.leases import Lease
 from creator_pipeline.store.tables import webhook_events
 
 LEASE_SECONDS = 120.0
-"""Longer than a run takes to start; extended three times as often while it works."""
+"""Longer than a run takes to start. A run at work renews its leases three times in it."""
 RETRY_SECONDS = 30.0
+"""Shortest wait before a failed job is tried again."""
 
 
 def job_queue(warehouse: Warehouse) -> JobQueue:
@@ -28,45 +29,45 @@ def job_queue(warehouse: Warehouse) -> JobQueue:
     return JobQueue(warehouse, connect(settings.load()))
 
 
-class RefreshConfig(dg.Config):
-    """What a refresh run is handed: job ids with the attempt that was claimed, as ``id:attempt``."""
+class ClaimedJobs(dg.Config):
+    """Configuration of a refresh run: the jobs that were claimed for it, each lease as ``job id:attempt``."""
 
     profile_id: str
     leases: list[str]
 
     def parsed(self) -> list[Lease]:
-        """The leases."""
+        """The leases as objects."""
         pairs = (lease.rpartition(":") for lease in self.leases)
         return [Lease(job_id, int(attempt)) for job_id, _, attempt in pairs]
 
 
 @dataclass
-class Work:
-    """The jobs a run may do, and what it found out about them."""
+class JobBatch:
+    """The jobs that a run processes, and the number of events that it counted for them."""
 
     jobs: Sequence[Job]
     events_count: int = 0
 
 
 @contextmanager
-def working(warehouse: Warehouse, config: RefreshConfig, run_id: str) -> Generator[Work]:
-    """Do the jobs of a run: acked when the body ends, given back when it raises.
+def process_jobs(warehouse: Warehouse, config: ClaimedJobs, run_id: str) -> Generator[JobBatch]:
+    """Give the body the jobs of a run; acknowledge them when it ends, and fail them when it raises.
 
-    A job whose lease another run holds by now is left out: that run does it.
+    A job whose lease another run holds by now is left out: that run processes it.
 
     Raises:
         dg.Failure: names the error; never retried by Dagster, because the queue hands the jobs out again.
     """
     queue, leases = job_queue(warehouse), config.parsed()
-    mine = set(queue.extend_all(leases, LEASE_SECONDS, run_id=run_id))
-    leases = [lease for lease in leases if lease.id in mine]
-    work, done = Work(queue.get([lease.id for lease in leases])), threading.Event()
-    beat = threading.Thread(target=_keep, args=(queue, leases, run_id, done), name="lease", daemon=True)
-    beat.start()
+    own = set(queue.extend_all(leases, LEASE_SECONDS, run_id=run_id))
+    leases = [lease for lease in leases if lease.id in own]
+    batch, ended = JobBatch(queue.get([lease.id for lease in leases])), threading.Event()
+    renewal = threading.Thread(target=_renew, args=(queue, leases, run_id, ended), name="lease", daemon=True)
+    renewal.start()
     try:
-        yield work
+        yield batch
     except PipelineError as error:
-        # A failed job for good is shown by the queue and told by the health sensor; another try is the queue's.
+        # The health sensor reports a job that failed for good; when another try begins is up to the queue.
         wait = max(RETRY_SECONDS, getattr(error, "retry_after", None) or 0.0) if error.retryable else None
         queue.fail_all(leases, str(error), wait)
         raise dg.Failure(
@@ -78,19 +79,19 @@ def working(warehouse: Warehouse, config: RefreshConfig, run_id: str) -> Generat
         queue.fail_all(leases, "The run ended with an error of its own; see its log.", RETRY_SECONDS)
         raise
     else:
-        queue.ack_all(leases, events_count=work.events_count)
+        queue.ack_all(leases, events_count=batch.events_count)
         _mark_done(warehouse, [lease.id for lease in leases])
     finally:
-        done.set()
-        beat.join()
+        ended.set()
+        renewal.join()
 
 
-def _keep(queue: JobQueue, leases: list[Lease], run_id: str, done: threading.Event) -> None:
-    while not done.wait(LEASE_SECONDS / 3):
+def _renew(queue: JobQueue, leases: list[Lease], run_id: str, ended: threading.Event) -> None:
+    while not ended.wait(LEASE_SECONDS / 3):
         try:
             queue.extend_all(leases, LEASE_SECONDS, run_id=run_id)
         except TransientError:
-            continue  # the next beat comes before the lease ends
+            continue  # the next try comes before the leases end
 
 
 def _mark_done(warehouse: Warehouse, job_ids: list[str]) -> None:

@@ -14,6 +14,7 @@ import orjson
 
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.logging import clean, head
+from creator_pipeline.runtime import process
 from creator_pipeline.runtime.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START
 
 _KIND = dg.DagsterEventType
@@ -27,7 +28,9 @@ _TOLD = {
     _KIND.ASSET_MATERIALIZATION,
     _KIND.ASSET_CHECK_EVALUATION,
 }
-_SOURCES = {"gumroad": "gumroad", "whop": "whop", "kdp": "kdp", "amazon": "kdp", "ledger": "ledger", "daily": "ledger"}
+_OWN = {"daily": "ledger", "ledger": "ledger", "write": None, "digest": None, "forget": None, "retention": None}
+"""First word of the installation's own steps and jobs, to the ``source`` of their lines. The first word of every other
+step and job is the name of its platform."""
 RUN_FAILURE = _KIND.RUN_FAILURE
 OURS = {kind.__name__ for kind in (PipelineError, *PipelineError.__subclasses__())}
 """Names of the errors whose text was written to be read."""
@@ -38,6 +41,11 @@ class RunLines(logging.Handler):
 
     muted = False
     """Set by commands that run in this process and tell of it themselves."""
+
+    def __init__(self, level: int | str = logging.NOTSET) -> None:
+        super().__init__(level)
+        # Where the storage isn't this package's own, no other class of it is made before a run.
+        process.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line, where the record is worth one."""
@@ -75,9 +83,8 @@ def _whose(meta: dict[str, Any], told: dict[str, object]) -> dict[str, object]:
     profile = named[0] if told.get("partition") and named else tags.get(PROFILE_TAG)
     if profile is None and len(set(named)) == 1:
         profile = named[0]
-    asset = str(told.get("asset") or "").removeprefix("sales_events/")
-    first = (asset or str(meta.get("job_name") or "")).partition("/")[0].partition("_")[0]
-    return {"profile": profile, "source": _SOURCES.get(first)}
+    first = str(meta.get("step_key") or meta.get("job_name") or "").partition("_")[0]
+    return {"profile": profile, "source": _OWN.get(first, first)}
 
 
 def _event(event: dg.DagsterEvent) -> dict[str, object]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from creator_pipeline.core.windows import DayWindow, partition_key
+
 PROFILE_TAG = "creator_pipeline/profile"
 TRIGGER_TAG = "creator_pipeline/trigger"
 RANGE_START = "dagster/asset_partition_range_start"
@@ -23,12 +27,22 @@ _TURNS = {"webhook": SOON, "refresh": SOON, "file": SOON, "nightly": _TONIGHT, "
 _LOADS = frozenset({"initial_sync", "lookback"})
 
 
+def range_tags(window: DayWindow, profile_id: str) -> dict[str, str]:
+    """Run tags that ask for one run over all days of a profile's window."""
+    last = window.end - timedelta(days=1)
+    return {
+        RANGE_START: partition_key(window.start, profile_id),
+        RANGE_END: partition_key(last, profile_id),
+        PROFILE_TAG: profile_id,
+    }
+
+
 def run_tags(trigger: str, profile_id: str | None = None, *, days: int = 1) -> dict[str, str]:
     """Tags of a run that a schedule or a sensor asks for.
 
     Args:
         trigger: why, as ``nightly`` or the kind of a job.
-        profile_id: whose; None for a run of the house.
+        profile_id: whose; None for a run of the installation.
         days: number of days it reads.
     """
     whose = {PROFILE_TAG: profile_id} if profile_id else {}

@@ -1,4 +1,4 @@
-"""New fields and words of a platform: warned about once, however many runs see them."""
+"""Fields and words of a platform that this release doesn't know: one warning for each, however many runs see it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,21 @@ PREFIX = "schema/"
 HINT = "Nothing is lost: it is kept in raw. Update this package, or tell its authors the name."
 
 
-def note_new(
+def report_unknown(
     context: dg.AssetExecutionContext | dg.OpExecutionContext,
     warehouse: Warehouse,
     source: str,
     kind: str,
     names: Iterable[str],
 ) -> None:
-    """Keep names that this release doesn't know as open reports, which ``pipeline_health`` mails.
+    """Keep names that this release doesn't know as open health reports, which ``pipeline_health`` mails.
 
     Args:
-        kind: what they are names of: ``sale field``.
+        context: logs a warning about those that are new.
+        warehouse: holds the health reports.
+        source: name of the platform.
+        kind: what they are names of, as ``sale field``.
+        names: those that were seen; none is fine.
     """
     found = sorted(set(names))
     if not found:

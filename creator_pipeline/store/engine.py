@@ -180,3 +180,19 @@ def ping(warehouse: Warehouse) -> None:
     """Raise the translated error when the database doesn't answer."""
     with warehouse.read() as connection:
         connection.execute(text("SELECT 1"))
+
+
+@contextmanager
+def connect_as_is(url: str) -> Generator[Connection | None]:
+    """The warehouse as it is: nothing is made, nothing is migrated. None where its SQLite file isn't there yet.
+
+    Raises:
+        ConfigError: ``url`` can't be read.
+        TransientError: the database can't be reached.
+    """
+    if url.startswith("sqlite") and not Path(make_url(url).database or "").exists():
+        yield None
+        return
+    engine = open_warehouse(url).engine
+    with translated(engine), engine.connect() as connection:
+        yield connection

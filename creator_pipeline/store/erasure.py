@@ -1,32 +1,29 @@
 """Personal data: taking a profile's out, erasing a profile or one buyer. The money of the ledger stays right.
 
-A table that is in none of the lists below fails a test: whoever adds one says what an erasure does with it.
+A table that is in none of the lists below and of no platform's fails a test: whoever adds one says what an erasure
+does with it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, func, not_, or_, select, tuple_, update
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.personal import Personal
 from creator_pipeline.store.tables import (
     daily_revenue,
     email_messages,
     email_suppressions,
     erased_buyers,
-    gumroad_products,
-    gumroad_sales,
     health_reports,
     ingestion_jobs,
-    kdp_files,
-    kdp_royalties,
-    kdp_uploads,
     ledger_changes,
     metadata,
     platform_connections,
@@ -34,8 +31,6 @@ from creator_pipeline.store.tables import (
     profiles,
     sales_events,
     webhook_events,
-    whop_payments,
-    whop_subscriptions,
 )
 from creator_pipeline.store.upserts import insert_into
 
@@ -43,13 +38,6 @@ SECRET_COLUMNS = frozenset({"access_token", "refresh_token", "upload_key_hash"})
 """Never part of an export."""
 
 DELETED = (
-    gumroad_products,
-    gumroad_sales,
-    whop_subscriptions,
-    whop_payments,
-    kdp_royalties,
-    kdp_uploads,
-    kdp_files,
     platform_totals,
     ingestion_jobs,
     webhook_events,
@@ -58,23 +46,23 @@ DELETED = (
     email_suppressions,
     health_reports,
 )
-"""Rows of a profile that go with it."""
+"""Rows of a profile that go with it, beside those of the platforms."""
 RENAMED = (sales_events, daily_revenue, ledger_changes)
 """Money, which stays: under a pseudonym, and without names."""
 OTHERS = (profiles, erased_buyers)
 """The profile itself; and buyers, who are nobody's."""
 
-GUMROAD_BUYER: dict[str, Any] = {"buyer_hash": None, "country": None, "raw": "{}"}
-"""What a sale says of a forgotten buyer. The amounts are in columns of their own."""
-WHOP_BUYER: dict[str, Any] = {"holder_hash": None, "whop_user_id": None, "member_id": None, "raw": "{}"}
+Platforms = Mapping[str, Personal]
+"""Provider to what its platform says of its tables."""
 
 
-def export_profile(warehouse: Warehouse, profile_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def export_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) -> Iterator[tuple[str, dict[str, Any]]]:
     """(table, row) of everything stored of a profile, without tokens and keys."""
     with warehouse.read() as connection:
         address = _address(connection, profile_id)
-        for table in metadata.sorted_tables:
-            mine = _of_profile(table, profile_id, address)
+        own = [table for personal in platforms.values() for table in personal.deleted]
+        for table in dict.fromkeys([*metadata.sorted_tables, *own]):
+            mine = _of_profile(table, profile_id, address, platforms)
             if mine is None:
                 continue
             names = [name for name in table.c.keys() if name not in SECRET_COLUMNS]  # noqa: SIM118 - not a dict
@@ -87,7 +75,7 @@ def pseudonym(profile_id: str) -> str:
     return f"erased-{hashlib.sha256(profile_id.encode()).hexdigest()[:16]}"
 
 
-def erase_profile(warehouse: Warehouse, profile_id: str) -> dict[str, int]:
+def erase_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) -> dict[str, int]:
     """Delete a profile and everything read of it; its ledger rows stay, under a pseudonym and without names.
 
     A run that is at work for the profile either commits before, and what it wrote goes too, or finds it gone and
@@ -102,25 +90,28 @@ def erase_profile(warehouse: Warehouse, profile_id: str) -> dict[str, int]:
         shared = address is not None and _holders(connection, address, but=profile_id)
         # Before all others: loads of this profile wait for its row, or this waits for theirs.
         counts[profiles.name] = connection.execute(delete(profiles).where(profiles.c.id == profile_id)).rowcount
-        counts |= _rename(connection, profile_id)
-        # Who holds a membership of somebody else's account is no longer known; the membership is that account's.
-        connection.execute(
-            update(whop_subscriptions)
-            .where(whop_subscriptions.c.profile_id == profile_id)
-            .values(profile_id=None, matched_by=None)
-        )
-        for table in DELETED:
-            mine = _of_profile(table, profile_id, None if shared else address)
+        counts |= _rename(connection, profile_id, platforms)
+        deleted = [*(table for personal in platforms.values() for table in personal.deleted), *DELETED]
+        for personal in platforms.values():
+            for table, values in personal.released.items():
+                # What another account's row says of this profile is no longer known; the row is that account's.
+                for column in personal.owners[table][1:]:
+                    connection.execute(update(table).where(column == profile_id).values(values))
+        for table in deleted:
+            mine = _of_profile(table, profile_id, None if shared else address, platforms)
             counts[table.name] = 0 if mine is None else connection.execute(delete(table).where(mine)).rowcount
     return counts
 
 
-def erase_buyer(warehouse: Warehouse, address: str, hashes: Sequence[str]) -> int:
+def erase_buyer(warehouse: Warehouse, address: str, hashes: Sequence[str], platforms: Platforms) -> int:
     """Forget one buyer in every profile: their keyed hash, country, ids, the stored JSON, and mails to them.
 
     Amounts stay. The hash is remembered, so that reading the same sales again doesn't bring the buyer back.
 
     Args:
+        warehouse: holds every profile's rows.
+        address: of the buyer, as typed.
+        platforms: whose tables tell who bought.
         hashes: of the address, by each key there is (:meth:`creator_pipeline.core.secrets.KeyRing.hashes_of`).
 
     Returns:
@@ -137,22 +128,22 @@ def erase_buyer(warehouse: Warehouse, address: str, hashes: Sequence[str]) -> in
             )
         known = [{"address_hash": one, "erased_at": now()} for one in hashes]
         connection.execute(insert_into(connection, erased_buyers).values(known).on_conflict_do_nothing())
-        rows = forget_again(connection)
+        rows = forget_again(connection, platforms)
         for table, column in ((email_messages, email_messages.c.to), (email_suppressions, email_suppressions.c.email)):
             rows += connection.execute(delete(table).where(_is(column, address))).rowcount
     return rows
 
 
-def forget_again(connection: Connection) -> int:
+def forget_again(connection: Connection, platforms: Platforms) -> int:
     """Forget again whom an erasure forgot: a load that had begun before it can have brought them back."""
     hashes = select(erased_buyers.c.address_hash)
-    sales, held = gumroad_sales, whop_subscriptions
-    return (
-        connection.execute(update(sales).where(sales.c.buyer_hash.in_(hashes)).values(GUMROAD_BUYER)).rowcount
-        + connection.execute(
-            update(held).where(held.c.holder_hash.in_(hashes), held.c.profile_id.is_(None)).values(WHOP_BUYER)
-        ).rowcount
-    )
+    count = 0
+    for buyers in (buyers for personal in platforms.values() for buyers in personal.buyers):
+        these: list[ColumnElement[bool]] = [buyers.address_hash.in_(hashes)]
+        if buyers.kept is not None:
+            these.append(not_(buyers.kept))
+        count += connection.execute(update(buyers.table).where(*these).values(dict(buyers.blank))).rowcount
+    return count
 
 
 def forgotten(connection: Connection) -> frozenset[str]:
@@ -173,7 +164,7 @@ def _is(column: ColumnElement[str], address: str) -> ColumnElement[bool]:
     return func.lower(column) == address.strip().lower()
 
 
-def _of_profile(table: Table, profile_id: str, address: str | None) -> ColumnElement[bool] | None:
+def _of_profile(table: Table, profile_id: str, address: str | None, platforms: Platforms) -> ColumnElement[bool] | None:
     """Which rows of a table are a profile's, or name it; None where none can be."""
     columns = table.c
     if table is profiles:
@@ -184,14 +175,16 @@ def _of_profile(table: Table, profile_id: str, address: str | None) -> ColumnEle
         return None if address is None else _is(columns.email, address)
     if table is email_messages and address is not None:
         return or_(columns.profile_id == profile_id, and_(columns.profile_id.is_(None), _is(columns.to, address)))
-    if table is whop_subscriptions:
-        return or_(columns.account_profile_id == profile_id, columns.profile_id == profile_id)
+    for personal in platforms.values():
+        if table in personal.owners:
+            return or_(*(column == profile_id for column in personal.owners[table]))
     return columns.profile_id == profile_id if "profile_id" in columns else None
 
 
-def _rename(connection: Connection, profile_id: str) -> dict[str, int]:
-    """Rows of the ledger, under the pseudonym. Those of an earlier erasure of the same id give way."""
+def _rename(connection: Connection, profile_id: str, platforms: Platforms) -> dict[str, int]:
+    """Rows of the ledger, under the pseudonym. Those of an erasure before, of a profile that came back, give way."""
     name, events, counts = pseudonym(profile_id), sales_events.c, dict[str, int]()
+    named = [provider for provider, personal in platforms.items() if personal.ids_name_things]
     new_id = func.replace(events.id, f":{profile_id}:", f":{name}:")
     before = connection.execute(
         select(events.occurred_on, events.platform).where(events.profile_id == name).distinct()
@@ -205,9 +198,9 @@ def _rename(connection: Connection, profile_id: str) -> dict[str, int]:
         values: dict[str, Any] = {"profile_id": name}
         if table is sales_events:
             values |= {
-                # The old ids and sources carry the profile's own; KDP's events are named after the book.
+                # The old ids and sources carry the profile's own.
                 "id": new_id,
-                "external_id": case((events.platform == "amazon_kdp", "erased"), else_=events.external_id),
+                "external_id": case((events.platform.in_(named), "erased"), else_=events.external_id),
                 "product_name": None,
                 "product_id": None,
                 "source": "erased",

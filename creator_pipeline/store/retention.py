@@ -12,17 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select, tuple_, update
 
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import (
     email_messages,
-    gumroad_sales,
     health_reports,
     ingestion_jobs,
     webhook_events,
-    whop_subscriptions,
 )
 
 BATCH = 500
@@ -69,25 +67,31 @@ class Rule:
     blank: dict[str, Any] | None = None
 
 
-def delete_expired(warehouse: Warehouse, keep: Keep, moment: datetime) -> dict[str, int]:
+def delete_old(warehouse: Warehouse, keep: Keep, moment: datetime, platforms: erasure.Platforms) -> dict[str, int]:
     """Delete what is over at ``moment``; returns rows by table, those whose text or buyer went as ``table: what``.
 
-    Running again, beside other work or the same beside it, is safe.
+    Running again, beside other work or another run of this, is safe.
+
+    Args:
+        warehouse: what is deleted from.
+        keep: days that each kind is kept for.
+        moment: now.
+        platforms: whose tables tell who bought.
 
     Raises:
         TransientError: the warehouse can't be reached; what was deleted before stays so.
     """
     counts = dict[str, int]()
-    for name, rule in _rules(keep, moment):
+    for name, rule in _rules(keep, moment, platforms):
         counts[name] = counts.get(name, 0) + _apply(warehouse, rule)
     name = "email_messages: text"
     counts[name] = sum(_trim(warehouse, over) for over in _bodies(keep, moment))
     with warehouse.write() as connection:
-        counts["erased buyers that came back"] = erasure.forget_again(connection)
+        counts["erased buyers that came back"] = erasure.forget_again(connection, platforms)
     return counts
 
 
-def _rules(keep: Keep, moment: datetime) -> Iterator[tuple[str, Rule]]:
+def _rules(keep: Keep, moment: datetime, platforms: erasure.Platforms) -> Iterator[tuple[str, Rule]]:
     events, jobs, mails = webhook_events.c, ingestion_jobs.c, email_messages.c
     yield (
         "webhook_events",
@@ -113,16 +117,11 @@ def _rules(keep: Keep, moment: datetime) -> Iterator[tuple[str, Rule]]:
     if keep.health:
         yield "health_reports", Rule(health_reports, health_reports.c.resolved_at < _before(moment, keep.health))
     if keep.buyers:
-        before, sales, held = _before(moment, keep.buyers), gumroad_sales.c, whop_subscriptions.c
-        known = or_(sales.buyer_hash.is_not(None), sales.country.is_not(None))
-        yield (
-            "gumroad_sales: buyers",
-            Rule(gumroad_sales, and_(sales.created_at < before, known), erasure.GUMROAD_BUYER),
-        )
-        last = func.coalesce(held.current_period_end, held.updated_at)
-        # Of a profile's own membership the holder is the profile.
-        over = and_(held.has_access.is_(False), held.profile_id.is_(None), held.holder_hash.is_not(None), last < before)
-        yield "whop_subscriptions: buyers", Rule(whop_subscriptions, over, erasure.WHOP_BUYER)
+        before = _before(moment, keep.buyers)
+        for buyers in (buyers for personal in platforms.values() for buyers in personal.buyers):
+            over = and_(buyers.last_used < before, buyers.known)
+            over = over if buyers.over is None else and_(over, buyers.over)
+            yield f"{buyers.table.name}: buyers", Rule(buyers.table, over, dict(buyers.blank))
 
 
 def _before(moment: datetime, days: int) -> datetime:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 
-from creator_pipeline.commands.context import instance
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration.schedules import range_tags
 from creator_pipeline.runtime import liveness
+from creator_pipeline.runtime.context import instance
 from creator_pipeline.runtime.run_here import run_here
+from creator_pipeline.runtime.tags import range_tags
 
 DAYS = DayWindow(today().fromordinal(today().toordinal() - 1), today().fromordinal(today().toordinal() + 1))
 

@@ -15,6 +15,7 @@ from creator_pipeline.core import signing
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.gateway.creator_page import COOKIE
 from creator_pipeline.mail import page_link, unsubscribe
+from creator_pipeline.platforms import personal
 from creator_pipeline.store import erasure, profiles
 from creator_pipeline.store.tables import (
     daily_revenue,
@@ -120,7 +121,7 @@ def test_an_erased_profile_has_no_page_and_a_former_mailbox_opens_none(gateway: 
     old = link(gateway)
     enter(gateway)
     if how == "erased":
-        erasure.erase_profile(gateway.services.warehouse, "alice")
+        erasure.erase_profile(gateway.services.warehouse, "alice", personal())
     else:
         with gateway.services.warehouse.write() as connection:
             profiles.add_profile(connection, "alice", "new@example.com")
@@ -221,8 +222,8 @@ def test_a_report_that_is_not_counted_says_what_is_wrong_and_what_to_do(gateway:
 
 def test_connections_say_their_state_and_offer_what_can_be_done(gateway: Gateway):
     """Guards: a revoked token that the page calls connected, and a button that leads to an error."""
-    house = gateway.services.warehouse
-    with house.write() as connection:
+    warehouse = gateway.services.warehouse
+    with warehouse.write() as connection:
         profiles.mark_revoked(connection, "gumroad", "alice", "The token tok_abc was revoked by a@example.org.")
     page = enter(gateway)
     assert "Must be connected again" in page.text
@@ -234,7 +235,7 @@ def test_connections_say_their_state_and_offer_what_can_be_done(gateway: Gateway
         answer = other.http.get("/me/connect/gumroad")
         assert answer.headers["location"].startswith("/oauth/gumroad/start?profile_id=alice&link=")
         assert other.http.get(answer.headers["location"]).status_code == 302
-    with house.write() as connection:
+    with warehouse.write() as connection:
         profiles.mark_synced(connection, "gumroad", "alice", now())
     assert "Synced" in enter(gateway).text
 

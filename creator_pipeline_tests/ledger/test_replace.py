@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import delete, select
 
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
+from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import note_changes, replace_sales, replace_window
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ledger_changes, sales_events
 
@@ -26,10 +27,10 @@ def event(
     return made._replace(id=f"{platform}:{profile}:{name}", platform=platform)
 
 
-def around(house: Warehouse) -> set[str]:
+def around(warehouse: Warehouse) -> set[str]:
     """Sales of three days, and those of another platform and profile on the one in the middle; returns their ids."""
     ids = set[str]()
-    with house.write() as connection:
+    with warehouse.write() as connection:
         for platform, profile, days in (
             ("gumroad", "alice", DAYS),
             ("whop", "alice", DAYS[1:2]),
@@ -44,15 +45,15 @@ def around(house: Warehouse) -> set[str]:
     return ids
 
 
-def ids_of(house: Warehouse) -> set[str]:
-    with house.read() as connection:
+def ids_of(warehouse: Warehouse) -> set[str]:
+    with warehouse.read() as connection:
         return set(connection.execute(select(sales_events.c.id)).scalars())
 
 
-def noted(house: Warehouse) -> set[tuple[str, str, date]]:
+def noted(warehouse: Warehouse) -> set[tuple[str, str, date]]:
     """What the roll-up will look at; forgotten afterwards."""
     columns = ledger_changes.c
-    with house.write() as connection:
+    with warehouse.write() as connection:
         rows = {
             tuple(row) for row in connection.execute(select(columns.platform, columns.profile_id, columns.occurred_on))
         }

@@ -15,6 +15,7 @@ from creator_pipeline.ledger import weekly
 from creator_pipeline.ledger.weekly import Net, Product, Refunds
 from creator_pipeline.mail import digest, outbox, unsubscribe
 from creator_pipeline.orchestration.digest_mails import digest_mails
+from creator_pipeline.platforms import sources
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.sandbox.resend import ResendApi
 from creator_pipeline.sandbox.server import SandboxServer
@@ -128,7 +129,7 @@ def test_one_mail_for_a_profile_and_week_with_a_picture_that_is_also_said(
         key = {"profile_id": "alice", "platform": "gumroad", "currency": "USD"}
         connection.execute(insert(daily_revenue).values(occurred_on=MONDAY, **key, **row))
     for _ in range(2):
-        assert digest.write(warehouse, settings, "alice", MONDAY) == KEY
+        assert digest.write(warehouse, settings, "alice", MONDAY, sources()) == KEY
     outbox.flush(warehouse, settings)
     (mail,) = resend.inbox
     payload = mail.payload
@@ -154,18 +155,18 @@ def test_it_is_for_those_who_asked_and_can_be_turned_off(
     warehouse: Warehouse, settings: Settings, notify: str, message: Callable[[str], dict[str, Any]]
 ):
     """Guards: a newsletter nobody asked for; an unsubscribe that stops news of failures too; an empty mail."""
-    assert digest.write(warehouse, settings, "alice", MONDAY) is None
+    assert digest.write(warehouse, settings, "alice", MONDAY, sources()) is None
     book(warehouse, MONDAY, 24)
     made = unsubscribe.token(settings, "digest", address="alice@example.net", profile_id="alice")
     unsubscribe.turn_off(warehouse, settings, made)
-    assert digest.write(warehouse, settings, "alice", MONDAY) == KEY
+    assert digest.write(warehouse, settings, "alice", MONDAY, sources()) == KEY
     assert message(KEY)["status"] == "suppressed"
     with warehouse.read() as connection:
         wanted = unsubscribe.wanted(connection, "alice@example.net")
     assert [category for category, on in wanted.items() if not on] == ["digest"]
     with warehouse.write() as connection:
         connection.execute(update(profiles_table).values(notify=notify))
-    assert digest.write(warehouse, settings, "alice", MONDAY + weekly.DAYS) is None
+    assert digest.write(warehouse, settings, "alice", MONDAY + weekly.DAYS, sources()) is None
     assert digest.readers(warehouse) == []
 
 

@@ -25,7 +25,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.platforms.gumroad.jobs import drift_config
+from creator_pipeline.platforms.gumroad.jobs import DRIFT
 from creator_pipeline.store import profiles
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support.health import Case, Watched, told_once_and_solved_once
@@ -67,7 +67,7 @@ def lose_scope(w: Watched) -> None:
 
 
 def ran(w: Watched, job: str, status: dg.DagsterRunStatus) -> None:
-    tags, config = ({}, {}) if job == "ledger" else ({"creator_pipeline/profile": "alice"}, drift_config("alice"))
+    tags, config = ({}, {}) if job == "ledger" else ({"creator_pipeline/profile": "alice"}, DRIFT.config("alice"))
     w.instance.create_run_for_job(defs.resolve_job_def(job), status=status, tags=tags, run_config=config)
 
 
@@ -83,7 +83,7 @@ def lose_catalogue(w: Watched) -> None:
 
 def gain_catalogue(w: Watched) -> None:
     grant = w.server.world.gumroad["alice"].grant({"view_profile", "view_sales"})
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         profiles.connect(connection, w.ring, "gumroad", "alice", grant.token)
     read_catalogue(w)
 

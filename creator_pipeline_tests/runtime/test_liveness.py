@@ -14,7 +14,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration.sensors import profiles_at_work
-from creator_pipeline.platforms.whop.jobs import changes_config
+from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.store.engine import Warehouse
@@ -63,7 +63,7 @@ def test_every_job_says_before_its_first_step_which_process_does_it(sqlite_wareh
     if job == "gumroad_refresh":
         config = {"ops": {"gumroad_refresh_sales": {"config": {"profile_id": "alice", "leases": []}}}}
     if job == "whop_changes":
-        config = changes_config("alice")
+        config = CHANGES.config("alice")
     with dg.DagsterInstance.ephemeral() as instance:
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance, run_config=config, raise_on_error=False
@@ -85,9 +85,9 @@ def test_a_run_that_died_before_its_mark_is_found_too(monkeypatch: pytest.Monkey
         )
         instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", "ledger"), ours.run_id)
         foreign = started(instance, "")
-        assert liveness.bury(instance) == []
+        assert liveness.fail_dead_runs(instance) == []
         monkeypatch.setattr(liveness, "UNMARKED_SECONDS", -1.0)
-        assert liveness.bury(instance) == [ours.run_id]
+        assert liveness.fail_dead_runs(instance) == [ours.run_id]
         left = instance.get_run_by_id(foreign.run_id)
         assert left is not None
         assert left.status == dg.DagsterRunStatus.STARTED
@@ -110,7 +110,7 @@ def test_a_run_that_may_be_alive_is_left_alone(process: str) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         started(instance, process)
         assert profiles_at_work(instance) == {"alice"}
-        assert liveness.bury(instance) == []
+        assert liveness.fail_dead_runs(instance) == []
 
 
 def test_a_number_that_is_used_again_is_another_process() -> None:
@@ -127,13 +127,13 @@ def test_runs_of_before_a_restart_of_the_machine_are_gone(monkeypatch: pytest.Mo
     assert liveness.is_gone(moved(boot="the-one-before"))
 
 
-def test_another_try_is_not_buried_by_the_tag_of_the_try_before() -> None:
+def test_another_try_is_not_failed_by_the_tag_of_the_try_before() -> None:
     """Incident: the second try of a killed run had its tags, and was taken for dead before it could say where it is."""
     with dg.DagsterInstance.ephemeral() as instance:
         process = ended_process()
         first = started(instance, process)
-        assert liveness.bury(instance) == [first.run_id]
+        assert liveness.fail_dead_runs(instance) == [first.run_id]
         second = started(instance, process, parent=first.run_id)
-        assert liveness.bury(instance) == []
+        assert liveness.fail_dead_runs(instance) == []
         instance.add_run_tags(second.run_id, {liveness.PROCESS_TAG: moved(pid="999999999")})
-        assert liveness.bury(instance) == [second.run_id]
+        assert liveness.fail_dead_runs(instance) == [second.run_id]

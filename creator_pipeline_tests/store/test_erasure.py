@@ -13,6 +13,7 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.ledger.rollup import both_sums, roll_up
+from creator_pipeline.platforms import personal
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.queue.pace import LocalPace
@@ -53,7 +54,7 @@ def test_an_erased_profile_is_found_nowhere_and_the_ledger_adds_up_as_before(
     """Incident: an erasure that took the year's revenue with it, and left the name in a ledger id."""
     load(warehouse, sandbox, ring, "chen", "bea")
     before = money(warehouse)
-    erasure.erase_profile(warehouse, "chen")
+    erasure.erase_profile(warehouse, "chen", personal())
     assert money(warehouse) == before
     left = everything(warehouse)
     assert "chen@" not in left
@@ -69,11 +70,19 @@ def test_every_table_is_erased_and_exported_and_nobody_else_is_touched(warehouse
         fill(connection, "mallory")
         fill(connection, "bea")
     of_bea = [row for row in everything(warehouse).splitlines() if "bea" in row.lower()]
-    exported = {table for table, _ in erasure.export_profile(warehouse, "mallory")}
+    exported = {table for table, _ in erasure.export_profile(warehouse, "mallory", personal())}
     assert exported == set(metadata.tables) - {"erased_buyers"}
-    assert "bea" not in str(list(erasure.export_profile(warehouse, "mallory"))).lower()
-    assert {t.name for t in (*erasure.DELETED, *erasure.RENAMED, *erasure.OTHERS)} == set(metadata.tables)
-    erasure.erase_profile(warehouse, "mallory")
+    assert "bea" not in str(list(erasure.export_profile(warehouse, "mallory", personal()))).lower()
+    assert {
+        t.name
+        for t in (
+            *(table for one in personal().values() for table in one.deleted),
+            *erasure.DELETED,
+            *erasure.RENAMED,
+            *erasure.OTHERS,
+        )
+    } == set(metadata.tables)
+    erasure.erase_profile(warehouse, "mallory", personal())
     left = everything(warehouse)
     assert "mallory" not in left.lower()
     assert [row for row in left.splitlines() if "bea" in row.lower()] == of_bea
@@ -84,7 +93,7 @@ def test_who_shares_an_address_keeps_its_mails_and_wishes(warehouse: Warehouse) 
     with warehouse.write() as connection:
         fill(connection, "mallory")
         profiles.add_profile(connection, "bea", address("mallory").lower())
-    counts = erasure.erase_profile(warehouse, "mallory")
+    counts = erasure.erase_profile(warehouse, "mallory", personal())
     assert counts["email_suppressions"] == 0
     assert counts["email_messages"] == 1
     assert address("mallory").lower() in everything(warehouse)
@@ -97,10 +106,10 @@ def test_an_erased_profile_that_came_back_is_erased_once_more(
     load(warehouse, sandbox, ring, "chen")
     roll_up(warehouse)
     before = money(warehouse)
-    erasure.erase_profile(warehouse, "chen")
+    erasure.erase_profile(warehouse, "chen", personal())
     load(warehouse, sandbox, ring, "chen")
     roll_up(warehouse)
-    erasure.erase_profile(warehouse, "chen")
+    erasure.erase_profile(warehouse, "chen", personal())
     roll_up(warehouse)
     assert money(warehouse) == before
     with warehouse.read() as connection:
@@ -119,7 +128,7 @@ def test_a_run_that_had_begun_does_not_bring_an_erased_profile_back(
     seller = sandbox.world.gumroad["chen"]
     with GumroadClient(sandbox.gumroad_url, seller.token, LocalPace(10_000_000)) as client:
         run = load_sales(warehouse, client, ring, "chen", PERIOD)
-        erasure.erase_profile(warehouse, "chen")
+        erasure.erase_profile(warehouse, "chen", personal())
         with pytest.raises(ConfigError, match="nothing was written"):
             list(run)
     assert money(warehouse) == before
@@ -131,7 +140,7 @@ def test_an_erasure_waits_for_a_transaction_that_writes_for_the_profile(warehous
         fill(connection, "mallory")
     with warehouse.write() as connection:
         lock_profile(connection, "mallory")
-        eraser = threading.Thread(target=erasure.erase_profile, args=(warehouse, "mallory"))
+        eraser = threading.Thread(target=erasure.erase_profile, args=(warehouse, "mallory", personal()))
         eraser.start()
         time.sleep(0.2)
         assert eraser.is_alive()
@@ -159,7 +168,7 @@ def test_an_erased_buyer_is_forgotten_for_good_and_no_amount_changes(
     # A later ring, whose oldest key will be dropped: the hash becomes another one.
     newer = new_key()
     later = KeyRing([newer, ring._keys[0]])
-    assert erasure.erase_buyer(warehouse, buyer.upper(), later.hashes_of(buyer)) >= 1
+    assert erasure.erase_buyer(warehouse, buyer.upper(), later.hashes_of(buyer), personal()) >= 1
     assert money(warehouse) == before
     for keys in (ring, later, KeyRing([newer])):
         load(warehouse, sandbox, keys, "chen")
@@ -176,7 +185,7 @@ def test_a_buyer_who_is_a_profile_is_not_half_erased(warehouse: Warehouse, ring:
     with warehouse.write() as connection:
         fill(connection, "mallory")
     with pytest.raises(ConfigError, match="mallory"):
-        erasure.erase_buyer(warehouse, "MALLORY@example.com", ring.hashes_of("mallory@example.com"))
+        erasure.erase_buyer(warehouse, "MALLORY@example.com", ring.hashes_of("mallory@example.com"), personal())
     assert "of-mallory" in everything(warehouse)
 
 
@@ -185,7 +194,7 @@ def test_mails_to_a_buyer_go_with_the_buyer(warehouse: Warehouse, ring: KeyRing)
     with warehouse.write() as connection:
         fill(connection, "mallory")
         connection.execute(text("UPDATE profiles SET email = 'elsewhere@example.com'"))
-    erasure.erase_buyer(warehouse, "mallory@EXAMPLE.com", ring.hashes_of("mallory@example.com"))
+    erasure.erase_buyer(warehouse, "mallory@EXAMPLE.com", ring.hashes_of("mallory@example.com"), personal())
     assert "mallory@example.com" not in everything(warehouse).lower()
 
 
@@ -194,7 +203,7 @@ def test_an_export_holds_every_table_of_the_profile_and_no_secret(
 ) -> None:
     """Incident: an export mailed to its owner held the encrypted token and the rows of somebody else."""
     load(warehouse, sandbox, ring, "chen", "bea")
-    rows = list(erasure.export_profile(warehouse, "chen"))
+    rows = list(erasure.export_profile(warehouse, "chen", personal()))
     assert {"profiles", "platform_connections", "gumroad_sales", "sales_events"} <= {table for table, _ in rows}
     text = str(rows)
     assert "|bea" not in text

@@ -14,6 +14,7 @@ from creator_pipeline.ledger.weekly import Net, Product, Refunds, Week
 from creator_pipeline.mail import digest
 from creator_pipeline.mail.kinds import KINDS
 from creator_pipeline.mail.render import Rendered, render
+from creator_pipeline.platforms import sources
 
 FOLDER = Path(__file__).parent / "golden"
 _LINK = (
@@ -107,7 +108,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
                     Product("gumroad", "Grid", "USD", 434_500_000, 1),
                 ],
                 [Refunds("gumroad", "USD", 2, 58_000_000)],
-            )
+            ),
+            sources(),
         ),
         "picture_words": "Net revenue of the 90 days to 2026-11-22: Gumroad 9876.50 USD, Whop 89.91 EUR, Whop 14400 JPY.",
     },

@@ -1,1 +1,42 @@
-"""Gumroad: products and sales."""
+"""Gumroad: products and sales by its API v2, and pings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from creator_pipeline.platforms.contract import (
+    Checks,
+    Credential,
+    DagsterParts,
+    Later,
+    OAuth,
+    Platform,
+    Rate,
+    Webhooks,
+)
+from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
+from creator_pipeline.platforms.gumroad.personal import PERSONAL
+
+_HERE = "creator_pipeline.platforms.gumroad"
+
+PLATFORM = Platform(
+    name="gumroad",
+    label="Gumroad",
+    colour="#ff90e8",
+    partitions="gumroad_profiles",
+    credential=Credential(
+        option="--gumroad-token",
+        help="Access token of the account; else GUMROAD_ACCESS_TOKEN. Stored encrypted.",
+        variable="GUMROAD_ACCESS_TOKEN",
+    ),
+    rate=Rate("GUMROAD_REQUESTS_PER_MINUTE", 120),
+    where_to_connect="creator-pipeline profiles connect {profile_id}, or profiles add {profile_id} --email … "
+    "--gumroad-token …",
+    known_names={"sale field": SALE_KEYS},
+    personal=PERSONAL,
+    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
+    webhooks=Later[Webhooks](f"{_HERE}.webhook", "WEBHOOKS"),
+    oauth=Later[OAuth](f"{_HERE}.connect", "OAUTH"),
+    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
+    stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
+)

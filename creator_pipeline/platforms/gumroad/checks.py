@@ -1,7 +1,6 @@
 """Checks on what a run has just read. They ride in the run's own step and cost no request."""
 
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,32 +9,35 @@ import dagster as dg
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.sync import Loaded
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
 from creator_pipeline.store.profiles import connected
 
-_SALES = dg.AssetKey(["gumroad", "sales"])
-_EVENTS = dg.AssetKey(["sales_events", "gumroad"])
+SALES = dg.AssetKey(["gumroad", "sales"])
+EVENTS = dg.AssetKey(["sales_events", "gumroad"])
 
-SPECS = [
-    dg.AssetCheckSpec(
+CHECKS = (
+    StepCheck(
+        SALES,
         "refunds_known",
-        asset=_SALES,
-        description="Every partial refund has an amount, and it is settled with Gumroad's own totals of the day.",
+        "Every partial refund has an amount, and it is settled with Gumroad's own totals of the day.",
+        "Read their days again once Gumroad shows totals for them: creator-pipeline backfill gumroad.",
     ),
-    dg.AssetCheckSpec(
-        "known_fields", asset=_SALES, description="The API's objects have no field this code has never heard of."
-    ),
-    dg.AssetCheckSpec(
+    known_fields(SALES),
+    StepCheck(
+        EVENTS,
         "ledger_agrees",
-        asset=_EVENTS,
-        description="Ledger and sales add up to the same money, and no sale gives back more than it brought.",
+        "Ledger and sales add up to the same money, and no sale gives back more than it brought.",
+        "Materialize sales_events/gumroad for these days.",
+        warns=False,
     ),
-]
+)
 
 
 @dataclass
 class Tally:
     """What the checks need of the parts of a run, added up as they land."""
 
+    read: int = 0
     sales: int = 0
     unknown_refunds: list[str] = field(default_factory=list[str])
     estimated_refunds: list[str] = field(default_factory=list[str])
@@ -46,6 +48,7 @@ class Tally:
 
     def add(self, part: Loaded) -> None:
         """Count a committed part."""
+        self.read += 1
         self.new_keys |= part.new_keys
         self.estimated_refunds = [sale for sale in self.estimated_refunds if sale not in part.settled]
         for row in part.sales:
@@ -61,43 +64,29 @@ class Tally:
                 self.over_refunded.append(row.id)
         self.ledger_micros += sum(event.gross_micros for event in part.events if event.event_type == "sale")
 
-
-def results(tally: Tally, selected: AbstractSet[dg.AssetCheckKey]) -> Iterator[dg.AssetCheckResult]:
-    """The results of those checks that belong to the run."""
-    agrees = tally.gross_micros == tally.ledger_micros and not tally.over_refunded
-    made = {
-        "refunds_known": dg.AssetCheckResult(
-            check_name="refunds_known",
-            asset_key=_SALES,
-            passed=not tally.unknown_refunds and not tally.estimated_refunds,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "without_amount": tally.unknown_refunds[:20],
-                "estimated_to_the_cent": tally.estimated_refunds[:20],
+    def verdicts(self) -> Iterator[Verdict]:
+        """What came out; nothing where nothing was read."""
+        if not self.read:
+            return
+        yield Verdict(
+            "refunds_known",
+            not self.unknown_refunds and not self.estimated_refunds,
+            {
+                "without_amount": self.unknown_refunds[:SHOWN],
+                "estimated_to_the_cent": self.estimated_refunds[:SHOWN],
             },
-        ),
-        "known_fields": dg.AssetCheckResult(
-            check_name="known_fields",
-            asset_key=_SALES,
-            passed=not tally.new_keys,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"new_fields": sorted(tally.new_keys)},
-        ),
-        "ledger_agrees": dg.AssetCheckResult(
-            check_name="ledger_agrees",
-            asset_key=_EVENTS,
-            passed=agrees,
-            metadata={
-                "sales": tally.sales,
-                "gross_micros_of_sales": tally.gross_micros,
-                "gross_micros_of_ledger": tally.ledger_micros,
-                "refunded_more_than_sold": tally.over_refunded[:20],
+        )
+        yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
+        yield Verdict(
+            "ledger_agrees",
+            self.gross_micros == self.ledger_micros and not self.over_refunded,
+            {
+                "sales": self.sales,
+                "gross_micros_of_sales": self.gross_micros,
+                "gross_micros_of_ledger": self.ledger_micros,
+                "refunded_more_than_sold": self.over_refunded[:SHOWN],
             },
-        ),
-    }
-    for key in selected:
-        if key.name in made:
-            yield made[key.name]
+        )
 
 
 @dg.asset_check(

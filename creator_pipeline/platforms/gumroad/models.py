@@ -13,7 +13,7 @@ from creator_pipeline.core.json_fields import FieldReader, Json, is_whole, store
 from creator_pipeline.core.money import MICROS, decimals, from_cents
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.gumroad import catalog
-from creator_pipeline.store.erasure import GUMROAD_BUYER
+from creator_pipeline.platforms.gumroad.personal import BUYER
 
 _NOT_KEPT = catalog.VOLATILE | catalog.PERSONAL
 _AMOUNT = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
@@ -215,7 +215,7 @@ def without_buyers(rows: Sequence[SaleRow], hashes: Collection[str]) -> Sequence
     """The rows, without what they say of the buyers that these hashes stand for."""
     if not hashes:
         return rows
-    return [row._replace(**GUMROAD_BUYER) if row.buyer_hash in hashes else row for row in rows]
+    return [row._replace(**BUYER) if row.buyer_hash in hashes else row for row in rows]
 
 
 def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:

@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, contiguous, now, today
-from creator_pipeline.ledger.events import LedgerEvent, gumroad_events
+from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_sales
 from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
+from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row, without_buyers
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
 from creator_pipeline.platforms.gumroad.sync import PLATFORM, currencies, load_sales

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.monitoring.caller import Caller
 from creator_pipeline.platforms.gumroad import subscriptions
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.settings import Settings
@@ -32,10 +32,3 @@ def _addresses(caller: Caller, resource: str) -> set[str]:
             column="resource_subscriptions",
         )
     return {str(hook.get("post_url")) for hook in cast("list[dict[str, Any]]", found)}
-
-
-def hint_of(provider: str, profile_id: str) -> str:
-    """The step that connects a profile again, pings included."""
-    if provider == "whop":
-        return f"creator-pipeline profiles add {profile_id} --email … --whop-key …"
-    return f"creator-pipeline profiles connect {profile_id}, or profiles add {profile_id} --email … --gumroad-token …"

@@ -9,9 +9,9 @@ from operator import attrgetter
 from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from creator_pipeline.core.windows import DayWindow, now
-from creator_pipeline.ledger.events import GumroadSale, gumroad_events
 from creator_pipeline.ledger.replace import note_changes
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import SaleRow, without_buyers
 from creator_pipeline.platforms.gumroad.refund_shares import days_to_settle, settle
 from creator_pipeline.store import erasure

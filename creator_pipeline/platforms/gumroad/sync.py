@@ -13,11 +13,12 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
-from creator_pipeline.ledger.events import GumroadSale, LedgerEvent, gumroad_events
+from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
 from creator_pipeline.platforms.gumroad.fetch import fetch_sales
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
 from creator_pipeline.store import erasure
@@ -89,12 +90,12 @@ def load_sales(
     def listed_in() -> dict[str, str]:
         return currencies(warehouse, profile_id)
 
-    def keep(sale: Json) -> SaleRow:
+    def make_row(sale: Json) -> SaleRow:
         new_keys.update(unknown_keys([sale], SALE_KEYS))
         # Asked for here, the database answers while the second page is on its way, and not before the first one.
         return sale_row(profile_id, sale, listed_in(), ring, moment)
 
-    for chunk in fetch_sales(client, window, keep=keep):
+    for chunk in fetch_sales(client, window, make_row=make_row):
         rows = refunds.settled(chunk.window, chunk.sales)
         yield _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
         moment = now()

@@ -6,15 +6,18 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import orjson
 
+from creator_pipeline.platforms.contract import Account, Delivery, RefusedDelivery, Webhooks
+from creator_pipeline.platforms.gumroad import PLATFORM
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
+from creator_pipeline.settings import Settings
 from creator_pipeline.store.profiles import PROFILE_ID
 
 _ID = re.compile(r"[A-Za-z0-9_=-]{1,64}")
@@ -161,3 +164,56 @@ def _day(text: str | None) -> date | None:
         return None
     # A window of days ends on the day after.
     return day if day != date.max else None
+
+
+def delivery(config: Settings, path: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Delivery:
+    """What a ping asks to read again. It is unsigned, so its address is the secret.
+
+    Args:
+        config: holds GUMROAD_WEBHOOK_SECRET.
+        path: ``secret``, the last segment of the address.
+        headers: names in lower case.
+        body: as it came.
+
+    Raises:
+        RefusedDelivery: the address is not one of ours.
+    """
+    expected = config.gumroad_webhook_secret
+    known, profile_id = recognise(expected.get_secret_value(), path["secret"]) if expected else (False, None)
+    if not known:
+        raise RefusedDelivery(404)
+    ping = read(body, headers.get("content-type", ""))
+    return Delivery(
+        PLATFORM.in_ledger,
+        ping.delivery_id,
+        ping.resource_name,
+        _payload(ping),
+        profile_id=profile_id,
+        account_id=ping.seller_id,
+        work=bool(ping.sale_ids or ping.subscription_ids or ping.days_needed),
+        alike=ping.alike,
+    )
+
+
+def _payload(ping: Ping) -> dict[str, Any]:
+    payload: dict[str, Any] = {"sale_ids": list(ping.sale_ids), "test": ping.test}
+    if ping.days_needed and ping.sale_day:
+        return payload | {"from": ping.sale_day.isoformat(), "to": (ping.sale_day + timedelta(days=1)).isoformat()}
+    return payload | {"read_days": not ping.sale_ids}
+
+
+def owners(delivery: Delivery, accounts: Sequence[Account], _config: Settings) -> Sequence[Account]:
+    """The seller's connection where the ping names a known one, else all: each asks for its own sales."""
+    wanted = delivery.account_id
+    return [account for account in accounts if wanted and account.external_account_id == wanted] or accounts
+
+
+WEBHOOKS = Webhooks(
+    path="/webhooks/gumroad/{secret}",
+    content_type="application/x-www-form-urlencoded",
+    needs="GUMROAD_WEBHOOK_SECRET",
+    description="A ping of Gumroad. It is unsigned, so the address is the secret, and the body only names a sale to "
+    "read again.",
+    read=delivery,
+    owners=owners,
+)

@@ -11,10 +11,9 @@ import dagster as dg
 import orjson
 
 from creator_pipeline.core.money import to_text
-from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.whop.models import PaymentRow
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships
-from creator_pipeline.runtime.describe import PREVIEW_ROWS, ledger_preview, ledger_totals, preview
+from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 
 
 def memberships(loaded: LoadedMemberships) -> dict[str, Any]:
@@ -49,8 +48,6 @@ def memberships(loaded: LoadedMemberships) -> dict[str, Any]:
 
 def payments(rows: Sequence[PaymentRow]) -> dict[str, Any]:
     """Money of a day's payments by currency, and the first of them."""
-    if not rows:
-        return {}
     paid, refunded = Counter[str](), Counter[str]()
     for row in rows:
         paid[row.currency] += row.total_micros if row.status == "paid" else 0
@@ -76,8 +73,3 @@ def payments(rows: Sequence[PaymentRow]) -> dict[str, Any]:
         "newest_payment": dg.MetadataValue.timestamp(max(row.created_at for row in rows)),
         "preview": preview(header, table),
     }
-
-
-def events(rows: Sequence[LedgerEvent]) -> dict[str, Any]:
-    """Money of a partition's ledger rows by currency, and the first of them."""
-    return {**ledger_totals(rows), "preview": ledger_preview(rows)} if rows else {}

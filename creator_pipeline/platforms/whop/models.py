@@ -10,7 +10,7 @@ from creator_pipeline.core.json_fields import FieldReader, Json, stored
 from creator_pipeline.core.money import from_decimal
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.whop import catalog
-from creator_pipeline.store.erasure import WHOP_BUYER
+from creator_pipeline.platforms.whop.personal import BUYER
 
 
 class Money(NamedTuple):
@@ -135,7 +135,7 @@ def address_hashes(members: Iterable[Json], ring: KeyRing) -> dict[str, str]:
 
 def without_buyers(rows: Mapping[str, MembershipRow], hashes: Collection[str]) -> dict[str, MembershipRow]:
     """The rows by id, without what they say of the holders that these hashes stand for."""
-    return {key: row._replace(**WHOP_BUYER) if row.holder_hash in hashes else row for key, row in rows.items()}
+    return {key: row._replace(**BUYER) if row.holder_hash in hashes else row for key, row in rows.items()}
 
 
 def account_of(membership: Json) -> str:

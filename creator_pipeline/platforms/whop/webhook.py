@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, cast
+from uuid import uuid4
 
 import orjson
 from standardwebhooks import Webhook
 
+from creator_pipeline.core import signatures
 from creator_pipeline.core.errors import ConfigError, RejectedError
-from creator_pipeline.core.windows import now
-
-TOLERANCE_SECONDS = 300
-"""Both ways. The timestamp is that of the send: verify on receipt, not when the queue gets to it."""
+from creator_pipeline.platforms.contract import Account, Delivery, RefusedDelivery, SignedTest, Webhooks
+from creator_pipeline.platforms.whop import PLATFORM
+from creator_pipeline.settings import Settings
 
 Kind = Literal["membership", "payment", "member", "plan", "ignored"]
 
 _PREFIX: Mapping[str, str] = {"membership": "mem_", "payment": "pay_", "member": "mber_", "plan": "plan_"}
 _ID = re.compile(r"[A-Za-z0-9_]{1,100}")
-
-
-class BadSignatureError(RejectedError):
-    """A delivery isn't Whop's, is too old, or its headers can't be read."""
-
-    code = "bad_signature"
 
 
 class Reread(NamedTuple):
@@ -49,11 +43,12 @@ class Reread(NamedTuple):
 def verify(secret: str, headers: Mapping[str, str], body: bytes, *, moment: datetime | None = None) -> str:
     """Check a delivery's signature over its raw bytes; returns its ``webhook-id``.
 
-    The key is the literal UTF-8 bytes of the whole secret, ``ws_`` included: nothing is decoded. A header with several
-    signatures is good if one of them is.
+    The key is the literal UTF-8 bytes of the whole secret, ``ws_`` included: nothing is decoded.
 
     Args:
+        secret: of the webhook.
         headers: names in any case.
+        body: as it came: the signature is over these very bytes.
         moment: the time of receipt; now by default.
 
     Raises:
@@ -62,29 +57,7 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, *, moment: date
     """
     if not secret:
         raise ConfigError("WHOP_WEBHOOK_SECRET is not set.", hint="Whop: Developer, Webhooks; it begins with ws_.")
-    named = {name.lower(): value for name, value in headers.items()}
-    try:
-        delivery_id, sent = named["webhook-id"], int(named["webhook-timestamp"])
-        signatures = named["webhook-signature"].split(" ")
-        webhook = Webhook(secret.encode())
-        expected = webhook.sign(delivery_id, datetime.fromtimestamp(sent, UTC), body.decode())
-    except KeyError as error:
-        raise BadSignatureError(f"The delivery has no header {error.args[0]}.") from None
-    except (ValueError, OverflowError, OSError):
-        raise BadSignatureError("The delivery's headers or body can't be read.") from None
-    received = (moment or now()).timestamp()
-    if abs(received - sent) > TOLERANCE_SECONDS:
-        raise BadSignatureError("The delivery's timestamp is more than five minutes off.", hint="Check the clock.")
-    if not delivery_id or not any(_equal(expected, signature) for signature in signatures):
-        raise BadSignatureError(
-            "The delivery's signature doesn't fit.",
-            hint="WHOP_WEBHOOK_SECRET is the whole secret of this very webhook, beginning with ws_.",
-        )
-    return delivery_id
-
-
-def _equal(expected: str, signature: str) -> bool:
-    return hmac.compare_digest(expected.encode(), signature.encode())
+    return signatures.verify(secret.encode(), headers, body, moment=moment)
 
 
 def reread(delivery_id: str, body: bytes) -> Reread:
@@ -127,3 +100,69 @@ def _named(family: str, data: dict[str, Any]) -> tuple[Kind, str | None]:
     if not isinstance(object_id, str) or not _ID.fullmatch(object_id) or not object_id.startswith(_PREFIX[kind]):
         return "ignored", None
     return kind, object_id
+
+
+def delivery(config: Settings, _path: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Delivery:
+    """What a delivery asks to read again, once its signature is found good.
+
+    Args:
+        config: holds WHOP_WEBHOOK_SECRET.
+        headers: names in lower case.
+        body: as it came: the signature is over these very bytes.
+
+    Raises:
+        RefusedDelivery: the signature doesn't fit, or no secret is set.
+    """
+    secret = config.whop_webhook_secret
+    try:
+        delivery_id = verify(secret.get_secret_value() if secret else "", headers, body)
+    except (RejectedError, ConfigError):
+        raise RefusedDelivery(401, "WHOP_WEBHOOK_SECRET") from None
+    told = reread(delivery_id, body)
+    return Delivery(
+        PLATFORM.in_ledger,
+        delivery_id,
+        told.event_type[:100] or None,
+        {"kind": told.kind, "ids": list(told.ids)},
+        account_id=told.account_id,
+        work=told.kind != "ignored",
+    )
+
+
+def owners(delivery: Delivery, accounts: Sequence[Account], config: Settings) -> Sequence[Account]:
+    """The connection of the account that a delivery names."""
+    known = config.whop_account_id
+    wanted = delivery.account_id or known
+    named = [account for account in accounts if wanted is not None and account.external_account_id == wanted]
+    if named:
+        return named
+    # A key that was typed in comes without its account; where there is one such key, it is its.
+    unnamed = [account for account in accounts if account.external_account_id is None]
+    return unnamed if len(unnamed) == 1 and (known is None or wanted in {None, known}) else []
+
+
+def signed_test(config: Settings) -> SignedTest | None:
+    """A delivery about nothing, signed as Whop does; None without a secret."""
+    if config.whop_webhook_secret is None:
+        return None
+    secret, delivery_id, sent = config.require("WHOP_WEBHOOK_SECRET"), f"smoke_{uuid4().hex}", datetime.now(UTC)
+    body = orjson.dumps({"id": delivery_id, "type": "smoke.test", "data": {}})
+    headers = {"webhook-id": delivery_id, "webhook-timestamp": str(int(sent.timestamp()))}
+    signature = Webhook(secret.encode()).sign(delivery_id, sent, body.decode())
+    return SignedTest(
+        WEBHOOKS.path,
+        body,
+        {**headers, "webhook-signature": signature},
+        {**headers, "webhook-signature": f"{signature[:-6]}AAAAA="},
+    )
+
+
+WEBHOOKS = Webhooks(
+    path="/webhooks/whop",
+    content_type="application/json",
+    needs="WHOP_WEBHOOK_SECRET",
+    description="A delivery of Whop, signed after Standard Webhooks. It only names what is read again from Whop's API.",
+    read=delivery,
+    owners=owners,
+    signed_test=signed_test,
+)

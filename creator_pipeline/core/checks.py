@@ -1,0 +1,55 @@
+"""Checks and findings: how doctor, health and smoke say what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "no", "off", "unknown"]
+"""``no``: configured, and doesn't work. ``off``: not configured, or switched off on purpose. ``unknown``: it can't be
+seen from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: one line of the doctor, one problem of the health.
+
+    Attributes:
+        name: the same as long as it is the same thing: ``redis``, ``queue/SOURCE``, ``connection/PROVIDER/PROFILE``.
+        detail: what was found, without secrets and addresses.
+        hint: the command or the step that mends it; empty where nothing need be done.
+        subject: what it is about, for the subject of a mail; empty where no mail is sent of it.
+        profile_id: whose it is; empty for the installation's.
+        told: the run that failed has a mail of its own.
+    """
+
+    name: str
+    state: State
+    detail: str = ""
+    hint: str = ""
+    subject: str = ""
+    profile_id: str = ""
+    told: bool = False
+
+    def as_json(self) -> dict[str, str]:
+        """For ``--json``."""
+        return {"name": self.name, "state": self.state, "detail": self.detail, "hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A way to look at one thing.
+
+    Attributes:
+        name: of its finding where it breaks or takes too long. For health: what the names of its findings begin with
+            where it ends with ``/``, else their one name; the check answers for them.
+        run: gives the findings; a PipelineError that it raises becomes a finding by itself.
+    """
+
+    name: str
+    run: Callable[[], Iterable[Finding]]
+
+
+class NothingKnown(Exception):  # noqa: N818 - no error: nothing can be said at the moment
+    """Raised by a check that found no answer: what was known before stands."""

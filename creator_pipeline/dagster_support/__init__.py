@@ -1,0 +1,1 @@
+"""Names that dagster.yaml files of installations before this release use. Nothing else imports them."""

@@ -1,0 +1,50 @@
+"""Links that begin the connecting of an account, and the memory of the states that were used."""
+
+from __future__ import annotations
+
+from creator_pipeline.core import signing
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import now
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.retention import STATES
+from creator_pipeline.store.tables import webhook_events
+from creator_pipeline.store.upserts import insert_into
+
+LINK_SECONDS = 3600
+_LINK = "oauth-link.v1"
+
+
+def start_link(ring: KeyRing, public_url: str, platform: str, profile_id: str) -> str:
+    """The address a seller opens to connect a profile; good for an hour.
+
+    Args:
+        ring: signs it.
+        public_url: of the gateway.
+        platform: its name.
+        profile_id: who is connected.
+    """
+    signed = signing.sign(ring, _LINK, profile_id)
+    return f"{public_url}/oauth/{platform}/start?profile_id={profile_id}&link={signed}"
+
+
+def profile_of_link(ring: KeyRing, link: str) -> str | None:
+    """The profile a link is for; None where it is old or forged."""
+    word = signing.read(ring, _LINK, link, LINK_SECONDS)
+    return word if isinstance(word, str) else None
+
+
+def use_once(warehouse: Warehouse, nonce: str, profile_id: str) -> bool:
+    """Whether a state is used for the first time; remembered until its signature is too old by far."""
+    row = {
+        "provider": STATES,
+        "delivery_id": nonce,
+        "received_at": now(),
+        "verified": True,
+        "profile_id": profile_id,
+        "payload": "{}",
+        "status": "done",
+        "repeats": 0,
+    }
+    with warehouse.write() as connection:
+        statement = insert_into(connection, webhook_events).values(row).on_conflict_do_nothing()
+        return connection.execute(statement).rowcount == 1

@@ -1,0 +1,81 @@
+"""What Gumroad brings to Dagster."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from creator_pipeline.platforms.contract import Backfill, DagsterParts, Refresh, Schedule
+from creator_pipeline.platforms.gumroad import assets, checks, jobs
+from creator_pipeline.platforms.gumroad.access import GumroadResource
+from creator_pipeline.runtime.tags import LOAD_DAYS
+
+NIGHTLY_DAYS = 7
+"""Days the nightly run reads, today included: most refunds come within a week, and each day costs a tenth of a request
+per sale."""
+LOOKBACK_DAYS = LOAD_DAYS
+"""Days of the weekly look-back: refunds and disputes arrive for a month and more."""
+SWEEP_DAYS = 180
+"""Days of the monthly sweep: banks take disputes for four months and more, and Gumroad's totals don't show them."""
+
+_SYNC = dg.define_asset_job(
+    "gumroad_sync",
+    selection=dg.AssetSelection.assets(checks.SALES, checks.EVENTS),
+    description="Sales of the days and profiles of the partition or range, and their ledger rows.",
+)
+_CATALOGUE = dg.define_asset_job(
+    "gumroad_catalogue",
+    selection=dg.AssetSelection.assets(assets.PRODUCTS),
+    description="The catalogue of a profile.",
+)
+
+PARTS = DagsterParts(
+    assets=(assets.products, assets.sales),
+    ledger=checks.EVENTS,
+    jobs=(_SYNC, jobs.REFRESH.job, jobs.DRIFT.job, _CATALOGUE),
+    checks=(checks.agrees_with_gumroad,),
+    resource=GumroadResource(),
+    schedules=(
+        Schedule(
+            "gumroad_nightly",
+            "10 2 * * *",
+            "gumroad_sync",
+            "nightly",
+            "Yesterday, today and the days just before of every connected profile, one run each.",
+            days=NIGHTLY_DAYS,
+        ),
+        Schedule(
+            "gumroad_lookback",
+            "40 3 * * 0",
+            "gumroad_sync",
+            "lookback",
+            "The last 35 days of every connected profile: refunds and disputes of older sales.",
+            days=LOOKBACK_DAYS,
+        ),
+        Schedule(
+            "gumroad_sweep",
+            "10 4 1 * *",
+            "gumroad_sync",
+            "lookback",
+            "The last 180 days of every connected profile: disputes whose webhook was lost.",
+            days=SWEEP_DAYS,
+        ),
+        Schedule(
+            "gumroad_products_nightly",
+            "5 2 * * *",
+            "gumroad_catalogue",
+            "nightly",
+            "The catalogue of every connected profile.",
+            key="catalogue",
+        ),
+        Schedule(
+            "gumroad_drift_nightly",
+            "40 2 * * *",
+            "gumroad_drift",
+            "drift",
+            "Gumroad's totals of the last year beside ours, for every connected profile.",
+            config=jobs.DRIFT.config,
+        ),
+    ),
+    backfill=Backfill("gumroad_sync", (checks.SALES, checks.EVENTS), "gumroad_catalogue"),
+    refresh=Refresh(jobs.REFRESH.job, jobs.REFRESH.refresh_config),
+)

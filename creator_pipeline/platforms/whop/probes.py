@@ -1,0 +1,108 @@
+"""What doctor and smoke ask of Whop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import func, select
+
+from creator_pipeline.core.caller import Caller
+from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.errors import AuthError, RejectedError
+from creator_pipeline.platforms.contract import Account, Checks
+from creator_pipeline.platforms.whop import PLATFORM, catalog
+from creator_pipeline.platforms.whop.access import account_id_of
+from creator_pipeline.platforms.whop.answers import NotFoundError, classify
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import sales_events, whop_payments
+
+
+def setup(config: Settings) -> Sequence[Check]:
+    """What is set up once for the installation."""
+    return [Check("whop webhooks", lambda: _secret(config))]
+
+
+def _secret(config: Settings) -> Iterator[Finding]:
+    """The secret that Whop signs with."""
+    name, secret = "whop webhooks", config.whop_webhook_secret
+    if secret is None:
+        text = "WHOP_WEBHOOK_SECRET is not set: memberships come with the nightly run."
+        yield Finding(name, "off", text, "See docs/whop.md, Webhooks.")
+    elif not secret.get_secret_value().startswith("ws_"):
+        yield Finding(
+            name, "no", "WHOP_WEBHOOK_SECRET doesn't begin with ws_.", "Copy it whole from Developer, Webhooks."
+        )
+    else:
+        yield Finding(name, "ok", "the secret is set")
+
+
+def account(config: Settings, account: Account, token: str) -> Iterator[Finding]:
+    """Reachable, a permission for each list that is read, clock, and the webhook where the key may see it."""
+    name, headers = f"whop {account.profile_id}", {"Api-Version-Date": catalog.API_VERSION_DATE}
+    account_id = account_id_of(config, account.external_account_id)
+    asked = {"first": "1", **({"account_id": account_id} if account_id else {})}
+    with Caller(config.whop_api_url, token, classify, headers) as caller:
+        lacking: list[str] = []
+        for operation, path in catalog.OPERATIONS.items():
+            try:
+                caller.get(path, asked)
+            except AuthError as error:
+                if error.revoked:
+                    raise
+                lacking.append(f"{operation} ({catalog.PERMISSIONS[operation]})")
+            except NotFoundError:
+                continue  # a server without this list: the sync does without it, too
+        yield Finding(f"{name} api", "ok", f"{caller.host} answers")
+        if lacking:
+            text, hint = f"The key may not read {', '.join(lacking)}.", "Give the key these under Developer, API keys."
+            yield Finding(f"{name} scopes", "no", text, hint)
+        else:
+            yield Finding(f"{name} scopes", "ok", "every list can be read")
+        yield caller.clock(f"{name} clock")
+        yield _webhook(config, caller, f"{name} webhook")
+
+
+def _webhook(config: Settings, caller: Caller, name: str) -> Finding:
+    wanted = f"{config.public_url}/webhooks/whop"
+    try:
+        body = cast("Mapping[str, Any]", caller.get("/webhooks"))
+    except (AuthError, RejectedError):
+        text = "This key may not see webhooks (developer:manage_webhook)."
+        return Finding(name, "unknown", text, f"Look under Developer, Webhooks, for {wanted}.")
+    hooks = [hook for hook in cast("list[dict[str, Any]]", body.get("data") or []) if hook.get("url") == wanted]
+    if not hooks:
+        return Finding(
+            name, "no", f"No webhook points to {wanted}.", "Make one under Developer, Webhooks; see docs/whop.md."
+        )
+    return Finding(name, "ok", wanted)
+
+
+def smoke(warehouse: Warehouse, _config: Settings) -> Sequence[Check]:
+    """Payments beside the ledger."""
+    return [Check("data: whop", lambda: _agrees(warehouse))]
+
+
+def _agrees(warehouse: Warehouse) -> Iterator[Finding]:
+    """Whether what buyers paid at Whop is what the ledger says they paid."""
+    paid, events = whop_payments.c, sales_events.c
+    read = (
+        select(paid.currency, func.sum(paid.total_micros))
+        .where(paid.status == "paid", paid.paid_at.is_not(None))
+        .group_by(paid.currency)
+    )
+    booked = (
+        select(events.currency, func.sum(events.gross_micros))
+        .where(events.platform == PLATFORM.in_ledger, events.event_type == "sale")
+        .group_by(events.currency)
+    )
+    with warehouse.read() as connection:
+        sides = [{row[0]: int(row[1]) for row in connection.execute(side)} for side in (read, booked)]
+    if sides[0] == sides[1]:
+        yield Finding("data: whop", "ok", f"payments and ledger are equal in {len(sides[0])} currencies")
+    else:
+        yield Finding("data: whop", "no", "Payments and ledger differ.", "Materialize sales_events/whop.")
+
+
+CHECKS = Checks(setup=setup, account=account, smoke=smoke)

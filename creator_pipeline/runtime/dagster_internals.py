@@ -1,0 +1,127 @@
+"""Every private part of Dagster that the package uses, each with its reason: Dagster 1.13 has no public way to do it.
+
+``creator_pipeline_tests/runtime/test_dagster_internals.py`` has a test of each, so an upgrade fails there by name.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster._core.events import DagsterEventBatchMetadata
+
+# A run launcher answers run monitoring with these two types.
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+
+# What dagster.yaml says of a class: Dagster hands it to the class and asks for it again.
+from dagster._serdes import ConfigurableClassData
+from dagster._utils.schedules import schedule_execution_time_iterator
+
+if TYPE_CHECKING:
+    # Types of what an instance returns, for signatures.
+    from dagster._core.execution.backfill import PartitionBackfill
+    from dagster._core.scheduler.instigation import InstigatorState
+
+    # ``storage: custom`` of dagster.yaml takes only a class that has this base.
+    from dagster._core.storage.base_storage import DagsterStorage
+
+__all__ = [
+    "CheckRunHealthResult",
+    "ConfigurableClassData",
+    "DagsterStorage",
+    "InstigatorState",
+    "PartitionBackfill",
+    "WorkerStatus",
+    "add_backfill",
+    "log_materializations",
+    "next_execution",
+    "sqlite_storage",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Its module loads SQLAlchemy's ORM and alembic, which the definitions don't need.
+    if name == "DagsterStorage":
+        from dagster._core.storage.base_storage import DagsterStorage
+
+        return DagsterStorage
+    raise AttributeError(name)
+
+
+def sqlite_storage(base_dir: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:
+    """Dagster's own storage in SQLite files below ``base_dir``, which is made if it doesn't exist.
+
+    The class is private, and ``storage: sqlite`` of dagster.yaml can't depend on a variable.
+    """
+    from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+
+    return DagsterSqliteStorage.from_local(base_dir, inst_data)
+
+
+def log_materializations(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, materializations: Sequence[dg.AssetMaterialization]
+) -> None:
+    """Log these events of a step in one write, where the storage has batches.
+
+    ``context.log_event`` writes each event by itself.
+    """
+    step, batch, last = context.get_step_execution_context(), str(uuid.uuid4()), len(materializations)
+    for number, one in enumerate(materializations, 1):
+        dg.DagsterEvent.asset_materialization(step, one, DagsterEventBatchMetadata(batch, is_end=number == last))
+
+
+def next_execution(schedule: dg.ScheduleDefinition, after: datetime) -> datetime:
+    """When a schedule is due for the first time after a moment, in UTC.
+
+    Dagster computes it only for ticks of the daemon.
+    """
+    start = (after + timedelta(seconds=1)).timestamp()
+    times = schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone)
+    return next(times).astimezone(UTC)
+
+
+def add_backfill(
+    instance: dg.DagsterInstance,
+    graph: dg.AssetGraph,
+    *,
+    backfill_id: str,
+    assets: Sequence[dg.AssetKey],
+    partitions: Sequence[str],
+    created_at: datetime,
+    tags: Mapping[str, str],
+    title: str,
+    description: str,
+) -> None:
+    """Hand a backfill of assets to the daemon. Dagster's own command does it for jobs only.
+
+    Args:
+        instance: whose daemon takes it.
+        graph: of the definitions that hold the assets.
+        backfill_id: eight characters, as in the UI.
+        assets: which assets; all have the same partitions.
+        partitions: keys of the partitions.
+        created_at: now, aware.
+        tags: of each of its runs.
+        title: one line for the UI.
+        description: a sentence for the UI.
+    """
+    from dagster._core.execution.backfill import PartitionBackfill
+
+    instance.add_backfill(
+        PartitionBackfill.from_asset_partitions(
+            backfill_id=backfill_id,
+            asset_graph=graph,
+            partition_names=partitions,
+            asset_selection=assets,
+            backfill_timestamp=created_at.timestamp(),
+            tags=tags,
+            dynamic_partitions_store=instance,
+            all_partitions=False,
+            title=title,
+            description=description,
+            run_config=None,
+        )
+    )

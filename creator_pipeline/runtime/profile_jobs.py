@@ -1,0 +1,137 @@
+"""Jobs for one profile without partitions: what webhooks name, and what is looked for in the past."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from creator_pipeline.queue.jobs import Job
+from creator_pipeline.runtime.outcome import RETRY, Outcome
+from creator_pipeline.runtime.queue_jobs import ClaimedJobs, process_jobs
+from creator_pipeline.runtime.refused_tokens import noting_refusals
+from creator_pipeline.runtime.resources import PlatformResource, opened
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.source import Source
+
+
+class ProfileConfig(dg.Config):
+    """Whose account."""
+
+    profile_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job of one profile works with.
+
+    Attributes:
+        resource: the platform's.
+        outcome: logs partitions as they land.
+    """
+
+    context: dg.OpExecutionContext
+    warehouse: Warehouse
+    resource: Any
+    profile_id: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileJob:
+    """A job, and the run config that it takes."""
+
+    job: dg.JobDefinition
+    op_name: str
+
+    def config(self, profile_id: str) -> dict[str, Any]:
+        """Run config for one profile."""
+        return {"ops": {self.op_name: {"config": {"profile_id": profile_id}}}}
+
+    def refresh_config(self, profile_id: str, leases: list[str]) -> dict[str, Any]:
+        """Run config for a batch of the queue's jobs, as ``id:attempt``."""
+        return {"ops": {self.op_name: {"config": {"profile_id": profile_id, "leases": leases}}}}
+
+
+def refresh_job(
+    source: Source,
+    op_name: str,
+    named: Callable[[Sequence[Job]], Any],
+    read: Callable[[Work, Any], int],
+) -> ProfileJob:
+    """The job ``PLATFORM_refresh``: one run for all waiting jobs of a profile.
+
+    Args:
+        source: the platform.
+        op_name: of the one step.
+        named: what jobs of the queue name; a false value where they name nothing.
+        read: reads that again from the API, stores it and logs every partition that it touched; returns the number of
+            ledger rows that it brought.
+    """
+
+    @dg.op(
+        name=op_name,
+        pool=f"{source.name}_api",
+        description="Re-reads what the jobs name; logs each partition.",
+        required_resource_keys={"warehouse", source.name},
+    )
+    def body(context: dg.OpExecutionContext, config: ClaimedJobs) -> None:
+        """Work off the jobs of one profile."""
+        warehouse, resource = opened(context), _resource(context, source)
+        with process_jobs(warehouse, config, context.run.run_id) as claimed:
+            resource.require_enabled()
+            wanted = named(claimed.jobs)
+            if not wanted:
+                return
+            with noting_refusals(warehouse, source, config.profile_id):
+                tools = Work(context, warehouse, resource, config.profile_id, Outcome(context))
+                claimed.events_count = read(tools, wanted)
+
+    @dg.job(
+        name=f"{source.name}_refresh",
+        description="Re-reads from the API what webhooks named: one run for all waiting deliveries of a profile.",
+        executor_def=dg.in_process_executor,
+    )
+    def job() -> None:
+        body()
+
+    return ProfileJob(job, op_name)
+
+
+def profile_job(
+    source: Source, name: str, op_name: str, description: Mapping[str, str], read: Callable[[Work], None]
+) -> ProfileJob:
+    """A job that looks for something in the account of one profile.
+
+    Args:
+        source: the platform.
+        name: of the job.
+        op_name: of its one step.
+        description: of ``job`` and of ``op``.
+        read: the work; a PipelineError that it raises ends the run as failed and names the profile.
+    """
+
+    @dg.op(
+        name=op_name,
+        pool=f"{source.name}_api",
+        retry_policy=RETRY,
+        description=description["op"],
+        required_resource_keys={"warehouse", source.name},
+    )
+    def body(context: dg.OpExecutionContext, config: ProfileConfig) -> None:
+        """Do the work for one profile."""
+        warehouse, outcome, resource = opened(context), Outcome(context), _resource(context, source)
+        with outcome.isolate([config.profile_id], set()), noting_refusals(warehouse, source, config.profile_id):
+            resource.require_enabled()
+            read(Work(context, warehouse, resource, config.profile_id, outcome))
+        outcome.raise_if_failed()
+
+    @dg.job(name=name, description=description["job"], executor_def=dg.in_process_executor)
+    def job() -> None:
+        body()
+
+    return ProfileJob(job, op_name)
+
+
+def _resource(context: dg.OpExecutionContext, source: Source) -> PlatformResource:
+    return getattr(context.resources, source.name)
