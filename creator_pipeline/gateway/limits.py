@@ -1,4 +1,4 @@
-"""What each route may cost: bytes, seconds, requests. The table, and the counting."""
+"""How much each route takes: bytes, seconds, requests. The table, and the counting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORM_OVERHEAD = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """For the paths that begin with ``prefix``.
+    """What the paths that begin with ``prefix`` take.
 
     Attributes:
         caller, api: requests of one address, and of all, in the words of :mod:`creator_pipeline.queue.limits`.
@@ -39,8 +39,8 @@ class Rule:
 
 
 RULES = (
-    # A platform sends all its deliveries from few addresses, and Gumroad never repeats one that was answered 429:
-    # only a flood may meet this limit. A round trip to Redis for each would cost more than it guards.
+    # A platform sends all its deliveries from few addresses, and not every one repeats what was answered 429: only a
+    # flood may meet this limit. A round trip to Redis for each would cost more than it protects.
     Rule("/webhooks/", "5000/second", "10000/second", shared=False, body_bytes=MIB),
     Rule("/uploads/", "60/minute", "600/minute", body_bytes=MAX_BYTES + FORM_OVERHEAD, body_seconds=300.0),
     Rule("/jobs/", "600/minute", "6000/minute"),
@@ -60,7 +60,11 @@ def rule_for(path: str) -> Rule:
 
 
 class Gate:
-    """Counts requests. Without Redis each process counts for itself."""
+    """Counts requests.
+
+    Args:
+        shared: counts over all processes; without Redis each process counts for itself.
+    """
 
     def __init__(self, shared: Limits) -> None:
         self._shared = shared

@@ -42,7 +42,7 @@ Proof = Callable[[Gateway, dict[str, str]], list[httpx.Response]]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Alice with a connection, a sale, a job and a mail; bob, who calls."""
     os.environ.setdefault("CREATOR_PIPELINE_TEST_KEY", new_key())
     folder = tmp_path_factory.mktemp("isolation")
@@ -303,24 +303,24 @@ PROOFS: dict[tuple[str, str], Proof] = {
 }
 
 
-def test_every_route_has_its_proof(house: Gateway):
+def test_every_route_has_its_proof(gateway: Gateway):
     """Guards: a new page that shows everybody's jobs to whoever asks."""
-    routes = {(method, route.path) for route in iter_route_contexts(house.app.routes) for method in route.methods}
+    routes = {(method, route.path) for route in iter_route_contexts(gateway.app.routes) for method in route.methods}
     assert routes - {("HEAD", "/openapi.json")} == PROOFS.keys()
 
 
 @pytest.mark.parametrize("route", PROOFS, ids=" ".join)
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
-def test_a_stranger_s_data_is_neither_shown_nor_changed(house: Gateway, route: tuple[str, str], accept: str):
+def test_a_stranger_s_data_is_neither_shown_nor_changed(gateway: Gateway, route: tuple[str, str], accept: str):
     """Guards: one seller reading another's job, or writing into another's inbox."""
-    before = state(house)
+    before = state(gateway)
     assert before["gumroad_sales"]
     assert before["ingestion_jobs"]
-    key = house.key("bob") | {"Accept": accept}
-    for answer in PROOFS[route](house, key):
+    key = gateway.key("bob") | {"Accept": accept}
+    for answer in PROOFS[route](gateway, key):
         shown = f"{answer.text}{answer.headers}"
         assert not [word for word in ALICES if word in shown]
-    after = state(house)
+    after = state(gateway)
     if route[1] == CALLBACK_PATH:
         # A bearer key of her own was made to begin; a refused state was not noted.
         after["profiles"] = before["profiles"]
