@@ -30,8 +30,8 @@ def command(*, as_json: bool) -> None:
 
 def findings(config: settings.Settings) -> list[Finding]:
     """All lines."""
-    from creator_pipeline.commands.context import instance, key_ring
     from creator_pipeline.monitoring import installation, mail_checks, platform_checks
+    from creator_pipeline.runtime.context import instance, key_ring
 
     probes = [
         Probe("settings", lambda: [Finding("settings", "ok", "the environment can be read")]),

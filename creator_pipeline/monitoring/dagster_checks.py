@@ -8,16 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from sqlalchemy import select
 
 from creator_pipeline.core.windows import contiguous, now
 from creator_pipeline.mail.wording import source_name
 from creator_pipeline.monitoring.health import HOUSE, Look, Problem
+from creator_pipeline.platforms.kdp import assets as kdp
+from creator_pipeline.platforms.kdp.inbox_checks import without_verdict
 from creator_pipeline.runtime.dagster_internals import next_execution
 from creator_pipeline.runtime.hooks import source_of
 from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import kdp_uploads
 
 if TYPE_CHECKING:
     from creator_pipeline.runtime.dagster_internals import InstigatorState
@@ -127,8 +127,8 @@ def partitions(
         if definition is None:
             continue
         failed, blamed = list(attempts), blamed | set(attempts.values())
-        if key.path[0] == "kdp" or key.path[-1] == "amazon_kdp":
-            failed = _without_verdict(warehouse, failed)
+        if key in (kdp.ROYALTIES, kdp.EVENTS):
+            failed = without_verdict(warehouse, failed)
         source = key.path[-1] if key.path[0] == "sales_events" else key.path[0]
         daily = isinstance(definition, dg.MultiPartitionsDefinition)
         unit = "days" if daily else key.to_user_string()
@@ -171,14 +171,6 @@ def _planned_by(instance: dg.DagsterInstance, run_id: str) -> list[tuple[dg.Asse
         found = [(event.asset_key, event.partition) for event in events if event.asset_key and event.partition]
         _planned[run_id] = found
     return found
-
-
-def _without_verdict(warehouse: Warehouse, failed: Sequence[str]) -> list[str]:
-    """Uploads that were refused have their verdict, and their owner was told; the others are left."""
-    with warehouse.read() as connection:
-        ids = connection.execute(select(kdp_uploads.c.id)).scalars()
-        judged = {upload_id[:16] for upload_id in ids} if failed else set[str]()
-    return [key for key in failed if key not in judged]
 
 
 def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Problem:

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, inspect, make_url, select
 from creator_pipeline.core import secrets
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.monitoring.doctor import Finding, Probe
-from creator_pipeline.platforms.kdp import inbox
+from creator_pipeline.platforms.kdp import inbox_checks
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.runtime.unknown_fields import PREFIX
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import Warehouse, open_warehouse, translated
-from creator_pipeline.store.tables import health_reports, metadata, profiles
+from creator_pipeline.store.tables import health_reports, metadata
 
 MIN_FREE_BYTES = 1 << 30
 DAEMON_SILENT_SECONDS = 300.0
@@ -188,24 +188,7 @@ def _starts_on(schedule: dg.ScheduleDefinition) -> bool:
 
 def kdp_inbox(config: Settings) -> Iterator[Finding]:
     """Readable, and every file in the folder of a profile."""
-    if not config.enable_kdp:
-        yield Finding("kdp inbox", "off", "ENABLE_KDP is off.")
-        return
-    found = inbox.listing(config.inbox)
-    house = known_warehouse(config)
-    known: set[str] = set()
-    if house is not None:
-        with translated(house.engine), house.engine.connect() as connection:
-            if inspect(connection).has_table(profiles.name):
-                known = set(connection.execute(select(profiles.c.id)).scalars())
-    strays = sorted({each.folder or each.location for each in found} - known)
-    if strays:
-        text = f"In {config.inbox}: {', '.join(strays[:5])} {'is' if len(strays) == 1 else 'are'} no profile's folder."
-        yield Finding(
-            "kdp inbox", "no", text, "Reports go to KDP_INBOX/PROFILE/FILE; add a profile or rename the folder."
-        )
-        return
-    yield Finding("kdp inbox", "ok", f"{config.inbox}: {len(found)} files")
+    yield Finding("kdp inbox", *inbox_checks.inbox_state(config, known_warehouse(config)))
 
 
 def disk(home: Path) -> Iterator[Finding]:

@@ -6,26 +6,26 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import date, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import outbox
 from creator_pipeline.mail.delivery import delivery_rates
 from creator_pipeline.mail.wording import source_name
-from creator_pipeline.monitoring.health import Look, Problem
+from creator_pipeline.monitoring.health import HOUSE, Look, Problem
 from creator_pipeline.platforms.gumroad import catalog as gumroad
 from creator_pipeline.platforms.gumroad.ping_checks import hint_of
-from creator_pipeline.platforms.kdp import inbox
+from creator_pipeline.platforms.kdp import inbox_checks
 from creator_pipeline.platforms.whop import catalog as whop
 from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.runtime.unknown_fields import PREFIX
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.health_reports import open_ones
-from creator_pipeline.store.tables import email_suppressions, ingestion_jobs, kdp_files, platform_connections, profiles
+from creator_pipeline.store.tables import email_suppressions, ingestion_jobs, platform_connections, profiles
 
 WAITED_MINUTES = 10
-"""A job, a report or a mail that is due for so long is stuck."""
+"""A job or a mail that is due for so long is stuck."""
 _SHOWN = 3
 
 
@@ -144,29 +144,5 @@ def connections(warehouse: Warehouse) -> Iterator[Problem]:
 
 def reports(warehouse: Warehouse, config: Settings) -> Iterator[Problem]:
     """Reports that lie in the inbox and that nobody took, and those that belong to nobody."""
-    if not config.enable_kdp:
-        return
-    files = kdp_files.c
-    before = now().timestamp() - WAITED_MINUTES * 60
-    with warehouse.read() as connection:
-        owners = set(connection.execute(select(profiles.c.id)).scalars())
-        open_states = or_(files.state == "looked", files.state == "settled")
-        waiting_ones = set(connection.execute(select(files.location).where(open_states)).scalars())
-        known = set(connection.execute(select(files.location)).scalars())
-    found = inbox.listing(config.inbox)
-    strays = sorted({each.folder or each.location for each in found} - owners)
-    for stray in strays[:20]:
-        text = f"{stray} in the inbox is no profile's folder."
-        hint = f"Put the report into KDP_INBOX/PROFILE, or: creator-pipeline profiles add {stray} --email …"
-        yield Problem(f"inbox/stray/{stray}", "A report", text, hint)
-    late: dict[str, int] = defaultdict(int)
-    for each in found:
-        untouched = each.location in waiting_ones or each.location not in known
-        if each.folder in owners and untouched and each.modified_ns / 1e9 < before:
-            late[each.folder] += 1
-    for owner, count in sorted(late.items()):
-        text = (
-            f"{count} reports of {owner} lie in the inbox for more than {WAITED_MINUTES} minutes and nobody took them."
-        )
-        hint = "Is dagster-daemon running, and the sensor kdp_inbox on (UI, Automation)?"
-        yield Problem(f"inbox/late/{owner}", "The inbox", text, hint, owner)
+    for each in inbox_checks.inbox_problems(warehouse, config):
+        yield Problem(each.id, each.subject, each.text, each.hint, each.profile_id or HOUSE)

@@ -25,7 +25,7 @@ folder and is named by :class:`Later`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -37,12 +37,13 @@ from creator_pipeline.store.personal import Personal
 from creator_pipeline.store.source import Source, last_dimension
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import dagster as dg
     from sqlalchemy import Connection
 
     from creator_pipeline.core.secrets import KeyRing
     from creator_pipeline.core.windows import DayWindow
-    from creator_pipeline.platforms.uploads import Uploads
     from creator_pipeline.queue.jobs import JobQueue
     from creator_pipeline.store.engine import Warehouse
 
@@ -347,6 +348,52 @@ class Checks:
     without_verdict: Callable[[Warehouse, Sequence[str]], Sequence[str]] = lambda _warehouse, failed: failed
 
 
+class StoredFile(NamedTuple):
+    """An uploaded file in the inbox. ``sha256`` is the digest of its content, as hex digits."""
+
+    sha256: str
+    name: str
+    location: str
+
+
+class UploadedFile(NamedTuple):
+    """A line of the uploads on the creator's page. ``at`` is when it came, as text; ``problems`` are sentences."""
+
+    name: str
+    state: str
+    at: str
+    bad: bool
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploads:
+    """The files that people upload. The gateway makes ``/uploads/NAME`` of it.
+
+    Attributes:
+        noun: what is uploaded, for people, in the singular.
+        endings: of the files that are taken: ``.csv``.
+        max_bytes: size of the largest file that is taken.
+        inbox: (settings) to the directory or fsspec URL that the files go to.
+        inbox_hint: what to do where the inbox can't be written to.
+        name_of: (content, name that its owner gave it) to the name to store it under. Raises DataError where the
+            content is of no kind that is taken.
+        describe: (content, name) to what is in it, for the JSON answer. Raises DataError where the file is refused.
+        enqueue: (warehouse, queue, profile id, file) to the id of its job. The same file again has the same job.
+        newest: (connection, settings, profile id) to the newest files, for the creator's page.
+    """
+
+    noun: str
+    endings: tuple[str, ...]
+    max_bytes: int
+    inbox: Callable[[Settings], str]
+    inbox_hint: str
+    name_of: Callable[[Path, str | None], str]
+    describe: Callable[[Path, str], Mapping[str, Any]]
+    enqueue: Callable[[Warehouse, JobQueue, str, StoredFile], str]
+    newest: Callable[[Connection, Settings, str], Iterable[UploadedFile]]
+
+
 class PageLine(NamedTuple):
     """The platform's line on the creator's page, where it has no connection."""
 
@@ -394,7 +441,7 @@ class Platform:
     owner_of_partition: Callable[[Warehouse, str], str | None] = last_dimension
     named_unit: bool = False
     buyer_accounts: str = ""
-    page_line: Callable[[Connection, str], PageLine] | None = None
+    page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
