@@ -97,7 +97,7 @@ def read(warehouse: Warehouse, config: Settings, profile_id: str) -> View:
         profile = connection.execute(select(profiles).where(profiles.c.id == profile_id)).one()
         lines = list(_lines(connection, config, profile_id))
         uploads = [
-            UploadSection(platform.name, part.noun, list(part.newest(connection, config, profile_id)))
+            UploadSection(platform.name, part.noun, list(part.reports(connection, config, profile_id)))
             for platform in PLATFORMS
             if platform.uploads is not None and (part := platform.uploads.get())
         ]

@@ -9,7 +9,6 @@ from typing import cast
 from fastapi import Request
 from pydantic import SecretStr
 
-from creator_pipeline.core import secrets
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway.deliveries import DeliveryWriter
 from creator_pipeline.gateway.intake import Intake
@@ -21,6 +20,7 @@ from creator_pipeline.queue.limits import Limits
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline.store.token_keys import installation_ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,7 @@ class Services:
 def build(config: Settings) -> Services:
     """The services of an installation. Connects to nothing yet."""
     warehouse = open_warehouse(config.warehouse_url)
-    configured = config.app_secret_keys
-    ring = secrets.key_ring(configured.get_secret_value() if configured else None, config.home)
+    ring = installation_ring(config)
     redis = connect(config)
     queue = JobQueue(warehouse, redis)
     deliveries = DeliveryWriter(Intake(warehouse, queue, config), queue)

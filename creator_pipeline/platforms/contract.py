@@ -42,12 +42,15 @@ if TYPE_CHECKING:
     import dagster as dg
     from sqlalchemy import Connection
 
+    from creator_pipeline.core.http import Pace
     from creator_pipeline.core.secrets import KeyRing
     from creator_pipeline.core.windows import DayWindow
     from creator_pipeline.queue.jobs import JobQueue
     from creator_pipeline.store.engine import Warehouse
 
 Part = TypeVar("Part")
+NO_LIMIT = 6_000_000.0
+"""Requests a minute of a platform that states no rate."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,11 @@ class Credential:
 
     def of_environment(self, config: Settings) -> str:
         """The token of ``variable``; empty where it is not set."""
-        secret = getattr(config, self.variable.lower())
-        return secret.get_secret_value().strip() if secret else ""
+        return config.variable(self.variable).strip()
 
     def account_of_environment(self, config: Settings) -> str | None:
         """The account that the token of ``variable`` belongs to, where it is set."""
-        return getattr(config, self.account_variable.lower()) if self.account_variable else None
+        return (config.variable(self.account_variable) or None) if self.account_variable else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,16 @@ class Rate:
     """The pace of requests, per token.
 
     Attributes:
-        setting: name of the setting that holds requests per minute.
+        variable: holds requests per minute.
+        default: where that is not set.
     """
 
-    setting: str
+    variable: str
+    default: float
 
     def per_minute(self, config: Settings) -> float:
         """Requests of one token in a minute."""
-        return float(getattr(config, self.setting))
+        return float(config.variable(self.variable) or self.default)
 
 
 class Account(NamedTuple):
@@ -175,7 +179,7 @@ class Webhooks:
         owners: (delivery, the platform's accounts, settings) to the connections that it may be about. More than one
             only costs requests.
         signed_test: (settings) to path, headers and body of a delivery about nothing and of the same with a wrong
-            signature, for ``smoke``; None where deliveries are not signed.
+            signature, for ``smoke``; to None while ``needs`` is not set. None where deliveries are not signed.
     """
 
     path: str
@@ -184,7 +188,7 @@ class Webhooks:
     description: str
     read: Callable[[Settings, Mapping[str, str], Mapping[str, str], bytes], Delivery]
     owners: Callable[[Delivery, Sequence[Account], Settings], Sequence[Account]]
-    signed_test: Callable[[Settings], SignedTest | None] = lambda _config: None
+    signed_test: Callable[[Settings], SignedTest | None] | None = None
 
     @property
     def refusals(self) -> tuple[int, ...]:
@@ -336,14 +340,17 @@ class Checks:
             webhooks. AuthError and PipelineError become findings by themselves.
         health: (warehouse, settings) to checks that ask no platform, on each tick.
         daily: (warehouse, settings, profile id) to the check that asks the platform, once a day for each profile.
+        daily_prefix: what the names of daily checks begin with: ``pings/``. What such a check found is solved when
+            ``daily`` gives no check of its name any more.
         smoke: (warehouse, settings) to checks of the figures, after a deployment.
-        without_failure: (warehouse, failed partitions) to those that are a problem; others have their verdict.
+        without_verdict: (warehouse, failed partitions) to those that are a problem; others have their verdict.
     """
 
     setup: Callable[[Settings], Sequence[Check]] = lambda _config: ()
     account: Callable[[Settings, Account, str], Iterator[Finding]] | None = None
     health: Callable[[Warehouse, Settings], Sequence[Check]] = lambda _warehouse, _config: ()
     daily: Callable[[Warehouse, Settings, str], Check | None] = lambda _warehouse, _config, _profile: None
+    daily_prefix: str = ""
     smoke: Callable[[Warehouse, Settings], Sequence[Check]] = lambda _warehouse, _config: ()
     without_verdict: Callable[[Warehouse, Sequence[str]], Sequence[str]] = lambda _warehouse, failed: failed
 
@@ -380,7 +387,7 @@ class Uploads:
             content is of no kind that is taken.
         describe: (content, name) to what is in it, for the JSON answer. Raises DataError where the file is refused.
         enqueue: (warehouse, queue, profile id, file) to the id of its job. The same file again has the same job.
-        newest: (connection, settings, profile id) to the newest files, for the creator's page.
+        reports: (connection, settings, profile id) to the newest files, newest first, for the creator's page.
     """
 
     noun: str
@@ -391,7 +398,7 @@ class Uploads:
     name_of: Callable[[Path, str | None], str]
     describe: Callable[[Path, str], Mapping[str, Any]]
     enqueue: Callable[[Warehouse, JobQueue, str, StoredFile], str]
-    newest: Callable[[Connection, Settings, str], Iterable[UploadedFile]]
+    reports: Callable[[Connection, Settings, str], Iterable[UploadedFile]]
 
 
 class PageLine(NamedTuple):
@@ -453,6 +460,12 @@ class Platform:
     def source(self) -> Source:
         """What the lower rooms are told of it."""
         return Source(self.name, self.label, self.in_ledger, self.colour, self.owner_of_partition, self.named_unit)
+
+    def pace(self, config: Settings, token: str) -> Pace:
+        """The pace of one token's requests, shared by all processes."""
+        from creator_pipeline.queue.pace import pace_for
+
+        return pace_for(config, self.name, token, self.rate.per_minute(config) if self.rate else NO_LIMIT)
 
     @property
     def connects(self) -> bool:

@@ -108,5 +108,5 @@ UPLOADS = Uploads(
     name_of=name_of,
     describe=describe_file,
     enqueue=enqueue,
-    newest=uploaded_reports,
+    reports=uploaded_reports,
 )

@@ -21,7 +21,7 @@ PLATFORM = Platform(
         variable="WHOP_API_KEY",
         account_variable="WHOP_ACCOUNT_ID",
     ),
-    rate=Rate("whop_requests_per_minute"),
+    rate=Rate("WHOP_REQUESTS_PER_MINUTE", 600),
     where_to_connect="creator-pipeline profiles add {profile_id} --email … --whop-key …",
     known_names={
         "membership field": MEMBERSHIP_KEYS,
