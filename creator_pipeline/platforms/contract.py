@@ -11,6 +11,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``webhooks``        no route ``/webhooks/NAME``; rows come by schedules and backfills only
 ``uploads``         no route ``/uploads/NAME``, no reports on the creator's page
 ``dagster``         required: assets, jobs, schedules
+``page_line``       no line on the creator's page, where profiles don't connect
 ``checks``          doctor, health and smoke say nothing beyond connection and flag
 ``personal``        required: every table of the platform says what an erasure does with it
 ``known_names``     new fields are not told
