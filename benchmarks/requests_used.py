@@ -26,10 +26,9 @@ from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
 from creator_pipeline.platforms.gumroad.sync import load_sales, lookback
 from creator_pipeline.queue.pace import LocalPace
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 ALICE = "alice"
 DAYS = 365

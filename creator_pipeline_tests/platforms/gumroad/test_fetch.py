@@ -14,9 +14,8 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad import fetch, parallel_reader, window_reader
 from creator_pipeline.platforms.gumroad.fetch import merged
 from creator_pipeline.platforms.gumroad.window_reader import Chunk
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.support.gumroad_paging import Keyset, Pages, SaleDay, sale_day
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.windows import tiles
 
 YEAR = DayWindow(today() - timedelta(days=364), today() + timedelta(days=1))
