@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from creator_pipeline.platforms.contract import DagsterParts, Later, Platform
+from creator_pipeline.platforms.contract import Checks, DagsterParts, Later, Platform
 from creator_pipeline.platforms.kdp.owner import owner_of_partition
 from creator_pipeline.platforms.kdp.personal import PERSONAL
 
@@ -20,5 +20,6 @@ PLATFORM = Platform(
     owner_of_partition=owner_of_partition,
     named_unit=True,
     dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
+    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
     stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )
