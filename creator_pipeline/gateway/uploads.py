@@ -17,7 +17,7 @@ from creator_pipeline.gateway.inbox import Incoming, kind_of, safe_name
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.limits import MIB, too_large
 from creator_pipeline.gateway.pages import page
-from creator_pipeline.gateway.services import Services, services
+from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.platforms.kdp.inspect import describe
 from creator_pipeline.platforms.kdp.parse import MAX_BYTES
 from creator_pipeline.platforms.kdp.supervised import parse_guarded
@@ -58,21 +58,21 @@ async def form() -> Response:
 )
 async def upload(request: Request) -> Response:
     """A report of Amazon KDP, as .xlsx or .csv. Sending the same file again is the same job."""
-    house = services(request)
-    received = await _receive(request, house)
+    services = services_of(request)
+    received = await _receive(request, services)
     try:
         await asyncio.to_thread(received.incoming.close)
-        name, told = await _look(house, received)
+        name, told = await _look(services, received)
         location = await asyncio.to_thread(received.incoming.keep, received.profile_id, name)
     finally:
         received.incoming.discard()
     sha256 = received.incoming.sha256
-    job_id = await asyncio.to_thread(_enqueue, house, received.profile_id, sha256, name, location)
+    job_id = await asyncio.to_thread(_enqueue, services, received.profile_id, sha256, name, location)
     answer: dict[str, Any] = {"job_id": job_id, "upload_id": sha256, **told}
     return page("uploaded.html", 202, name=name, **answer) if wants_page(request) else json_response(answer, 202)
 
 
-async def _receive(request: Request, house: Services) -> _Upload:
+async def _receive(request: Request, services: Services) -> _Upload:
     key = bearer(request)
     profile_id = await profile_of(request, key) if key else None
     current: multipart.Part | None = None
@@ -86,7 +86,7 @@ async def _receive(request: Request, house: Services) -> _Upload:
                         raise GatewayError(422, "invalid", "There is more than one file.", "Send one at a time.")
                     # Before a byte of it is kept: nobody without a key writes to this disk.
                     profile_id = profile_id or await profile_of(request, typed.decode("utf-8", "replace").strip())
-                    incoming, name = Incoming(house.config.inbox, house.config.home), item.file_name
+                    incoming, name = Incoming(services.config.inbox, services.config.home), item.file_name
             elif current is not None and current.name == "file" and incoming is not None:
                 incoming.write(item)
                 if incoming.size > MAX_BYTES:
@@ -103,7 +103,7 @@ async def _receive(request: Request, house: Services) -> _Upload:
     return _Upload(profile_id, name, incoming)
 
 
-async def _look(house: Services, received: _Upload) -> tuple[str, dict[str, Any]]:
+async def _look(services: Services, received: _Upload) -> tuple[str, dict[str, Any]]:
     """The file's safe name, and what is in it."""
     path = received.incoming.path
     try:
@@ -112,7 +112,7 @@ async def _look(house: Services, received: _Upload) -> tuple[str, dict[str, Any]
         raise of_file(error, 415) from None
     name = safe_name(received.name, kind)
     try:
-        async with house.looks:
+        async with services.readers:
             report = await asyncio.to_thread(parse_guarded, path, file_name=name)
     except DataError as error:
         raise of_file(error) from None
@@ -124,13 +124,13 @@ async def _look(house: Services, received: _Upload) -> tuple[str, dict[str, Any]
     return name, {part: told[part] for part in ("verdict", "kind", "period", "sales_rows", "problems")}
 
 
-def _enqueue(house: Services, profile_id: str, sha256: str, name: str, location: str) -> str:
+def _enqueue(services: Services, profile_id: str, sha256: str, name: str, location: str) -> str:
     job_id = hashlib.sha256(f"kdp/{profile_id}/{sha256}".encode()).hexdigest()[:32]
     payload = {"sha256": sha256, "name": name, "location": location}
-    house.queue.enqueue(profile_id, "kdp", "file", payload, job_id=job_id)
+    services.queue.enqueue(profile_id, "kdp", "file", payload, job_id=job_id)
     # The same file once more, after it failed: whoever sends it wants it tried again.
-    house.queue.replay([job_id])
+    services.queue.replay([job_id])
     # It may lie in the inbox since before. Looked at after the job is there: a run that ends later ends the job too.
-    with house.warehouse.write() as connection:
+    with services.warehouse.write() as connection:
         close_known(connection, profile_id, sha256)
     return job_id

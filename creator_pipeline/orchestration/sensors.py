@@ -117,7 +117,7 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
                     # With the attempts in it: a job that is handed out again must not be taken for the same request.
                     run_key=batch.run_key,
                     run_config=dict(
-                        refresh_of[batch.source].config(batch.profile_id, [lease.run_key for lease in batch.leases])
+                        refresh_of[batch.source].config(batch.profile_id, [lease.key for lease in batch.leases])
                     ),
                     tags=run_tags(batch.kind, batch.profile_id),
                 )

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import dagster as dg
     from sqlalchemy import Connection
 
+    from creator_pipeline.core.http import Pace
     from creator_pipeline.core.secrets import KeyRing
     from creator_pipeline.core.windows import DayWindow
     from creator_pipeline.platforms.uploads import Uploads
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from creator_pipeline.store.engine import Warehouse
 
 Part = TypeVar("Part")
+NO_LIMIT = 6_000_000.0
+"""Requests a minute of a platform that states no rate."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,11 @@ class Credential:
 
     def of_environment(self, config: Settings) -> str:
         """The token of ``variable``; empty where it is not set."""
-        secret = getattr(config, self.variable.lower())
-        return secret.get_secret_value().strip() if secret else ""
+        return config.variable(self.variable).strip()
 
     def account_of_environment(self, config: Settings) -> str | None:
         """The account that the token of ``variable`` belongs to, where it is set."""
-        return getattr(config, self.account_variable.lower()) if self.account_variable else None
+        return (config.variable(self.account_variable) or None) if self.account_variable else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,16 @@ class Rate:
     """The pace of requests, per token.
 
     Attributes:
-        setting: name of the setting that holds requests per minute.
+        variable: holds requests per minute.
+        default: where that is not set.
     """
 
-    setting: str
+    variable: str
+    default: float
 
     def per_minute(self, config: Settings) -> float:
         """Requests of one token in a minute."""
-        return float(getattr(config, self.setting))
+        return float(config.variable(self.variable) or self.default)
 
 
 class Account(NamedTuple):
@@ -235,12 +239,16 @@ class OAuth:
         check: raises ConfigError where the application is not set up.
         authorize_url: (settings, state, PKCE verifier) to the platform's page.
         connect: stores tokens, registers webhooks, adds the first job to the queue; raises PipelineError.
+        events: kinds of events that ``connect`` registers webhooks for.
+        where_to_revoke: where a person takes the connection back, as a sentence.
     """
 
     callback_path: str
     check: Callable[[Settings], object]
     authorize_url: Callable[[Settings, str, str], str]
     connect: Callable[[Connecting], Connected]
+    events: int
+    where_to_revoke: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +376,7 @@ class Platform:
         known_names: names that this release knows, by what they are names of: ``{"sale field": …}``.
         owner_of_partition: (warehouse, partition key) to the profile whose it is.
         named_unit: whether a partition is a thing of its own in mails (a file), and not a day of its source.
+        buyer_accounts: begins the account ids of connections that a buyer made; the creator's page leaves them out.
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
@@ -391,6 +400,7 @@ class Platform:
     known_names: Mapping[str, AbstractSet[str]] = field(default_factory=dict[str, AbstractSet[str]])
     owner_of_partition: Callable[[Warehouse, str], str | None] = last_dimension
     named_unit: bool = False
+    buyer_accounts: str = ""
     page_line: Callable[[Connection, str], PageLine] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -403,6 +413,12 @@ class Platform:
     def source(self) -> Source:
         """What the lower rooms are told of it."""
         return Source(self.name, self.label, self.in_ledger, self.colour, self.owner_of_partition, self.named_unit)
+
+    def pace(self, config: Settings, token: str) -> Pace:
+        """The pace of one token's requests, shared by all processes."""
+        from creator_pipeline.queue.pace import pace_for
+
+        return pace_for(config, self.name, token, self.rate.per_minute(config) if self.rate else NO_LIMIT)
 
     @property
     def connects(self) -> bool:

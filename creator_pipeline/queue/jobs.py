@@ -22,10 +22,11 @@ from sqlalchemy import Connection, func, select, update
 from creator_pipeline.queue import table
 from creator_pipeline.queue.redis_client import RedisDown, RedisLink
 from creator_pipeline.queue.redis_hints import HEAL_SECONDS, Wakeups
-from creator_pipeline.queue.table import MAX_ATTEMPTS, Group, Job, Kind, Lease, NewJob
+from creator_pipeline.queue.table import MAX_ATTEMPTS, Group, Job, Kind, NewJob
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.leases import Lease, database_time
 
-__all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "Lease", "NewJob"]
+__all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "NewJob"]
 HEAL_JOBS = 10_000  # told to Redis at once; the rest follows as these are worked off
 _LOOK = 100
 
@@ -47,7 +48,7 @@ class Batch:
     @property
     def run_key(self) -> str:
         """One for each set of jobs and attempts."""
-        keys = "\n".join(sorted(lease.run_key for lease in self.leases))
+        keys = "\n".join(sorted(lease.key for lease in self.leases))
         return hashlib.sha256(keys.encode()).hexdigest()[:32]
 
 
@@ -104,7 +105,7 @@ class JobQueue:
         only = [] if ids is None else [table.jobs.c.id.in_(ids)]
         with self._warehouse.write() as connection:
             leases = [job.lease for job in table.claim(connection, lease_seconds, n, *only)]
-        self._correct(set(ids or ()) - {lease.job_id for lease in leases})
+        self._correct(set(ids or ()) - {lease.id for lease in leases})
         return leases
 
     def claim_profile(
@@ -156,8 +157,8 @@ class JobQueue:
     def ack_all(self, leases: Iterable[Lease], *, events_count: int | None = None) -> list[str]:
         """End the jobs of a batch in one transaction; returns the ids whose lease was good."""
         with self._warehouse.write() as connection:
-            now = table.moment(connection)
-            done = table.change_held(
+            now = database_time(connection)
+            done = table.LEASES.update(
                 connection, leases, status="completed", finished_at=now, error=None, events_count=events_count
             )
         self._hint(lambda wakeups: wakeups.drop(done))
@@ -171,8 +172,7 @@ class JobQueue:
         """:meth:`extend` for a batch; returns the ids whose lease was good. ``run_id`` is noted where given."""
         noted = {} if run_id is None else {"run_id": run_id}
         with self._warehouse.write() as connection:
-            until = table.moment(connection, seconds)
-            held = table.change_held(connection, leases, visible_at=until, **noted)
+            held = table.LEASES.extend(connection, leases, seconds, **noted)
         self._hint(lambda wakeups: wakeups.set(dict.fromkeys(held, seconds)))
         return held
 
@@ -190,7 +190,7 @@ class JobQueue:
         """:meth:`fail` for a batch; returns the ids whose lease was good."""
         with self._warehouse.write() as connection:
             values = table.failure(connection, error, retry_in)
-            given_back = table.change_held(connection, leases, **values)
+            given_back = table.LEASES.update(connection, leases, **values)
         self._correct(given_back)
         return given_back
 
@@ -201,7 +201,7 @@ class JobQueue:
             moved = connection.execute(
                 update(jobs)
                 .where(jobs.c.id == job_id, jobs.c.status == "queued")
-                .values(visible_at=table.moment(connection, delay))
+                .values(visible_at=database_time(connection, delay))
             ).rowcount
         self._hint(lambda wakeups: wakeups.set({job_id: delay} if moved else {}))
         return moved == 1
@@ -225,7 +225,7 @@ class JobQueue:
             revived = connection.execute(
                 update(jobs)
                 .where(jobs.c.id.in_(job_ids), jobs.c.status.in_(table.ENDED_BADLY))
-                .values(status="queued", visible_at=table.moment(connection), finished_at=None)
+                .values(status="queued", visible_at=database_time(connection), finished_at=None)
                 .returning(jobs.c.id)
             )
             ids = list(revived.scalars())
@@ -253,7 +253,7 @@ class JobQueue:
         """
         with self._warehouse.read() as connection:
             # Twice as far ahead: the next consumer that looks may be late.
-            soon = table.jobs.c.visible_at <= table.moment(connection, 2 * HEAL_SECONDS)
+            soon = table.jobs.c.visible_at <= database_time(connection, 2 * HEAL_SECONDS)
             delays = table.delays(connection, soon, limit=HEAL_JOBS)
         self._hint(lambda wakeups: wakeups.heal(delays))
         return len(delays)
@@ -278,9 +278,9 @@ class JobQueue:
         return ids
 
     def _any_due(self) -> bool:
-        # A look takes no write lock, which on SQLite the whole house shares.
+        # Reading takes no write lock; SQLite has one for all of the warehouse.
         with self._warehouse.read() as connection:
-            return connection.execute(select(table.jobs.c.id).where(table.due(connection)).limit(1)).first() is not None
+            return table.LEASES.any_due(connection)
 
     def _correct(self, ids: Collection[str]) -> None:
         """Make Redis say of these jobs what the table says."""

@@ -21,6 +21,11 @@ KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count
 """A server that is gone without a word is noticed after a minute; by default the kernel waits two hours."""
 
 
+def is_postgres(of: Connection | Engine) -> bool:
+    """Whether this is PostgreSQL; else it is SQLite."""
+    return of.dialect.name == "postgresql"
+
+
 class Warehouse:
     """The tables of :mod:`creator_pipeline.store.tables` in one database; migrated on first use.
 
@@ -35,7 +40,7 @@ class Warehouse:
     @property
     def is_postgres(self) -> bool:
         """Whether COPY and advisory locks are there."""
-        return self.engine.dialect.name == "postgresql"
+        return is_postgres(self.engine)
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -143,11 +148,7 @@ def translated(engine: Engine) -> Generator[None]:
 
 def _translate(engine: Engine, error: DBAPIError) -> PipelineError | DBAPIError:
     url = engine.url
-    where = (
-        f"SQLite file {url.database}"
-        if engine.dialect.name == "sqlite"
-        else f"PostgreSQL at {url.host}:{url.port or 5432}"
-    )
+    where = f"PostgreSQL at {url.host}:{url.port or 5432}" if is_postgres(engine) else f"SQLite file {url.database}"
     cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     if isinstance(error.orig, sqlite3.Error):
         if "disk is full" in cause or "disk I/O" in cause:

@@ -60,7 +60,8 @@ def export_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) 
     """(table, row) of everything stored of a profile, without tokens and keys."""
     with warehouse.read() as connection:
         address = _address(connection, profile_id)
-        for table in metadata.sorted_tables:
+        own = [table for personal in platforms.values() for table in personal.deleted]
+        for table in dict.fromkeys([*metadata.sorted_tables, *own]):
             mine = _of_profile(table, profile_id, address, platforms)
             if mine is None:
                 continue
@@ -78,7 +79,7 @@ def erase_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) -
     """Delete a profile and everything read of it; its ledger rows stay, under a pseudonym and without names.
 
     A run that is at work for the profile either commits before, and what it wrote goes too, or finds it gone and
-    writes nothing (see :func:`creator_pipeline.store.profiles.keep`).
+    writes nothing (see :func:`creator_pipeline.store.locks.lock_profile`).
 
     Returns:
         rows that were deleted or changed, by table.

@@ -72,7 +72,7 @@ def gateway() -> Iterator[str]:
 
 @dataclass
 class Installation:
-    """A house with everything connected, and what the doctor says of it."""
+    """An installation with everything connected, and what the doctor says of it."""
 
     warehouse: Warehouse
     server: SandboxServer
@@ -125,7 +125,7 @@ def resend_key() -> str:
 
 
 def test_an_installation_in_order_is_all_well_and_no_secret_is_shown(installation: Installation) -> None:
-    """Incident: a doctor that cries over a good house; and one whose output went into a ticket with the keys."""
+    """Incident: a doctor that cries over a good installation; and one whose output went into a ticket with the keys."""
     code, lines = installation.doctor()
     assert {name: line for name, line in lines.items() if line["state"] == "no"} == {}
     assert code == 0
@@ -340,9 +340,9 @@ def test_a_check_that_hangs_or_breaks_hides_no_other() -> None:
         yield Finding("fine", "ok")
 
     began = time.monotonic()
-    found = run([Check("hangs", hang), Check("breaks", broken), Check("fine", fine)], None, seconds=0.5)
+    found = run([Check("hangs", hang), Check("breaks", broken), Check("fine", fine)], None, seconds=1.0)
     never.set()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
     assert [(one.name, one.state) for one in found] == [
         ("hangs", "no"),
         ("first half", "ok"),

@@ -93,12 +93,12 @@ def happen(traffic: Traffic, times: int) -> None:
 
 def check(system: System, traffic: Traffic, profiles: list[str]) -> list[str]:
     """What isn't as it should be."""
-    house, world, wrong = system.warehouse, system.sandbox.world, list[str]()
+    warehouse, world, wrong = system.warehouse, system.sandbox.world, list[str]()
     for name in profiles:
-        wrong += [f"Gumroad of {name}: {off}" for off in differences(house, name, world.gumroad.totals(name))]
-        wrong += [f"Whop of {name}: {off}" for off in whop_differences(house, name, world.whop.totals(name))]
+        wrong += [f"Gumroad of {name}: {off}" for off in differences(warehouse, name, world.gumroad.totals(name))]
+        wrong += [f"Whop of {name}: {off}" for off in whop_differences(warehouse, name, world.whop.totals(name))]
     for (name, month), report in traffic.reports.items():
-        here = ledger_figures(house, name, month)
+        here = ledger_figures(warehouse, name, month)
         wrong += [f"KDP of {name}, {month}: {here}, report {report.totals}"] if here != report.totals else []
     jobs = system.ask("SELECT id, status, error FROM ingestion_jobs WHERE status NOT IN ('completed')")
     wrong += [f"job {job}" for job in jobs]

@@ -15,8 +15,7 @@ from creator_pipeline.monitoring import health, health_sensor
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, health_reports
-from creator_pipeline_tests.support.health import Watched
-from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
+from creator_pipeline_tests.support.health import RESOURCES, Watched
 
 
 def test_the_sensor_never_raises(watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

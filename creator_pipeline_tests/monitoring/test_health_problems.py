@@ -41,7 +41,7 @@ def died(w: Watched) -> None:
     queue = job_queue(w.warehouse)
     queue.enqueue("alice", "gumroad", "webhook", {"sale_ids": ["x"]}, job_id="job-of-alice")
     [lease] = queue.dequeue(1, 60)
-    queue.fail(lease.job_id, lease.attempt, "Gumroad refuses the request.", None)
+    queue.fail(lease.id, lease.attempt, "Gumroad refuses the request.", None)
 
 
 def backfill_failed(w: Watched) -> None:

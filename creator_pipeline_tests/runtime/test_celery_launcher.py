@@ -29,7 +29,7 @@ def instance(answer: dict[str, set[str]] | Exception) -> dg.DagsterInstance:
     return made
 
 
-def test_a_house_without_workers_is_told_of() -> None:
+def test_an_installation_without_workers_is_told_of() -> None:
     """Guards: a night in which every run waited for workers that a deployment had not started."""
     with instance({}) as nobody, instance({"runs@w1": set()}) as somebody, dg.DagsterInstance.ephemeral() as plain:
         assert [(one.name, one.state) for one in dagster_checks.workers(nobody, "workers/none")] == [

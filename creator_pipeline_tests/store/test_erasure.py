@@ -20,6 +20,7 @@ from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import erasure, profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import daily_revenue, gumroad_sales, metadata, sales_events, whop_subscriptions
 from creator_pipeline_tests.support.filling import address, fill
 
@@ -138,7 +139,7 @@ def test_an_erasure_waits_for_a_transaction_that_writes_for_the_profile(warehous
     with warehouse.write() as connection:
         fill(connection, "mallory")
     with warehouse.write() as connection:
-        profiles.keep(connection, "mallory")
+        lock_profile(connection, "mallory")
         eraser = threading.Thread(target=erasure.erase_profile, args=(warehouse, "mallory", personal()))
         eraser.start()
         time.sleep(0.2)

@@ -41,34 +41,34 @@ OLD = timedelta(days=1000)
 KEEP = Keep(sign_in=("password_reset",))
 
 
-def keys(house: Warehouse, table: Table, column: str = "id") -> set[str]:
+def keys(warehouse: Warehouse, table: Table, column: str = "id") -> set[str]:
     """What is left of a table."""
-    with house.read() as connection:
+    with warehouse.read() as connection:
         return set(connection.execute(select(table.c[column])).scalars())
 
 
-def deliveries(house: Warehouse, *rows: tuple[str, str, str, timedelta], **more: Any) -> None:
+def deliveries(warehouse: Warehouse, *rows: tuple[str, str, str, timedelta], **more: Any) -> None:
     """Deliveries: id, provider, status, age."""
     base = {"verified": True, "payload": "{}", "repeats": 0, **more}
-    with house.write() as connection:
+    with warehouse.write() as connection:
         for name, provider, status, age in rows:
             told = {"delivery_id": name, "provider": provider, "status": status, "received_at": now() - age}
             connection.execute(insert(webhook_events).values(base | told))
 
 
-def jobs(house: Warehouse, *rows: tuple[str, str, str, timedelta]) -> None:
+def jobs(warehouse: Warehouse, *rows: tuple[str, str, str, timedelta]) -> None:
     """Jobs: id, kind, status, age."""
     base = {"profile_id": "alice", "source": "gumroad", "payload": "{}", "attempts": 1}
-    with house.write() as connection:
+    with warehouse.write() as connection:
         for name, kind, status, age in rows:
             at = now() - age
             told = {"id": name, "kind": kind, "status": status, "visible_at": at, "created_at": at, "finished_at": at}
             connection.execute(insert(ingestion_jobs).values(base | told))
 
 
-def age_all(house: Warehouse, table: Table, column: str, moment: datetime) -> None:
+def age_all(warehouse: Warehouse, table: Table, column: str, moment: datetime) -> None:
     """Make every row as old."""
-    with house.write() as connection:
+    with warehouse.write() as connection:
         connection.execute(table.update().values({column: moment}))
 
 

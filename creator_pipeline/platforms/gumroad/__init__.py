@@ -29,7 +29,7 @@ PLATFORM = Platform(
         help="Access token of the account; else GUMROAD_ACCESS_TOKEN. Stored encrypted.",
         variable="GUMROAD_ACCESS_TOKEN",
     ),
-    rate=Rate("gumroad_requests_per_minute"),
+    rate=Rate("GUMROAD_REQUESTS_PER_MINUTE", 120),
     where_to_connect="creator-pipeline profiles connect {profile_id}, or profiles add {profile_id} --email … "
     "--gumroad-token …",
     known_names={"sale field": SALE_KEYS},

@@ -11,6 +11,7 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.contract import Connected, Connecting, OAuth
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth, subscriptions
 from creator_pipeline.platforms.gumroad.access import client_of_token
+from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.oauth import Grant
 from creator_pipeline.queue.jobs import NewJob
@@ -73,4 +74,11 @@ def _authorize_url(config: Settings, state: str, verifier: str) -> str:
     return oauth.authorize_url(oauth.oauth_app(config), state, verifier)
 
 
-OAUTH = OAuth(oauth.CALLBACK_PATH, oauth.oauth_app, _authorize_url, connect)
+OAUTH = OAuth(
+    oauth.CALLBACK_PATH,
+    oauth.oauth_app,
+    _authorize_url,
+    connect,
+    events=len(RESOURCES),
+    where_to_revoke="Gumroad, Settings, Advanced, Authorized applications.",
+)

@@ -17,11 +17,11 @@ from creator_pipeline.platforms.gumroad.access import SOURCE, gumroad_client
 from creator_pipeline.platforms.gumroad.client import classify
 from creator_pipeline.platforms.gumroad.ping_checks import missing_pings
 from creator_pipeline.runtime.refused_tokens import note_refusal
-from creator_pipeline.runtime.resources import key_ring
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_connection
 from creator_pipeline.store.tables import gumroad_sales
+from creator_pipeline.store.token_keys import installation_ring
 
 DAYS = 90
 """Days of the ledger that are compared with Gumroad's totals after a deployment."""
@@ -82,7 +82,7 @@ def daily(warehouse: Warehouse, config: Settings, profile_id: str) -> Check | No
 def _pings(warehouse: Warehouse, config: Settings, profile_id: str) -> Iterator[Finding]:
     """Events of a profile's account that Gumroad doesn't tell us of."""
     try:
-        token = get_connection(warehouse, key_ring(config), PLATFORM.in_ledger, profile_id).access_token
+        token = get_connection(warehouse, installation_ring(config), PLATFORM.in_ledger, profile_id).access_token
         with Caller(config.gumroad_api_url, token, classify) as caller:
             missing = missing_pings(caller, config, profile_id)
     except (AuthError, TransientError) as error:

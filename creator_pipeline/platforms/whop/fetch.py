@@ -1,7 +1,7 @@
-"""What to read for a window of days, for named objects and for what changed, with the fewest requests.
+"""Reads the objects of a window of days, named objects, and what has changed, with the fewest requests.
 
-No list of the dated dialect can be asked for what was *updated*, so a change is found by what it leaves behind: a
-refund and a dispute are rows with a creation time of their own, and everything else changes only while it isn't final.
+No list of this version of the API can be filtered by the time of an update. So a change is found by other means: a
+refund and a dispute are rows with a creation time of their own, and everything else changes only until it is final.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from creator_pipeline.platforms.whop.refunds import (
 )
 
 UNLISTED_DISPUTE_WINDOW = timedelta(days=120)
-"""How old a payment may be whose dispute is looked for where the server has no list of disputes."""
+"""The oldest payment whose dispute is searched for, where the server has no list of disputes."""
 _TICK = timedelta(milliseconds=1)
-"""Whop's times have milliseconds, and its bounds are exclusive."""
+"""The resolution of Whop's times; its bounds are exclusive."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Payments:
 
 
 class StoredPayment(NamedTuple):
-    """What is known of a payment: status, ids of its refunds, (id, status) of its disputes."""
+    """A payment as it is stored: its status, the ids of its refunds, (id, status) of its disputes."""
 
     id: str
     status: str
@@ -67,7 +67,7 @@ def payments_of_window(client: WhopClient, account_id: str | None, window: DayWi
     for payment in client.payments(account_id, created_after=start - _TICK, created_before=end):
         if start <= time_of("payment", payment, "created_at") < end:
             found.payments[payment["id"]] = payment
-    _add_money_back(client, account_id, found)
+    _add_refunds_and_disputes(client, account_id, found)
     return found
 
 
@@ -80,11 +80,11 @@ def payments_named(client: WhopClient, account_id: str | None, ids: Iterable[str
             found.missing.append(payment_id)
         else:
             found.payments[payment_id] = payment
-    _add_money_back(client, account_id, found)
+    _add_refunds_and_disputes(client, account_id, found)
     return found
 
 
-def _add_money_back(client: WhopClient, account_id: str | None, found: Payments) -> None:
+def _add_refunds_and_disputes(client: WhopClient, account_id: str | None, found: Payments) -> None:
     refunded = [payment for payment in found.payments.values() if has_refunds(payment)]
     if len(refunded) == 1:
         found.refunds[refunded[0]["id"]] = list(client.refunds(account_id, payment_id=refunded[0]["id"]))
@@ -98,7 +98,7 @@ def _add_money_back(client: WhopClient, account_id: str | None, found: Payments)
         except NotFoundError:
             found.disputes_listed = False
             for payment in disputed:
-                found.disputes[payment["id"]] = _told_by_substatus(payment)
+                found.disputes[payment["id"]] = _dispute_of_substatus(payment)
 
 
 def _earliest(payments: Iterable[Json]) -> datetime:
@@ -106,7 +106,7 @@ def _earliest(payments: Iterable[Json]) -> datetime:
 
 
 def _add_refunds(client: WhopClient, account_id: str | None, found: Payments, refunded: Sequence[Json]) -> None:
-    """All refunds since the first of these payments; ends as soon as each has given back what it says."""
+    """Refunds since the first of these payments, until all of their refunded amounts are explained."""
     owed = {payment["id"]: _refunded_micros(payment) for payment in refunded}
     for refund in client.refunds(account_id, created_after=_earliest(refunded)):
         payment_id = payment_of_refund(refund)
@@ -128,10 +128,10 @@ def _refunded_micros(payment: Json) -> int:
     return refunded.micros if refunded else 0
 
 
-def _told_by_substatus(payment: Json) -> list[Json]:
-    """The dispute a payment speaks of, where the server has no list of disputes: the whole payment, at its last change.
+def _dispute_of_substatus(payment: Json) -> list[Json]:
+    """The dispute that a payment's substatus names, where the server has no list of disputes; at most one.
 
-    What it lacks (its fee, its own times) is not known to us either.
+    Its amount is the whole payment, its time that of the payment's last change; its fee is unknown.
     """
     _, sign, status = str(payment["substatus"]).partition("dispute_")
     if not sign or status == "warning":
@@ -162,11 +162,14 @@ class Changed(NamedTuple):
 def changed_payments(
     client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment], since: datetime
 ) -> Changed:
-    """Ids of stored payments that are not what they were: new refunds and disputes since ``since``, and open payments.
+    """Ids of stored payments that have changed: by a refund or dispute since ``since``, or because they were not final.
 
     Args:
-        since: no refund or dispute created before it is unknown; open disputes are asked for from here too, so it
-            must not be later than the first of those.
+        client: of the account.
+        account_id: ``biz_…``; None for the account of the key.
+        stored: every stored payment that may have changed.
+        since: every refund and dispute created before it is stored, and no stored dispute that is still open was
+            created before it.
     """
     known = {payment.id: payment for payment in stored}
     changed: set[str] = set()
@@ -184,28 +187,28 @@ def changed_payments(
     except NotFoundError:
         disputes_listed = False
         changed |= _disputed(client, account_id, known, since - UNLISTED_DISPUTE_WINDOW)
-    return Changed(frozenset(changed) | _moved(client, account_id, stored), disputes_listed)
+    return Changed(frozenset(changed) | _no_longer_open(client, account_id, stored), disputes_listed)
 
 
 def _disputed(
     client: WhopClient, account_id: str | None, known: Mapping[str, StoredPayment], since: datetime
 ) -> set[str]:
-    """Payments made since ``since`` whose substatus tells of another dispute than is stored."""
+    """Payments made since ``since`` whose substatus names another dispute than is stored."""
     changed: set[str] = set()
     for payment in client.payments(account_id, created_after=since):
         stored = known.get(payment["id"])
         if stored is None:
             continue
-        told = {(entry["id"], entry["status"]) for entry in _told_by_substatus(payment)}
-        if told != set(stored.disputes):
+        named = {(entry["id"], entry["status"]) for entry in _dispute_of_substatus(payment)}
+        if named != set(stored.disputes):
             changed.add(stored.id)
     return changed
 
 
-def _moved(client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment]) -> frozenset[str]:
-    """Payments that were open and are not in that state any more.
+def _no_longer_open(client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment]) -> frozenset[str]:
+    """Stored payments that were not final and may have another status now.
 
-    A list of each state where that is fewer requests than one for each payment.
+    One list for each status, where that is fewer requests than one for each payment.
     """
     unfinished = [p for p in stored if p.status != "paid" and p.status not in catalog.DEAD_PAYMENTS]
     states = {payment.status for payment in unfinished}
@@ -260,9 +263,11 @@ def memberships_named(client: WhopClient, ids: Iterable[str]) -> Memberships:
 def changed_memberships(
     client: WhopClient, account_id: str | None, stored: dict[str, str], since: datetime
 ) -> Memberships:
-    """Memberships that can have changed: the living ones, the new ones, and those that were living and are not listed.
+    """Memberships that may have changed: the living ones, the new ones, and those that were living and are not listed.
 
     Args:
+        client: of the account.
+        account_id: ``biz_…``; None for the account of the key.
         stored: status of each stored membership by id.
         since: every membership created before it is stored.
     """

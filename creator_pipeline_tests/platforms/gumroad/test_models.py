@@ -16,7 +16,7 @@ from creator_pipeline.platforms.gumroad.models import SaleRow, amount, local_day
 from creator_pipeline.platforms.gumroad.sandbox.sale_json import sale_fields
 from creator_pipeline.platforms.gumroad.sandbox.shapes import to_cents
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales
-from creator_pipeline_tests.platforms.gumroad.conftest import FIXTURES, fixture, sale_of
+from creator_pipeline_tests.support.gumroad_samples import FIXTURES, fixture, sale_of
 
 NOW = datetime(2026, 9, 20, 12, tzinfo=UTC)
 SALES = sorted(path.stem for path in FIXTURES.glob("sale_*.json"))

@@ -10,7 +10,7 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events
 from creator_pipeline.platforms.whop.models import address_hashes, membership_row, money, number, plan_of
 from creator_pipeline.platforms.whop.refunds import has_refunds, payment_row
-from creator_pipeline_tests.platforms.whop.conftest import MOMENT, fixture
+from creator_pipeline_tests.support.whop_samples import MOMENT, fixture
 
 PERSONAL = ("@", "quillfeather", "ada", "4242", "visa", "+1555", "dark mode", "mpg", "crm_id", "192.0.2")
 
