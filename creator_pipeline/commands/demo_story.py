@@ -52,7 +52,7 @@ def environment(sandbox: str, ui: str, gateway: str) -> dict[str, str]:
 
 def prepare() -> None:
     """Make both stores before anything starts: several processes that make one at once disagree about its version."""
-    from creator_pipeline.commands.context import instance, warehouse
+    from creator_pipeline.runtime.context import instance, warehouse
 
     warehouse().ensure_migrated()
     with instance():
@@ -61,10 +61,10 @@ def prepare() -> None:
 
 def load(world: dict[str, Any]) -> list[str]:
     """Connect each profile, register its pings, backfill it: as ``profiles add`` and ``backfill`` do."""
-    from creator_pipeline.commands.context import instance, key_ring, warehouse
     from creator_pipeline.core.windows import DayWindow
     from creator_pipeline.platforms.gumroad.access import gumroad_client
     from creator_pipeline.platforms.gumroad.subscriptions import register
+    from creator_pipeline.runtime.context import instance, key_ring, warehouse
     from creator_pipeline.store import profiles
 
     house, ring, failures, config = warehouse(), key_ring(), list[str](), settings.load()
@@ -110,7 +110,7 @@ def page_of(world: dict[str, Any]) -> str:
 
 def webhook(sandbox: str) -> bool:
     """Sell something, and wait until the gateway, a run and the API have put it into the ledger."""
-    from creator_pipeline.commands.context import warehouse
+    from creator_pipeline.runtime.context import warehouse
     from creator_pipeline.store.tables import sales_events
 
     house = warehouse()
@@ -129,7 +129,7 @@ def webhook(sandbox: str) -> bool:
 
 def compare(sandbox: str, world: dict[str, Any]) -> bool:
     """Every profile's days beside the platforms' own totals; says so, and whether all of them are equal."""
-    from creator_pipeline.commands.context import warehouse
+    from creator_pipeline.runtime.context import warehouse
     from creator_pipeline.sandbox.compare import DayFigures, differences, ledger_days
 
     house, wrong = warehouse(), 0
@@ -188,12 +188,12 @@ def drop_report(today: date) -> InventedReport:
 
 def compare_report(report: InventedReport) -> bool:
     """Wait until the daemon has taken the report, and compare the ledger with it."""
-    from creator_pipeline.commands.context import warehouse
     from creator_pipeline.core.money import to_text
-    from creator_pipeline.platforms.kdp.sandbox.reports import ledger_figures
+    from creator_pipeline.platforms.kdp.sandbox.reports import ledger_totals
+    from creator_pipeline.runtime.context import warehouse
 
     house, deadline = warehouse(), time.monotonic() + REPORT_SECONDS
-    while (here := ledger_figures(house, REPORT_OF, report.month)) != report.totals and time.monotonic() < deadline:
+    while (here := ledger_totals(house, REPORT_OF, report.month)) != report.totals and time.monotonic() < deadline:
         time.sleep(0.5)
     click.echo(
         f"\n{'profile':9}{'month':9}{'units':>7}{'KENP pages':>12}  Amazon KDP, from the inbox, against the report"

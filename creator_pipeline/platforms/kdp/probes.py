@@ -10,7 +10,7 @@ from sqlalchemy import inspect, or_, select
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.contract import Checks
-from creator_pipeline.platforms.kdp.files import listing
+from creator_pipeline.platforms.kdp.files import ListedFile, listing
 from creator_pipeline.platforms.kdp.ledger import PARTITION_DIGITS
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, connect_as_is
@@ -35,7 +35,7 @@ def _inbox(config: Settings) -> Iterator[Finding]:
     with connect_as_is(config.warehouse_url) as connection:
         if connection is not None and inspect(connection).has_table(profiles.name):
             owners = set(connection.execute(select(profiles.c.id)).scalars())
-    if strays := _strays((each.folder or each.location for each in found), owners):
+    if strays := _strays(found, owners):
         named = f"{', '.join(strays[:_SHOWN_BY_DOCTOR])} {'is' if len(strays) == 1 else 'are'}"
         hint = "Reports go to KDP_INBOX/PROFILE/FILE; add a profile or rename the folder."
         yield Finding("kdp inbox", "no", f"In {config.inbox}: {named} no profile's folder.", hint)
@@ -58,7 +58,7 @@ def _strays_and_late(warehouse: Warehouse, config: Settings) -> Iterator[Finding
         waiting = set(connection.execute(select(files.location).where(open_states)).scalars())
         known = set(connection.execute(select(files.location)).scalars())
     found = listing(config.inbox)
-    for stray in _strays((each.folder or each.location for each in found), owners)[:_SHOWN_BY_HEALTH]:
+    for stray in _strays(found, owners)[:_SHOWN_BY_HEALTH]:
         text = f"{stray} in the inbox is no profile's folder."
         hint = f"Put the report into KDP_INBOX/PROFILE, or: creator-pipeline profiles add {stray} --email …"
         yield Finding(f"inbox/stray/{stray}", "no", text, hint, "A report")
@@ -74,9 +74,8 @@ def _strays_and_late(warehouse: Warehouse, config: Settings) -> Iterator[Finding
         yield Finding(f"inbox/late/{owner}", "no", f"{count} reports of {owner} {waited}", hint, "The inbox", owner)
 
 
-def _strays(places: Iterable[str], owners: Collection[str]) -> list[str]:
-    """Folders and files of the inbox that are no profile's folder."""
-    return sorted(set(places) - set(owners))
+def _strays(found: Iterable[ListedFile], owners: Collection[str]) -> list[str]:
+    return sorted({each.folder or each.location for each in found} - set(owners))
 
 
 def without_verdict(warehouse: Warehouse, failed: Sequence[str]) -> Sequence[str]:
