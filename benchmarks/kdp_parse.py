@@ -104,10 +104,10 @@ def case(name: str, path: str) -> int:
         import python_calamine
 
         return sum(1 for _ in python_calamine.load_workbook(path).get_sheet_by_index(0).iter_rows()) - 1
-    if name == "parse_guarded":
-        from creator_pipeline.platforms.kdp.supervised import parse_guarded
+    if name == "parse_in_child":
+        from creator_pipeline.platforms.kdp.child_process import parse_in_child
 
-        return len(parse_guarded(path).rows)
+        return len(parse_in_child(path).rows)
     from creator_pipeline.platforms.kdp.parse import parse
 
     return len(parse(path).rows)
@@ -131,8 +131,8 @@ def main() -> None:
         table, book = Path(folder, "combined.csv"), Path(folder, "combined.xlsx")
         write_csv(table, chosen.rows)
         write_xlsx(book, chosen.rows)
-        cases = [("csv.reader", table), ("parse", table), ("parse_guarded", table)]
-        cases += [("calamine", book), ("parse", book), ("parse_guarded", book)]
+        cases = [("csv.reader", table), ("parse", table), ("parse_in_child", table)]
+        cases += [("calamine", book), ("parse", book), ("parse_in_child", book)]
         for name, path in cases:
             print(f"{path.suffix[1:]:5}{name:14}", end="", flush=True)
             subprocess.run([sys.executable, __file__, "--case", name, str(path)], check=True)

@@ -4,48 +4,65 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from creator_pipeline import __version__, settings
 from creator_pipeline.core.errors import ConfigError, PipelineError
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 COMMANDS = {
-    "backfill": "backfill",
-    "demo": "demo",
-    "doctor": "doctor",
-    "gateway": "gateway",
-    "kdp": "kdp",
-    "keys": "keys",
-    "migrate": "migrate",
-    "profiles": "profiles",
-    "sandbox": "sandbox",
-    "smoke": "smoke",
-    "webhooks": "webhooks",
+    "backfill": "creator_pipeline.commands.backfill",
+    "demo": "creator_pipeline.commands.demo",
+    "doctor": "creator_pipeline.commands.doctor",
+    "gateway": "creator_pipeline.commands.gateway",
+    "keys": "creator_pipeline.commands.keys",
+    "migrate": "creator_pipeline.commands.migrate",
+    "profiles": "creator_pipeline.commands.profiles",
+    "sandbox": "creator_pipeline.commands.sandbox",
+    "smoke": "creator_pipeline.commands.smoke",
+    "webhooks": "creator_pipeline.commands.webhooks",
 }
-"""Command to module of :mod:`creator_pipeline.commands`: loaded when it is called, so that ``--help`` is quick."""
+"""Command -> module of its ``command``, beside those of the platforms. It is loaded when it is called."""
 
 
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted(COMMANDS)
+        return sorted(COMMANDS | _of_platforms())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        if cmd_name not in COMMANDS:
+        name = COMMANDS.get(cmd_name) or _of_platforms().get(cmd_name)
+        if name is None:
             return None
-        module: Any = importlib.import_module(f"creator_pipeline.commands.{COMMANDS[cmd_name]}")
+        module: Any = importlib.import_module(name)
         return module.command
+
+
+def _of_platforms() -> dict[str, str]:
+    from creator_pipeline.platforms import PLATFORMS
+
+    return {name: module for platform in PLATFORMS for name, module in platform.commands.items()}
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="creator-pipeline")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """A creator's sales from Gumroad, Whop and Amazon KDP in one ledger."""
     from creator_pipeline.runtime import process
 
     settings.load_env_file()
     process.start()
+    context.obj = _definitions
+
+
+def _definitions() -> dg.Definitions:
+    from creator_pipeline.definitions import defs
+
+    return defs
 
 
 def _words() -> None:

@@ -21,7 +21,9 @@ LEVELS = [
     ("sandbox",),
     ("platforms",),
     ("orchestration", "monitoring", "gateway"),
-    ("commands", "definitions", "cli", "__main__", "dagster_support"),
+    ("commands", "definitions", "dagster_support"),
+    ("cli",),
+    ("__main__",),
 ]
 """Rooms of the package, lowest first. A room imports from those below it and from itself; rooms of one level, and the
 platforms, don't import each other."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from creator_pipeline.commands.context import instance, warehouse
 from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.runtime.context import instance, warehouse
+
+if TYPE_CHECKING:
+    from creator_pipeline.runtime.run_here import LoadDefinitions
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -20,18 +24,25 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--to", "last", required=True, type=_DAY, help="Last day, inclusive.")
 @click.option("--submit", "hand_over", is_flag=True, help="Hand it to the daemon and return at once.")
 @click.option("--allow-shrink", is_flag=True, help="Accept that most of what is stored goes away.")
+@click.pass_obj
 def command(
-    source: str, profile_id: str, first: datetime, last: datetime, *, hand_over: bool, allow_shrink: bool
+    load_definitions: LoadDefinitions,
+    source: str,
+    profile_id: str,
+    first: datetime,
+    last: datetime,
+    *,
+    hand_over: bool,
+    allow_shrink: bool,
 ) -> None:
     """Read a range of days again and make the tables equal to it.
 
     Runs here and now and needs no daemon; it is recorded in Dagster all the same. Stopped in the middle, the same
     command goes on where it was and does again only what failed.
     """
-    from creator_pipeline.definitions import defs
     from creator_pipeline.orchestration import backfill
 
-    house = warehouse()
+    house, defs = warehouse(), load_definitions()
     window = backfill.check(house, source, profile_id, first.date(), last.date())
     with instance() as dagster:
         if hand_over:

@@ -55,7 +55,7 @@ def environment(sandbox: str, ui: str, gateway: str) -> dict[str, str]:
 
 def prepare() -> None:
     """Make both stores before anything starts: several processes that make one at once disagree about its version."""
-    from creator_pipeline.commands.context import instance, warehouse
+    from creator_pipeline.runtime.context import instance, warehouse
 
     warehouse().ensure_migrated()
     with instance():
@@ -64,7 +64,7 @@ def prepare() -> None:
 
 def begin(sandbox: str) -> Demo:
     """What the parts of the demo are told; the sandbox must be running."""
-    from creator_pipeline.commands.context import warehouse
+    from creator_pipeline.runtime.context import warehouse
     from creator_pipeline.sandbox.stand_in import Demo
 
     world = httpx.get(f"{sandbox}/_sandbox/world").json()
@@ -73,8 +73,8 @@ def begin(sandbox: str) -> Demo:
 
 def load(demo: Demo) -> list[str]:
     """Connect each profile and backfill it, as ``profiles add`` and ``backfill`` do; returns what failed."""
-    from creator_pipeline.commands.context import instance
     from creator_pipeline.core.windows import DayWindow
+    from creator_pipeline.runtime.context import instance
 
     profiles: dict[str, list[tuple[Platform, StandIn, Account]]] = {}
     for platform, stand_in in stand_ins():
@@ -92,7 +92,7 @@ def load(demo: Demo) -> list[str]:
 
 
 def _connect(demo: Demo, profile_id: str, accounts: list[tuple[Platform, StandIn, Account]]) -> None:
-    from creator_pipeline.commands.context import key_ring
+    from creator_pipeline.runtime.context import key_ring
     from creator_pipeline.store import profiles
 
     ring, timezones = key_ring(), [account.timezone for _, _, account in accounts if account.timezone]

@@ -35,8 +35,8 @@ def command(*, as_json: bool) -> None:
 
 def findings(config: settings.Settings) -> list[Finding]:
     """All lines."""
-    from creator_pipeline.commands.context import instance, key_ring
     from creator_pipeline.monitoring import dagster_checks, installation_checks, mail_checks, platform_checks
+    from creator_pipeline.runtime.context import instance, key_ring
 
     checks = [
         *installation_checks.checks(config),

@@ -7,8 +7,8 @@ import sys
 import click
 
 from creator_pipeline import settings
-from creator_pipeline.commands.context import key_ring, warehouse
 from creator_pipeline.core.secrets import KEY_FILE, new_key, put_in_front
+from creator_pipeline.runtime.context import key_ring, warehouse
 
 
 @click.group("keys")

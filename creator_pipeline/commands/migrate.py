@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from creator_pipeline.commands.context import warehouse
+from creator_pipeline.runtime.context import warehouse
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import translated
 

@@ -10,11 +10,11 @@ import click
 from sqlalchemy import Connection, delete, select
 
 from creator_pipeline import settings
-from creator_pipeline.commands.context import instance, key_ring, warehouse
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms import PLATFORMS, of_name, personal
 from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.runtime.context import instance, key_ring, warehouse
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import erasure, profile_keys, profiles
 from creator_pipeline.store.tables import platform_connections

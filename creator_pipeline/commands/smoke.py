@@ -30,8 +30,8 @@ def command(*, staging: bool, as_json: bool) -> None:
 
 
 def _findings(*, staging: bool) -> list[Finding]:
-    from creator_pipeline.commands.context import instance, warehouse
     from creator_pipeline.monitoring import smoke
+    from creator_pipeline.runtime.context import instance, warehouse
 
     config = settings.load()
     shown = [one for one in doctor.findings(config) if one.state == "no" or not one.name.startswith(_TOO_MUCH)]

@@ -7,11 +7,11 @@ import json
 import click
 
 from creator_pipeline import settings
-from creator_pipeline.commands.context import warehouse
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.gateway import replay as room
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.redis_client import connect
+from creator_pipeline.runtime.context import warehouse
 
 
 @click.group("webhooks")

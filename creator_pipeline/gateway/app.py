@@ -61,8 +61,8 @@ def _lifespan(services: Services) -> Any:
 
 
 def _routers() -> list[APIRouter]:
-    of_platforms = [part.router_of(PLATFORMS) for part in (webhooks, oauth, creator_page)]
-    return [*of_platforms, *(part.router for part in (uploads, jobs, unsubscribe, health, docs))]
+    of_platforms = [part.router_of(PLATFORMS) for part in (webhooks, oauth, uploads, creator_page)]
+    return [*of_platforms, *(part.router for part in (jobs, unsubscribe, health, docs))]
 
 
 def _around(services: Services) -> Any:

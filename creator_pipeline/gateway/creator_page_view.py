@@ -5,33 +5,31 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy import Connection, select, update
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.money import to_text
-from creator_pipeline.core.windows import now, today
+from creator_pipeline.core.windows import today
 from creator_pipeline.ledger.chart import MOST_CURRENCIES, PAGE, SMALL, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days
 from creator_pipeline.mail import unsubscribe
 from creator_pipeline.mail.kinds import CATEGORIES
 from creator_pipeline.mail.render import one_line
-from creator_pipeline.mail.wording import plain_error
+from creator_pipeline.mail.wording import plain_error, short_moment
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import OAuth, PageLine, Platform
+from creator_pipeline.platforms.uploads import UploadedReport, Uploads
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source, label_of
-from creator_pipeline.store.tables import kdp_uploads, platform_connections, profiles
+from creator_pipeline.store.tables import platform_connections, profiles
 
 DAYS = 90
 _SPANS = (7, 30, DAYS)
-_SHOWN_UPLOADS = 10
-_SHOWN_PROBLEMS = 5
 AGAIN = "Must be connected again"
 NOTIFY = {
     "every": "Everything: each sync that finishes, failures, a weekly digest",
@@ -64,16 +62,6 @@ class Sums(NamedTuple):
     amounts: list[str]
 
 
-class Upload(NamedTuple):
-    """A report; ``problems`` are sentences."""
-
-    name: str
-    state: str
-    at: str
-    bad: bool
-    problems: list[str]
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """Everything the page shows, as text."""
@@ -87,7 +75,7 @@ class View:
     words: str
     table: list[Sums]
     left_out: bool
-    uploads: list[Upload]
+    uploads: list[UploadedReport]
     notify: str
     choices: Mapping[str, str]
     categories: Mapping[str, str]
@@ -101,7 +89,7 @@ def read(warehouse: Warehouse, config: Settings, profile_id: str) -> View:
     with warehouse.read() as connection:
         profile = connection.execute(select(profiles).where(profiles.c.id == profile_id)).one()
         lines = list(_lines(connection, config, profile_id))
-        uploads = list(_uploads(connection, config, profile_id))
+        uploads = [report for part in _upload_parts() for report in part.reports(connection, config, profile_id)]
         why = unsubscribe.why_suppressed(connection, profile.email, "security")
         wanted = unsubscribe.wanted(connection, profile.email)
     return View(
@@ -160,6 +148,10 @@ def _table(rows: Sequence[tuple[date, str, str, int]], last: date) -> list[Sums]
     ]
 
 
+def _upload_parts() -> list[Uploads]:
+    return [platform.uploads.get() for platform in PLATFORMS if platform.uploads is not None]
+
+
 def _sources() -> list[Source]:
     return [platform.source for platform in PLATFORMS]
 
@@ -190,17 +182,12 @@ def _connection(config: Settings, platform: Platform, row: Any) -> Line:
     ask = "" if can_connect else "Whoever runs this pipeline connects it for you."
     if row is None:
         return Line(name, label, "Not connected", ask, good=False, connect="Connect" if can_connect else "")
-    synced = f"Synced {_short(row.last_synced_at)}" if row.last_synced_at else ""
+    synced = f"Synced {short_moment(row.last_synced_at)}" if row.last_synced_at else ""
     if row.status == "active":
         return Line(name, label, synced or "Connected", "" if synced else "The first sync is under way.", good=True)
     reason = plain_error(row.last_error or "It was refused.", config)
     detail = " ".join(filter(None, (reason, ask, f"{synced}." if synced else "")))
     return Line(name, label, AGAIN, detail, good=False, connect="Connect again" if can_connect else "")
-
-
-def _short(moment: datetime) -> str:
-    utc = moment.astimezone(UTC)
-    return f"{utc.day} {utc:%b}{f' {utc.year}' if utc.year != now().year else ''}, {utc:%H:%M} UTC"
 
 
 def _is_set_up(oauth: OAuth, config: Settings) -> bool:
@@ -209,31 +196,3 @@ def _is_set_up(oauth: OAuth, config: Settings) -> bool:
     except ConfigError:
         return False
     return True
-
-
-def _uploads(connection: Connection, config: Settings, profile_id: str) -> Iterator[Upload]:
-    table = kdp_uploads.c
-    newest = (
-        select(table.file_name, table.status, table.uploaded_at, table.error)
-        .where(table.profile_id == profile_id)
-        .order_by(table.uploaded_at.desc(), table.id)
-        .limit(_SHOWN_UPLOADS)
-    )
-    for row in connection.execute(newest):
-        bad = row.status in {"rejected", "quarantined"}
-        problems = _problems(config, row.error) if bad else []
-        yield Upload(one_line(row.file_name), row.status, _short(row.uploaded_at), bad, problems)
-
-
-def _problems(config: Settings, error: str | None) -> list[str]:
-    told: dict[str, Any] = orjson.loads(error or "{}")
-    found = [problem for problem in told.get("problems", ()) if problem.get("level") != "note"]
-    sentences = dict.fromkeys(_sentence(problem) for problem in [told, *found])
-    return [plain_error(text, config) for text in list(sentences)[: _SHOWN_PROBLEMS + 1] if text]
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    parts = [", ".join(f"{part} {problem[part]}" for part in ("sheet", "row", "column") if problem.get(part))]
-    parts += [str(problem.get(part) or "") for part in ("message", "hint")]
-    parts += [f"{part.capitalize()}: {problem[part]}" for part in ("found", "expected") if problem.get(part)]
-    return " ".join(f"{part.rstrip('.')}." for part in parts if part)

@@ -1,78 +1,90 @@
-"""``/uploads/kdp``: a report comes in, is looked at, and goes into the inbox whole or not at all."""
+"""``/uploads/…``: a report arrives, is described, and goes into the inbox as a whole or not at all."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from creator_pipeline.core.errors import DataError, PipelineError
+from creator_pipeline.core.errors import DataError
 from creator_pipeline.gateway import multipart, openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response, of_file, wants_page
-from creator_pipeline.gateway.inbox import Incoming, kind_of, safe_name
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.limits import MIB, too_large
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services_of
-from creator_pipeline.platforms.kdp.inspect import describe
-from creator_pipeline.platforms.kdp.parse import MAX_BYTES
-from creator_pipeline.platforms.kdp.supervised import parse_guarded
-from creator_pipeline.platforms.kdp.uploads import close_known
+from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.uploads import IncomingFile, Uploads
 
 KEY_BYTES = 200
-_FORM = {
-    "type": "object",
-    "required": ["file"],
-    "properties": {
-        "file": {"type": "string", "format": "binary", "description": "The report, as KDP made it"},
-        "key": {"type": "string", "description": "The profile's key, where no header brings it; before the file"},
-    },
-}
-_log = logging.getLogger(__name__)
-
-router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 
 @dataclass(frozen=True, slots=True)
 class _Upload:
     profile_id: str
     name: str | None
-    incoming: Incoming
+    file: IncomingFile
 
 
-@router.get("/kdp", responses=openapi.answers())
-async def form() -> Response:
-    """The form for a person."""
-    return page("upload.html", max_mib=MAX_BYTES // MIB)
+def router_of(platforms: Iterable[Platform]) -> APIRouter:
+    """The routes of the platforms' uploads: a form for a person, and the upload itself."""
+    router = APIRouter(prefix="/uploads", tags=["uploads"])
+    for platform in platforms:
+        if platform.uploads is not None:
+            _add(router, platform.uploads.get())
+    return router
 
 
-@router.post(
-    "/kdp",
-    status_code=202,
-    responses=openapi.answers(400, 401, 413, 415, 422),
-    openapi_extra={**openapi.body("multipart/form-data", _FORM), **openapi.bearer()},
-)
-async def upload(request: Request) -> Response:
-    """A report of Amazon KDP, as .xlsx or .csv. Sending the same file again is the same job."""
+def _add(router: APIRouter, uploads: Uploads) -> None:
+    endings = " or ".join(uploads.endings)
+    schema = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {"type": "string", "format": "binary", "description": f"The report, as {uploads.label} made it"},
+            "key": {
+                "type": "string",
+                "description": "The profile's key, where no header brings it; before the file",
+            },
+        },
+    }
+
+    @router.get(f"/{uploads.path}", responses=openapi.answers())
+    async def form() -> Response:
+        """The form for a person."""
+        return page("upload.html", uploads=uploads, endings=endings, max_mib=uploads.max_bytes // MIB)
+
+    @router.post(
+        f"/{uploads.path}",
+        status_code=202,
+        description=f"A report of {uploads.label}, as {endings}. Sending the same file again is the same job.",
+        responses=openapi.answers(400, 401, 413, 415, 422),
+        openapi_extra={**openapi.body("multipart/form-data", schema), **openapi.bearer()},
+    )
+    async def upload(request: Request) -> Response:
+        return await _take(request, uploads)
+
+
+async def _take(request: Request, uploads: Uploads) -> Response:
     services = services_of(request)
-    received = await _receive(request, services)
+    received = await _receive(request, uploads, services)
     try:
-        await asyncio.to_thread(received.incoming.close)
-        name, told = await _look(services, received)
-        location = await asyncio.to_thread(received.incoming.keep, received.profile_id, name)
+        await asyncio.to_thread(received.file.close)
+        name, described = await _describe(received, uploads, services)
+        stored = await asyncio.to_thread(received.file.store, received.profile_id, name)
     finally:
-        received.incoming.discard()
-    sha256 = received.incoming.sha256
-    job_id = await asyncio.to_thread(_enqueue, services, received.profile_id, sha256, name, location)
-    answer: dict[str, Any] = {"job_id": job_id, "upload_id": sha256, **told}
-    return page("uploaded.html", 202, name=name, **answer) if wants_page(request) else json_response(answer, 202)
+        received.file.discard()
+    job_id = await asyncio.to_thread(uploads.enqueue, services.warehouse, services.queue, received.profile_id, stored)
+    answer: dict[str, Any] = {"job_id": job_id, "upload_id": stored.sha256, **described}
+    if wants_page(request):
+        return page("uploaded.html", 202, uploads=uploads, name=name, **answer)
+    return json_response(answer, 202)
 
 
-async def _receive(request: Request, services: Services) -> _Upload:
+async def _receive(request: Request, uploads: Uploads, services: Services) -> _Upload:
     key = bearer(request)
     profile_id = await profile_of(request, key) if key else None
     current: multipart.Part | None = None
@@ -84,13 +96,13 @@ async def _receive(request: Request, services: Services) -> _Upload:
                 if item.name == "file" and item.file_name is not None:
                     if incoming is not None:
                         raise GatewayError(422, "invalid", "There is more than one file.", "Send one at a time.")
-                    # Before a byte of it is kept: nobody without a key writes to this disk.
+                    # Before the file's first byte is written: nobody without a key writes to this disk.
                     profile_id = profile_id or await profile_of(request, typed.decode("utf-8", "replace").strip())
-                    incoming, name = Incoming(services.config.inbox, services.config.home), item.file_name
+                    incoming, name = uploads.begin(services.config), item.file_name
             elif current is not None and current.name == "file" and incoming is not None:
                 incoming.write(item)
-                if incoming.size > MAX_BYTES:
-                    raise too_large(MAX_BYTES)
+                if incoming.size > uploads.max_bytes:
+                    raise too_large(uploads.max_bytes)
             elif current is not None and current.name == "key":
                 typed = (typed + item)[:KEY_BYTES]
         profile_id = profile_id or await profile_of(request, typed.decode("utf-8", "replace").strip())
@@ -103,34 +115,15 @@ async def _receive(request: Request, services: Services) -> _Upload:
     return _Upload(profile_id, name, incoming)
 
 
-async def _look(services: Services, received: _Upload) -> tuple[str, dict[str, Any]]:
-    """The file's safe name, and what is in it."""
-    path = received.incoming.path
+async def _describe(received: _Upload, uploads: Uploads, services: Services) -> tuple[str, dict[str, object]]:
+    """The name to store the file under, and what is in it."""
+    path = received.file.path
     try:
-        kind = await asyncio.to_thread(kind_of, path)
+        name = await asyncio.to_thread(uploads.name_of, path, received.name)
     except DataError as error:
         raise of_file(error, 415) from None
-    name = safe_name(received.name, kind)
     try:
         async with services.readers:
-            report = await asyncio.to_thread(parse_guarded, path, file_name=name)
+            return name, await asyncio.to_thread(uploads.describe, path, name)
     except DataError as error:
         raise of_file(error) from None
-    except (RuntimeError, PipelineError) as error:
-        # A fault of ours is no verdict about the file: the asset reads it again, where failures are seen.
-        _log.exception("A report couldn't be looked at", exc_info=error)
-        return name, {"verdict": "unread", "period": None, "problems": []}
-    told = describe(report)
-    return name, {part: told[part] for part in ("verdict", "kind", "period", "sales_rows", "problems")}
-
-
-def _enqueue(services: Services, profile_id: str, sha256: str, name: str, location: str) -> str:
-    job_id = hashlib.sha256(f"kdp/{profile_id}/{sha256}".encode()).hexdigest()[:32]
-    payload = {"sha256": sha256, "name": name, "location": location}
-    services.queue.enqueue(profile_id, "kdp", "file", payload, job_id=job_id)
-    # The same file once more, after it failed: whoever sends it wants it tried again.
-    services.queue.replay([job_id])
-    # It may lie in the inbox since before. Looked at after the job is there: a run that ends later ends the job too.
-    with services.warehouse.write() as connection:
-        close_known(connection, profile_id, sha256)
-    return job_id

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from creator_pipeline.core.secrets import redact, without_addresses
+from creator_pipeline.core.windows import now
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.settings import Settings
 
@@ -28,6 +29,12 @@ def moment_text(moment: datetime | None) -> str | None:
         return None
     utc = moment.astimezone(UTC)
     return f"{utc.day} {utc:%B %Y, %H:%M} UTC"
+
+
+def short_moment(moment: datetime) -> str:
+    """``23 Nov, 20:05 UTC``, with the year where it isn't this one."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%b}{f' {utc.year}' if utc.year != now().year else ''}, {utc:%H:%M} UTC"
 
 
 def plain_error(message: str, settings: Settings) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+
+LoadDefinitions = Callable[[], dg.Definitions]
+"""What a command that runs jobs gets as click's object: loads the definitions, which are above every platform."""
 
 
 def run_here(
@@ -15,14 +19,17 @@ def run_here(
     *,
     partition_key: str | None = None,
 ) -> list[str]:
-    """Run a job to its end and record it in the instance; returns what failed, a line each.
+    """Run a job to its end. It is recorded in the instance like every run.
 
     Args:
-        defs: hold the job.
-        instance: records the run.
-        job_name: name of the job.
-        tags: of the run.
-        partition_key: for a job with partitions.
+        defs: where the job is.
+        instance: where the run is recorded.
+        job_name: the job.
+        tags: tags of the run.
+        partition_key: partition that is run; None for a job without partitions, or where ``tags`` hold a range.
+
+    Returns:
+        A line for each failed step; empty where the run succeeded.
     """
     result = defs.resolve_job_def(job_name).execute_in_process(
         instance=instance,

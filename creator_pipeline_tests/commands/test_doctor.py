@@ -169,7 +169,7 @@ def unreadable_key(p: Installation) -> None:
 def silent_daemon(p: Installation) -> None:
     from dagster._daemon.types import DaemonHeartbeat
 
-    from creator_pipeline.commands.context import instance
+    from creator_pipeline.runtime.context import instance
 
     with instance() as dagster:
         dagster.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 3600, "SENSOR", "id", None))

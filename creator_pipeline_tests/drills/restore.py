@@ -24,7 +24,7 @@ import httpx
 
 from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.gumroad.sandbox.compare import differences
-from creator_pipeline.platforms.kdp.sandbox.reports import ledger_figures
+from creator_pipeline.platforms.kdp.sandbox.reports import ledger_totals
 from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline_tests.drills.common import begin
 from creator_pipeline_tests.faults.parts import SERVERS
@@ -99,7 +99,7 @@ def check(system: System, traffic: Traffic, profiles: list[str]) -> list[str]:
         wrong += [f"Gumroad of {name}: {off}" for off in differences(warehouse, name, world.gumroad.totals(name))]
         wrong += [f"Whop of {name}: {off}" for off in whop_differences(warehouse, name, world.whop.totals(name))]
     for (name, month), report in traffic.reports.items():
-        here = ledger_figures(warehouse, name, month)
+        here = ledger_totals(warehouse, name, month)
         wrong += [f"KDP of {name}, {month}: {here}, report {report.totals}"] if here != report.totals else []
     jobs = system.ask("SELECT id, status, error FROM ingestion_jobs WHERE status NOT IN ('completed')")
     wrong += [f"job {job}" for job in jobs]

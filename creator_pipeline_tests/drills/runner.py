@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 
-from creator_pipeline.commands.context import instance
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.runtime import liveness
+from creator_pipeline.runtime.context import instance
 from creator_pipeline.runtime.run_here import run_here
 from creator_pipeline.runtime.tags import range_tags
 

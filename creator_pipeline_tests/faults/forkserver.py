@@ -32,7 +32,7 @@ PRELOADED = (
     "creator_pipeline.commands.migrate",
     "creator_pipeline.gateway.app",
     "creator_pipeline.gateway.server",
-    "creator_pipeline.platforms.kdp.supervised",
+    "creator_pipeline.platforms.kdp.child_process",
     "creator_pipeline_tests.faults.worker",
     "dagster_postgres",
     "resend",

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import select
 
 from creator_pipeline.platforms.gumroad.sandbox.compare import differences
-from creator_pipeline.platforms.kdp.sandbox.reports import ledger_figures
+from creator_pipeline.platforms.kdp.sandbox.reports import ledger_totals
 from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline.store.tables import email_messages, kdp_uploads
 from creator_pipeline_tests.faults.forked_system import PROFILES, ForkedSystem
@@ -81,7 +81,7 @@ def _uploads(system: ForkedSystem, traffic: Traffic) -> list[str]:
             found.append(f"{name}'s report of {month} was accepted and is {row.status if row else 'not known'}")
         elif not Path(row.location).is_file() or hashlib.sha256(Path(row.location).read_bytes()).hexdigest() != sha:
             found.append(f"{name}'s report of {month} is not the file at {row.location}")
-        here = ledger_figures(warehouse, name, month)
+        here = ledger_totals(warehouse, name, month)
         if here != report.totals:
             found.append(f"KDP of {name}, {month}: ledger {here}, report {report.totals}")
     return found

@@ -11,10 +11,10 @@ import time
 import zipfile
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.inspect import describe
-from creator_pipeline.platforms.kdp.model import Report
+from creator_pipeline.platforms.kdp.models import Report
 from creator_pipeline.platforms.kdp.parse import parse
-from creator_pipeline.platforms.kdp.supervised import parse_guarded
 from creator_pipeline_tests.support.kdp_samples import FIXTURES
 
 _TOKENS = [
@@ -84,7 +84,7 @@ def _read(data: bytes) -> Report:
     with tempfile.NamedTemporaryFile(suffix=".xlsx") as file:
         file.write(data)
         file.flush()
-        return parse_guarded(file.name, seconds=20)
+        return parse_in_child(file.name, seconds=20)
 
 
 def run(seed: int, *, files: int = 1_000_000_000, seconds: float = math.inf) -> tuple[int, int]:

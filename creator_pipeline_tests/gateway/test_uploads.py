@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,8 +13,8 @@ import pytest
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import now
-from creator_pipeline.gateway import uploads
-from creator_pipeline.gateway.inbox import kind_of, safe_name
+from creator_pipeline.platforms.kdp import upload
+from creator_pipeline.platforms.kdp.upload import kind_of, safe_name
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import ingestion_jobs, kdp_uploads
@@ -177,16 +179,25 @@ def test_utf_16_is_text(tmp_path: Path):
         kind_of(tmp_path / "b")
 
 
-def test_a_file_past_the_limit_is_refused_while_it_comes(shared: Gateway, inbox: Path, monkeypatch):
-    """Guards: a disk filled before the size is looked at; in one body with its length told, and without."""
-    monkeypatch.setattr(uploads, "MAX_BYTES", 300_000)
-    key = shared.key("alice")
-    assert send(shared, b"a,b\n" * 100_000, key=key).status_code == 413
+@pytest.fixture
+def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    """A gateway that takes files of 300 kB."""
+    monkeypatch.setattr(upload, "UPLOADS", replace(upload.UPLOADS, max_bytes=300_000))
+    with Gateway(f"sqlite:///{tmp_path / 'warehouse.sqlite'}", kdp_inbox=str(tmp_path / "inbox")) as running:
+        running.add("alice")
+        yield running
+        running.services.warehouse.engine.dispose()
+
+
+def test_a_file_past_the_limit_is_refused_while_it_comes(limited: Gateway):
+    """Guards: a disk filled before the size is checked; in one body with its length told, and without."""
+    key = limited.key("alice")
+    assert send(limited, b"a,b\n" * 100_000, key=key).status_code == 413
     head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
     headers = {**key, "Content-Type": "multipart/form-data; boundary=B"}
-    answer = shared.http.post("/uploads/kdp", content=iter([head, *[b"a,b\n" * 20_000] * 5]), headers=headers)
+    answer = limited.http.post("/uploads/kdp", content=iter([head, *[b"a,b\n" * 20_000] * 5]), headers=headers)
     assert answer.status_code == 413
-    assert files(shared) == []
+    assert files(limited) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One cell to one typed value, or :class:`BadCell` where that can't be done with certainty."""
+"""Converts one cell to one typed value, or raises :class:`BadCell` where that can't be done with certainty."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Literal
 
 from creator_pipeline.core.money import MICROS, from_decimal
 from creator_pipeline.platforms.kdp.columns import MONTH_OF, normal
-from creator_pipeline.platforms.kdp.refusals import BadCell
+from creator_pipeline.platforms.kdp.problems import BadCell
 
 Cell = object
-"""str from CSV; str, float, int, bool or a date from a workbook."""
+"""A str from a CSV; a str, float, int, bool or date from a workbook."""
 Grain = Literal["month", "day"]
 Mark = Literal[".", ","]
 
@@ -40,7 +40,7 @@ _MAX_COUNT = 2**31 - 1
 
 
 def text(cell: Cell) -> str:
-    """A cell's text, without blanks around it."""
+    """The text of a cell, without blanks around it."""
     return cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
 
 
@@ -50,9 +50,10 @@ def absent(cell: Cell) -> bool:
 
 
 def decimal_mark(cells: Iterable[Cell]) -> Mark | None:
-    """The decimal mark of a column of numbers: decided by the first that allows one reading only.
+    """The decimal mark of a column of numbers, by the first number that can be read in one way only.
 
-    ``1.234`` allows two; ``1.234,5``, ``12,5``, ``0,125`` and ``1.234.567`` allow one.
+    ``1.234`` can be read in two ways; ``1.234,5``, ``12,5``, ``0,125`` and ``1.234.567`` in one. None where every
+    number can be read in two ways.
     """
     for cell in cells:
         if not isinstance(cell, str):
@@ -70,10 +71,12 @@ def decimal_mark(cells: Iterable[Cell]) -> Mark | None:
 
 
 def number(cell: Cell, mark: Mark | None) -> Decimal:
-    """A number as text in the file's locale (blank, NBSP or apostrophe may group), or a workbook's numeric cell.
+    """A number: text in the file's locale, or a numeric cell of a workbook.
+
+    In text a blank, no-break space or apostrophe may separate thousands.
 
     Raises:
-        BadCell: no number, digits lost to scientific notation, or thousands and decimals can't be told apart.
+        BadCell: it is no number, scientific notation lost digits, or its decimal mark can't be recognized.
     """
     if isinstance(cell, bool) or not isinstance(cell, str):
         return _numeric(cell)
@@ -103,10 +106,10 @@ def _numeric(cell: Cell) -> Decimal:
 
 
 def count(cell: Cell, mark: Mark | None) -> int:
-    """A whole number; workbooks write ``1.0``.
+    """A whole number; a workbook writes it as ``1.0``.
 
     Raises:
-        BadCell: not whole, or past 2^31.
+        BadCell: it is not whole, or larger than 32 bits hold.
     """
     value = number(cell, mark)
     if abs(value) > _MAX_COUNT or value != int(value):
@@ -118,7 +121,7 @@ def micros(cell: Cell, mark: Mark | None) -> int:
     """An amount in micros.
 
     Raises:
-        BadCell: no number, or more than 64 bits.
+        BadCell: it is no number, or larger than 64 bits hold.
     """
     if isinstance(cell, str) and mark != "," and (plain := _PLAIN_MONEY.fullmatch(cell)):
         # Exactly what from_decimal gives for at most six decimals, several times as fast.
@@ -132,11 +135,13 @@ def micros(cell: Cell, mark: Mark | None) -> int:
 
 
 def day_or_month(cell: Cell) -> tuple[date, Grain]:
-    """``2026-03``, ``March 2026``, ``8月 2026`` are months (their first day); ``2026-03-15`` is a day.
+    """A date and whether it stands for a month or a day.
+
+    ``2026-03``, ``March 2026`` and ``8月 2026`` are months, given by their first day; ``2026-03-15`` is a day.
 
     Raises:
-        BadCell: anything else a spreadsheet program makes of a date: ``3/1/2026`` (which is the month?), ``Mar-26``
-            (26 March?), serial numbers and real date cells (a month or its first day?).
+        BadCell: any other form. A spreadsheet program makes ``3/1/2026`` of a date (which number is the month?),
+            ``Mar-26`` (26 March?), a serial number or a date cell (a month, or its first day?).
     """
     if not isinstance(cell, str):
         raise BadCell(cell, "a date as text, 2026-03 or 2026-03-15")
@@ -165,12 +170,12 @@ def _day(year: int, month: int, day: int) -> date:
 
 
 def product_id(cell: Cell) -> tuple[str, bool]:
-    """An ASIN or ISBN, and whether it had to be repaired; ``""`` where absent.
+    """An ASIN or ISBN, ``""`` where there is none, and whether it was repaired.
 
-    Repaired only where the check digit proves it: ``9798999900012.0`` and ISBN-10s that lost leading zeros.
+    It is repaired only where the check digit proves it: ``9798999900012.0``, or an ISBN-10 that lost leading zeros.
 
     Raises:
-        BadCell: digits are lost (``9.799E+12``), or it is no ASIN and no ISBN.
+        BadCell: digits are lost (``9.799E+12``), or it is neither an ASIN nor an ISBN.
     """
     if isinstance(cell, str):
         found = cell.strip().upper()
@@ -201,12 +206,12 @@ def product_id(cell: Cell) -> tuple[str, bool]:
 
 
 def isbn13_valid(digits: str) -> bool:
-    """Check digit of an ISBN-13."""
+    """Whether the check digit of an ISBN-13 is right."""
     return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10 == 0
 
 
 def isbn10_valid(digits: str) -> bool:
-    """Shape and check digit of an ISBN-10."""
+    """Whether it is an ISBN-10 whose check digit is right."""
     if not digits[:9].isdigit() or digits[9] not in "0123456789X":
         return False
     values = [10 if digit == "X" else int(digit) for digit in digits]
@@ -219,10 +224,10 @@ def is_print(identifier: str) -> bool:
 
 
 def royalty_type(cell: Cell) -> str | None:
-    """``70%``, ``35%``…; None for ``N/A``. Numbers (0.35 in old files) become percents.
+    """A royalty type such as ``70%``; None where there is none. A number, as 0.35 in old files, becomes ``35%``.
 
     Raises:
-        BadCell: a number that is no share.
+        BadCell: it is a number that is no share.
     """
     if absent(cell):
         return None
@@ -242,10 +247,10 @@ def royalty_type(cell: Cell) -> str | None:
 
 
 def currency(cell: Cell) -> str:
-    """A three-letter code.
+    """A currency's code of three letters.
 
     Raises:
-        BadCell: something else.
+        BadCell: it is something else.
     """
     code = text(cell).upper()
     if not _CURRENCY.fullmatch(code):
@@ -254,5 +259,5 @@ def currency(cell: Cell) -> str:
 
 
 def safe_cell(value: str) -> str:
-    """``value`` as it may be written into a CSV or workbook: never a formula there. Stored text stays as received."""
+    """``value`` in a form that is no formula in a CSV or workbook. What is stored stays as it was received."""
     return "'" + value if value.lstrip(" ")[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"} else value

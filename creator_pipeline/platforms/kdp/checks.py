@@ -1,4 +1,4 @@
-"""Checks on what a run has just ingested, by what is stored and what the workbook says of itself."""
+"""Asset checks of what a run has ingested, by what is stored and by the totals that a workbook states."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,8 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.columns import MARKETPLACE_CURRENCY, normal
 from creator_pipeline.platforms.kdp.ingest import Ingested
 from creator_pipeline.platforms.kdp.ledger import PLATFORM
-from creator_pipeline.platforms.kdp.model import Report, next_period
-from creator_pipeline.platforms.kdp.overlap import Decision
+from creator_pipeline.platforms.kdp.models import Report, next_period, slice_month
+from creator_pipeline.platforms.kdp.precedence import Decision
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_royalties, sales_events
 
@@ -43,24 +43,25 @@ SPECS = [
 
 
 def differing_months(report: Report) -> list[str]:
-    """Months that the Summary and the rows tell differently; those without rows are another report's."""
+    """Months of which the Summary has other units than the rows. Months without rows are left out."""
     units: defaultdict[str, int] = defaultdict(int)
     for row in report.of_kind("sales"):
-        units[row.facts.month] += row.figures.units_sold - row.figures.units_refunded
-    told: defaultdict[str, int] = defaultdict(int)
-    for name, sums in report.control.items():
+        units[row.dimensions.month] += row.measures.units_sold - row.measures.units_refunded
+    stated: defaultdict[str, int] = defaultdict(int)
+    for name, sums in report.stated.items():
         if name.startswith("Summary "):
-            told[name.removeprefix("Summary ")] += sums.units_sold
+            stated[name.removeprefix("Summary ")] += sums.units_sold
     return [
-        f"{report.file_name} {month}: {units[month]} units in the rows, {told[month]} in the Summary"
-        for month in sorted(units.keys() & told.keys())
-        if units[month] != told[month]
+        f"{report.file_name} {month}: {units[month]} units in the rows, {stated[month]} in the Summary"
+        for month in sorted(units.keys() & stated.keys())
+        if units[month] != stated[month]
     ]
 
 
-def strange_currencies(report: Report) -> list[str]:
-    """Shop and currency wherever they don't belong together."""
-    pairs = {(row.facts.marketplace or "", row.facts.currency) for row in report.rows if row.facts.counted}
+def unexpected_currencies(report: Report) -> list[str]:
+    """Shops with a currency that they don't pay in."""
+    distinct = {row.dimensions for row in report.rows if row.dimensions.counted}
+    pairs = {(each.marketplace or "", each.currency) for each in distinct}
     return sorted(
         f"{report.file_name}: {shop} in {currency}"
         for shop, currency in pairs
@@ -68,25 +69,25 @@ def strange_currencies(report: Report) -> list[str]:
     )
 
 
-def gaps(decided: Decision) -> list[str]:
-    """Months without a report between the first and the last one, per measure."""
+def missing_months(decided: Decision) -> list[str]:
+    """Months without a report between the first and the last one of a series."""
     months: defaultdict[str, set[date]] = defaultdict(set)
     for name in decided.counts:
-        measure, _, period = name.rpartition(":")
-        if measure.startswith(("sales", "kenp")):
-            months[measure].add(date.fromisoformat(f"{period[:7]}-01"))
-    missing: list[str] = []
-    for measure, there in sorted(months.items()):
+        series = name.rpartition(":")[0]
+        if series.startswith(("sales", "kenp")):
+            months[series].add(slice_month(name))
+    missing = list[str]()
+    for series, there in sorted(months.items()):
         month = min(there)
         while month < max(there):
             if month not in there:
-                missing.append(f"{measure} {month:%Y-%m}")
+                missing.append(f"{series} {month:%Y-%m}")
             month = next_period(month, "month")
     return missing
 
 
-def overlaps(warehouse: Warehouse, profile_id: str) -> list[str]:
-    """What counts twice, and currencies in which the ledger isn't the sum of the rows that count."""
+def counted_twice(warehouse: Warehouse, profile_id: str) -> list[str]:
+    """Slices that count twice, and currencies in which the ledger isn't the sum of the rows that count."""
     rows, events = kdp_royalties.c, sales_events.c
     mine = (rows.profile_id == profile_id) & rows.counted
     with warehouse.read() as connection:
@@ -116,15 +117,17 @@ def overlaps(warehouse: Warehouse, profile_id: str) -> list[str]:
 
 
 def results(warehouse: Warehouse, landed: Sequence[Ingested]) -> Iterator[dg.AssetCheckResult]:
-    """The results over all uploads of a run."""
+    """The results of all checks over the uploads of a run."""
     reports = [done.report for done in landed if done.report]
     # One decision is of a whole profile: the last one of each is the newest.
     decisions = {done.file.profile_id: done.decision for done in landed if done.decision}
     found = {
         "totals_equal_summary": [line for report in reports for line in differing_months(report)],
-        "currency_fits_marketplace": [line for report in reports for line in strange_currencies(report)],
-        "periods_without_gaps": [f"{name}: {line}" for name, decided in decisions.items() for line in gaps(decided)],
-        "no_overlap_left": [f"{name}: {line}" for name in decisions for line in overlaps(warehouse, name)],
+        "currency_fits_marketplace": [line for report in reports for line in unexpected_currencies(report)],
+        "periods_without_gaps": [
+            f"{name}: {month}" for name, decided in decisions.items() for month in missing_months(decided)
+        ],
+        "no_overlap_left": [f"{name}: {line}" for name in decisions for line in counted_twice(warehouse, name)],
     }
     for spec in SPECS:
         lines = found[spec.name]

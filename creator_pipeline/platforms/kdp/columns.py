@@ -1,7 +1,7 @@
 """Words of KDP's reports: column headers, tab names, transaction types and months, in the languages seen.
 
-Spellings are compared in their normal form (:func:`normal`), whole, never as substrings: ``Royalty Date`` holds the
-word of the money column. English, Spanish and Japanese are complete as far as exports are known; Italian and
+Spellings are compared whole and in their normal form (:func:`normal`), never as substrings: ``Royalty Date`` contains
+the name of the money column. English, Spanish and Japanese are complete as far as exports are known; Italian and
 Portuguese are partial; German and French were never seen.
 """
 
@@ -32,7 +32,7 @@ MARKETPLACE_CURRENCY = {
     "amazon.pl": "PLN",
     "amazon.se": "SEK",
 }
-"""The one currency each shop was seen to pay in; an unknown shop is no error."""
+"""The currency that each shop pays in. A shop that is not listed is no error."""
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "royalty_date": ("Royalty Date", "Fecha de las regalías", "ロイヤリティ発生日"),
@@ -177,12 +177,12 @@ _SUMMARY_MONEY = re.compile(r"(?:royalty|regalías|ロイヤリティ) ?\(([a-z]
 
 @lru_cache(maxsize=4096)
 def normal(text: str) -> str:
-    """The form in which headers, tabs and words are compared: NFKC, casefold, no ``*``, blanks collapsed."""
+    """The form in which headers, tabs and words are compared: NFKC, case folded, no ``*``, single blanks."""
     return " ".join(unicodedata.normalize("NFKC", text).translate(_INVISIBLE).casefold().split())
 
 
 def spellings(table: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Normal form -> name, for a table name -> spellings.
+    """Turn a table of name -> spellings into one of normal form -> name.
 
     Raises:
         ValueError: one spelling stands for two names.
@@ -204,7 +204,7 @@ SALES_PERIOD = frozenset(map(normal, ("Sales Period", "Periodo de ventas", "Per�
 
 
 def column(header: str) -> str | None:
-    """Our name of a column, None where the header is unknown; ``Royalty (USD)`` is ``royalty_usd``."""
+    """Our name of a column; None where the header is unknown. ``Royalty (USD)`` is ``royalty_usd``."""
     form = normal(header)
     name = _COLUMN_OF.get(form)
     if name is None and (money := _SUMMARY_MONEY.fullmatch(form)):
@@ -218,7 +218,7 @@ def spelling(field: str) -> str:
 
 
 def transaction(word: str) -> str | None:
-    """Our code of a transaction type or payout plan, None where the word is unknown.
+    """Our code of a transaction type or payout plan; None where the word is unknown.
 
     ``Standard``, ``Standard - Paperback`` and ``Standard - Hardcover`` are one code: Combined Sales calls hardcovers
     paperbacks, so the word says nothing about the format.

@@ -1,4 +1,4 @@
-"""Files from outside: in a directory, or any store fsspec knows (``s3://…``). Never moved or deleted."""
+"""Files from outside, in a directory or in a store that fsspec knows (``s3://…``). They are never moved or deleted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _UNFINISHED = (".part", ".tmp", ".crdownload")
 _CHUNK = 1 << 20
 
 
-class Found(NamedTuple):
-    """A file as a look sees it. ``folder`` is the name of the profile's folder, empty for a file beside them."""
+class ListedFile(NamedTuple):
+    """A file in the inbox. ``folder`` is the profile's folder that it is in; empty where it is in none."""
 
     location: str
     folder: str
@@ -39,17 +39,17 @@ class File(NamedTuple):
 
     @property
     def modified_at(self) -> datetime:
-        """Time of change, aware UTC."""
+        """When the file was changed, aware UTC."""
         return datetime.fromtimestamp(self.modified_ns / 1e9, UTC)
 
     @property
     def partition(self) -> str:
-        """Key of the content's partition."""
+        """Key of the partition of the file's content."""
         return (self.upload_id or "")[:PARTITION_DIGITS]
 
 
-def listing(inbox: str) -> list[Found]:
-    """All finished files of an inbox; dotfiles and names of unfinished downloads are left out.
+def listing(inbox: str) -> list[ListedFile]:
+    """All finished files of an inbox, oldest first. Hidden files and unfinished downloads are left out.
 
     Raises:
         TransientError: the inbox can't be read.
@@ -60,7 +60,7 @@ def listing(inbox: str) -> list[Found]:
             return []
         details: dict[str, dict[str, Any]] = files.find(root, detail=True)
         prefix = root.rstrip("/") + "/"
-        found: list[Found] = []
+        found: list[ListedFile] = []
         for path, info in details.items():
             parts = path.removeprefix(prefix).split("/")
             if any(part.startswith(".") for part in parts) or parts[-1].lower().endswith(_UNFINISHED):
@@ -68,9 +68,9 @@ def listing(inbox: str) -> list[Found]:
             folder = parts[0] if len(parts) == 2 else ""
             location = path if _is_local(inbox) else files.unstrip_protocol(path)
             if (shown := location.encode("utf-8", "backslashreplace").decode()) != location:
-                # No database and no log takes such a name: nobody's, until it is renamed.
+                # No database and no log takes such a name: it belongs to nobody until it is renamed.
                 location, folder = shown, ""
-            found.append(Found(location, folder, int(info.get("size") or 0), modified_ns(info)))
+            found.append(ListedFile(location, folder, int(info.get("size") or 0), modified_ns(info)))
     except OSError as error:
         raise TransientError(
             f"The inbox {inbox} can't be read: {error}.", hint="Check KDP_INBOX and the rights on it."
@@ -79,7 +79,7 @@ def listing(inbox: str) -> list[Found]:
 
 
 def filesystem(location: str) -> tuple[Any, str]:
-    """The store a location is in, and the path there."""
+    """The store that a location is in, and its path there."""
     import fsspec
 
     files, path = fsspec.core.url_to_fs(location, use_listings_cache=False)
@@ -91,52 +91,50 @@ def _is_local(location: str) -> bool:
 
 
 def modified_ns(info: Mapping[str, Any]) -> int:
-    """Time of change of what a store tells about a file, whole microseconds."""
+    """When a file was changed, in nanoseconds, by what its store says of it. Rounded down to microseconds."""
     moment = next((info[key] for key in ("mtime", "LastModified", "last_modified", "created") if info.get(key)), 0)
     seconds = moment.timestamp() if isinstance(moment, datetime) else float(moment)
     return int(seconds * 1_000_000) * 1000
 
 
-def opened(location: str) -> BinaryIO:
-    """For reading."""
-    files, path = filesystem(location)
-    return files.open(path, "rb")
-
-
 def digest(location: str) -> str:
-    """SHA-256 of the content, hex.
+    """SHA-256 of a file's content, as hex digits.
 
     Raises:
-        TransientError: it can't be read.
+        TransientError: the file can't be read.
     """
     sha = hashlib.sha256()
-    try:
-        with opened(location) as stream:
-            while chunk := stream.read(_CHUNK):
-                sha.update(chunk)
-    except OSError as error:
-        raise TransientError(f"{location} can't be read: {error}.", hint="Is it still there?") from error
+    with _reading(location) as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
     return sha.hexdigest()
 
 
 @contextmanager
+def _reading(location: str) -> Generator[BinaryIO]:
+    try:
+        files, path = filesystem(location)
+        with files.open(path, "rb") as stream:
+            yield stream
+    except OSError as error:
+        raise TransientError(f"{location} can't be read: {error}.", hint="Is it still there?") from error
+
+
+@contextmanager
 def local_copy(file: File) -> Generator[Path]:
-    """The file on this machine, with the content it was taken for.
+    """A copy of the file on this machine, whose content is that of its upload.
 
     Raises:
-        DataError: the content changed; it is a new upload, which the sensor takes by itself.
-        TransientError: it can't be read.
+        DataError: the content changed. It is another upload now, which the sensor takes.
+        TransientError: the file can't be read.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report"
-        try:
-            sha = hashlib.sha256()
-            with opened(file.location) as source, path.open("wb") as target:
-                while chunk := source.read(_CHUNK):
-                    sha.update(chunk)
-                    target.write(chunk)
-        except OSError as error:
-            raise TransientError(f"{file.location} can't be read: {error}.", hint="Is it still there?") from error
+        sha = hashlib.sha256()
+        with _reading(file.location) as source, path.open("wb") as target:
+            while chunk := source.read(_CHUNK):
+                sha.update(chunk)
+                target.write(chunk)
         if sha.hexdigest() != file.upload_id:
             raise DataError(
                 f"{file.location} has another content now than when it was taken.",

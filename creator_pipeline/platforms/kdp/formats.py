@@ -1,7 +1,7 @@
-"""KDP's report formats as data: a new format is a new declaration here.
+"""KDP's report formats as data: a new format is one more declaration in this module.
 
-A report is recognized from its contents (tabs and headers), never from its name: one layout is downloaded under four
-names. Layouts as seen in exports of 2011 to 2026.
+A report is recognized by its tabs and headers, not by its name: KDP gives the same layout under four names. The
+layouts are those of exports from 2011 to 2026.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from creator_pipeline.platforms.kdp.columns import normal
-from creator_pipeline.platforms.kdp.model import Finality
+from creator_pipeline.platforms.kdp.models import Finality
 
-Role = Literal["count", "control", "ignore"]
+Role = Literal["count", "repeat", "ignore"]
 _TAB_NAME_LIMIT = 31  # Excel cuts tab names here, and KDP's Spanish hardcover tab is longer.
 
 
@@ -24,16 +24,18 @@ class Sheet:
     Attributes:
         tabs: its names.
         kind: what a row is.
-        role: ``count``: its rows are the report's; ``control``: repeats tabs that count, so it only checks them, and
-            counts itself where none of them is there; ``ignore``: prose.
-        required: columns without which it can't be read.
-        without: columns that say it is another tab.
-        date: column of the row's date; None: the month stands above the header.
-        ids: columns of the product id, the first that is filled counts.
-        money: column of the royalty, None where there is none.
-        format: None where it must be told from the id.
-        csv_kind: the report's kind when this tab alone comes as CSV; None: it can't come alone.
-        alone: why this tab alone is refused.
+        role: ``count``: its rows are the report's. ``repeat``: it repeats the rows of tabs that count, so it is only
+            compared with them; it counts if none of them is in the file. ``ignore``: it is not read.
+        required: columns without which the tab can't be read.
+        without: columns that show that it is another tab.
+        date: column of the row's date; None where the month stands above the header.
+        ids: columns of the product id, in the order in which they are tried.
+        money: column of the royalty; None where there is none.
+        format: format of its books; None where only the product id tells it.
+        csv_kind: the report's kind where this tab comes alone as a CSV; None where it can't come alone.
+        series: series of its rows; empty where the format tells it.
+        alone: why this tab is refused where it comes alone; empty where it is not.
+        repeated: columns that the header may have twice; the first one is read.
     """
 
     name: str
@@ -47,24 +49,24 @@ class Sheet:
     money: str | None = "royalty"
     format: str | None = None
     csv_kind: str | None = None
-    measure: str = ""
+    series: str = ""
     alone: str = ""
     repeated: frozenset[str] = frozenset()
 
     def named(self, tab: str) -> bool:
-        """Whether a workbook's tab has one of its names."""
+        """Whether ``tab`` is one of the names of this tab in a workbook."""
         form = normal(tab)
         return any(form in {normal(name), normal(name[:_TAB_NAME_LIMIT])} for name in self.tabs)
 
     def fits(self, fields: Iterable[str]) -> bool:
-        """Whether a header with these columns can be its header."""
+        """Whether a header with the columns ``fields`` can be the header of this tab."""
         have = frozenset(fields)
         return self.required <= have and not self.without & have
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One kind of download. ``kind`` may hold ``{grain}``, the grain's adverb."""
+    """One kind of download. ``kind`` may contain ``{grain}``, which becomes ``monthly`` or ``daily``."""
 
     name: str
     kind: str
@@ -95,7 +97,7 @@ DASHBOARD = Family(
             ("Combined Sales", "Ventas combinadas", "販売数合算"),
             "sales",
             _columns(_UNITS, "transaction royalty_date asin_isbn"),
-            role="control",
+            role="repeat",
             date="royalty_date",
             ids=("asin_isbn",),
             csv_kind="csv_combined",
@@ -155,7 +157,7 @@ DASHBOARD = Family(
             date="date",
             money=None,
             csv_kind="csv_orders",
-            measure="orders",
+            series="orders",
         ),
         Sheet(
             "orders_placed",
@@ -164,7 +166,7 @@ DASHBOARD = Family(
             _columns("date asin marketplace paid_units free_units"),
             date="date",
             money=None,
-            measure="orders_placed",
+            series="orders_placed",
         ),
         Sheet(
             "kenp",
@@ -176,7 +178,7 @@ DASHBOARD = Family(
             money=None,
             format="kenp",
             csv_kind="csv_kenp",
-            measure="kenp",
+            series="kenp",
         ),
         Sheet(
             "kenp_audio",
@@ -189,14 +191,14 @@ DASHBOARD = Family(
             money=None,
             format="kenp",
             csv_kind="csv_kenp",
-            measure="kenp",
+            series="kenp",
         ),
         Sheet(
             "summary",
             ("Summary", "Resumen"),
             "summary",
             _columns("date royalty_usd"),
-            role="control",
+            role="repeat",
             without=_columns("marketplace"),
             date="date",
             money=None,
@@ -243,7 +245,7 @@ PRIOR_MONTH = Family(
             without=_DATED,
             format="kenp",
             csv_kind="csv_prior_month",
-            measure="kenp",
+            series="kenp",
         ),
         Sheet(
             "kenp_audio",
@@ -254,7 +256,7 @@ PRIOR_MONTH = Family(
             ids=("ebook_asin", "audiobook_asin", "audible_asin"),
             format="kenp",
             csv_kind="csv_prior_month",
-            measure="kenp",
+            series="kenp",
         ),
         Sheet(
             "paperback", _PAPERBACK_TABS, "sales", _PRINT_B, without=_DATED, ids=("isbn", "asin"), format="paperback"
@@ -277,7 +279,7 @@ PRIOR_MONTH = Family(
             ("Total Earnings", "Total Royalty"),
             "sales",
             _columns(_UNITS, "transaction asin_isbn net_units_or_kenp"),
-            role="control",
+            role="repeat",
             without=_DATED,
             ids=("asin_isbn",),
             csv_kind="csv_prior_month",
@@ -299,7 +301,7 @@ PAYMENTS = Family(
             ids=(),
             money="accrued",
             csv_kind="payments",
-            measure="payments",
+            series="payments",
             # The royalty's currency, and further right the payout's.
             repeated=_columns("currency"),
         ),
@@ -329,19 +331,26 @@ DECLARATIONS = tuple((family, sheet) for family in FAMILIES for sheet in family.
 
 
 def by_header(fields: frozenset[str]) -> tuple[Family, Sheet] | None:
-    """The tab whose header this is when it comes alone: of those that fit, the one that asks most."""
+    """The tab whose header has the columns ``fields``, where a tab comes alone.
+
+    Of several that fit, the one with most required columns; None where none fits.
+    """
     fitting = [pair for pair in DECLARATIONS if pair[1].csv_kind and pair[1].fits(fields)]
     return max(fitting, key=lambda pair: len(pair[1].required), default=None)
 
 
 def by_tab(name: str, fields: frozenset[str]) -> tuple[Family, Sheet] | None:
-    """The tab of a workbook, by its name and header."""
+    """The tab of a workbook that has this name and a header with the columns ``fields``; None where none fits."""
     fitting = [pair for pair in DECLARATIONS if pair[1].named(name) and pair[1].fits(fields)]
     return max(fitting, key=lambda pair: len(pair[1].required), default=None)
 
 
 def closest(fields: frozenset[str], tab: str | None = None) -> tuple[Family, Sheet]:
-    """The declaration a header was probably meant for: of those with this name, most required columns there."""
+    """The declaration that a header was probably meant for: the one with most of its required columns in ``fields``.
+
+    Args:
+        tab: name of the tab; where declarations have this name, only they are compared.
+    """
     named = [pair for pair in DECLARATIONS if tab is not None and pair[1].named(tab)]
     candidates = named or [pair for pair in DECLARATIONS if pair[1].csv_kind]
 

@@ -1,4 +1,4 @@
-"""Finds the header of a table in its first rows, and says what is missing where there is none."""
+"""Finds the header of a table in its first rows, and says which column is missing where it is incomplete."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from creator_pipeline.platforms.kdp.cells import Cell, text
 from creator_pipeline.platforms.kdp.columns import SALES_PERIOD, column, normal, spelling
 from creator_pipeline.platforms.kdp.formats import Family, Sheet, by_header, by_tab, closest
-from creator_pipeline.platforms.kdp.refusals import ReportError
+from creator_pipeline.platforms.kdp.problems import ReportError
 
 HEAD_ROWS = 25
-"""Rows in which a header is looked for."""
+"""Number of first rows in which a header is looked for."""
 _ALMOST = 5
-"""Known columns that make a row a header that lacks something, not some other table."""
+"""A row with so many known columns is an incomplete header; with fewer it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,12 @@ class Layout:
     """Where a table's columns are.
 
     Attributes:
-        at: column -> index; of a repeated column the first.
+        family, sheet: the declaration that the header fits.
+        at: our name of a column -> its index; of a repeated column the first.
         names: headers as the file spells them.
-        header_row: its index among the table's rows, from 0.
-        sales_period: cell beside ``Sales Period`` above the header.
+        header_row: index of the header among the table's rows, from 0.
+        sales_period: cell beside ``Sales Period`` above the header; None where there is none.
+        unknown: headers that we don't know.
     """
 
     family: Family
@@ -42,10 +44,16 @@ class Layout:
 
 
 def find_layout(head: Sequence[Sequence[Cell]], *, file: str, tab: str | None, kind: str) -> Layout | None:
-    """The layout of a table; None where no row looks like a header of KDP.
+    """Find the layout of a table. None where no row looks like a header of a report.
+
+    Args:
+        head: the first rows of the table.
+        file: name of the file, for messages.
+        tab: name of the tab; None for a CSV.
+        kind: kind of the report in messages about a workbook.
 
     Raises:
-        ReportError: a header of KDP without a column it needs, or with one twice.
+        ReportError: a header lacks a column, or has one twice.
     """
     almost: tuple[int, int] | None = None
     for index, cells in enumerate(head):

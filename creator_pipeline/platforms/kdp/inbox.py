@@ -1,7 +1,10 @@
-"""The inbox: ``KDP_INBOX/<profile_id>/FILE`` in a directory or any store fsspec knows (``s3://…``).
+"""The inbox: ``KDP_INBOX/<profile_id>/FILE`` in a directory or in a store that fsspec knows (``s3://…``).
 
-What was seen is kept in ``kdp_files`` by location, size and time of change, so an old file that is moved in later is
-as new as any, and nothing has to be remembered elsewhere. Files are never moved or deleted.
+Table ``kdp_files`` holds location, size and time of change of every file that was seen. An old file that is moved in
+later is therefore new, and no other state is needed. Files are never moved or deleted.
+
+States of a file there: ``looked`` (seen once), ``settled`` (seen twice without a change, so it is complete),
+``requested`` (its run was asked for), ``copy`` (its content is another file's too), ``refused`` (see ``problem``).
 """
 
 from __future__ import annotations
@@ -13,24 +16,24 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select, update
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.platforms.kdp.files import File, Found, digest, filesystem, listing, modified_ns
+from creator_pipeline.platforms.kdp.files import File, ListedFile, digest, filesystem, listing, modified_ns
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import kdp_files, kdp_uploads, profiles
 
 HASHED_BYTES = 256 << 20
-"""Bytes read in one look, one file at least: a look must end soon."""
+"""Bytes that one scan reads before it stops, one file at least: a scan must end soon."""
 _BATCH = 500
 
 
 @dataclass
-class Look:
-    """What one look found.
+class Scan:
+    """Result of one scan of the inbox.
 
     Attributes:
-        ready: files whose content is to be ingested, at most one per content.
-        strays: files that belong to no profile, and files refused, each with its reason.
-        waiting: how many have to be seen once more, unchanged.
+        ready: files to ingest, one for each content.
+        strays: a line for each file that belongs to no profile or is refused, with the reason.
+        waiting: number of files that the next scan must find unchanged.
     """
 
     ready: list[File] = field(default_factory=list[File])
@@ -38,18 +41,23 @@ class Look:
     waiting: int = 0
 
 
-def look(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[str] = ()) -> Look:
-    """Look once: what settled since the last look is hashed, and what is new becomes ready.
+def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[str] = ()) -> Scan:
+    """Scan the inbox once. Files that didn't change since the last scan are hashed; new contents become ready.
 
     Args:
-        most: files that become ready at most; the others wait for the next look.
-        requested: locations whose runs are on their way, as the last look's caller remembers them.
+        warehouse: where the files' states are stored.
+        inbox: a directory or an fsspec URL.
+        most: largest number of files that become ready; the others wait for the next scan.
+        requested: locations of files whose runs the caller asked for after the last scan.
+
+    Raises:
+        TransientError: the inbox or a file in it can't be read.
     """
     found = listing(inbox)
     with warehouse.read() as connection:
         owners = set(connection.execute(select(profiles.c.id)).scalars())
         known = {file.location: file for file in map(File._make, connection.execute(select(kdp_files)))}
-    result, changed = Look(), list[File]()
+    result, changed = Scan(), list[File]()
     budget = HASHED_BYTES
     for each in found:
         if each.folder not in owners:
@@ -90,7 +98,7 @@ def look(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
     return result
 
 
-def _stray(each: Found) -> str:
+def _stray(each: ListedFile) -> str:
     if each.folder:
         return f"{each.location}: there is no profile {each.folder!r}; creator-pipeline profiles add {each.folder} …"
     return f"{each.location}: put it into the folder of a profile, KDP_INBOX/PROFILE/FILE, by a name in UTF-8"
@@ -120,22 +128,22 @@ def _ready(connection: Connection, most: int) -> list[File]:
         owner, status = uploads.get(file.upload_id or "", (file.profile_id, ""))
         earlier = ready.get(file.upload_id or "")
         if owner != file.profile_id or (earlier and earlier.profile_id != file.profile_id):
-            _set(connection, file, "refused", foreign(file, owner if not earlier else earlier.profile_id).message)
+            _set_state(connection, file, "refused", foreign(file, owner if not earlier else earlier.profile_id).message)
         elif earlier or status in {"accepted", "superseded"}:
-            _set(connection, file, "copy", None)
+            _set_state(connection, file, "copy", None)
         elif len(ready) < most:
             ready[file.upload_id or ""] = file
     return list(ready.values())
 
 
-def _set(connection: Connection, file: File, state: str, problem: str | None) -> None:
+def _set_state(connection: Connection, file: File, state: str, problem: str | None) -> None:
     connection.execute(
         update(kdp_files).where(kdp_files.c.location == file.location).values(state=state, problem=problem)
     )
 
 
 def foreign(file: File, owner: str) -> DataError:
-    """The error for a content that is another profile's upload."""
+    """The error for a file whose content is an upload of the profile ``owner``."""
     return DataError(
         f"The same file was uploaded for profile {owner!r} before; one report is one account's.",
         hint=f"Look which account it is from. If it isn't {owner}'s, that upload has to be withdrawn first.",
@@ -146,10 +154,11 @@ def foreign(file: File, owner: str) -> DataError:
 
 
 def register(warehouse: Warehouse, paths: Iterable[Path], profile_id: str) -> list[File]:
-    """Take files from anywhere on this machine for a profile, as a person at the command line does.
+    """Store that files of this machine are to be ingested for a profile, and return them.
 
     Raises:
-        DataError: a file is another profile's upload.
+        DataError: the content of a file is another profile's upload.
+        TransientError: a file can't be read.
     """
     files: list[File] = []
     for path in paths:
@@ -178,17 +187,16 @@ def register(warehouse: Warehouse, paths: Iterable[Path], profile_id: str) -> li
 
 
 def file_of(warehouse: Warehouse, partition: str) -> File:
-    """A file that has the content of a partition; the original before its copies.
+    """A file that exists and has the content of a partition; the original rather than a copy.
 
     Raises:
-        DataError: none is known.
+        DataError: there is none any more.
     """
     columns = kdp_files.c
     with warehouse.read() as connection:
         rows = connection.execute(
             select(kdp_files)
             .where(columns.upload_id >= partition, columns.upload_id < partition + "g", columns.state != "refused")
-            # The original before its copies.
             .order_by((columns.state == "copy"), columns.modified_ns, columns.location)
         ).all()
     for row in rows:

@@ -1,4 +1,4 @@
-"""From a file to the tables: read it, store its rows, judge all uploads of the account again, rewrite the ledger."""
+"""Ingests a file: reads it, stores its rows, decides again which uploads count, and rewrites the ledger."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sqlalchemy import Connection, select
 
 from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.files import File, local_copy
 from creator_pipeline.platforms.kdp.inbox import foreign
-from creator_pipeline.platforms.kdp.model import Report
-from creator_pipeline.platforms.kdp.overlap import Decision
-from creator_pipeline.platforms.kdp.refusals import Problem, ReportError
-from creator_pipeline.platforms.kdp.slices import Settled, decision, settle
-from creator_pipeline.platforms.kdp.supervised import parse_guarded
-from creator_pipeline.platforms.kdp.uploads import as_json, close_job, judge, store_upload
+from creator_pipeline.platforms.kdp.ledger_rewrite import Rewritten, decision, rewrite_ledger
+from creator_pipeline.platforms.kdp.models import Report
+from creator_pipeline.platforms.kdp.precedence import Decision
+from creator_pipeline.platforms.kdp.problems import Problem, ReportError
+from creator_pipeline.platforms.kdp.upload_records import as_json, end_job, store_statuses, store_upload
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import kdp_royalties, kdp_uploads, profiles
@@ -26,18 +26,20 @@ from creator_pipeline.store.tables import kdp_royalties, kdp_uploads, profiles
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of a file; all of it is committed.
+    """Result of ingesting a file. All of it is committed.
 
     Attributes:
+        file: the file.
+        file_name: its name as its owner gave it.
         status: ``accepted``, ``superseded``, ``quarantined`` or ``rejected``.
-        report: None where the file was rejected.
-        error: why it is rejected or held back; the ledger is then as it was.
-        problems: everything found, notes too.
-        rows: what storing the source rows changed.
-        ledger: what that changed in the ledger, of all uploads of the profile.
-        events: the ledger's rows that come from this upload now.
-        decision: which upload counts where, over the whole profile.
-        held_back: other uploads that are held back since now, by their files' names.
+        report: what was read; None where the file was rejected.
+        error: why the file is rejected or held back; None where it is neither.
+        problems: all problems of the file, notes included.
+        rows: what changed in ``kdp_royalties``.
+        ledger: what changed in the ledger, over all uploads of the profile.
+        events: rows of the ledger that come from this upload.
+        decision: which uploads of the profile count.
+        held_back: names of the files of other uploads that are held back because of this one.
     """
 
     file: File
@@ -54,40 +56,47 @@ class Ingested:
 
 
 def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, run_id: str | None = None) -> Ingested:
-    """Read a file and make the tables say what all uploads of its profile say together.
+    """Read a file, and make the tables equal to what all uploads of its profile say together.
 
-    One transaction: rows, statuses, which snapshot counts, and the ledger of the months it touches. Any order of the
-    same files gives the same tables, and running again is safe. A file that can't be used leaves the ledger as it
-    was; where it was accepted before, it stays accepted.
+    Rows, statuses, what counts, and the ledger of the affected months are written in one transaction. Files in any
+    order give the same tables, and a second run changes nothing. A file that can't be used leaves the ledger as it
+    was; a file that was accepted before stays accepted.
+
+    Args:
+        warehouse: where the tables are.
+        file: the file, as ``kdp_files`` has it.
+        accept_smaller: accept a report that holds less than the one it replaces.
+        run_id: run of Dagster that does the work; it is stored with the job of the upload.
 
     Raises:
-        DataError: the content is another profile's upload, or changed since it was seen.
+        DataError: the content is another profile's upload, or has changed since it was seen.
         ConfigError: there is no such profile.
+        TransientError: the file can't be read.
     """
     name = given_name(file)
     try:
         with local_copy(file) as path:
-            report, error = parse_guarded(path, file_name=name), None
+            report, error = parse_in_child(path, file_name=name), None
     except ReportError as refusal:
         report, error = None, refusal
     with warehouse.write() as connection:
-        stored = _claim(connection, file)
+        stored = _lock_and_find(connection, file)
         if report is None or report.verdict == "quarantine":
-            problem = error or _held(report, name)
-            done = _refused(connection, file, name, report, problem, stored)
+            problem = error or _held_back(report, name)
+            done = _refuse(connection, file, name, report, problem, stored)
         else:
-            done = _landed(connection, file, name, report, stored, accept_smaller=accept_smaller)
-        close_job(connection, file, done.error, len(done.events), run_id)
+            done = _store(connection, file, name, report, stored, accept_smaller=accept_smaller)
+        end_job(connection, file, done.error, len(done.events), run_id)
     return done
 
 
 def given_name(file: File) -> str:
-    """The file's name as its owner gave it; what the gateway puts before it is cut off."""
+    """The file's name as its owner gave it, without the digits that the gateway puts before it."""
     return PurePosixPath(file.location).name.removeprefix(f"{file.partition}-")
 
 
-def _claim(connection: Connection, file: File) -> dict[str, Any] | None:
-    # Runs of one profile take turns: each must see what the other stored.
+def _lock_and_find(connection: Connection, file: File) -> dict[str, Any] | None:
+    # Runs of one profile wait for each other: each must see what the other stored.
     owner = connection.execute(
         select(profiles.c.id).where(profiles.c.id == file.profile_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
@@ -102,8 +111,8 @@ def _claim(connection: Connection, file: File) -> dict[str, Any] | None:
     return None if row is None else dict(row)
 
 
-def _held(report: Report | None, name: str) -> DataError:
-    """The first problem a person must look at, and how many there are."""
+def _held_back(report: Report | None, name: str) -> DataError:
+    """The error of a quarantined report: its first problem, and how many there are."""
     held = [each for each in report.problems if each.level == "quarantine"] if report else []
     first, more = held[0], f" (and {len(held) - 1} more)" if len(held) > 1 else ""
     return DataError(
@@ -118,7 +127,7 @@ def _held(report: Report | None, name: str) -> DataError:
     )
 
 
-def _refused(
+def _refuse(
     connection: Connection,
     file: File,
     name: str,
@@ -129,13 +138,13 @@ def _refused(
     problems = report.problems if report else ()
     status = "quarantined" if report else "rejected"
     if stored is not None and stored["slices"] is not None:
-        # A reader that is out of memory, or a newer one that is stricter, takes nothing back.
+        # It was stored before: a reader out of memory, or a stricter newer one, doesn't undo that.
         return Ingested(file, name, stored["status"], report, error, problems)
     store_upload(connection, file, name, report, status=status, stored=stored, error=as_json(error, problems))
     return Ingested(file, name, status, report, error, problems)
 
 
-def _landed(
+def _store(
     connection: Connection,
     file: File,
     name: str,
@@ -156,8 +165,8 @@ def _landed(
         what=f"kdp/royalties {file.partition}",
         allow_shrink=True,
     )
-    settled = settle(connection, file.profile_id, before, after, own=report.slices())
-    held = judge(connection, after)
+    rewritten = rewrite_ledger(connection, file.profile_id, before, after, own=report.slices())
+    held = store_statuses(connection, after)
     error = held.pop(upload_id, None)
     status = "quarantined" if error else "superseded" if upload_id in after.superseded else "accepted"
     new = [each for each in held if each not in before.quarantined]
@@ -169,48 +178,48 @@ def _landed(
         error,
         report.problems,
         rows,
-        settled.change,
-        _from_upload(settled, file),
+        rewritten.change,
+        _from_upload(rewritten, file),
         after,
         tuple(str(held[each].file) for each in new),
     )
 
 
-def _from_upload(settled: Settled, file: File) -> list[LedgerEvent]:
-    return [event for event in settled.events if event.source == file.partition]
+def _from_upload(rewritten: Rewritten, file: File) -> list[LedgerEvent]:
+    return [event for event in rewritten.events if event.source == file.partition]
 
 
 def _rows(file: File, report: Report, decided: Decision) -> Iterator[tuple[Any, ...]]:
-    """In the order of the columns of ``kdp_royalties``."""
+    """Rows of ``kdp_royalties``, in the order of its columns."""
     upload_id, profile_id, finality = file.upload_id, file.profile_id, report.finality or "estimate"
     keys: dict[tuple[str, ...], str] = {}
     for row in report.rows:
-        facts, figures = row.facts, row.figures
-        key = keys.get(facts.event_key)
+        dimensions, measures = row.dimensions, row.measures
+        key = keys.get(dimensions.event_key)
         if key is None:
-            key = keys[facts.event_key] = "|".join(part.replace("|", "/") for part in facts.event_key)
+            key = keys[dimensions.event_key] = "|".join(part.replace("|", "/") for part in dimensions.event_key)
         yield (
             upload_id,
-            facts.sheet,
+            dimensions.sheet,
             row.source_row,
             profile_id,
             key,
-            facts.slice,
+            dimensions.slice,
             finality,
-            facts.counted and decided.counts.get(facts.slice) == upload_id,
-            facts.kind,
-            facts.day,
-            facts.asin,
-            facts.isbn,
-            facts.title,
-            facts.author,
-            facts.marketplace,
-            facts.royalty_type,
-            facts.transaction,
-            figures.units_sold,
-            figures.units_refunded,
-            figures.free_units,
-            figures.pages_read,
-            figures.royalty_micros,
-            facts.currency,
+            dimensions.counted and decided.counts.get(dimensions.slice) == upload_id,
+            dimensions.kind,
+            dimensions.day,
+            dimensions.asin,
+            dimensions.isbn,
+            dimensions.title,
+            dimensions.author,
+            dimensions.marketplace,
+            dimensions.royalty_type,
+            dimensions.transaction,
+            measures.units_sold,
+            measures.units_refunded,
+            measures.free_units,
+            measures.pages_read,
+            measures.royalty_micros,
+            dimensions.currency,
         )

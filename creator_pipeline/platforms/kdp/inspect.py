@@ -1,4 +1,4 @@
-"""The dry run of ``creator-pipeline kdp inspect``: what a file is, what it holds, and whether it would be taken."""
+"""Describes a report without storing it: what it is, what it holds, and whether it would be accepted."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from pathlib import Path
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.money import to_text
-from creator_pipeline.platforms.kdp.model import Report, total
-from creator_pipeline.platforms.kdp.supervised import parse_guarded
+from creator_pipeline.platforms.kdp.child_process import parse_in_child
+from creator_pipeline.platforms.kdp.models import Report, total
 
 
 def inspect(paths: Iterable[str | Path]) -> list[dict[str, object]]:
-    """One JSON object per file, in the order given.
+    """A JSON object for each file, in the order given.
 
-    ``sales_rows``, units and ``royalty_by_currency`` are sales alone, ``kenp_pages`` are the pages; net units hold
-    free copies too. ``period`` is ``2026-03``, or first and last month or day (``2026-03/2026-04``). A problem beside
-    ``accept`` is only told; beside ``quarantine`` a person must look.
+    ``sales_rows``, units and ``royalty_by_currency`` are those of sales only; net units include free copies.
+    ``kenp_pages`` are pages read. ``period`` is ``2026-03``, or the first and last month or day
+    (``2026-03/2026-04``). With the verdict ``accept`` the problems are notes; with ``quarantine`` a person must solve
+    them; ``reject`` is a file that can't be read.
     """
     return [_inspect(Path(path)) for path in paths]
 
 
 def _inspect(path: Path) -> dict[str, object]:
     try:
-        return describe(parse_guarded(path))
+        return describe(parse_in_child(path))
     except DataError as error:
         where = error.where()
         problem = {key: where.get(key) for key in ("sheet", "row", "column", "found", "expected")}
@@ -45,7 +46,7 @@ def _inspect(path: Path) -> dict[str, object]:
 
 
 def describe(report: Report) -> dict[str, object]:
-    """The JSON object of one report that was read."""
+    """The JSON object of a report; :func:`inspect` says what its keys mean."""
     sales, kenp = total(report.of_kind("sales")), total(report.of_kind("kenp"))
     return {
         "file": report.file_name,

@@ -1,4 +1,4 @@
-"""Pure: stored KDP rows of one event, added up, to a row of the ledger."""
+"""Makes a row of the ledger of the stored rows of one event. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from creator_pipeline.ledger.events import LedgerEvent
 
 PLATFORM = "amazon_kdp"
 NO_CURRENCY = "XXX"
-"""ISO 4217's code where there is none: pages of a shop whose currency nobody knows."""
+"""ISO 4217's code for no currency: that of pages in a shop whose currency is not known."""
 PARTITION_DIGITS = 16
+"""A partition's key is so many first digits of its content's SHA-256."""
 
 
 class KdpGroup(NamedTuple):
-    """All counted rows of one slice and event key. Royalty in micros of ``currency``.
+    """Sums over all counted rows of one slice and event key. The royalty is in micros of ``currency``.
 
     Attributes:
         event_key: month, format, product id, marketplace, royalty type, transaction, currency; joined by ``|``.
@@ -38,13 +39,13 @@ class KdpGroup(NamedTuple):
 
 
 def kdp_event(profile_id: str, group: KdpGroup, moment: datetime) -> LedgerEvent:
-    """The ledger row of one event key in one slice.
+    """Make the ledger row of one event key in one slice.
 
-    Sales are ``royalty``: quantity is net units, gross is net is royalty, because KDP tells what it pays and no fee.
-    KDP has already taken back from the royalty what readers returned and tells no time of a return, so a refund is
-    no row of its own; a key whose refunds outweigh its sales is a negative row. Pages read are ``pages_read``:
-    quantity is pages, and money is there where the final report has it. The id doesn't name the upload: the same
-    event of a better report is the same row.
+    Sales become ``royalty``. Their quantity is net units; gross and net are the royalty, because KDP tells what it pays
+    and no fee. KDP subtracts returns from the royalty and doesn't tell when they happened, so a refund is no row of
+    its own; a key with more refunds than sales gives a negative row. Pages become ``pages_read``. Their quantity is the
+    number of pages; they have money only in the final report. The id doesn't contain the upload, so the same event of
+    a better report is the same row.
     """
     month, _, product, shop, *_, shop_currency = group.event_key.split("|")
     pages = group.kind == "kenp"

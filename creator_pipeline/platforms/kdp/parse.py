@@ -1,4 +1,4 @@
-"""One file to one :class:`~creator_pipeline.platforms.kdp.model.Report`."""
+"""Reads one file into a :class:`~creator_pipeline.platforms.kdp.models.Report`."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from creator_pipeline.platforms.kdp import control
-from creator_pipeline.platforms.kdp.draft import Draft
+from creator_pipeline.platforms.kdp import stated_totals
+from creator_pipeline.platforms.kdp.builder import ReportBuilder
 from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.model import Report, Row, Totals, total
+from creator_pipeline.platforms.kdp.models import Report, Row, Totals, total
 from creator_pipeline.platforms.kdp.payments import read_payments
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
 from creator_pipeline.platforms.kdp.reader_csv import open_csv
-from creator_pipeline.platforms.kdp.reader_xlsx import guard, open_xlsx
-from creator_pipeline.platforms.kdp.refusals import OWN_FILE, ReportError
+from creator_pipeline.platforms.kdp.reader_xlsx import check_archive, open_xlsx
 from creator_pipeline.platforms.kdp.table import Table
 
 MAX_BYTES = 64 << 20
-"""Largest file read; KDP's own are below 2 MB."""
+"""Size of the largest file that is read. Files that KDP makes are below 2 MB."""
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _INSTEAD = "Prior Months' Royalties and the dashboard's exports are read: upload one of those."
 _ADVERB = {"month": "monthly", "day": "daily", None: "monthly"}
 
 
 def parse(source: str | Path | bytes, file_name: str | None = None) -> Report:
-    """Read a report in this process; files from outside go through :func:`.supervised.parse_guarded`.
+    """Read a report in this process.
 
-    A hostile workbook can abort the process that reads it (a cell in a far corner makes the reader ask for a terabyte).
+    A hostile workbook can abort the process that reads it: a cell in a far corner makes the reader ask for a terabyte
+    of memory. Files from outside are therefore read by :func:`.child_process.parse_in_child`.
 
     Args:
-        source: a path, or the file's bytes.
-        file_name: for messages and for the check of the month; the path's name by default.
+        source: a path, or the bytes of the file.
+        file_name: for messages, and to compare the month with; the path's name by default.
 
     Raises:
-        ReportError: a DataError that names file, tab, row, column, what was found and what was expected.
+        ReportError: the file is no usable report; names tab, row, column, what was found and what was expected.
     """
     if isinstance(source, bytes):
         return _parse(io.BytesIO(source), len(source), file_name or "upload")
@@ -57,7 +58,7 @@ def _parse(stream: BinaryIO, size: int, file: str) -> Report:
     start = stream.read(4096)
     _refuse_other_formats(start, file)
     if start.startswith(b"PK"):
-        snapshot = guard(stream, size, file)
+        snapshot = check_archive(stream, size, file)
         return _workbook(open_xlsx(stream, file), file, snapshot)
     table, layout = open_csv(stream, file)
     return _csv(table, layout, file)
@@ -100,32 +101,32 @@ def _csv(table: Table, layout: Layout, file: str) -> Report:
             found=", ".join(layout.names),
             expected="a report with one row per title and marketplace",
         )
-    draft = Draft(file)
+    builder = ReportBuilder(file)
     if sheet.kind == "payments":
-        return _payments(draft, table, layout, "csv", None)
-    draft.rows = draft.read(table, layout)
-    # A tab of every format covers both measures; a tab of one format says nothing of the other.
-    draft.measures = {"sales/digital", "sales/print"} if sheet.ids == ("asin_isbn",) else set[str]()
-    if sheet.format or sheet.measure:
-        draft.measures = {sheet.measure or ("sales/digital" if sheet.format == "ebook" else "sales/print")}
-    if sheet.kind == "orders" and draft.rows:
-        draft.days = {row.facts.day for row in draft.rows}
-        draft.grain = "day" if len(draft.rows[0].facts.slice) > len("orders:2026-03") else "month"
-    return draft.report("csv", sheet.csv_kind or layout.family.kind, layout.family, None, draft.rows)
+        return _payments(builder, table, layout, "csv", None)
+    builder.rows = builder.read_table(table, layout)
+    # A tab of every format covers both series; a tab of one format says nothing of the other.
+    builder.series = {"sales/digital", "sales/print"} if sheet.ids == ("asin_isbn",) else set[str]()
+    if sheet.format or sheet.series:
+        builder.series = {sheet.series or ("sales/digital" if sheet.format == "ebook" else "sales/print")}
+    if sheet.kind == "orders" and builder.rows:
+        builder.days = {row.dimensions.day for row in builder.rows}
+        builder.grain = "day" if len(builder.rows[0].dimensions.slice) > len("orders:2026-03") else "month"
+    return builder.build("csv", sheet.csv_kind or layout.family.kind, layout.family, None, builder.rows)
 
 
 def _payments(
-    draft: Draft, table: Table, layout: Layout, form: Literal["csv", "xlsx"], snapshot: datetime | None
+    builder: ReportBuilder, table: Table, layout: Layout, form: Literal["csv", "xlsx"], snapshot: datetime | None
 ) -> Report:
-    rows, details = read_payments(table, layout, draft.findings)
-    draft.days = {row.facts.day for row in rows}
-    draft.grain = "month" if rows else None
-    draft.control["breakdown"] = Totals(rows=details)
-    return draft.report(form, "payments", layout.family, snapshot, rows)
+    rows, details = read_payments(table, layout, builder.problems)
+    builder.days = {row.dimensions.day for row in rows}
+    builder.grain = "month" if rows else None
+    builder.stated["breakdown"] = Totals(rows=details)
+    return builder.build(form, "payments", layout.family, snapshot, rows)
 
 
 def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str, snapshot: datetime | None) -> Report:
-    draft = Draft(file)
+    builder = ReportBuilder(file)
     family: Family | None = None
     repeating: list[tuple[str, list[Row]]] = []
     summary: dict[date, Totals] = {}
@@ -134,7 +135,7 @@ def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str
     for name, table, layout in tabs:
         names.append(name)
         if table is None or layout is None:
-            draft.findings.add("note", "This tab is none of KDP's: it was not read.", sheet=name, found=name)
+            builder.problems.add("note", "This tab is none of KDP's: it was not read.", sheet=name, found=name)
             continue
         sheet = layout.sheet
         if sheet.role == "ignore" and not sheet.alone:
@@ -153,15 +154,15 @@ def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str
         read.add(sheet.name)
         family = layout.family
         if sheet.kind == "payments":
-            return _payments(draft, table, layout, "xlsx", snapshot)
+            return _payments(builder, table, layout, "xlsx", snapshot)
         if sheet.kind == "summary":
-            summary = control.read_summary(table, layout, draft.findings)
+            summary = stated_totals.read_summary(table, layout, builder.problems)
         elif sheet.kind == "orders":
-            draft.orders += draft.read(table, layout)
-        elif sheet.role == "control":
-            repeating.append((name, draft.read(table, layout)))
+            builder.orders += builder.read_table(table, layout)
+        elif sheet.role == "repeat":
+            repeating.append((name, builder.read_table(table, layout)))
         else:
-            draft.rows += draft.read(table, layout, draft.grain)
+            builder.rows += builder.read_table(table, layout, builder.grain)
     if family is None or not read - {"summary"}:
         raise ReportError(
             "No tab of this workbook is a report of KDP's.",
@@ -171,11 +172,11 @@ def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str
             found=", ".join(names),
             expected="tabs such as Combined Sales, eBook Royalty, KENP Read",
         )
-    return _checked(draft, family, repeating, summary, read, snapshot)
+    return _checked(builder, family, repeating, summary, read, snapshot)
 
 
 def _checked(
-    draft: Draft,
+    builder: ReportBuilder,
     family: Family,
     repeating: list[tuple[str, list[Row]]],
     summary: dict[date, Totals],
@@ -184,25 +185,25 @@ def _checked(
 ) -> Report:
     detailed = bool(read & {"ebook", "audiobook", "paperback", "hardcover", "print"})
     for name, rows in repeating:
-        draft.control[name] = total(rows)
+        builder.stated[name] = total(rows)
         if detailed:
-            control.compare(name, rows, draft.rows, draft.findings)
+            stated_totals.compare_tabs(name, rows, builder.rows, builder.problems)
         else:
-            kept = {row.facts.kind for row in draft.rows}
-            draft.rows += [row for row in rows if row.facts.kind not in kept]
+            kept = {row.dimensions.kind for row in builder.rows}
+            builder.rows += [row for row in rows if row.dimensions.kind not in kept]
     for day, sums in sorted(summary.items()):
-        draft.control[f"Summary {day:%Y-%m}"] = sums
+        builder.stated[f"Summary {day:%Y-%m}"] = sums
     if summary:
-        control.check_summary(summary, draft.rows, draft.findings)
-        if draft.grain != "day":
-            draft.days |= {day for day, sums in summary.items() if not sums.units_sold and not sums.pages_read}
-            draft.grain = draft.grain or ("month" if draft.days else None)
-    if draft.orders:
-        draft.control["Orders Processed"] = total(draft.orders)
-        control.check_orders(draft.orders, draft.rows, draft.findings)
+        stated_totals.check_summary(summary, builder.rows, builder.problems)
+        if builder.grain != "day":
+            builder.days |= {day for day, sums in summary.items() if not sums.units_sold and not sums.pages_read}
+            builder.grain = builder.grain or ("month" if builder.days else None)
+    if builder.orders:
+        builder.stated["Orders Processed"] = total(builder.orders)
+        stated_totals.check_orders(builder.orders, builder.rows, builder.problems)
     if detailed or repeating:
-        draft.measures |= {"sales/digital", "sales/print"}
+        builder.series |= {"sales/digital", "sales/print"}
     if any(name.startswith("kenp") for name in read) or (repeating and family is PRIOR_MONTH):
-        draft.measures.add("kenp")
-    rows = [*draft.rows, *draft.orders]
-    return draft.report("xlsx", family.kind.format(grain=_ADVERB[draft.grain]), family, snapshot, rows)
+        builder.series.add("kenp")
+    rows = [*builder.rows, *builder.orders]
+    return builder.build("xlsx", family.kind.format(grain=_ADVERB[builder.grain]), family, snapshot, rows)

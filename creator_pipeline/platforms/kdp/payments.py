@@ -1,4 +1,7 @@
-"""The Payments report: bank money, never revenue. Parent rows are payments, rows below them their breakdown."""
+"""Reads the Payments report: payments to the bank, which are no revenue.
+
+The rows below a payment are its breakdown.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,19 @@ from collections.abc import Sequence
 from creator_pipeline.platforms.kdp.cells import Cell, Mark, absent, currency, day_or_month, decimal_mark, micros, text
 from creator_pipeline.platforms.kdp.columns import normal
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.model import Facts, Figures, Row, slice_name
-from creator_pipeline.platforms.kdp.refusals import OWN_FILE, BadCell, Findings
+from creator_pipeline.platforms.kdp.models import Dimensions, Measures, Row, slice_name
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, BadCell, ProblemList
 from creator_pipeline.platforms.kdp.table import Table
 
 
-def read_payments(table: Table, layout: Layout, findings: Findings) -> tuple[list[Row], int]:
-    """One row per payment, and the number of breakdown rows below them.
+def read_payments(table: Table, layout: Layout, problems: ProblemList) -> tuple[list[Row], int]:
+    """Read the rows of payments.
 
-    A payment's micros are the accrued royalty in the first of the two Currency columns; the payout may be text
-    (``Pending info from Bank``) and is not read.
+    The royalty of a payment is its accrued royalty, in the currency of the first of the two Currency columns. The
+    payout may be text (``Pending info from Bank``) and is not read.
+
+    Returns:
+        One row for each payment, and the number of rows of their breakdowns.
     """
     rows: list[Row] = []
     details, source_row = 0, table.row
@@ -27,7 +33,7 @@ def read_payments(table: Table, layout: Layout, findings: Findings) -> tuple[lis
         if not any(text(cell) for cell in cells):
             continue
         if len(cells) < layout.width:
-            findings.add(
+            problems.add(
                 "quarantine",
                 OWN_FILE,
                 sheet=table.name or None,
@@ -42,14 +48,7 @@ def read_payments(table: Table, layout: Layout, findings: Findings) -> tuple[lis
         try:
             rows.append(_payment(cells, layout, source_row, table.name, mark))
         except BadCell as bad:
-            findings.add(
-                "quarantine",
-                bad.hint,
-                sheet=table.name or None,
-                row=source_row,
-                found=bad.found,
-                expected=bad.expected,
-            )
+            problems.add_cell(bad, sheet=table.name or None, row=source_row)
     return rows, details
 
 
@@ -61,7 +60,7 @@ def _payment(cells: Sequence[Cell], layout: Layout, source_row: int, tab: str, m
     number = cells[at["payment_number"]]
     payment = str(int(number)) if isinstance(number, float) and number.is_integer() else text(number)
     month = day.isoformat()[:7]
-    facts = Facts(
+    dimensions = Dimensions(
         sheet=tab,
         kind="payments",
         slice=slice_name("payments", day, "month"),
@@ -79,4 +78,4 @@ def _payment(cells: Sequence[Cell], layout: Layout, source_row: int, tab: str, m
         currency=money,
         counted=False,
     )
-    return Row(source_row, Figures(0, 0, 0, 0, micros(cells[at["accrued"]], mark)), facts)
+    return Row(source_row, Measures(0, 0, 0, 0, micros(cells[at["accrued"]], mark)), dimensions)

@@ -1,4 +1,4 @@
-"""CSV as people make it: any encoding, delimiter and damage a spreadsheet program can add. Streams."""
+"""Reads CSV files as people save them: with any encoding, delimiter and damage of a spreadsheet program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from creator_pipeline.platforms.kdp.header import HEAD_ROWS, Layout, find_layout
-from creator_pipeline.platforms.kdp.refusals import OWN_FILE, ReportError
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
 from creator_pipeline.platforms.kdp.table import Table
 
 _CHUNK = 1 << 20
@@ -19,10 +19,10 @@ _DELIMITERS = ",;\t|"
 
 
 def open_csv(stream: BinaryIO, file: str) -> tuple[Table, Layout]:
-    """The table of a CSV file, whose header was recognized.
+    """Find the table of a CSV file. Its rows are read from the stream when they are asked for.
 
     Raises:
-        ReportError: empty, a web page, NUL bytes, an unreadable encoding, or no header of KDP.
+        ReportError: the file is empty, holds NUL bytes, has an unknown encoding, or no header of a report.
     """
     first: str | None = None
     error: ReportError | None = None
@@ -63,7 +63,7 @@ def _rows_of(lines: list[str], delimiter: str, skip: int) -> list[list[str]]:
 
 
 def _separator(lines: list[str]) -> tuple[str, int]:
-    """Excel's own ``sep=;`` first line: the delimiter, and the lines it takes."""
+    """The delimiter of a first line ``sep=;``, which Excel writes, and the number of lines to skip for it."""
     line = lines[0].strip().strip('"').lower() if lines else ""
     if line.startswith("sep=") and len(line) <= 5:
         return (line[4:] or "\t"), 1
@@ -100,10 +100,10 @@ def _broken(error: Exception, line: int, file: str, layout: Layout) -> ReportErr
 
 
 def _encodings(stream: BinaryIO, file: str) -> list[str]:
-    """Encodings worth a try, by BOM, then strict UTF-8, then cp1252, then cp932.
+    """Encodings that the file can have: that of its BOM, else UTF-8, else cp1252 and cp932.
 
-    The whole file is decoded once here in pieces, so that a line longer than a piece or a broken byte near the end is
-    found in bounded memory, before a row counts.
+    The whole file is decoded here in chunks, so that a line longer than a chunk, or a broken byte near the end, is
+    found in bounded memory and before any row is used.
     """
     stream.seek(0)
     start = stream.read(4096)

@@ -1,6 +1,6 @@
-"""Workbooks: the zip's directory is judged before anything is unpacked, then python-calamine reads the cells.
+"""Reads workbooks: the zip's directory is checked before anything is unpacked, then python-calamine reads the cells.
 
-KDP's sheets claim the dimension A1 and hold inline strings; calamine reads what is there.
+KDP's sheets name A1 as their dimension and hold inline strings. calamine reads all cells all the same.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import BinaryIO
 import python_calamine as calamine
 
 from creator_pipeline.platforms.kdp.header import HEAD_ROWS, Layout, find_layout
-from creator_pipeline.platforms.kdp.refusals import OWN_FILE, ReportError
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
 from creator_pipeline.platforms.kdp.table import Table
 
 MAX_PARTS = 1000
 MAX_UNPACKED = 256 << 20
 MAX_RATIO = 50
-"""Of one part above 1 MiB; KDP's own files have 6 to 14."""
+"""Largest ratio of unpacked to packed size of a part above 1 MiB. Files that KDP makes have 6 to 14."""
 _MAX_DIRECTORY = 1 << 20
 _DTD = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _CREATED = re.compile(rb"<dcterms:created[^>]*>([0-9T:.+Z -]{10,35})<")
@@ -32,10 +32,13 @@ def _refused(message: str, file: str, found: str | None = None, expected: str | 
 
 
 def open_xlsx(stream: BinaryIO, file: str) -> Iterator[tuple[str, Table | None, Layout | None]]:
-    """The tabs one after the other: name, table and layout; both None where a tab has no header of KDP.
+    """Read the tabs one after the other.
+
+    Yields:
+        Name, table and layout of a tab; table and layout are None where it has no header of a report.
 
     Raises:
-        ReportError: broken, hostile, no workbook, or a tab of KDP whose columns are not KDP's.
+        ReportError: it is no workbook, it is broken or hostile, or a header lacks a column.
     """
     try:
         stream.seek(0)
@@ -64,20 +67,20 @@ def open_xlsx(stream: BinaryIO, file: str) -> Iterator[tuple[str, Table | None, 
         raise _refused("The workbook is broken: its reader gave up.", file) from error
 
 
-def guard(stream: BinaryIO, size: int, file: str) -> datetime | None:
-    """Judges the zip's directory, and returns when the export was made.
+def check_archive(stream: BinaryIO, size: int, file: str) -> datetime | None:
+    """Check a workbook before it is read, and return when KDP made it; None where it doesn't say.
 
-    Costs no more than the directory and the first kilobyte of each part: size, number and ratio of parts, their
-    names, encryption, document type declarations.
+    Reads only the zip's directory and the first kilobyte of each part. Checks the number, sizes, ratios and names of
+    the parts, encryption, and document type declarations.
 
     Raises:
-        ReportError: what a report of KDP never is.
+        ReportError: the file has a property that no report of KDP has.
     """
-    _guard_directory(stream, size, file)
+    _check_directory(stream, size, file)
     try:
         with zipfile.ZipFile(stream) as archive:
             parts = archive.infolist()
-            _guard_parts(parts, file)
+            _check_parts(parts, file)
             for part in parts:
                 if part.filename.lower().endswith((".xml", ".rels")):
                     with archive.open(part) as opened:
@@ -98,7 +101,7 @@ def guard(stream: BinaryIO, size: int, file: str) -> datetime | None:
         raise _refused("The workbook is broken: a part can't be unpacked.", file) from error
 
 
-def _guard_directory(stream: BinaryIO, size: int, file: str) -> None:
+def _check_directory(stream: BinaryIO, size: int, file: str) -> None:
     stream.seek(max(0, size - 65557))
     tail = stream.read()
     stream.seek(0)
@@ -111,7 +114,7 @@ def _guard_directory(stream: BinaryIO, size: int, file: str) -> None:
         raise _refused("The workbook has too many parts.", file, f"{entries} parts", f"at most {MAX_PARTS}")
 
 
-def _guard_parts(parts: list[zipfile.ZipInfo], file: str) -> None:
+def _check_parts(parts: list[zipfile.ZipInfo], file: str) -> None:
     names = [part.filename for part in parts]
     if len(set(names)) != len(names):
         raise _refused("The workbook has two parts of one name.", file)

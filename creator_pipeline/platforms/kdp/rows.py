@@ -1,4 +1,4 @@
-"""The rows of one tab, typed. The one loop that runs for every row: what repeats from row to row is looked up."""
+"""Reads the rows of one tab. Its loop runs for every row, so what repeats from row to row is remembered."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from creator_pipeline.platforms.kdp.cells import (
     decimal_mark,
     text,
 )
-from creator_pipeline.platforms.kdp.facts import FactsReader
-from creator_pipeline.platforms.kdp.figures import CACHED, figures_of
-from creator_pipeline.platforms.kdp.model import Facts, Figures, Row
-from creator_pipeline.platforms.kdp.refusals import OWN_FILE, BadCell, ReportError
+from creator_pipeline.platforms.kdp.dimensions import DimensionsReader
+from creator_pipeline.platforms.kdp.measures import CACHED, measure_reader
+from creator_pipeline.platforms.kdp.models import Dimensions, Measures, Row
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, BadCell, ReportError
 
 _SNIFFED = 5000  # rows that decide the decimal mark
 _NUMBERS = (
@@ -30,7 +30,7 @@ _NUMBERS = (
     "manufacturing_cost",
     "file_size",
 )
-_FIGURES = (
+_MEASURES = (
     "units_sold",
     "units_refunded",
     "net_units",
@@ -46,11 +46,11 @@ _TEXTS = ("title", "author", "marketplace", "royalty_type", "transaction", "curr
 
 
 @dataclass(slots=True)
-class SheetReader(FactsReader):
-    """Reads one table."""
+class SheetReader(DimensionsReader):
+    """Reads all rows of one table."""
 
     def read(self) -> list[Row]:
-        """All rows; a row that can't be read with certainty is left out and reported.
+        """Read all rows. A row that can't be read with certainty is left out and becomes a problem.
 
         Raises:
             ReportError: rows are cut off, or longer than the header.
@@ -59,7 +59,7 @@ class SheetReader(FactsReader):
             self._note(f"The column {name!r} is unknown: it was not read.", column=name, found=name)
         rows = list(self._rows())
         if len(self.grains) > 1:
-            self.findings.add(
+            self.problems.add(
                 "quarantine",
                 "One tab mixes months and days, so its rows can't be assigned. " + OWN_FILE,
                 sheet=self._tab,
@@ -72,16 +72,16 @@ class SheetReader(FactsReader):
     def _rows(self) -> Iterator[Row]:
         at, sheet = self.layout.at, self.layout.sheet
         head = list(islice(self.table.rows, _SNIFFED))
-        mark = self._mark(head)
-        statics = [at[name] for name in self._static_columns()]
+        mark = self._decimal_mark(head)
+        dimension_places = [at[name] for name in self._dimension_columns()]
         # Two places at least: itemgetter of one gives no tuple.
-        pick = itemgetter(*statics, statics[0])
-        numbers = figures_of(self.layout, mark)
-        places = [at[name] for name in _FIGURES if name in at]
-        pick_figures = itemgetter(*places, places[0])
-        known_figures: dict[str, dict[tuple[Cell, ...], Figures]] = {mode: {} for mode in _MODES}
+        pick_dimensions = itemgetter(*dimension_places, dimension_places[0])
+        numbers = measure_reader(self.layout, mark)
+        measure_places = [at[name] for name in _MEASURES if name in at]
+        pick_measures = itemgetter(*measure_places, measure_places[0])
+        known_measures: dict[str, dict[tuple[Cell, ...], Measures]] = {mode: {} for mode in _MODES}
         width = self.layout.width
-        known: dict[tuple[Cell, ...], tuple[Facts, str]] = {}
+        known: dict[tuple[Cell, ...], tuple[Dimensions, str]] = {}
         new, row_type, source_row = tuple.__new__, Row, self.table.row
         for cells in chain(head, self.table.rows):
             source_row += 1
@@ -90,42 +90,35 @@ class SheetReader(FactsReader):
                     cells = self._fitted(cells, source_row)  # noqa: PLW2901 - blank tails are cut, nothing else
                     if not cells:
                         continue
-                key = pick(cells)
+                key = pick_dimensions(cells)
                 entry = known.get(key)
                 if entry is None:
-                    entry = self._static(cells, source_row, sheet)
+                    entry = self._read_dimensions(cells, source_row, sheet)
                     if entry is None:
                         continue
                     if len(known) >= CACHED:
                         known.clear()
                     known[key] = entry
-                static, mode = entry
-                by_cells = known_figures[mode]
-                figures_key = pick_figures(cells)
-                figures = by_cells.get(figures_key)
-                if figures is None:
-                    figures = Figures(*numbers(cells, mode))
+                dimensions, mode = entry
+                by_cells = known_measures[mode]
+                measures_key = pick_measures(cells)
+                measures = by_cells.get(measures_key)
+                if measures is None:
+                    measures = Measures(*numbers(cells, mode))
                     if len(by_cells) < CACHED:
-                        by_cells[figures_key] = figures
+                        by_cells[measures_key] = measures
             except BadCell as bad:
-                self.findings.add(
-                    "quarantine",
-                    bad.hint,
-                    sheet=self._tab,
-                    row=source_row,
-                    column=self._header(bad.column) if bad.column else None,
-                    found=bad.found,
-                    expected=bad.expected,
-                )
+                column = self._header(bad.column) if bad.column else None
+                self.problems.add_cell(bad, sheet=self._tab, row=source_row, column=column)
                 continue
-            yield new(row_type, (source_row, figures, static))
+            yield new(row_type, (source_row, measures, dimensions))
 
-    def _static_columns(self) -> list[str]:
+    def _dimension_columns(self) -> list[str]:
         sheet, at = self.layout.sheet, self.layout.at
         wanted = (*((sheet.date,) if sheet.date else ()), *self._id_columns(), *_TEXTS)
         return [name for name in dict.fromkeys(wanted) if name in at]
 
-    def _mark(self, rows: Sequence[Sequence[Cell]]) -> Mark | None:
+    def _decimal_mark(self, rows: Sequence[Sequence[Cell]]) -> Mark | None:
         places = [self.layout.at[name] for name in _NUMBERS if name in self.layout.at]
         return decimal_mark(cells[place] for cells in rows for place in places if place < len(cells))
 
@@ -151,5 +144,5 @@ class SheetReader(FactsReader):
 
 
 def first_of_months(days: Iterable[date]) -> bool:
-    """Whether all days are firsts of a month, as KENP rows of a monthly export are."""
+    """Whether every day is the first of a month, as in the KENP rows of a monthly export."""
     return all(day.day == 1 for day in days)

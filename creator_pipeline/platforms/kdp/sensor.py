@@ -1,11 +1,11 @@
-"""Sensor ``kdp_inbox``: a file that has settled gets its partition and its run in the same tick."""
+"""Sensor ``kdp_inbox``: a complete file in the inbox gets its partition and its run in the same tick."""
 
 import dagster as dg
 import orjson
 
 from creator_pipeline import settings
-from creator_pipeline.platforms.kdp.assets import EVENTS, ROYALTIES, UPLOADS
-from creator_pipeline.platforms.kdp.inbox import look
+from creator_pipeline.platforms.kdp.assets import EVENTS, ROYALTIES, UPLOAD_PARTITIONS
+from creator_pipeline.platforms.kdp.inbox import scan
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import run_tags
 
@@ -24,19 +24,19 @@ KDP_INGEST = dg.define_asset_job(
     job=KDP_INGEST,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="New reports in KDP_INBOX/PROFILE/, once per content. A file is taken when two looks find it the same.",
+    description="New reports in KDP_INBOX/PROFILE/, once per content. A file is taken when two scans find it the same.",
 )
 def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-    """Look, and ask for what is ready.
+    """Scan the inbox, and request a run for each file that is ready.
 
-    The cursor holds what the last tick asked for, ten names at most: only a tick that ended well moves it, so a
-    request that was never made is made again.
+    The cursor holds the locations that the last tick requested, at most :data:`MOST_PER_TICK`. Dagster stores it only
+    when a tick ends well, so a request that got lost is made again.
     """
     config = settings.load()
     if not config.enable_kdp:
         return dg.SensorResult(skip_reason="ENABLE_KDP is off: files are kept and taken when it is on again.")
     requested: list[str] = orjson.loads(context.cursor) if context.cursor else []
-    found = look(warehouse.open(), config.inbox, most=MOST_PER_TICK, requested=requested)
+    found = scan(warehouse.open(), config.inbox, most=MOST_PER_TICK, requested=requested)
     if found.strays:
         context.log.warning("Not taken: %s", "; ".join(found.strays[:_SHOWN]))
     requests = [
@@ -54,5 +54,5 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
         return dg.SensorResult(skip_reason=f"{found.waiting} files settle.{stray}", cursor=cursor)
     keys = [file.partition for file in found.ready]
     return dg.SensorResult(
-        run_requests=requests, dynamic_partitions_requests=[UPLOADS.build_add_request(keys)], cursor=cursor
+        run_requests=requests, dynamic_partitions_requests=[UPLOAD_PARTITIONS.build_add_request(keys)], cursor=cursor
     )

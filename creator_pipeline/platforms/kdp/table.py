@@ -1,4 +1,4 @@
-"""What both readers hand on: a named stream of rows below a header."""
+"""What both file readers return: the rows below a header, with the name of their tab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from creator_pipeline.platforms.kdp.cells import Cell
 
 @dataclass(slots=True)
 class Table:
-    """Rows below the header, once. ``row`` is the header's own row as a spreadsheet counts, from 1."""
+    """The rows below a header.
+
+    Attributes:
+        name: of the tab; empty for a CSV.
+        rows: can be read once.
+        row: number of the header's row in the file, from 1.
+    """
 
     name: str
     rows: Iterator[Sequence[Cell]]

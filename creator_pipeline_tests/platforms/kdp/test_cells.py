@@ -20,7 +20,7 @@ from creator_pipeline.platforms.kdp.cells import (
     safe_cell,
 )
 from creator_pipeline.platforms.kdp.columns import column, transaction
-from creator_pipeline.platforms.kdp.refusals import BadCell
+from creator_pipeline.platforms.kdp.problems import BadCell
 
 AMOUNTS = st.decimals(min_value=-10_000_000, max_value=10_000_000, allow_nan=False, places=2)
 

@@ -14,6 +14,7 @@ from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.ledger.rollup import roll_up
 from creator_pipeline.platforms.kdp import ingest
 from creator_pipeline.platforms.kdp.files import digest
+from creator_pipeline.platforms.kdp.owner import owner_of_partition
 from creator_pipeline.store.tables import daily_revenue, kdp_royalties, kdp_uploads, sales_events
 from creator_pipeline_tests.support import kdp_landing
 from creator_pipeline_tests.support.kdp_samples import (
@@ -98,7 +99,7 @@ def test_any_order_of_uploads_gives_the_same_tables(sqlite_warehouse, monkeypatc
     few = [(ESTIMATOR, 1), (REEXPORT, 2), (FINAL, 3), (FIXTURES / "csv_kenp_read.csv", 4)]
     many = [*few, (COMBINED, 5), (FIXTURES / PAYMENTS, 6), (FIXTURES / "csv_isbn_scientific.csv", 7)]
     by_sha = {digest(str(path)): path for path, _ in many}
-    monkeypatch.setattr(ingest, "parse_guarded", lambda path, file_name: read(digest(str(path)), file_name))
+    monkeypatch.setattr(ingest, "parse_in_child", lambda path, file_name: read(digest(str(path)), file_name))
     seen = [in_order(warehouse, order) for order in itertools.permutations(few)]
     assert all(each == seen[0] for each in seen)
     assert set(kdp_landing.statuses(warehouse).values()) == {"accepted", "superseded"}
@@ -181,11 +182,11 @@ def test_the_upload_of_one_profile_is_not_anothers(warehouse):
 
 def test_an_accepted_upload_is_not_lost_when_it_can_not_be_read_again(warehouse, monkeypatch):
     """Guards: a machine short of memory that empties the ledger of last year."""
-    from creator_pipeline.platforms.kdp.supervised import parse_guarded
+    from creator_pipeline.platforms.kdp.child_process import parse_in_child
 
     kdp_landing.land(warehouse, ESTIMATOR)
     before = kdp_landing.everything(warehouse)
-    monkeypatch.setattr(ingest, "parse_guarded", lambda path, **names: parse_guarded(path, memory_mb=20, **names))
+    monkeypatch.setattr(ingest, "parse_in_child", lambda path, **names: parse_in_child(path, memory_mb=20, **names))
     done = kdp_landing.land(warehouse, ESTIMATOR)
     assert done.error is not None
     assert kdp_landing.everything(warehouse) == before
@@ -211,3 +212,10 @@ def test_the_roll_up_counts_units_and_not_pages(warehouse):
     with warehouse.read() as connection:
         units = connection.execute(select(daily_revenue.c.units, daily_revenue.c.refunds)).all()
     assert sum(units for units, _ in units) == MANIFEST[FINAL.name]["net_units"]
+
+
+def test_a_partition_names_the_profile_of_its_upload(warehouse) -> None:
+    """Incident: a failed upload was mailed to nobody, because its partition's key holds no profile."""
+    done = kdp_landing.land(warehouse, COMBINED)
+    assert owner_of_partition(warehouse, done.file.partition) == "alice"
+    assert owner_of_partition(warehouse, "0" * 16) is None

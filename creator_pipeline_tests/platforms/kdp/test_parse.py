@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.platforms.kdp.model import Row, Totals
+from creator_pipeline.platforms.kdp.models import Row, Totals
 from creator_pipeline.platforms.kdp.parse import parse
 from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FINAL, REEXPORT, as_csv, table, workbook
 
-PLAIN = [(row.figures, row.facts) for row in parse(COMBINED).rows]
+PLAIN = [(row.measures, row.dimensions) for row in parse(COMBINED).rows]
 MONEY = range(10, 14)
 
 
 def contents(data: bytes) -> list[tuple[object, object]]:
     report = parse(data, "x.csv")
     assert report.verdict == "accept"
-    return [(row.figures, row.facts) for row in report.rows]
+    return [(row.measures, row.dimensions) for row in report.rows]
 
 
 @settings(max_examples=40, deadline=None)
@@ -84,7 +84,7 @@ def test_shift_jis_is_believed_only_with_a_japanese_header() -> None:
         "JPY",
     ]
     (read,) = parse(as_csv([header, row], encoding="cp932"), "ja.csv").rows
-    assert (read.facts.title, read.facts.event_key[5], read.figures.royalty_micros) == (
+    assert (read.dimensions.title, read.dimensions.event_key[5], read.measures.royalty_micros) == (
         "海霧の図書館",
         "standard",
         699_660_000,
@@ -93,15 +93,15 @@ def test_shift_jis_is_believed_only_with_a_japanese_header() -> None:
 
 def test_exact_copies_are_kept() -> None:
     """Incident: DISTINCT lost half the print income."""
-    copies = Counter(row.facts for row in parse(ESTIMATOR).rows if row.facts.kind == "sales")
+    copies = Counter(row.dimensions for row in parse(ESTIMATOR).rows if row.dimensions.kind == "sales")
     assert max(copies.values()) >= 3
 
 
 def events(rows: list[Row], month: str, kind: str) -> dict[tuple[str, ...], Totals]:
     sums: dict[tuple[str, ...], Totals] = {}
     for row in rows:
-        if row.facts.month == month and row.facts.kind == kind:
-            sums.setdefault(row.facts.event_key, Totals()).add(row)
+        if row.dimensions.month == month and row.dimensions.kind == kind:
+            sums.setdefault(row.dimensions.event_key, Totals()).add(row)
     return sums
 
 
@@ -120,12 +120,14 @@ def test_a_renamed_title_changes_no_key() -> None:
     """Incident: a corrected title counted every closed month twice."""
     before, after = (events(parse(path).rows, "2026-03", "sales") for path in (ESTIMATOR, REEXPORT))
     assert set(before) == set(after)
-    assert {row.facts.title for row in parse(ESTIMATOR).rows} != {row.facts.title for row in parse(REEXPORT).rows}
+    assert {row.dimensions.title for row in parse(ESTIMATOR).rows} != {
+        row.dimensions.title for row in parse(REEXPORT).rows
+    }
 
 
 def test_the_hardcover_tab_is_believed_not_the_word() -> None:
     """Incident: hardcovers filed as paperbacks."""
-    assert Counter(row.facts.format for row in parse(ESTIMATOR).of_kind("sales"))["hardcover"] == 1
+    assert Counter(row.dimensions.format for row in parse(ESTIMATOR).of_kind("sales"))["hardcover"] == 1
 
 
 HEADER_EBOOK = ["Royalty Date", "Title", "Author Name", "ASIN", "Marketplace", "Royalty Type", "Transaction Type", "Units Sold", "Units Refunded", "Net Units Sold", "Avg. List Price without tax", "Avg. Offer Price without tax", "Avg. File Size (MB)", "Avg. Delivery Cost", "Royalty", "Currency"]  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.inspect import describe, inspect
-from creator_pipeline.platforms.kdp.model import total
+from creator_pipeline.platforms.kdp.models import total
 from creator_pipeline.platforms.kdp.parse import parse
 from creator_pipeline_tests.support.kdp_samples import FINAL, FIXTURES, MANIFEST
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.parse import MAX_BYTES, parse
-from creator_pipeline.platforms.kdp.supervised import parse_guarded
 from creator_pipeline_tests.fuzz.kdp import run
 from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FIXTURES, as_csv, table, workbook
 
@@ -41,7 +41,7 @@ def test_a_bomb_whose_directory_lies_ends_at_the_limits(tmp_path: Path) -> None:
     path.write_bytes(data)
     start = time.monotonic()
     with pytest.raises(DataError):
-        parse_guarded(path, memory_mb=400, seconds=5)
+        parse_in_child(path, memory_mb=400, seconds=5)
     assert time.monotonic() - start < 60
 
 
@@ -81,14 +81,14 @@ def test_a_file_larger_than_any_report_is_not_opened(tmp_path: Path) -> None:
 
 def test_the_guarded_process_gives_the_same_report_and_the_same_error() -> None:
     """Incident: rows lost between two processes."""
-    assert parse_guarded(COMBINED) == parse(COMBINED)
+    assert parse_in_child(COMBINED) == parse(COMBINED)
     with pytest.raises(DataError, match="appears twice") as caught:
-        parse_guarded(FIXTURES / "csv_duplicate_column_name.csv", file_name="mine.csv")
+        parse_in_child(FIXTURES / "csv_duplicate_column_name.csv", file_name="mine.csv")
     assert (caught.value.file, caught.value.row, caught.value.column) == ("mine.csv", 1, "Royalty")
 
 
 def test_formulas_in_titles_stay_text_as_received() -> None:
     """Incident: an escaped title that no longer matched the next export."""
-    titles = [row.facts.title for row in parse(FIXTURES / "csv_formula_injection_titles.csv").rows]
+    titles = [row.dimensions.title for row in parse(FIXTURES / "csv_formula_injection_titles.csv").rows]
     assert "+1+1" in titles
     assert "@SUM(1)" in titles

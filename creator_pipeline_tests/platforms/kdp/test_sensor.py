@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.definitions import defs
-from creator_pipeline.platforms.kdp.inbox import listing, look
+from creator_pipeline.platforms.kdp.inbox import listing, scan
 from creator_pipeline.platforms.kdp.sensor import MOST_PER_TICK, kdp_inbox
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import Warehouse
@@ -153,7 +153,7 @@ def test_a_name_that_is_no_text_is_told_and_holds_up_nobody(inbox):
     Path(os.fsdecode(odd)).write_bytes(b"x")
     kdp_landing.drop(COMBINED, inbox.root / "alice")
     assert len(inbox.asked()) == 1
-    assert "/M\\udce4rz.csv: " in look(inbox.warehouse, str(inbox.root), most=5).strays[0]
+    assert "/M\\udce4rz.csv: " in scan(inbox.warehouse, str(inbox.root), most=5).strays[0]
 
 
 def test_unfinished_and_hidden_files_wait_and_strays_are_told(inbox, monkeypatch):
@@ -166,7 +166,7 @@ def test_unfinished_and_hidden_files_wait_and_strays_are_told(inbox, monkeypatch
     for _ in range(3):
         result = inbox.tick()
         assert not result.run_requests
-    found = look(inbox.warehouse, str(inbox.root), most=5)
+    found = scan(inbox.warehouse, str(inbox.root), most=5)
     assert sorted(line.split(": ", 1)[1][:20] for line in found.strays) == [
         "put it into the fold",
         "put it into the fold",

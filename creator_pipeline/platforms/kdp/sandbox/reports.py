@@ -47,8 +47,8 @@ _TOTAL = (
 )
 
 
-class Figures(NamedTuple):
-    """Net units, pages read, and micros per currency that are not zero."""
+class ReportTotals(NamedTuple):
+    """Net units, pages read, and royalty in micros by currency; currencies with 0 are left out."""
 
     units: int
     pages: int
@@ -57,12 +57,12 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True)
 class InventedReport:
-    """A workbook and what it adds up to."""
+    """A workbook and its totals."""
 
     name: str
     month: date
     content: bytes
-    totals: Figures
+    totals: ReportTotals
 
 
 def prior_month(seed: int, today: date) -> InventedReport:
@@ -101,11 +101,11 @@ def prior_month(seed: int, today: date) -> InventedReport:
     content = _workbook({name: [period, *rows] for name, rows in tabs.items()})
     name = f"KDP_Prior_Month_Royalties-{month:%Y-%m-%d}-00000000-1111-4222-8333-5555555500{seed:02}.xlsx"
     micros = {currency: amount * MICROS_PER_CENT for currency, amount in cents.items() if amount}
-    return InventedReport(name, month, content, Figures(units, pages, micros))
+    return InventedReport(name, month, content, ReportTotals(units, pages, micros))
 
 
-def ledger_figures(warehouse: Warehouse, profile_id: str, month: date) -> Figures:
-    """What the ledger says of KDP in one month."""
+def ledger_totals(warehouse: Warehouse, profile_id: str, month: date) -> ReportTotals:
+    """The totals of one month in the ledger."""
     events = sales_events.c
     mine = (events.profile_id == profile_id) & (events.platform == PLATFORM.in_ledger) & (events.occurred_on == month)
     with warehouse.read() as connection:
@@ -118,11 +118,11 @@ def ledger_figures(warehouse: Warehouse, profile_id: str, month: date) -> Figure
             select(events.currency, func.sum(events.net_micros)).where(mine).group_by(events.currency)
         ).all()
     micros = {currency: int(amount) for currency, amount in money if amount}
-    return Figures(int(counts.get("royalty", 0)), int(counts.get("pages_read", 0)), micros)
+    return ReportTotals(int(counts.get("royalty", 0)), int(counts.get("pages_read", 0)), micros)
 
 
 def _workbook(tabs: Mapping[str, Table]) -> bytes:
-    """Inline strings, and ``A1`` as the dimension of every sheet: as KDP writes them."""
+    """A workbook as KDP writes it: with inline strings, and ``A1`` as the dimension of every sheet."""
 
     def cell(value: object) -> str:
         if isinstance(value, str):

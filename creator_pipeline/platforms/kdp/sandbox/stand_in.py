@@ -8,7 +8,7 @@ from pathlib import Path
 
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp import PLATFORM
-from creator_pipeline.platforms.kdp.sandbox.reports import InventedReport, ledger_figures, prior_month
+from creator_pipeline.platforms.kdp.sandbox.reports import InventedReport, ledger_totals, prior_month
 from creator_pipeline.sandbox.stand_in import Compared, Demo, StandIn
 
 SEED = 7
@@ -32,7 +32,7 @@ def compare(demo: Demo) -> Iterator[Compared]:
     """Wait until the daemon has read the report; then a line for each currency."""
     report, profile_id = invented_report(demo), demo.profile_id
     deadline = time.monotonic() + demo.seconds
-    while (here := ledger_figures(demo.warehouse, profile_id, report.month)) != report.totals:
+    while (here := ledger_totals(demo.warehouse, profile_id, report.month)) != report.totals:
         if time.monotonic() >= deadline:
             break
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""The uploads' own table: what each file is, what became of it, and why."""
+"""Table ``kdp_uploads``: what each uploaded file is, its status, and the reason. And the jobs of uploads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select, update
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.kdp.files import File
-from creator_pipeline.platforms.kdp.model import Report
-from creator_pipeline.platforms.kdp.overlap import Decision, Shrunk, Size
-from creator_pipeline.platforms.kdp.refusals import Problem
+from creator_pipeline.platforms.kdp.models import Report, slice_period
+from creator_pipeline.platforms.kdp.precedence import Decision, Loss, Size
+from creator_pipeline.platforms.kdp.problems import Problem
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import ingestion_jobs, kdp_files, kdp_uploads
 
@@ -30,18 +30,24 @@ def store_upload(
     error: str | None = None,
     accept_smaller: bool = False,
 ) -> None:
-    """Write an upload's row; only one that lands covers slices.
+    """Write the row of an upload.
 
     Args:
-        stored: its row so far.
-        error: JSON of :func:`as_json`.
+        connection: in a transaction.
+        file: the file that was read.
+        name: its name as its owner gave it.
+        report: what was read; None where the file was rejected.
+        status: ``accepted``, ``quarantined`` or ``rejected``. Only an accepted upload has rows and slices.
+        stored: its row so far; None for a new upload.
+        error: JSON of :func:`as_json`; None without an error.
+        accept_smaller: a person confirmed that this report may hold less than the one before.
     """
-    lands = status == "accepted"
-    covered = {slice_: list(Size.of(sums)) for slice_, sums in report.slices().items()} if report and lands else None
-    control = {tab: sums.as_dict() for tab, sums in report.control.items()} if report else {}
+    accepted = status == "accepted"
+    covered = {slice_: list(Size.of(sums)) for slice_, sums in report.slices().items()} if report and accepted else None
+    stated_totals = {tab: sums.as_dict() for tab, sums in report.stated.items()} if report else {}
     made_at = report.snapshot_at if report else None
     if made_at is None:
-        # A CSV doesn't tell when KDP made it: the file's own time is next, the same in whatever order files come.
+        # A CSV doesn't tell when KDP made it: the file's own time does, the same in whatever order files come.
         earlier = [stored["snapshot_at"]] if stored and stored["snapshot_at"] else []
         made_at = min([file.modified_at, *earlier])
     values: dict[str, Any] = {
@@ -54,10 +60,10 @@ def store_upload(
         "finality": report.finality if report else None,
         "period_start": report.period_start if report else None,
         "period_end": report.period_end if report else None,
-        "rows": len(report.rows) if report and lands else 0,
+        "rows": len(report.rows) if report and accepted else 0,
         "status": status,
         "snapshot_at": made_at,
-        "totals": orjson.dumps(control).decode() if control else None,
+        "totals": orjson.dumps(stated_totals).decode() if stated_totals else None,
         "slices": orjson.dumps(covered).decode() if covered is not None else None,
         "accepted_smaller": accept_smaller or bool(stored and stored["accepted_smaller"]),
         "error": error,
@@ -69,15 +75,15 @@ def store_upload(
     )
 
 
-def judge(connection: Connection, decided: Decision) -> dict[str, DataError]:
-    """Write the status of every upload that takes part; returns those held back, with the reason of each."""
+def store_statuses(connection: Connection, decided: Decision) -> dict[str, DataError]:
+    """Write the status of every upload of a decision. Returns the uploads that are held back, with their errors."""
     columns, held = kdp_uploads.c, dict[str, DataError]()
-    for shrunk in decided.shrunk:
-        if shrunk.upload_id not in held:
+    for loss in decided.losses:
+        if loss.upload_id not in held:
             row = connection.execute(
-                select(columns.file_name, columns.location, columns.profile_id).where(columns.id == shrunk.upload_id)
+                select(columns.file_name, columns.location, columns.profile_id).where(columns.id == loss.upload_id)
             ).one()
-            held[shrunk.upload_id] = _smaller(shrunk, *row)
+            held[loss.upload_id] = _held_back(loss, *row)
     connection.execute(
         update(kdp_uploads).where(columns.id.in_(decided.superseded)).values(status="superseded", error=None)
     )
@@ -90,20 +96,20 @@ def judge(connection: Connection, decided: Decision) -> dict[str, DataError]:
     return held
 
 
-def _smaller(shrunk: Shrunk, name: str, location: str, profile_id: str) -> DataError:
-    period = shrunk.slice.rpartition(":")[2]
+def _held_back(loss: Loss, name: str, location: str, profile_id: str) -> DataError:
+    period = slice_period(loss.slice)
     return DataError(
         f"{name} holds less of {period} than an upload that is stored: it may be cut off, so it is held back.",
-        hint=shrunk.hint(shlex.quote(location), profile_id),
+        hint=loss.hint(shlex.quote(location), profile_id),
         file=name,
-        column=shrunk.slice,
-        found=f"{shrunk.found.units} units, {shrunk.found.pages} pages",
-        expected=f"at least {shrunk.stored.units} units, {shrunk.stored.pages} pages",
+        column=loss.slice,
+        found=f"{loss.found.units} units, {loss.found.pages} pages",
+        expected=f"at least {loss.stored.units} units, {loss.stored.pages} pages",
     )
 
 
 def as_json(error: DataError, problems: Sequence[Problem]) -> str:
-    """For ``kdp_uploads.error``: message, hint, the place, and every problem found."""
+    """JSON for ``kdp_uploads.error``: message, hint, place, and all problems."""
     return orjson.dumps(
         {
             "message": error.message,
@@ -114,10 +120,16 @@ def as_json(error: DataError, problems: Sequence[Problem]) -> str:
     ).decode()
 
 
-def close_job(
-    connection: Connection, file: File, error: DataError | None, events_count: int, run_id: str | None
-) -> None:
-    """End the job of whoever uploaded it through the gateway and waits for an answer."""
+def end_job(connection: Connection, file: File, error: DataError | None, events_count: int, run_id: str | None) -> None:
+    """End the job of an upload that came by the gateway.
+
+    Args:
+        connection: in a transaction.
+        file: the file that was ingested.
+        error: why it is not in the ledger; None where it is.
+        events_count: its rows in the ledger.
+        run_id: run of Dagster that did the work.
+    """
     values: dict[str, Any] = {
         "status": "dead" if error else "completed",
         "error": str(error)[:2000] if error else None,
@@ -125,11 +137,14 @@ def close_job(
         "attempts": ingestion_jobs.c.attempts + 1,
         "run_id": run_id,
     }
-    _end_job(connection, file.profile_id, file.upload_id or "", values)
+    _update_job(connection, file.profile_id, file.upload_id or "", values)
 
 
-def close_known(connection: Connection, profile_id: str, upload_id: str) -> bool:
-    """End the job of a file whose content was stored before it: no run comes of it. Returns whether it was."""
+def end_job_of_stored(connection: Connection, profile_id: str, upload_id: str) -> bool:
+    """End the job of an upload whose content is stored already, because no run will end it.
+
+    Returns whether it is stored.
+    """
     columns = kdp_uploads.c
     rows = connection.execute(
         select(columns.rows).where(
@@ -140,11 +155,11 @@ def close_known(connection: Connection, profile_id: str, upload_id: str) -> bool
     ).scalar()
     if rows is None:
         return False
-    _end_job(connection, profile_id, upload_id, {"status": "completed", "error": None, "events_count": rows})
+    _update_job(connection, profile_id, upload_id, {"status": "completed", "error": None, "events_count": rows})
     return True
 
 
-def _end_job(connection: Connection, profile_id: str, upload_id: str, values: dict[str, Any]) -> None:
+def _update_job(connection: Connection, profile_id: str, upload_id: str, values: dict[str, Any]) -> None:
     jobs = ingestion_jobs.c
     connection.execute(
         update(ingestion_jobs)

@@ -1,4 +1,4 @@
-"""A report's own totals, compared with its rows: tabs that repeat others, orders, and the Summary."""
+"""Compares the totals that a report states with its rows: tabs that repeat others, orders, and the Summary."""
 
 from __future__ import annotations
 
@@ -10,31 +10,38 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.cells import absent, count, day_or_month, decimal_mark, micros, text
 from creator_pipeline.platforms.kdp.columns import CURRENCIES
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.model import Row, Totals, total
-from creator_pipeline.platforms.kdp.refusals import BadCell, Findings
+from creator_pipeline.platforms.kdp.models import Row, Totals, total
+from creator_pipeline.platforms.kdp.problems import BadCell, ProblemList
 from creator_pipeline.platforms.kdp.table import Table
 
 _ROUNDING = 10_000  # micros a row may differ between two tabs that show the same sale with two decimals
 
 
-def compare(tab: str, control: Sequence[Row], rows: Sequence[Row], findings: Findings) -> None:
-    """Quarantines a workbook whose tabs contradict the tab that repeats them (a tab was changed, or is missing)."""
+def compare_tabs(tab: str, repeated: Sequence[Row], rows: Sequence[Row], problems: ProblemList) -> None:
+    """Quarantine a workbook whose tabs contradict the tab that repeats them: a tab was changed, or is missing.
+
+    Args:
+        tab: name of the tab that repeats the others.
+        repeated: its rows.
+        rows: rows of the tabs that count.
+        problems: where differences are added.
+    """
     for kind in ("sales", "kenp"):
-        theirs = total(row for row in control if row.facts.kind == kind)
-        ours = total(row for row in rows if row.facts.kind == kind)
+        theirs = total(row for row in repeated if row.dimensions.kind == kind)
+        ours = total(row for row in rows if row.dimensions.kind == kind)
         if kind == "kenp" and not theirs.rows:
             continue
-        figures = [
+        compared = [
             ("net units", str(ours.net_units), str(theirs.net_units), ours.net_units == theirs.net_units),
             ("pages", str(ours.pages_read), str(theirs.pages_read), ours.pages_read == theirs.pages_read),
         ]
         for code in sorted({*ours.royalty_micros, *theirs.royalty_micros}):
             mine, other = ours.royalty_micros.get(code, 0), theirs.royalty_micros.get(code, 0)
             near = abs(mine - other) <= _ROUNDING * max(ours.rows, theirs.rows)
-            figures.append((code, to_text(mine, code), to_text(other, code), near))
-        for name, found, expected, equal in figures:
+            compared.append((code, to_text(mine, code), to_text(other, code), near))
+        for name, found, expected, equal in compared:
             if not equal:
-                findings.add(
+                problems.add(
                     "quarantine",
                     f"The tabs contradict {tab}: a tab is missing or was changed. Upload KDP's own file.",
                     sheet=tab,
@@ -44,8 +51,12 @@ def compare(tab: str, control: Sequence[Row], rows: Sequence[Row], findings: Fin
                 )
 
 
-def read_summary(table: Table, layout: Layout, findings: Findings) -> dict[date, Totals]:
-    """The Summary tab by month (or day): units, pages and money with estimated KENP in it."""
+def read_summary(table: Table, layout: Layout, problems: ProblemList) -> dict[date, Totals]:
+    """Read the Summary tab.
+
+    Returns:
+        Totals by first day of the month, or by day in daily files. Their money contains the estimated KENP royalty.
+    """
     months: dict[date, Totals] = {}
     at = layout.at
     body = list(table.rows)
@@ -76,7 +87,7 @@ def read_summary(table: Table, layout: Layout, findings: Findings) -> dict[date,
                 if not absent(cells[place]):
                     sums.royalty_micros[code] = sums.royalty_micros.get(code, 0) + micros(cells[place], mark)
         except BadCell as bad:
-            findings.add(
+            problems.add(
                 "note",
                 "The Summary could not be read here; it is only used to check the rows.",
                 sheet=table.name,
@@ -87,18 +98,18 @@ def read_summary(table: Table, layout: Layout, findings: Findings) -> dict[date,
     return months
 
 
-def check_summary(summary: dict[date, Totals], rows: Iterable[Row], findings: Findings) -> None:
-    """Notes where the Summary lists more or less than the rows: the chosen range may have cut a month."""
+def check_summary(summary: dict[date, Totals], rows: Iterable[Row], problems: ProblemList) -> None:
+    """Note months of which the Summary has other units than the rows: the chosen range may have cut them."""
     units: defaultdict[str, int] = defaultdict(int)
     for row in rows:
-        if row.facts.kind == "sales":
-            units[row.facts.month] += row.figures.units_sold - row.figures.units_refunded
+        if row.dimensions.kind == "sales":
+            units[row.dimensions.month] += row.measures.units_sold - row.measures.units_refunded
     listed: defaultdict[str, int] = defaultdict(int)
     for day, sums in summary.items():
         listed[day.isoformat()[:7]] += sums.units_sold
     for month, expected in sorted(listed.items()):
         if units[month] != expected:
-            findings.add(
+            problems.add(
                 "note",
                 f"The Summary of {month} counts other units than the rows: the chosen range may cut this month.",
                 sheet="Summary",
@@ -107,19 +118,19 @@ def check_summary(summary: dict[date, Totals], rows: Iterable[Row], findings: Fi
             )
 
 
-def check_orders(orders: Iterable[Row], rows: Iterable[Row], findings: Findings) -> None:
-    """Notes months in which Paid Units of Orders Processed are not the net units that were paid for."""
+def check_orders(orders: Iterable[Row], rows: Iterable[Row], problems: ProblemList) -> None:
+    """Note months of which Orders Processed has other paid units than the rows."""
     ordered: defaultdict[str, int] = defaultdict(int)
     sold: defaultdict[str, int] = defaultdict(int)
     for row in orders:
-        if row.facts.slice.startswith("orders:"):
-            ordered[row.facts.month] += row.figures.units_sold - row.figures.free_units
+        if row.dimensions.slice.startswith("orders:"):
+            ordered[row.dimensions.month] += row.measures.units_sold - row.measures.free_units
     for row in rows:
-        if row.facts.kind == "sales" and not row.figures.free_units:
-            sold[row.facts.month] += row.figures.units_sold - row.figures.units_refunded
+        if row.dimensions.kind == "sales" and not row.measures.free_units:
+            sold[row.dimensions.month] += row.measures.units_sold - row.measures.units_refunded
     for month in sorted(ordered):
         if ordered[month] != sold[month]:
-            findings.add(
+            problems.add(
                 "note",
                 f"Orders Processed of {month} counts other paid units than the royalty tabs (shipped later?).",
                 sheet="Orders Processed",

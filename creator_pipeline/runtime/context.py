@@ -1,4 +1,4 @@
-"""What several commands need: the warehouse, the keys, Dagster's instance."""
+"""What commands need: the warehouse, the keys, the instance of Dagster."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def instance() -> dg.DagsterInstance:
 
         from creator_pipeline.runtime.run_logs import RunLines
 
-        # A run of a command is told by the command, on the output that its caller reads.
+        # The command itself says what its run did, on the output that its caller reads.
         RunLines.muted = True
         try:
             return dg.DagsterInstance.get()

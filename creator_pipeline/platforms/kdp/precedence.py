@@ -1,9 +1,9 @@
-"""Which upload counts, where several cover the same time: pure, and independent of the order of the uploads.
+"""Decides which upload counts where several cover the same time. Pure, and independent of the order of the uploads.
 
-A slice is a measure in one month, or one day in daily files. Per slice: a final report is better than a monthly
-estimate, that is better than daily ones (of which every day counts by itself), and within one rank the later snapshot
-wins. A snapshot that holds less than the one it would replace was cut by the chosen range or lost rows: its whole
-upload is held back until a person accepts it.
+A slice is a series in one month, or in one day for daily files. In each slice a final report comes before a monthly
+estimate, and a monthly estimate before daily ones, of which every day counts by itself. Within one rank the later
+snapshot counts. A snapshot that holds less than the one it would replace was cut by the chosen range or lost rows: its
+whole upload is held back until a person accepts it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from creator_pipeline.platforms.kdp.model import Finality, Totals
+from creator_pipeline.platforms.kdp.models import Finality, Totals, slice_period
 
 
 class Size(NamedTuple):
-    """What an upload holds of one slice. ``units`` are sold (not net: refunds come later and are no loss)."""
+    """How much an upload holds of one slice. ``units`` are sold, not net: a refund that comes later is no loss."""
 
     rows: int
     units: int
@@ -25,7 +25,7 @@ class Size(NamedTuple):
 
     @classmethod
     def of(cls, totals: Totals) -> Size:
-        """The size of a slice of a report."""
+        """The size of a slice from its totals."""
         return cls(totals.rows, totals.units_sold, totals.pages_read)
 
 
@@ -34,9 +34,9 @@ class Snapshot:
     """One stored upload of one account.
 
     Attributes:
-        snapshot_at: when KDP made it; else when it was first seen.
-        slices: those it covers, empty ones included.
-        accepted_smaller: a person said that less is right.
+        snapshot_at: when KDP made the file; if the file doesn't say, the time of the file itself.
+        slices: slices that it covers, with their sizes; empty slices are included.
+        accepted_smaller: a person confirmed that this report may hold less than the one before.
     """
 
     upload_id: str
@@ -46,8 +46,8 @@ class Snapshot:
     accepted_smaller: bool = False
 
 
-class Shrunk(NamedTuple):
-    """A slice that would lose something."""
+class Loss(NamedTuple):
+    """A slice that would lose units or pages if the upload counted."""
 
     upload_id: str
     slice: str
@@ -56,7 +56,7 @@ class Shrunk(NamedTuple):
     found: Size
 
     def hint(self, file_name: str, profile_id: str) -> str:
-        """The command that accepts the smaller report."""
+        """Says what would get smaller, and the command that accepts it."""
         return (
             f"{self.slice} would shrink from {self.stored.units} units and {self.stored.pages} pages to"
             f" {self.found.units} and {self.found.pages}. If that is right:"
@@ -66,68 +66,71 @@ class Shrunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Attributes:
-    counts: slice -> the upload whose rows count. A slice that isn't here is covered by a better one.
-    quarantined: uploads held back; none of their rows count.
-    superseded: uploads that are neither held back nor count anywhere, though they cover something.
-    shrunk: why uploads are held back.
+    """Which uploads of an account count.
+
+    Attributes:
+        counts: slice -> id of the upload whose rows count. A daily slice is missing if its month counts.
+        quarantined: uploads that are held back; none of their rows count.
+        superseded: uploads that cover something, are not held back, and count nowhere.
+        losses: why uploads are held back.
     """
 
     counts: dict[str, str]
     quarantined: frozenset[str]
     superseded: frozenset[str]
-    shrunk: tuple[Shrunk, ...] = field(default=())
+    losses: tuple[Loss, ...] = field(default=())
 
 
 def rank(name: str, finality: Finality | None) -> int:
-    """3 final, 2 of a month, 1 of a day."""
-    return 3 if finality == "final" else 2 if len(_period(name)) == len("2026-03") else 1
+    """Precedence of a slice in a report: 3 for a final report, 2 for a month, 1 for a day."""
+    return 3 if finality == "final" else 2 if len(slice_period(name)) == len("2026-03") else 1
 
 
 def decide(snapshots: Iterable[Snapshot]) -> Decision:
-    """Judge all stored uploads of one account together.
+    """Decide over all stored uploads of one account together.
 
-    The same set gives the same answer in any order: snapshots are taken by their own time, ties by upload id.
+    The order of ``snapshots`` doesn't matter: they are compared by their own times, and by upload id where times are
+    equal.
     """
     ordered = sorted(
         {each.upload_id: each for each in snapshots}.values(), key=lambda each: (each.snapshot_at, each.upload_id)
     )
     best: dict[tuple[str, int], tuple[str, Size]] = {}
-    shrunk: list[Shrunk] = []
+    losses: list[Loss] = []
     for snapshot in ordered:
-        losses = [] if snapshot.accepted_smaller else _losses(snapshot, best)
-        shrunk += losses
-        if not losses:
+        own = [] if snapshot.accepted_smaller else _losses(snapshot, best)
+        losses += own
+        if not own:
             for name, size in snapshot.slices.items():
                 best[name, rank(name, snapshot.finality)] = (snapshot.upload_id, size)
     counts = _counts(best)
-    quarantined = frozenset(loss.upload_id for loss in shrunk)
+    quarantined = frozenset(loss.upload_id for loss in losses)
     superseded = frozenset(
         each.upload_id
         for each in ordered
         if each.slices and each.upload_id not in quarantined and not _counts_still(each, counts)
     )
-    return Decision(counts, quarantined, superseded, tuple(shrunk))
+    return Decision(counts, quarantined, superseded, tuple(losses))
 
 
 def _counts_still(snapshot: Snapshot, counts: Mapping[str, str]) -> bool:
-    # Orders only check other figures: they alone keep no upload alive that has sales too.
+    # Orders only check other measures: they alone keep no upload alive that has sales too.
     revenue = [name for name in snapshot.slices if not name.startswith("orders")]
     return any(counts.get(name) == snapshot.upload_id for name in revenue or snapshot.slices)
 
 
-def _losses(snapshot: Snapshot, best: Mapping[tuple[str, int], tuple[str, Size]]) -> list[Shrunk]:
-    losses: list[Shrunk] = []
+def _losses(snapshot: Snapshot, best: Mapping[tuple[str, int], tuple[str, Size]]) -> list[Loss]:
+    losses: list[Loss] = []
     for name, size in sorted(snapshot.slices.items()):
         own = rank(name, snapshot.finality)
         stored = best.get((name, own))
         if stored and (size.units < stored[1].units or size.pages < stored[1].pages):
-            losses.append(Shrunk(snapshot.upload_id, name, *stored, size))
+            losses.append(Loss(snapshot.upload_id, name, *stored, size))
             continue
         lower = best.get((name, 2)) if own == 3 else None
         # The final report rounds and folds rows, so only a sharp loss against the estimate means that a tab is missing.
         if stored is None and lower and (size.units * 2 < lower[1].units or size.pages * 2 < lower[1].pages):
-            losses.append(Shrunk(snapshot.upload_id, name, *lower, size))
+            losses.append(Loss(snapshot.upload_id, name, *lower, size))
     return losses
 
 
@@ -138,14 +141,10 @@ def _counts(best: Mapping[tuple[str, int], tuple[str, Size]]) -> dict[str, str]:
     return {
         name: upload_id
         for name, upload_id in counts.items()
-        if len(_period(name)) == len("2026-03") or _month_of(name) not in counts
+        if len(slice_period(name)) == len("2026-03") or _month_slice(name) not in counts
     }
 
 
-def _period(name: str) -> str:
-    return name.rpartition(":")[2]
-
-
-def _month_of(name: str) -> str:
-    measure, _, day = name.rpartition(":")
-    return f"{measure}:{day[:7]}"
+def _month_slice(name: str) -> str:
+    series, _, day = name.rpartition(":")
+    return f"{series}:{day[:7]}"

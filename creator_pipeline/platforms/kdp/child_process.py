@@ -1,6 +1,7 @@
-"""Reads a file from outside in a process of its own, with limits of memory and time.
+"""Reads a file from outside in a child process with limits of memory and time.
 
-The limits hold where the guards can't: a zip directory that lies about sizes, a bug in the workbook reader.
+The limits also hold where the checks of the file don't: a zip directory that lies about sizes, a bug in the workbook
+reader.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from creator_pipeline.core.errors import ConfigError, DataError
-from creator_pipeline.platforms.kdp.model import Report, Row
-from creator_pipeline.platforms.kdp.refusals import ReportError
+from creator_pipeline.platforms.kdp.models import Report, Row
+from creator_pipeline.platforms.kdp.problems import ReportError
 
 try:
     import resource
@@ -28,14 +29,21 @@ _BATCH = 5000
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def parse_guarded(
+def parse_in_child(
     path: str | Path, *, file_name: str | None = None, memory_mb: int = 1024, seconds: int = 60
 ) -> Report:
-    """:func:`.parse.parse` with at most ``memory_mb`` of address space and ``seconds`` of time.
+    """Read a report as :func:`.parse.parse` does, in a child process.
+
+    Args:
+        path: the file.
+        file_name: its name in messages; the path's name by default.
+        memory_mb: most address space of the child, in MiB.
+        seconds: most time of the child.
 
     Raises:
-        ReportError: what ``parse`` raises, or that the limits were not enough.
-        ConfigError: the file can't be opened.
+        ReportError: the file is no usable report, or reading it takes more than the limits allow.
+        ConfigError: there is no such file.
+        RuntimeError: the reader has a fault; the message holds its trace.
     """
     path = Path(path).resolve()
     name = file_name or path.name
@@ -67,7 +75,7 @@ def parse_guarded(
 
 
 _OUT_OF_MEMORY = (b"memory allocation", b"MemoryError", b"failed to map segment", b"Cannot allocate memory")
-"""What the child says when the limit is reached, in Rust, in Python, and while it loads a library."""
+"""Words of a child that reached its limit of memory: of Rust, of Python, and of the loader of libraries."""
 
 
 def _too_much(name: str, found: str) -> ReportError:
@@ -100,7 +108,7 @@ def _send(result: Report | DataError, stream: BinaryIO) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """The child: path, name, megabytes, seconds."""
+    """Run the child. Its arguments are path, name, megabytes and seconds; it writes the pickled report to stdout."""
     path, name, memory_mb, seconds = arguments
     if resource is not None:
         memory = int(memory_mb) << 20

@@ -1,4 +1,4 @@
-"""The numbers of a row: which columns they stand in, by what the row is."""
+"""Reads the numbers of a row. Which columns they stand in depends on what the row is."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 from creator_pipeline.platforms.kdp.cells import Cell, Mark, absent, count, micros, number
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.refusals import BadCell
+from creator_pipeline.platforms.kdp.problems import BadCell
 
 CACHED = 20_000
-"""Distinct values remembered; bounds the memory of a file in which nothing repeats."""
+"""Number of distinct values that are remembered; limits the memory for a file in which nothing repeats."""
 
 
 class _Converted(dict[Cell, int]):
-    """Remembers what a converter made of each distinct cell."""
+    """Remembers the number that each distinct cell was converted to."""
 
     def __init__(self, convert: Callable[[Cell, Mark | None], int], mark: Mark | None, column: str) -> None:
         super().__init__()
@@ -37,8 +37,16 @@ def _count_or_none(cell: Cell, mark: Mark | None) -> int:
     return 0 if absent(cell) else count(cell, mark)
 
 
-def figures_of(layout: Layout, mark: Mark | None) -> Callable[[Sequence[Cell], str], tuple[int, int, int, int, int]]:
-    """The function from a row to sold, refunded, free, pages, micros."""
+Numbers = tuple[int, int, int, int, int]
+"""Units sold, units refunded, free units, pages read, royalty in micros: the fields of Measures."""
+
+
+def measure_reader(layout: Layout, mark: Mark | None) -> Callable[[Sequence[Cell], str], Numbers]:
+    """The function from the cells of a row, and its mode, to its numbers.
+
+    The mode is ``paid``, ``free``, ``kenp`` or ``unknown``, as :mod:`.dimensions` tells it. The function raises
+    BadCell where a number can't be read.
+    """
     at, kind = layout.at, layout.sheet.kind
     money = _Converted(micros, mark, "royalty")
     if kind == "kenp":
@@ -49,7 +57,7 @@ def figures_of(layout: Layout, mark: Mark | None) -> Callable[[Sequence[Cell], s
     if kind == "orders":
         units, at_paid, at_free = _Converted(_count_or_none, mark, "paid_units"), at["paid_units"], at["free_units"]
 
-        def orders(cells: Sequence[Cell], _mode: str) -> tuple[int, int, int, int, int]:
+        def orders(cells: Sequence[Cell], _mode: str) -> Numbers:
             given = units[cells[at_free]]
             return units[cells[at_paid]] + given, 0, given, 0, 0
 
@@ -57,9 +65,7 @@ def figures_of(layout: Layout, mark: Mark | None) -> Callable[[Sequence[Cell], s
     return _sales(layout, mark, money)
 
 
-def _sales(
-    layout: Layout, mark: Mark | None, money: _Converted
-) -> Callable[[Sequence[Cell], str], tuple[int, int, int, int, int]]:
+def _sales(layout: Layout, mark: Mark | None, money: _Converted) -> Callable[[Sequence[Cell], str], Numbers]:
     at = layout.at
     sold, refunded = _Converted(count, mark, "units_sold"), _Converted(count, mark, "units_refunded")
     at_sold, at_refunded, at_money = at["units_sold"], at["units_refunded"], at["royalty"]
@@ -68,7 +74,7 @@ def _sales(
     nets = _Converted(_count_or_none, mark, "net_units")
     at_offer = at.get("offer_price")
 
-    def sales(cells: Sequence[Cell], mode: str) -> tuple[int, int, int, int, int]:
+    def sales(cells: Sequence[Cell], mode: str) -> Numbers:
         if mode == "kenp" and at_pages is not None:
             return 0, 0, 0, nets[cells[at_pages]], money[cells[at_money]]
         units, back, amount = sold[cells[at_sold]], refunded[cells[at_refunded]], money[cells[at_money]]

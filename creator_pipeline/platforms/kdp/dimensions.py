@@ -1,4 +1,4 @@
-"""What a row is: its product, shop, time and kind; everything of it that repeats from row to row."""
+"""Reads what a row is about: its book, shop, time and kind. All of it repeats from row to row."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from creator_pipeline.platforms.kdp.cells import (
 from creator_pipeline.platforms.kdp.columns import MARKETPLACE_CURRENCY, SALES_PERIOD, normal, spelling, transaction
 from creator_pipeline.platforms.kdp.formats import Sheet
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.model import Facts, slice_name
-from creator_pipeline.platforms.kdp.refusals import BadCell, Findings
+from creator_pipeline.platforms.kdp.models import Dimensions, slice_name
+from creator_pipeline.platforms.kdp.problems import BadCell, ProblemList
 from creator_pipeline.platforms.kdp.table import Table
 
 _FREE = frozenset({"free_promotion", "free_price_match"})
@@ -30,17 +30,23 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class FactsReader:
-    """Reads the facts of a table's rows.
+class DimensionsReader:
+    """Reads the dimensions of a table's rows.
 
-    Args:
-        month: of the whole file, where its rows have no date.
-        kenp_grain: what the days of KENP rows stand for.
+    Attributes:
+        table: the rows.
+        layout: where their columns are.
+        problems: where problems are added.
+        file: name of the file, for messages.
+        month: month of the whole file, where its rows have no date.
+        kenp_grain: whether the days of KENP rows stand for months or days; None where only the rows tell it.
+        grains: whether dates were months or days, so far.
+        days: days met so far; of a month its first day.
     """
 
     table: Table
     layout: Layout
-    findings: Findings
+    problems: ProblemList
     file: str
     month: date | None = None
     kenp_grain: Grain | None = None
@@ -57,14 +63,17 @@ class FactsReader:
         return spelling(name) if place is None else self.layout.names[place]
 
     def _note(self, hint: str, *, row: int | None = None, column: str | None = None, found: str | None = None) -> None:
-        self.findings.add("note", hint, sheet=self._tab, row=row, column=column, found=found)
+        self.problems.add("note", hint, sheet=self._tab, row=row, column=column, found=found)
 
     def _id_columns(self) -> list[str]:
         names = dict.fromkeys((*self.layout.sheet.ids, "asin", "isbn"))
         return [name for name in names if name in self.layout.at]
 
-    def _static(self, cells: Sequence[Cell], row: int, sheet: Sheet) -> tuple[Facts, str] | None:
-        """What doesn't change between rows alike, and how the numbers are meant; None for a row that is none."""
+    def _read_dimensions(self, cells: Sequence[Cell], row: int, sheet: Sheet) -> tuple[Dimensions, str] | None:
+        """The dimensions of a row, and its mode: ``paid``, ``free``, ``kenp`` or ``unknown``.
+
+        None for a row that is to be left out: an empty one, a repeated header, a row of totals.
+        """
         texts = [text(cell) for cell in cells]
         if not any(texts):
             return None
@@ -91,22 +100,22 @@ class FactsReader:
         form = "kenp" if kind == "kenp" else sheet.format or self._format(product, word)
         share = _in("royalty_type", royalty_type, cell["royalty_type"]) if "royalty_type" in cell else None
         money = _in("currency", currency, cell["currency"]) if "currency" in cell else None
-        self._tell_unknown(word, code, row)
-        measure = sheet.measure or ("kenp" if kind == "kenp" else _measure(form))
+        self._note_unknown(word, code, row)
+        series = sheet.series or ("kenp" if kind == "kenp" else _series(form))
         month = day.isoformat()[:7]
         event = (
             month,
-            "print" if measure == "sales/print" else str(form or kind),
+            "print" if series == "sales/print" else str(form or kind),
             product,
             normal(shop),
             share or "",
-            _event_code(kind, code, word, share, measure),
+            _event_code(kind, code, word, share, series),
             money or MARKETPLACE_CURRENCY.get(normal(shop), "") if kind != "orders" else "",
         )
-        static = Facts(
+        dimensions = Dimensions(
             self.table.name,
             kind,
-            slice_name(measure, day, grain),
+            slice_name(series, day, grain),
             event,
             day,
             month,
@@ -122,7 +131,7 @@ class FactsReader:
             kind != "orders",
         )
         mode = "kenp" if kind == "kenp" else "free" if code in _FREE else "paid" if code or not word else "unknown"
-        return static, mode
+        return dimensions, mode
 
     def _ids(self, cell: dict[str, Cell], row: int) -> tuple[str | None, str | None]:
         asin = isbn = None
@@ -159,7 +168,7 @@ class FactsReader:
         # Combined Sales calls hardcovers paperbacks, so only the other word is believed.
         return "hardcover" if "hardcover" in normal(word) else "print"
 
-    def _tell_unknown(self, word: str, code: str | None, row: int) -> None:
+    def _note_unknown(self, word: str, code: str | None, row: int) -> None:
         if word and code is None and normal(word) not in self._seen_words:
             self._seen_words.add(normal(word))
             self._note(
@@ -178,14 +187,14 @@ def _in(column: str, convert: Callable[[Cell], T], cell: Cell) -> T:
         raise
 
 
-def _measure(form: str | None) -> str:
+def _series(form: str | None) -> str:
     return "sales/print" if form in {"paperback", "hardcover", "print"} else "sales/digital"
 
 
-def _event_code(kind: str, code: str | None, word: str, share: str | None, measure: str) -> str:
+def _event_code(kind: str, code: str | None, word: str, share: str | None, series: str) -> str:
     if kind != "sales":
         return kind
     if word:
         return code or normal(word)
     # The print tabs of the final report have no transaction type; 40% is the share of Expanded Distribution alone.
-    return "expanded" if measure == "sales/print" and share == "40%" else "standard"
+    return "expanded" if series == "sales/print" and share == "40%" else "standard"

@@ -1,16 +1,19 @@
-"""``creator-pipeline kdp``: look at reports, or ingest them here and now."""
+"""``creator-pipeline kdp``: describe reports, or ingest them here and now."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from creator_pipeline import settings
-from creator_pipeline.commands.context import instance, warehouse
 from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.runtime.context import instance, warehouse
+
+if TYPE_CHECKING:
+    from creator_pipeline.runtime.run_here import LoadDefinitions
 
 _FILES = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
@@ -27,25 +30,25 @@ def inspect(files: tuple[Path, ...], *, as_json: bool) -> None:
     """Say what each file is, what it holds and what is wrong with it; stores nothing. Ends with 1 if one is refused."""
     from creator_pipeline.platforms.kdp.inspect import inspect as inspect_files
 
-    told = inspect_files(files)
+    described = inspect_files(files)
     if as_json:
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(described, option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(f"{'verdict':11}{'period':18}{'rows':>6}{'net units':>11}{'free':>6}{'pages':>8}  royalty")
-        for each in told:
+        for each in described:
             _show(each)
-    if any(each["verdict"] != "accept" for each in told):
+    if any(each["verdict"] != "accept" for each in described):
         raise click.exceptions.Exit(1)
 
 
-def _show(told: dict[str, Any]) -> None:
-    money = ", ".join(f"{amount} {code}" for code, amount in told["royalty_by_currency"].items() if amount != "0")
-    click.echo(f"\n{told['file']}: {told['kind']}" + (f", {told['finality']}" if told["finality"] else ""))
+def _show(file: dict[str, Any]) -> None:
+    money = ", ".join(f"{amount} {code}" for code, amount in file["royalty_by_currency"].items() if amount != "0")
+    click.echo(f"\n{file['file']}: {file['kind']}" + (f", {file['finality']}" if file["finality"] else ""))
     click.echo(
-        f"{told['verdict']:11}{told['period'] or '-':18}{told['sales_rows']:6}{told['net_units']:11}"
-        f"{told['free_units']:6}{told['kenp_pages']:8}  {money or '-'}"
+        f"{file['verdict']:11}{file['period'] or '-':18}{file['sales_rows']:6}{file['net_units']:11}"
+        f"{file['free_units']:6}{file['kenp_pages']:8}  {money or '-'}"
     )
-    for problem in told["problems"]:
+    for problem in file["problems"]:
         place = [f"{name} {problem[name]}" for name in ("sheet", "row", "column") if problem[name] is not None]
         found = f" found {problem['found']!r}" if problem["found"] else ""
         expected = f", expected {problem['expected']}" if problem["expected"] else ""
@@ -56,36 +59,39 @@ def _show(told: dict[str, Any]) -> None:
 @click.argument("files", nargs=-1, required=True, type=_FILES, metavar="FILE…")
 @click.option("--profile", "profile_id", required=True, help="Whose account the reports are from.")
 @click.option("--accept-smaller", is_flag=True, help="Accept a report that holds less than the one it replaces.")
-def ingest(files: tuple[Path, ...], profile_id: str, *, accept_smaller: bool) -> None:
+@click.pass_obj
+def ingest(
+    load_definitions: LoadDefinitions, files: tuple[Path, ...], profile_id: str, *, accept_smaller: bool
+) -> None:
     """Put reports into the ledger here and now; recorded in Dagster like every run."""
-    from creator_pipeline.definitions import defs
+    from creator_pipeline.platforms.kdp import PLATFORM
+    from creator_pipeline.platforms.kdp.assets import UPLOAD_PARTITIONS
     from creator_pipeline.platforms.kdp.inbox import register
     from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
-    from creator_pipeline.runtime.partitions import kdp_uploads
     from creator_pipeline.runtime.resources import require_enabled
     from creator_pipeline.runtime.run_here import run_here
     from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
     from creator_pipeline.store.profiles import get_profile
 
-    house, failures = warehouse(), list[str]()
-    get_profile(house, profile_id)
-    require_enabled(settings.load(), "kdp")
+    store, failures, definitions = warehouse(), list[str](), load_definitions()
+    get_profile(store, profile_id)
+    require_enabled(settings.load(), PLATFORM.source)
     tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "command"}
     if accept_smaller:
         tags[ALLOW_SHRINK_TAG] = "true"
     with instance() as dagster:
         for path in files:
             try:
-                file = register(house, [path], profile_id)[0]
+                file = register(store, [path], profile_id)[0]
             except PipelineError as error:
                 failures.append(f"{path}: {error}")
                 continue
-            dagster.add_dynamic_partitions(str(kdp_uploads.name), [file.partition])
-            failed = run_here(defs, dagster, "kdp_ingest", tags, partition_key=file.partition)
+            dagster.add_dynamic_partitions(str(UPLOAD_PARTITIONS.name), [file.partition])
+            failed = run_here(definitions, dagster, "kdp_ingest", tags, partition_key=file.partition)
             failures += [f"{path}: {line}" for line in failed]
             if not failed:
                 click.echo(f"{path}: in the ledger of {profile_id} (upload {file.partition})")
-        failures += run_here(defs, dagster, "ledger", tags)
+        failures += run_here(definitions, dagster, "ledger", tags)
     for line in failures:
         click.echo(line, err=True)
     if failures:

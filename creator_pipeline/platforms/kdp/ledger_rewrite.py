@@ -1,11 +1,10 @@
-"""Which rows count, and the ledger that follows from them."""
+"""Marks the stored rows that count, and rewrites the ledger from them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import islice
 
 import orjson
@@ -15,8 +14,8 @@ from creator_pipeline.core.windows import DayWindow, contiguous, now
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.platforms.kdp.ledger import PLATFORM, KdpGroup, kdp_event
-from creator_pipeline.platforms.kdp.model import next_period
-from creator_pipeline.platforms.kdp.overlap import Decision, Size, Snapshot, decide
+from creator_pipeline.platforms.kdp.models import next_period, slice_month
+from creator_pipeline.platforms.kdp.precedence import Decision, Size, Snapshot, decide
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import kdp_royalties, kdp_uploads
 
@@ -25,15 +24,15 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Settled:
-    """The ledger of the touched months as it is now, and what that changed."""
+class Rewritten:
+    """The ledger rows of the months that were rewritten, and what changed."""
 
     events: Sequence[LedgerEvent]
     change: Change
 
 
 def snapshots(connection: Connection, profile_id: str) -> list[Snapshot]:
-    """Every stored upload of a profile that was read whole; those with unreadable rows cover nothing."""
+    """The stored uploads of a profile that were read without a problem that holds them back."""
     columns = kdp_uploads.c
     rows = connection.execute(
         select(columns.id, columns.finality, columns.snapshot_at, columns.slices, columns.accepted_smaller).where(
@@ -53,37 +52,37 @@ def snapshots(connection: Connection, profile_id: str) -> list[Snapshot]:
 
 
 def decision(connection: Connection, profile_id: str) -> Decision:
-    """Which upload counts where, by everything that is stored."""
+    """Decide which uploads of a profile count, by everything that is stored."""
     return decide(snapshots(connection, profile_id))
 
 
-def settle(
+def rewrite_ledger(
     connection: Connection, profile_id: str, before: Decision, after: Decision, *, own: Iterable[str]
-) -> Settled:
+) -> Rewritten:
     """Mark the rows that count, and rewrite the ledger of every month in which that changed.
 
     Args:
-        own: slices of the upload that was just stored; they are settled whatever was decided.
+        connection: in a transaction.
+        profile_id: whose uploads they are.
+        before: the decision before the newest upload was stored.
+        after: the decision with it.
+        own: slices of the newest upload; they are rewritten even if the decision over them is the same.
     """
     names = before.counts.keys() | after.counts.keys()
     touched = {name for name in names if before.counts.get(name) != after.counts.get(name)} | set(own)
-    _mark(connection, profile_id, after, touched)
-    months = {_month_of(name) for name in touched if not name.startswith(("orders", "payments"))}
+    _set_counted(connection, profile_id, after, touched)
+    months = {slice_month(name) for name in touched if not name.startswith(("orders", "payments"))}
     days = (day for month in months for day in DayWindow(month, next_period(month, "month")).each())
     moment, events, change = now(), list[LedgerEvent](), Change()
     for window in contiguous(days):
         rows = [kdp_event(profile_id, group, moment) for group in _groups(connection, profile_id, window)]
-        # What may shrink was judged by slices before; a guard that counts rows would judge it again.
+        # Whether rows may go away was decided by slices; the check that counts rows would decide it again.
         change += replace_window(connection, PLATFORM, profile_id, window, rows, allow_shrink=True)
         events += rows
-    return Settled(events, change)
+    return Rewritten(events, change)
 
 
-def _month_of(slice_: str) -> date:
-    return date.fromisoformat(f"{slice_.rpartition(':')[2][:7]}-01")
-
-
-def _mark(connection: Connection, profile_id: str, decided: Decision, touched: Iterable[str]) -> None:
+def _set_counted(connection: Connection, profile_id: str, decided: Decision, touched: Iterable[str]) -> None:
     columns = kdp_royalties.c
     by_winner: defaultdict[str, list[str]] = defaultdict(list)
     for name in sorted(touched):

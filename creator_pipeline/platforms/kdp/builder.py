@@ -1,4 +1,4 @@
-"""A report while its tabs are read: rows so far, the days they cover, the month the file stands for."""
+"""Collects what the tabs of one file hold, and builds the report from it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Literal
 from creator_pipeline.platforms.kdp.cells import Grain, day_or_month
 from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.model import Report, Row, Totals, next_period, slice_name
-from creator_pipeline.platforms.kdp.refusals import OWN_FILE, BadCell, Findings, ReportError
+from creator_pipeline.platforms.kdp.models import Report, Row, Totals, next_period, slice_name
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, BadCell, ProblemList, ReportError
 from creator_pipeline.platforms.kdp.rows import SheetReader, first_of_months
 from creator_pipeline.platforms.kdp.table import Table
 
@@ -19,23 +19,45 @@ _NAMED_MONTH = re.compile(r"Prior[_ ]Month[_ ]Royalties-([0-9]{4})-([0-9]{2})-",
 
 
 @dataclass(slots=True)
-class Draft:
-    """A report while its tabs are read."""
+class ReportBuilder:
+    """A report while its tabs are read.
+
+    Attributes:
+        file: name of the file, for messages.
+        problems: what was found wrong so far.
+        rows: rows of tabs that count.
+        orders: rows of the tabs of orders.
+        stated: totals that the file states, by tab.
+        days: days that the file covers; of a month its first day.
+        grain: whether the dates are months or days; None until a tab says it.
+        month: month of the whole file, where its rows have no date.
+        series: series that the file covers.
+    """
 
     file: str
-    findings: Findings = field(default_factory=Findings)
+    problems: ProblemList = field(default_factory=ProblemList)
     rows: list[Row] = field(default_factory=list[Row])
     orders: list[Row] = field(default_factory=list[Row])
-    control: dict[str, Totals] = field(default_factory=dict[str, Totals])
+    stated: dict[str, Totals] = field(default_factory=dict[str, Totals])
     days: set[date] = field(default_factory=set[date])
     grain: Grain | None = None
     month: date | None = None
-    measures: set[str] = field(default_factory=set[str])
+    series: set[str] = field(default_factory=set[str])
 
-    def read(self, table: Table, layout: Layout, kenp_grain: Grain | None = None) -> list[Row]:
+    def read_table(self, table: Table, layout: Layout, kenp_grain: Grain | None = None) -> list[Row]:
+        """Read one tab.
+
+        Args:
+            table: its rows.
+            layout: where its columns are.
+            kenp_grain: whether the days of KENP rows stand for months or days; None where only the rows tell it.
+
+        Raises:
+            ReportError: the tab can't be used.
+        """
         if layout.family is PRIOR_MONTH:
-            self.take_month(table, layout)
-        reader = SheetReader(table, layout, self.findings, self.file, self.month, kenp_grain)
+            self._read_sales_period(table, layout)
+        reader = SheetReader(table, layout, self.problems, self.file, self.month, kenp_grain)
         rows = reader.read()
         kenp = layout.sheet.kind == "kenp"
         if (
@@ -45,10 +67,8 @@ class Draft:
             and "day" in reader.grains
             and first_of_months(reader.days)
         ):
-            # A tab of its own doesn't say: firsts of months only is what a monthly export looks like.
-            rows = [
-                row._replace(facts=row.facts._replace(slice=slice_name("kenp", row.facts.day, "month"))) for row in rows
-            ]
+            # A tab that comes alone doesn't tell its grain; a monthly export has first days of months only.
+            rows = [_dated_by_month(row) for row in rows]
             reader.grains = {"month"}
         if layout.sheet.kind != "orders":
             self.days |= reader.days
@@ -56,7 +76,7 @@ class Draft:
             self.grain = "day" if "day" in reader.grains else "month"
         return rows
 
-    def take_month(self, table: Table, layout: Layout) -> None:
+    def _read_sales_period(self, table: Table, layout: Layout) -> None:
         if layout.sales_period is None:
             raise ReportError(
                 "The month is missing: no Sales Period above the header.",
@@ -95,7 +115,7 @@ class Draft:
             self._other_month(layout.sales_period or "", f"{named[1]}-{named[2]}, as the file's name says", table)
 
     def _other_month(self, found: str, expected: str, table: Table) -> None:
-        self.findings.add(
+        self.problems.add(
             "quarantine",
             "The file contradicts itself about its month. Download this month's report again.",
             sheet=table.name or None,
@@ -106,26 +126,35 @@ class Draft:
         )
 
     def empty_slices(self) -> tuple[str, ...]:
-        """Slices between the first and the last day of the file that have no row."""
+        """Names of the slices between the first and the last day of the file that have no row."""
         if not self.days or self.grain is None:
             return ()
-        filled = {row.facts.slice for row in self.rows}
+        filled = {row.dimensions.slice for row in self.rows}
         covered: list[str] = []
         day, last = min(self.days), max(self.days)
         while day <= last:
-            covered += [slice_name(measure, day, self.grain) for measure in sorted(self.measures)]
+            covered += [slice_name(series, day, self.grain) for series in sorted(self.series)]
             day = next_period(day, self.grain)
         return tuple(name for name in covered if name not in filled)
 
-    def report(
+    def build(
         self, form: Literal["csv", "xlsx"], kind: str, family: Family, snapshot: datetime | None, rows: list[Row]
     ) -> Report:
+        """The report of everything that was read.
+
+        Args:
+            form: format of the file.
+            kind: kind of the report.
+            family: kind of download.
+            snapshot: when KDP made the file, aware UTC; None where it doesn't say.
+            rows: rows of the report, in the order of the file.
+        """
         if self.month:
             self.days.add(self.month)
             self.grain = "month"
         start, last = (min(self.days), max(self.days)) if self.days else (None, None)
         if not rows:
-            self.findings.add("note", "The report is valid and empty: nothing was sold or read.")
+            self.problems.add("note", "The report is valid and empty: nothing was sold or read.")
         return Report(
             file_name=self.file,
             format=form,
@@ -137,6 +166,11 @@ class Draft:
             snapshot_at=snapshot,
             rows=rows,
             empty_slices=self.empty_slices(),
-            control=self.control,
-            problems=self.findings.closed(),
+            stated=self.stated,
+            problems=self.problems.all(),
         )
+
+
+def _dated_by_month(row: Row) -> Row:
+    name = slice_name("kenp", row.dimensions.day, "month")
+    return row._replace(dimensions=row.dimensions._replace(slice=name))

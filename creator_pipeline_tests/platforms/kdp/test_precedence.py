@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creator_pipeline.platforms.kdp.overlap import Size, Snapshot, decide
 from creator_pipeline.platforms.kdp.parse import parse
+from creator_pipeline.platforms.kdp.precedence import Size, Snapshot, decide
 from creator_pipeline_tests.support.kdp_samples import ESTIMATOR, FINAL, REEXPORT
 
 START = datetime(2026, 4, 1, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_a_smaller_snapshot_waits_for_a_person_and_says_how() -> None:
     held = decide([snapshot("a", 0, {"s:2026-03": 9}), snapshot("b", 1, {"s:2026-03": 5, "s:2026-04": 5})])
     assert held.counts == {"s:2026-03": "a"}
     assert held.quarantined == {"b"}
-    assert "creator-pipeline kdp ingest x.xlsx --profile alice --accept-smaller" in held.shrunk[0].hint(
+    assert "creator-pipeline kdp ingest x.xlsx --profile alice --accept-smaller" in held.losses[0].hint(
         "x.xlsx", "alice"
     )
     taken = decide([snapshot("a", 0, {"s:2026-03": 9}), snapshot("b", 1, {"s:2026-03": 5}, accepted=True)])

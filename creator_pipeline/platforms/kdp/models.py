@@ -1,4 +1,4 @@
-"""What a read report is: typed rows, its slices, its own totals, and what was found wrong."""
+"""A report that was read: typed rows, the slices they belong to, the totals the file states, and its problems."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from creator_pipeline.platforms.kdp.cells import Grain
-from creator_pipeline.platforms.kdp.refusals import Problem
+from creator_pipeline.platforms.kdp.problems import Problem
 
 Finality = Literal["final", "estimate"]
 
 
-class Figures(NamedTuple):
+class Measures(NamedTuple):
     """The numbers of a row.
 
     Attributes:
@@ -31,13 +31,13 @@ class Figures(NamedTuple):
     royalty_micros: int
 
 
-class Facts(NamedTuple):
-    """Everything else, one object for all rows alike.
+class Dimensions(NamedTuple):
+    """What a row is about: book, shop, time and kind. Rows with equal dimensions share one object.
 
     Attributes:
         sheet: name of the tab, ``""`` for CSV.
         kind: ``sales``, ``kenp``, ``orders`` or ``payments``.
-        slice: the unit that is replaced (:func:`slice_name`).
+        slice: name of the unit that is replaced as a whole; see :func:`slice_name`.
         event_key: (month, format, product id, marketplace, royalty type, transaction, currency), without the account.
             Rows with the same slice and event key add up to one event. Titles, authors and prices are never part of it.
         day: the day, or the first of the month.
@@ -66,24 +66,20 @@ class Facts(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One source row of a tab that counts; exact copies are real sales and are all here.
+    """One source row of a tab. Two rows that are equal are two sales, so both are here.
 
     Attributes:
-        source_row: as a spreadsheet counts, from 1.
+        source_row: number of the row in the file, from 1.
     """
 
     source_row: int
-    figures: Figures
-    facts: Facts
-
-    def as_dict(self) -> dict[str, object]:
-        """Flat: ``source_row`` and all figures and facts by their names."""
-        return {"source_row": self.source_row, **self.figures._asdict(), **self.facts._asdict()}
+    measures: Measures
+    dimensions: Dimensions
 
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over rows; money in micros per currency."""
+    """Sums over rows. Money is in micros, by currency."""
 
     rows: int = 0
     units_sold: int = 0
@@ -98,19 +94,19 @@ class Totals:
         return self.units_sold - self.units_refunded
 
     def add(self, row: Row) -> None:
-        """One row more."""
-        sold, refunded, free, pages, micros = row.figures
+        """Add one row."""
+        sold, refunded, free, pages, micros = row.measures
         self.rows += 1
         self.units_sold += sold
         self.units_refunded += refunded
         self.free_units += free
         self.pages_read += pages
-        code = row.facts.currency
+        code = row.dimensions.currency
         if code is not None:
             self.royalty_micros[code] = self.royalty_micros.get(code, 0) + micros
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON; money stays in micros."""
+        """The sums for JSON. Money stays in micros."""
         return {
             "rows": self.rows,
             "units_sold": self.units_sold,
@@ -122,7 +118,7 @@ class Totals:
 
 
 def total(rows: Iterable[Row]) -> Totals:
-    """Sums over all of ``rows``."""
+    """The sums over ``rows``."""
     sums = Totals()
     for row in rows:
         sums.add(row)
@@ -131,19 +127,19 @@ def total(rows: Iterable[Row]) -> Totals:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One accepted or quarantined file.
+    """What was read from one file, which is accepted or quarantined.
 
     Attributes:
-        file_name: as given; never trusted.
-        format: ``csv`` or ``xlsx``, by the first bytes.
+        file_name: as its owner gave it; not trusted.
+        format: ``csv`` or ``xlsx``, recognized by the first bytes.
         kind: ``estimator_monthly``, ``estimator_daily``, ``prior_month_final``, ``payments``, or ``csv_…`` of one tab.
         finality: None where the file holds no royalties.
-        grain: of the sales, else of what there is; None where there are no rows.
-        period_start, period_end: half-open days; None where there are no rows.
-        snapshot_at: when KDP made the export (aware UTC), where the workbook says so.
-        rows: all rows of the tabs that count, in the order of the file.
-        empty_slices: slices the file covers without a row in them: they replace what was stored.
-        control: the file's own totals, by tab; Summary by ``Summary 2026-03``.
+        grain: whether the dates are months or days. That of the sales if there are any; None without rows.
+        period_start, period_end: first day, and the day after the last one; None without rows.
+        snapshot_at: when KDP made the export, aware UTC; None where the file doesn't say.
+        rows: rows of the tabs that count, in the order of the file.
+        empty_slices: slices that the file covers and has no row of. They replace what was stored.
+        stated: totals that the file itself states, by tab; those of the Summary by ``Summary 2026-03``.
     """
 
     file_name: str
@@ -156,37 +152,52 @@ class Report:
     snapshot_at: datetime | None
     rows: list[Row]
     empty_slices: tuple[str, ...]
-    control: dict[str, Totals]
+    stated: dict[str, Totals]
     problems: tuple[Problem, ...]
 
     @property
     def verdict(self) -> Literal["accept", "quarantine"]:
-        """``quarantine`` as soon as one problem needs a person; nothing of such a file may count."""
+        """``quarantine`` if one problem needs a person: nothing of such a file counts. Otherwise ``accept``."""
         return "quarantine" if any(problem.level == "quarantine" for problem in self.problems) else "accept"
 
     def slices(self) -> dict[str, Totals]:
-        """Sums of every slice the file covers, the empty ones included."""
+        """The totals of every slice that the file covers, empty ones included."""
         sums: defaultdict[str, Totals] = defaultdict(Totals)
         for row in self.rows:
-            sums[row.facts.slice].add(row)
+            sums[row.dimensions.slice].add(row)
         for name in self.empty_slices:
             sums[name] = Totals()
         return dict(sums)
 
     def of_kind(self, kind: str) -> Iterator[Row]:
         """The rows of one kind."""
-        return (row for row in self.rows if row.facts.kind == kind)
+        return (row for row in self.rows if row.dimensions.kind == kind)
 
 
-def slice_name(measure: str, day: date, grain: Grain) -> str:
-    """``kenp:2026-03`` or, in daily files, ``kenp:2026-03-15``.
+def slice_name(series: str, day: date, grain: Grain) -> str:
+    """The name of a slice: ``kenp:2026-03``, or ``kenp:2026-03-15`` in daily files.
 
-    Sales have two measures, ``sales/digital`` and ``sales/print``: a CSV of one tab covers only one of them, and must
+    Sales have two series, ``sales/digital`` and ``sales/print``: a CSV of one tab covers only one of them, and must
     not replace the other's rows.
+
+    Args:
+        series: ``sales/digital``, ``sales/print``, ``kenp``, ``orders``, ``orders_placed`` or ``payments``.
+        day: any day of the slice.
+        grain: whether the slice is a month or a day.
     """
-    return f"{measure}:{day.isoformat()[: 7 if grain == 'month' else 10]}"
+    return f"{series}:{day.isoformat()[: 7 if grain == 'month' else 10]}"
+
+
+def slice_period(name: str) -> str:
+    """The month or day of a slice, as ``2026-03`` or ``2026-03-15``."""
+    return name.rpartition(":")[2]
+
+
+def slice_month(name: str) -> date:
+    """The first day of the month that a slice is in."""
+    return date.fromisoformat(f"{slice_period(name)[:7]}-01")
 
 
 def next_period(day: date, grain: Grain) -> date:
-    """The day after, or the first of the month after."""
+    """The day after ``day``, or the first day of the month after it."""
     return day + timedelta(days=1) if grain == "day" else (day.replace(day=1) + timedelta(days=32)).replace(day=1)

@@ -1,0 +1,63 @@
+"""What a creator's page shows of the reports of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select
+
+from creator_pipeline.mail.render import one_line
+from creator_pipeline.mail.wording import plain_error, short_moment
+from creator_pipeline.platforms.contract import PageLine
+from creator_pipeline.platforms.uploads import UploadedReport
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.tables import kdp_uploads
+
+_SHOWN_UPLOADS = 10
+_SHOWN_PROBLEMS = 5
+
+
+def page_line(connection: Connection, profile_id: str) -> PageLine:
+    """The line of Amazon KDP: when the newest report of a profile was uploaded."""
+    uploads = kdp_uploads.c
+    newest = (
+        select(uploads.uploaded_at)
+        .where(uploads.profile_id == profile_id)
+        .order_by(uploads.uploaded_at.desc())
+        .limit(1)
+    )
+    at = connection.execute(newest).scalar()
+    if at is None:
+        return PageLine("No report yet", "Its sales come by uploaded reports.", good=False)
+    return PageLine(f"Report of {short_moment(at)}", "", good=True)
+
+
+def uploaded_reports(connection: Connection, config: Settings, profile_id: str) -> Iterator[UploadedReport]:
+    """The newest reports of a profile, newest first, with the problems of those that don't count."""
+    uploads = kdp_uploads.c
+    newest = (
+        select(uploads.file_name, uploads.status, uploads.uploaded_at, uploads.error)
+        .where(uploads.profile_id == profile_id)
+        .order_by(uploads.uploaded_at.desc(), uploads.id)
+        .limit(_SHOWN_UPLOADS)
+    )
+    for row in connection.execute(newest):
+        bad = row.status in {"rejected", "quarantined"}
+        problems = _problems(config, row.error) if bad else []
+        yield UploadedReport(one_line(row.file_name), row.status, short_moment(row.uploaded_at), bad, problems)
+
+
+def _problems(config: Settings, error: str | None) -> list[str]:
+    stored: dict[str, Any] = orjson.loads(error or "{}")
+    found = [problem for problem in stored.get("problems", ()) if problem.get("level") != "note"]
+    sentences = dict.fromkeys(_sentence(problem) for problem in [stored, *found])
+    return [plain_error(text, config) for text in list(sentences)[: _SHOWN_PROBLEMS + 1] if text]
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    parts = [", ".join(f"{part} {problem[part]}" for part in ("sheet", "row", "column") if problem.get(part))]
+    parts += [str(problem.get(part) or "") for part in ("message", "hint")]
+    parts += [f"{part.capitalize()}: {problem[part]}" for part in ("found", "expected") if problem.get(part)]
+    return " ".join(f"{part.rstrip('.')}." for part in parts if part)
