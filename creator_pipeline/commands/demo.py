@@ -31,7 +31,8 @@ def command(*, exit_at_end: bool) -> None:
     # SIGINT too: Dagster gives SIGTERM the handler of SIGINT, which a shell's background job has set to ignore.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
-    with Processes(home / "logs") as processes, contextlib.suppress(KeyboardInterrupt):
+    # Not DAGSTER_HOME/logs: Dagster sends every file in there to its makers and deletes it, telemetry off or not.
+    with Processes(home / "process_logs") as processes, contextlib.suppress(KeyboardInterrupt):
         agrees = _play(processes)
         if exit_at_end:
             raise click.exceptions.Exit(0 if agrees else 1)

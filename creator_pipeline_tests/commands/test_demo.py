@@ -51,6 +51,10 @@ def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_kill
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("equal on every day, to the cent") >= 3
     assert "Every figure agrees" in ended.stdout
+    home = tmp_path / ".data/demo"
+    assert {path.stem for path in (home / "process_logs").iterdir()} == {"sandbox", "gateway", "dagster"}
+    # Dagster uploads and deletes what is in this folder.
+    assert list((home / "logs").glob("*")) == []
     assert none_left(tmp_path) == []
     process = subprocess.Popen(
         [BIN / "creator-pipeline", "demo"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **arguments
