@@ -86,7 +86,18 @@ def add_profile(
     timezone: str = "UTC",
     notify: str = "failures",
 ) -> None:
-    """Add a profile, or change the address, name, zone and wishes of one that exists; its tier stays."""
+    """Add a profile, or change the address, name, zone and wishes of one that exists; its tier stays.
+
+    Args:
+        connection: a write transaction.
+        profile_id, email: of the owner.
+        display_name: what the owner is called in mails.
+        timezone: IANA name.
+        notify: which mails the owner wants: ``failures``, ``every`` or ``none``.
+
+    Raises:
+        ConfigError: the id, the address or the zone can't be used.
+    """
     if "@" not in email or email != email.strip() or any(character.isspace() for character in email):
         raise ConfigError(f"The e-mail address of {profile_id} can't be used.", hint="It looks like name@example.com.")
     _upsert(
@@ -116,7 +127,16 @@ def connect(
     external_account_id: str | None = None,
     scopes: str | None = None,
 ) -> None:
-    """Store a platform's tokens, encrypted, and mark the connection active."""
+    """Store a platform's tokens, encrypted, and mark the connection active.
+
+    Args:
+        connection: a write transaction.
+        ring: encrypts the tokens.
+        provider, profile_id: the platform, and whose account it is.
+        access_token, refresh_token: in clear; None where only the account's id is known.
+        external_account_id: the platform's own id of the account.
+        scopes: what the token may do, separated by spaces.
+    """
     _upsert(
         connection,
         platform_connections,
