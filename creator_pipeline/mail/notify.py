@@ -69,7 +69,7 @@ def notify_success(
     Args:
         event_id: the queue's job id, else the id of the root run: the same from every teller.
         partitions: partitions or the file's name, for people.
-        unit: what fails and recovers by itself within the source: a KDP upload's id; empty for a whole source.
+        unit: what fails and recovers by itself within the source: a file's id; empty for a whole source.
     """
     return _succeeded(
         warehouse,

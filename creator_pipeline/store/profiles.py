@@ -158,7 +158,7 @@ def connect(
 def connected(warehouse: Warehouse, provider: str) -> list[str]:
     """Ids of the profiles that have an account at ``provider`` we hold a token of, whatever its status, in order.
 
-    A connection without a token only says who somebody is there: a buyer's Whop user.
+    A connection without a token only says who somebody is there: a buyer's user id.
     """
     with warehouse.read() as connection:
         return list(
@@ -241,9 +241,7 @@ def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_i
         get_profile(warehouse, profile_id)
         raise ConfigError(
             f"{profile_id} is not connected to {provider}.",
-            hint=f"creator-pipeline profiles add {profile_id} --email … --{provider}-token …"
-            if provider == "gumroad"
-            else f"creator-pipeline profiles add {profile_id} --email … --{provider}-key …",
+            hint=f"creator-pipeline profiles add {profile_id} --email … with the option of {provider}: see --help.",
         )
     if row["status"] == "revoked":
         raise AuthError(
