@@ -128,7 +128,7 @@ def test_the_pipeline_needs_no_more_than_rows(
         queue = JobQueue(warehouse, None)
         queue.enqueue("alice", "gumroad", "refresh", {})
         assert queue.ack_all(queue.dequeue(1, 60))
-        retention.sweep(warehouse, retention.Keep(buyers=1), now())
+        retention.delete_old(warehouse, retention.Keep(buyers=1), now(), personal())
         assert token_keys.rotate(warehouse, ring).lost == []
         erasure.erase_buyer(warehouse, "a@example.net", ring.hashes_of("a@example.net"), personal())
         erasure.erase_profile(warehouse, "bea", personal())

@@ -1,6 +1,6 @@
 """Money: integer millionths ("micros") of the unit of a currency, never a float.
 
-KDP books fractions of a yen and Whop has three-decimal currencies, so minor units would round.
+Some royalties are fractions of a yen and some currencies have three decimals, so minor units would round.
 """
 
 from __future__ import annotations

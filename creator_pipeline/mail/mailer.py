@@ -48,7 +48,14 @@ class Verdict:
 
 
 def judge(status: int, name: str, message: str, headers: Mapping[str, str]) -> Verdict:
-    """What an error means (status and name; the client's exception classes don't tell all of them apart)."""
+    """What an error means for the mail. The client's exception classes don't tell all of them apart.
+
+    Args:
+        status: of HTTP.
+        name: Resend's word for the error.
+        message: its text.
+        headers: of the answer.
+    """
     reason = f"Resend: HTTP {status} {name}: {without_addresses(redact(message))[:300]}"
     if name == "HttpClientError":
         return Verdict("retry", f"Resend can't be reached, or didn't answer within {TIMEOUT_SECONDS} s.")

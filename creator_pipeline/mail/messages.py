@@ -86,7 +86,10 @@ def claim(
     """The next due message, mails of security first, and how many suppressed ones were passed over.
 
     Args:
+        connection: a write transaction.
         sender: From address of a message that goes for the first time.
+        lease_seconds: until another sender may have it.
+        ids: only these messages.
     """
     suppressed, columns = 0, [table.c.id, table.c.kind, table.c.to, table.c.payload, table.c.attempts]
     security_first = case((table.c.kind.in_(_FIRST), 0), else_=1)

@@ -69,7 +69,7 @@ def notify_success(
     Args:
         event_id: the queue's job id, else the id of the root run: the same from every teller.
         partitions: partitions or the file's name, for people.
-        unit: what fails and recovers by itself within the source: a KDP upload's id; empty for a whole source.
+        unit: what fails and recovers by itself within the source: a file's id; empty for a whole source.
     """
     return _succeeded(
         warehouse,
@@ -77,22 +77,6 @@ def notify_success(
         _Success(profile_id, event_id, source, unit, partitions_text(partitions), events_count),
         trigger,
     )
-
-
-def notify_recovered(
-    warehouse: Warehouse,
-    settings: Settings,
-    *,
-    profile_id: str,
-    event_id: str,
-    source: Source,
-    events_count: int = 0,
-    partitions: Sequence[str] = (),
-    unit: str = "",
-) -> list[str]:
-    """Tell that a failure is over, once; nothing where none was told. :func:`notify_success` includes this."""
-    success = _Success(profile_id, event_id, source, unit, partitions_text(partitions), events_count)
-    return _succeeded(warehouse, settings, success, None)
 
 
 def notify_failure(
@@ -223,7 +207,7 @@ class _Success:
     events_count: int
 
 
-def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trigger: Trigger | None) -> list[str]:
+def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trigger: Trigger) -> list[str]:
     """One mail under the success's key: of the recovery where a failure is open, else of the success if wanted."""
     profile_id, source = success.profile_id, success.source
     with warehouse.write() as connection:
@@ -237,7 +221,7 @@ def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trig
         failure = history.open_failure(connection, owner, source.name, success.unit)
         if failure is not None:
             kind, values = "ingestion_recovered", _recovered_values(success, failure)
-        elif trigger is not None and wants_success(owner.notify, trigger):
+        elif wants_success(owner.notify, trigger):
             kind = "ingestion_completed"
             values = completed_values(success.event_id, success.events_count, source=source.label, what=success.what)
         else:

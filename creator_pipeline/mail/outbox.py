@@ -125,7 +125,11 @@ def write(warehouse: Warehouse, settings: Settings, *mails: Mail) -> list[str]:
 
 
 def add(connection: Connection, settings: Settings, mail: Mail) -> bool:
-    """:func:`write` within the caller's transaction; whether the mail was new."""
+    """:func:`write` within the caller's transaction; whether the mail was new.
+
+    Raises:
+        DataError: its address or key can't be used.
+    """
     if not 1 <= len(mail.id) <= _MAX_KEY:
         raise DataError(f"An idempotency key has 1 to {_MAX_KEY} characters, this one has {len(mail.id)}.")
     table = email_messages

@@ -103,23 +103,6 @@ def turn_off(warehouse: Warehouse, settings: Settings, made: str, *, everything:
     return True
 
 
-def turn_on(warehouse: Warehouse, settings: Settings, made: str) -> bool:
-    """Take back what the reader turned off; an address that bounces stays blocked. False for a bad token."""
-    choice = read(warehouse, settings, made)
-    if choice is None:
-        return False
-    table = email_suppressions
-    with warehouse.write() as connection:
-        connection.execute(
-            delete(table).where(
-                table.c.email == choice.address.casefold(),
-                table.c.category.in_([choice.category, ALL]),
-                table.c.reason == "unsubscribed",
-            )
-        )
-    return True
-
-
 def why_suppressed(connection: Connection, address: str, category: str) -> str | None:
     """Why an address gets no mail of this category; None where it may.
 

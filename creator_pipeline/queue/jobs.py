@@ -6,7 +6,7 @@ it can't hand out a job twice or lose one, so Redis may come and go at any momen
 
 * hint lost: :meth:`JobQueue.heal` finds the job in the table, at the latest after ``HEAL_SECONDS``;
 * hint stale: the table refuses the claim, and the hint is corrected;
-* no Redis: the consumer asks the table at every poll, by the same claim.
+* no Redis: the consumer asks the table at every poll.
 """
 
 from __future__ import annotations
@@ -76,9 +76,12 @@ class JobQueue:
         delay: float = 0.0,
         job_id: str | None = None,
     ) -> str:
-        """Put a job in, to be handed out after ``delay`` seconds; it is durable when this returns its id.
+        """Put a job in; it is durable when this returns its id.
 
-        A ``job_id`` that is known already, in whatever state, is left as it is.
+        Args:
+            delay: seconds before it may be handed out.
+            job_id: a job with this id that exists, in whatever state, is left as it is.
+            profile_id, source, kind, payload: see :class:`NewJob`.
         """
         job = NewJob(profile_id, source, kind, payload, delay, job_id or uuid4().hex)
         with self._warehouse.write() as connection:
@@ -108,15 +111,6 @@ class JobQueue:
         self._correct(set(ids or ()) - {lease.id for lease in leases})
         return leases
 
-    def claim_profile(
-        self, source: str, profile_id: str, kind: Kind, *, lease_seconds: float, limit: int = 500
-    ) -> Batch | None:
-        """All due jobs of one profile as one batch; None where there is none, or a run holds some already.
-
-        What arrives while a run is at work waits for it and makes up the next batch.
-        """
-        return self._claim((source, profile_id, kind), lease_seconds, limit)
-
     def claim_batches(
         self,
         *,
@@ -128,7 +122,10 @@ class JobQueue:
     ) -> list[Batch]:
         """Batches that may run now, the longest waiting first; costs one Redis command when nothing is due.
 
+        What arrives while a run is at work waits for it and makes up the next batch.
+
         Args:
+            lease_seconds: until the jobs may be handed out again.
             sources: only these; None for all.
             batches, limit: at most so many, and jobs in each.
             busy: profiles whose jobs must wait; asked only when something is due.

@@ -37,7 +37,7 @@ class NewJob:
     """What to put into the queue.
 
     Attributes:
-        source: ``gumroad``, ``whop`` or ``kdp``.
+        source: name of the platform.
         payload: JSON-able; what to do, without personal data or secrets.
         delay: seconds before it may be handed out.
         id: the same id is taken once, however often it is put in.

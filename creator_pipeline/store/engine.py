@@ -139,7 +139,12 @@ def _sqlite_begin(connection: Connection) -> None:
 
 @contextmanager
 def translated(engine: Engine) -> Generator[None]:
-    """Turn driver errors that a person must fix into errors that say so."""
+    """Turn driver errors that a person must fix into errors that say so.
+
+    Raises:
+        ConfigError: the database isn't there, or refuses this role.
+        TransientError: it can't be reached, is locked, or its disk is full.
+    """
     try:
         yield
     except DBAPIError as error:

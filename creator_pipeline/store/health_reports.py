@@ -13,7 +13,15 @@ from creator_pipeline.store.upserts import insert_into
 
 
 def opened(connection: Connection, report_id: str, text: str, hint: str, since: datetime | None = None) -> bool:
-    """Note a problem; False where it is open already. One that was solved is open again, and not told yet."""
+    """Note a problem; False where it is open already. One that was solved is open again, and not told yet.
+
+    Args:
+        connection: a write transaction.
+        report_id: what is wrong with what; the same each time.
+        text: what was found, for people.
+        hint: the command or the step that fixes it.
+        since: when it began; now where not given.
+    """
     table = health_reports
     values = {"text": text, "hint": hint, "since": since or now(), "told_at": None, "resolved_at": None}
     statement = insert_into(connection, table).values(id=report_id, **values)

@@ -98,7 +98,7 @@ def replace(
     Args:
         rows: values in column order; keys must be unique.
         scope: which rows of the table are this load's to replace.
-        what: names the unit in an error, e.g. ``gumroad/sales 2026-11-22|alice``.
+        what: names the unit in an error, e.g. ``sales of alice, 2026-11-22``.
         allow_shrink: accept a load that drops sharply more rows than it brings.
 
     Raises:

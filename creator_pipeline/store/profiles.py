@@ -86,7 +86,18 @@ def add_profile(
     timezone: str = "UTC",
     notify: str = "failures",
 ) -> None:
-    """Add a profile, or change the address, name, zone and wishes of one that exists; its tier stays."""
+    """Add a profile, or change the address, name, zone and wishes of one that exists; its tier stays.
+
+    Args:
+        connection: a write transaction.
+        profile_id, email: of the owner.
+        display_name: what the owner is called in mails.
+        timezone: IANA name.
+        notify: which mails the owner wants: ``failures``, ``every`` or ``none``.
+
+    Raises:
+        ConfigError: the id, the address or the zone can't be used.
+    """
     if "@" not in email or email != email.strip() or any(character.isspace() for character in email):
         raise ConfigError(f"The e-mail address of {profile_id} can't be used.", hint="It looks like name@example.com.")
     _upsert(
@@ -116,7 +127,16 @@ def connect(
     external_account_id: str | None = None,
     scopes: str | None = None,
 ) -> None:
-    """Store a platform's tokens, encrypted, and mark the connection active."""
+    """Store a platform's tokens, encrypted, and mark the connection active.
+
+    Args:
+        connection: a write transaction.
+        ring: encrypts the tokens.
+        provider, profile_id: the platform, and whose account it is.
+        access_token, refresh_token: in clear; None where only the account's id is known.
+        external_account_id: the platform's own id of the account.
+        scopes: what the token may do, separated by spaces.
+    """
     _upsert(
         connection,
         platform_connections,
@@ -138,7 +158,7 @@ def connect(
 def connected(warehouse: Warehouse, provider: str) -> list[str]:
     """Ids of the profiles that have an account at ``provider`` we hold a token of, whatever its status, in order.
 
-    A connection without a token only says who somebody is there: a buyer's Whop user.
+    A connection without a token only says who somebody is there: a buyer's user id.
     """
     with warehouse.read() as connection:
         return list(
@@ -221,9 +241,7 @@ def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_i
         get_profile(warehouse, profile_id)
         raise ConfigError(
             f"{profile_id} is not connected to {provider}.",
-            hint=f"creator-pipeline profiles add {profile_id} --email … --{provider}-token …"
-            if provider == "gumroad"
-            else f"creator-pipeline profiles add {profile_id} --email … --{provider}-key …",
+            hint=f"creator-pipeline profiles add {profile_id} --email … with the option of {provider}: see --help.",
         )
     if row["status"] == "revoked":
         raise AuthError(

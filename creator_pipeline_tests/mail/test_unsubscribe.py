@@ -28,10 +28,6 @@ def test_a_link_turns_one_category_off_for_its_reader_and_reading_it_changes_not
     choice = unsubscribe.read(warehouse, settings, made)
     assert choice is not None
     assert choice.wanted == {**WANTED, "success": False}
-    assert unsubscribe.turn_on(warehouse, settings, made)
-    choice = unsubscribe.read(warehouse, settings, made)
-    assert choice is not None
-    assert choice.wanted == WANTED
 
 
 def test_everything_off_leaves_mails_of_security(warehouse: Warehouse, settings: Settings) -> None:
@@ -76,7 +72,6 @@ def test_forged_and_broken_links_are_none(warehouse: Warehouse, settings: Settin
     ):
         assert unsubscribe.read(warehouse, settings, bad) is None
         assert not unsubscribe.turn_off(warehouse, settings, bad)
-        assert not unsubscribe.turn_on(warehouse, settings, bad)
 
 
 def test_a_link_follows_the_profile_to_its_new_address(warehouse: Warehouse, settings: Settings) -> None:

@@ -183,15 +183,14 @@ def test_many_deliveries_of_a_profile_make_one_batch_and_the_next_waits_for_it(q
     """A sale with three hundred deliveries starts three hundred runs."""
     first = {one(queue) for _ in range(30)}
     other = one(queue, profile="bob")
-    batch = queue.claim_profile("gumroad", "alice", "webhook", lease_seconds=LONG)
-    assert batch is not None
+    (batch,) = queue.claim_batches(lease_seconds=LONG, busy=lambda: ["bob"])
+    assert (batch.source, batch.profile_id, batch.kind) == ("gumroad", "alice", "webhook")
     assert {job.id for job in batch.jobs} == first
     assert {lease.attempt for lease in batch.leases} == {1}
     late = one(queue)
-    assert queue.claim_profile("gumroad", "alice", "webhook", lease_seconds=LONG) is None
+    assert queue.claim_batches(lease_seconds=LONG, busy=lambda: ["bob"]) == []
     assert sorted(queue.ack_all(batch.leases)) == sorted(first)
-    again = queue.claim_profile("gumroad", "alice", "webhook", lease_seconds=LONG)
-    assert again is not None
+    (again,) = queue.claim_batches(lease_seconds=LONG, busy=lambda: ["bob"])
     assert [job.id for job in again.jobs] == [late]
     assert again.run_key != batch.run_key
     assert status(queue, other) == "queued"
