@@ -16,11 +16,10 @@ from sqlalchemy import text
 from creator_pipeline import settings
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import today
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 pytest_plugins = [
     f"creator_pipeline_tests.support.{name}" for name in ("pipeline_fixtures", "project_fixtures", "sandbox_fixtures")

@@ -32,7 +32,16 @@ NAME_PLATFORMS = re.compile(
     r"^(platforms/(gumroad|whop|kdp)/|settings\.py$|store/tables\.py$|store/migrations/|platforms/__init__\.py$)"
 )
 """Files that may name a platform."""
-KNOW_DAGSTER = {"runtime", "platforms", "orchestration", "monitoring", "definitions", "commands", "dagster_support"}
+KNOW_DAGSTER = {
+    "runtime",
+    "platforms",
+    "orchestration",
+    "monitoring",
+    "definitions",
+    "commands",
+    "cli",
+    "dagster_support",
+}
 READ_ENVIRONMENT = {
     "settings.py",
     "commands/demo.py",
@@ -120,7 +129,8 @@ def names_in(path: Path) -> set[str]:
     described = {
         id(node.value)
         for parent in ast.walk(tree)
-        for node in getattr(parent, "body", [])
+        if isinstance(getattr(parent, "body", None), list)
+        for node in parent.body
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     said: set[str] = set()

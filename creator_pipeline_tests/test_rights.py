@@ -25,7 +25,6 @@ from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.sandbox.resend import KEY
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import erasure, migrate, profile_keys, profiles, retention, token_keys
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata, platform_connections, webhook_events
@@ -36,6 +35,7 @@ from creator_pipeline_tests.support.gateway import Gateway, signed, whop_event
 from creator_pipeline_tests.support.gumroad_oauth import come_back, said_at_gumroad, start
 from creator_pipeline_tests.support.kdp_landing import taken
 from creator_pipeline_tests.support.pages import Page
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 DEPLOY = paths.ROOT / "deploy" / "postgresql"
 REPORT = paths.FIXTURES / "kdp" / "csv_combined_utf8.csv"

@@ -59,7 +59,7 @@ async def enter(request: Request, token: str) -> Response:
     """Exchanges a link of a mail for a cookie. Changes nothing else: scanners of mailboxes open links too."""
     services = services_of(request)
     told = page_link.read(services.ring, token)
-    if told is None or not await asyncio.to_thread(page_link.still, services.warehouse, services.ring, *told):
+    if told is None or not await asyncio.to_thread(page_link.is_current, services.warehouse, services.ring, *told):
         services.gate.refused(request.scope["caller"])
         raise _gone()
     word = Session(*told, secrets.token_urlsafe(18))
@@ -152,7 +152,7 @@ async def _session(request: Request) -> Session | None:
         return None
     session = Session(*word)
     if not await asyncio.to_thread(
-        page_link.still, services.warehouse, services.ring, session.profile_id, session.mailbox
+        page_link.is_current, services.warehouse, services.ring, session.profile_id, session.mailbox
     ):
         raise _gone()
     return session

@@ -25,7 +25,8 @@ from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services_of
-from creator_pipeline.platforms.contract import Connecting, OAuth, Platform
+from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.oauth import Connecting, OAuth
 from creator_pipeline.store import profiles
 
 STATE_SECONDS = 600

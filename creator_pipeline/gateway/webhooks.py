@@ -13,7 +13,8 @@ from creator_pipeline.gateway import mail_calls, openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response
 from creator_pipeline.gateway.intake import Stored
 from creator_pipeline.gateway.services import Services, services_of
-from creator_pipeline.platforms.contract import Delivery, Platform, RefusedDelivery, Webhooks
+from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.webhooks import Delivery, RefusedDelivery, Webhooks
 from creator_pipeline.settings import WHERE_TO_GET
 
 _JSON = openapi.body("application/json")

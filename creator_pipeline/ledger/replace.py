@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, and_, cast, func, literal, select
 
-from creator_pipeline.core import json_text
+from creator_pipeline.core import json_fields
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.store.engine import is_postgres
@@ -89,7 +89,7 @@ def note_changes(connection: Connection, platform: str, profile_id: str, days: I
     if is_postgres(connection):
         day = func.unnest(cast(literal("{" + ",".join(given) + "}", Text), ARRAY(Date))).column_valued("day")
     else:
-        day = func.json_each(json_text.dumps(given)).table_valued("value").c.value
+        day = func.json_each(json_fields.dumps(given)).table_valued("value").c.value
     said = {"profile_id": profile_id, "platform": platform, "change_id": uuid.uuid4().hex, "changed_at": now()}
     values = [literal(value, ledger_changes.c[name].type) for name, value in said.items()]
     statement = insert_into(connection, ledger_changes).from_select(

@@ -40,8 +40,8 @@ def owner_of(connection: Connection, profile_id: str) -> Owner | None:
     return None if row is None else Owner(profile_id, row.email, row.notify)
 
 
-def one_at_a_time(connection: Connection, profile_id: str, source: str) -> None:
-    """Wait, in this transaction, for whoever tells of the same profile and source."""
+def lock_notifications(connection: Connection, profile_id: str, source: str) -> None:
+    """Let no other transaction write mails of the same profile and source until this one ends."""
     # Those who tell of different events must see each other's mails.
     lock(connection, f"mail/{profile_id}/{source}")
 

@@ -37,7 +37,7 @@ def mailbox(ring: KeyRing, address: str) -> str:
     return ring.hash_address(address)[:16]
 
 
-def still(warehouse: Warehouse, ring: KeyRing, profile_id: str, told: str) -> bool:
+def is_current(warehouse: Warehouse, ring: KeyRing, profile_id: str, told: str) -> bool:
     """Whether the profile exists and its address is still that mailbox."""
     with warehouse.read() as connection:
         address = connection.execute(select(profiles.c.email).where(profiles.c.id == profile_id)).scalar()

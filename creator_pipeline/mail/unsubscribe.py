@@ -166,6 +166,6 @@ def _signer(ring: KeyRing) -> URLSafeSerializer:
 def _address(connection: Connection, ring: KeyRing, reader: str) -> str | None:
     if not reader.startswith(_HASHED):
         return connection.execute(select(profiles.c.email).where(profiles.c.id == reader)).scalar()
-    # A reader without a profile: rare, so a walk over the known addresses is cheaper than a table for them.
+    # A reader without a profile: rare, so reading all known addresses is cheaper than a table for them.
     known = connection.execute(union(select(email_messages.c.to), select(profiles.c.email))).scalars()
     return next((address for address in known if ring.hash_address(address) == reader[1:]), None)

@@ -12,7 +12,8 @@ from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms import PLATFORMS, of_name, of_provider
-from creator_pipeline.platforms.contract import Account, Checks, Platform
+from creator_pipeline.platforms.contract import Checks, Platform
+from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.runtime.unknown_fields import PREFIX
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, connect_as_is

@@ -28,7 +28,7 @@ from creator_pipeline.monitoring import mail_checks
 from creator_pipeline.monitoring.dagster_checks import OpenInstance
 from creator_pipeline.monitoring.platform_checks import checks_of
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.platforms.contract import SignedTest
+from creator_pipeline.platforms.webhooks import SignedTest
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from creator_pipeline import settings
 from creator_pipeline.orchestration.jobs import ledger
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.platforms.contract import Refresh
+from creator_pipeline.platforms.dagster_parts import Refresh
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource

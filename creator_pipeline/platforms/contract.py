@@ -28,7 +28,6 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from creator_pipeline.core.checks import Check, Finding
@@ -37,14 +36,13 @@ from creator_pipeline.store.personal import Personal
 from creator_pipeline.store.source import Source, last_dimension
 
 if TYPE_CHECKING:
-    import dagster as dg
     from sqlalchemy import Connection
 
     from creator_pipeline.core.http import Pace
-    from creator_pipeline.core.secrets import KeyRing
-    from creator_pipeline.core.windows import DayWindow
+    from creator_pipeline.platforms.dagster_parts import DagsterParts
+    from creator_pipeline.platforms.oauth import OAuth
     from creator_pipeline.platforms.uploads import Uploads
-    from creator_pipeline.queue.jobs import JobQueue
+    from creator_pipeline.platforms.webhooks import Account, Webhooks
     from creator_pipeline.store.engine import Warehouse
 
 Part = TypeVar("Part")
@@ -109,224 +107,6 @@ class Rate:
     def per_minute(self, config: Settings) -> float:
         """Requests of one token in a minute."""
         return float(config.variable(self.variable) or self.default)
-
-
-class Account(NamedTuple):
-    """A row of ``platform_connections``; the token is still encrypted."""
-
-    provider: str
-    profile_id: str
-    external_account_id: str | None
-    status: str
-    access_token: str | None = None
-    scopes: str | None = None
-    last_error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A verified webhook, cut down to what is needed to read again.
-
-    Attributes:
-        provider: whose route it came by.
-        payload: JSON-able; ids, the platform's word and time; no personal data.
-        profile_id: told by the address it was sent to.
-        account_id: told by the body, so a hint only.
-        work: whether anything follows from it.
-        alike: another event may come with the same id; it is a repeat, but is worked on as well.
-    """
-
-    provider: str
-    delivery_id: str
-    event_type: str | None
-    payload: Mapping[str, Any]
-    profile_id: str | None = None
-    account_id: str | None = None
-    work: bool = True
-    alike: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Once per provider and delivery id."""
-        return self.provider, self.delivery_id
-
-
-class RefusedDelivery(Exception):  # noqa: N818 - the answer of a route, not a failure of ours
-    """A webhook that isn't the platform's.
-
-    Args:
-        status: 401 for a wrong signature, 404 for a wrong address.
-        variable: the secret it was compared with; empty where the answer must not tell.
-    """
-
-    def __init__(self, status: int, variable: str = "") -> None:
-        super().__init__(status)
-        self.status, self.variable = status, variable
-
-
-@dataclass(frozen=True, slots=True)
-class Webhooks:
-    """What the platform sends to the gateway.
-
-    Attributes:
-        path: of the route, as FastAPI writes it: ``/webhooks/NAME/{secret}``.
-        content_type: of the bodies.
-        needs: the variable without which every delivery is refused.
-        description: of the route, for OpenAPI.
-        read: (settings, path parameters, headers with lower-case names, raw body) to a delivery; raises
-            RefusedDelivery. Reads nothing but its arguments.
-        owners: (delivery, the platform's accounts, settings) to the connections that it may be about. More than one
-            only costs requests.
-        signed_test: (settings) to path, headers and body of a delivery about nothing and of the same with a wrong
-            signature, for ``smoke``; to None while ``needs`` is not set. None where deliveries are not signed.
-    """
-
-    path: str
-    content_type: str
-    needs: str
-    description: str
-    read: Callable[[Settings, Mapping[str, str], Mapping[str, str], bytes], Delivery]
-    owners: Callable[[Delivery, Sequence[Account], Settings], Sequence[Account]]
-    signed_test: Callable[[Settings], SignedTest | None] | None = None
-
-    @property
-    def refusals(self) -> tuple[int, ...]:
-        """Statuses of a refusal, for OpenAPI."""
-        return (404, 413) if "{" in self.path else (401, 413)
-
-
-class SignedTest(NamedTuple):
-    """A delivery about nothing, for ``smoke``."""
-
-    path: str
-    body: bytes
-    headers: Mapping[str, str]
-    forged: Mapping[str, str]
-
-
-class Connected(NamedTuple):
-    """What connecting by OAuth made. ``problem`` says why there are no webhooks, where ``hooks`` is 0."""
-
-    job_id: str
-    hooks: int
-    problem: str
-
-
-class Connecting(NamedTuple):
-    """What connecting by OAuth works with.
-
-    Attributes:
-        queue: takes the job of the first sync.
-        code: of the platform's answer.
-        verifier: PKCE's secret.
-    """
-
-    config: Settings
-    warehouse: Warehouse
-    ring: KeyRing
-    queue: JobQueue
-    profile_id: str
-    code: str
-    verifier: str
-
-
-@dataclass(frozen=True, slots=True)
-class OAuth:
-    """Connecting an account in the browser. The gateway keeps state and cookie.
-
-    Attributes:
-        callback_path: of the route that the platform sends the browser back to.
-        check: raises ConfigError where the application is not set up.
-        authorize_url: (settings, state, PKCE verifier) to the platform's page.
-        connect: stores tokens, registers webhooks, adds the first job to the queue; raises PipelineError.
-        events: kinds of events that ``connect`` registers webhooks for.
-        where_to_revoke: where a person takes the connection back, as a sentence.
-    """
-
-    callback_path: str
-    check: Callable[[Settings], object]
-    authorize_url: Callable[[Settings, str, str], str]
-    connect: Callable[[Connecting], Connected]
-    events: int
-    where_to_revoke: str
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A line of the table of schedules: one run for each connected profile.
-
-    Attributes:
-        name: of the schedule.
-        cron: when, in UTC.
-        job: what runs.
-        trigger: why, in the run's tags: ``nightly``, ``lookback``, ``drift``.
-        why: its description in the UI.
-        days: the run reads the last ``days`` days up to today; 0: a partition is a profile, not a day.
-        window: replaces ``days``: (day, last sync of the profile, first partition) to the days to read.
-        config: (profile id) to the run config of a job without partitions.
-        key: begins the run keys; ``trigger`` where it is empty.
-    """
-
-    name: str
-    cron: str
-    job: str
-    trigger: str
-    why: str
-    days: int = 0
-    window: Callable[[date, datetime | None, date], DayWindow] | None = None
-    config: Callable[[str], Mapping[str, Any]] | None = None
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Backfill:
-    """What ``creator-pipeline backfill NAME`` runs.
-
-    Attributes:
-        job: reads days.
-        assets: a day is done when all of these have landed.
-        snapshot: the job that reads what has no days, by profile.
-    """
-
-    job: str
-    assets: Sequence[dg.AssetKey]
-    snapshot: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """The job that works off the queue's jobs of one profile.
-
-    Attributes:
-        job: takes ids of jobs with the attempt that was claimed.
-        config: (profile id, leases) to its run config.
-    """
-
-    job: dg.JobDefinition
-    config: Callable[[str, list[str]], Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class DagsterParts:
-    """What the platform brings to Dagster.
-
-    Attributes:
-        assets, checks, jobs, sensors: definitions, merged with the installation's own.
-        resource: the platform's client, by the platform's name; None where no API is read.
-        ledger: the asset of the platform's part of the ledger: ``daily_revenue`` follows it.
-        schedules: lines of the one table.
-        backfill, refresh: None where there are no days to read, or no webhooks.
-    """
-
-    assets: Sequence[dg.AssetsDefinition]
-    ledger: dg.AssetKey
-    jobs: Sequence[Any]
-    resource: dg.ConfigurableResource[Any] | None = None
-    checks: Sequence[dg.AssetChecksDefinition] = ()
-    sensors: Sequence[dg.SensorDefinition] = ()
-    schedules: Sequence[Schedule] = ()
-    backfill: Backfill | None = None
-    refresh: Refresh | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +181,7 @@ class Platform:
     owner_of_partition: Callable[[Warehouse, str], str | None] = last_dimension
     named_unit: bool = False
     buyer_accounts: str = ""
-    page_line: Callable[[Connection, str], PageLine] | None = None
+    page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

@@ -26,12 +26,12 @@ from creator_pipeline.monitoring.run_checks import run
 from creator_pipeline.platforms.gumroad import subscriptions
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.queue.pace import LocalPace
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import health_reports
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 SECRETS = {
     "GUMROAD_WEBHOOK_SECRET": "ping-secret-of-the-tests",

@@ -26,8 +26,8 @@ from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.gateway.intake import Intake
 from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.ledger.rollup import roll_up
-from creator_pipeline.platforms.contract import Delivery
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
+from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate, profiles

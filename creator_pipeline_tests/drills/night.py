@@ -27,11 +27,10 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.gumroad import subscriptions
 from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.runtime.resources import WarehouseResource
-from creator_pipeline.sandbox.compare import differences, whop_differences
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import gumroad_products, sales_events, whop_subscriptions
@@ -39,6 +38,7 @@ from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.gateway import PATH_SECRET, Gateway
 from creator_pipeline_tests.support.installation import run_waiting
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 ALICE = "alice"
 DISPUTED_AGES = (1, 3, 5, 9, 16, 25, 33, 60, 110, 300)

@@ -23,13 +23,14 @@ from pathlib import Path
 import httpx
 
 from creator_pipeline.core.windows import today
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.platforms.kdp.sandbox.reports import ledger_totals
-from creator_pipeline.sandbox.compare import differences, whop_differences
-from creator_pipeline.sandbox.data import World
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline_tests.drills.common import begin
 from creator_pipeline_tests.faults.parts import SERVERS
 from creator_pipeline_tests.faults.system import DAYS, SIZES, System
 from creator_pipeline_tests.faults.traffic import Traffic
+from creator_pipeline_tests.support.sandbox import World
 from creator_pipeline_tests.support.servers import postgres_binaries
 
 DATABASES = ("dagster", "warehouse")

@@ -16,15 +16,14 @@ from sqlalchemy import text
 
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.whop.jobs import CHANGES
-from creator_pipeline.platforms.whop.sandbox.invent import invented_whop
 from creator_pipeline.queue.jobs import HEAL_SECONDS
 from creator_pipeline.runtime.tags import range_tags
-from creator_pipeline.sandbox.data import World
 from creator_pipeline_tests.faults.daemon_loops import ITERATIONS
 from creator_pipeline_tests.faults.forkserver import Child, ForkServer
 from creator_pipeline_tests.faults.parts import PARTS
 from creator_pipeline_tests.faults.proxy import Proxy
 from creator_pipeline_tests.faults.system import DAYS, System
+from creator_pipeline_tests.support.sandbox import World
 
 Runner = Literal["worker", "daemon", "processes"]
 PROFILES = ("alice", "bea", "chen")
@@ -47,9 +46,9 @@ class ForkedSystem(System):
 
     def __init__(self, seed: int = 7, *, runner: Runner = "worker", **options: Any) -> None:
         self.runner = runner
-        world = World.invented(seed, today=today(), sizes=dict.fromkeys(PROFILES, 0), days=DAYS)
-        world.whop = invented_whop(seed, world.today, dict.fromkeys(PROFILES, 0), DAYS)
-        super().__init__(world, ping_factor=0.002, **options)
+        sizes = dict.fromkeys(PROFILES, 0)
+        world = World.invented(seed, today=today(), sizes=sizes, whop_sizes=sizes, days=DAYS)
+        super().__init__(world, webhook_factor=0.002, **options)
         self.proxies: dict[str, Proxy] = {}
         if runner == "worker":
             del self.progress.queries["dagster"]

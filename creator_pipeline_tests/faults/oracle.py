@@ -9,8 +9,9 @@ from pathlib import Path
 import orjson
 from sqlalchemy import select
 
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.platforms.kdp.sandbox.reports import ledger_totals
-from creator_pipeline.sandbox.compare import differences, whop_differences
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline.store.tables import email_messages, kdp_uploads
 from creator_pipeline_tests.faults.forked_system import PROFILES, ForkedSystem
 from creator_pipeline_tests.faults.traffic import Traffic

@@ -31,14 +31,13 @@ import yaml
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import today
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.faults import accounts, cleanup, configuration, parts
 from creator_pipeline_tests.faults.forkserver import Child
 from creator_pipeline_tests.faults.parts import PARTS, SERVERS
 from creator_pipeline_tests.faults.progress import Progress
 from creator_pipeline_tests.support.paths import ROOT
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.servers import free_port
 
 START_SECONDS = 120.0
@@ -51,7 +50,7 @@ class System(AbstractContextManager["System"]):
 
     Args:
         world: what the platforms know; a small one of today where none is given.
-        ping_factor: scales the delays of the platforms' webhooks.
+        webhook_factor: scales the delays of the platforms' webhooks.
         secrets: values for secret variables (``whop_webhook_secret``, …) and any other of the environment.
 
     Attributes:
@@ -62,13 +61,13 @@ class System(AbstractContextManager["System"]):
     """
 
     def __init__(
-        self, world: World | None = None, *, secrets: Mapping[str, str] | None = None, ping_factor: float = 0.0
+        self, world: World | None = None, *, secrets: Mapping[str, str] | None = None, webhook_factor: float = 0.0
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="creator_pipeline_system_")).resolve()
         self.ports = {part: free_port() for part in PARTS}
         self.via: dict[str, int] = {}
         self.sandbox = SandboxServer(
-            world or World.invented(7, today=today(), sizes=SIZES, days=DAYS), ping_factor=ping_factor
+            world or World.invented(7, today=today(), sizes=SIZES, days=DAYS), webhook_factor=webhook_factor
         )
         self.processes: dict[str, subprocess.Popen[bytes] | Child] = {}
         self.launched: dict[str, float] = {}

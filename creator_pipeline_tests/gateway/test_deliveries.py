@@ -22,7 +22,7 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway import deliveries
 from creator_pipeline.gateway.deliveries import DeliveryWriter
 from creator_pipeline.gateway.intake import Intake
-from creator_pipeline.platforms.contract import Delivery
+from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse

@@ -13,12 +13,12 @@ from creator_pipeline.core import signing
 from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs, platform_connections, webhook_events
 from creator_pipeline_tests.support.gateway import Gateway
 from creator_pipeline_tests.support.gumroad_oauth import come_back, connecting, said_at_gumroad, start
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway import replay
 from creator_pipeline.gateway.intake import Intake
-from creator_pipeline.platforms.contract import Delivery
+from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse

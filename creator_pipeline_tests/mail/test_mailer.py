@@ -14,7 +14,6 @@ import pytest
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.mail import mailer
 from creator_pipeline.mail.mailer import Mailer, backoff, judge
-from creator_pipeline.queue import pace
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.sandbox.resend import ResendApi
 from creator_pipeline.settings import Settings
@@ -154,7 +153,7 @@ def test_waits_grow_to_a_quarter_of_an_hour() -> None:
 
 def test_without_redis_each_sender_keeps_to_its_half_of_the_rate(settings: Settings) -> None:
     """Gateway and daemon together above Resend's limit."""
-    pace._pace.cache_clear()
+    mailer._local.cache_clear()
     budget = mailer.pace(settings.model_copy(update={"resend_requests_per_second": 0.02}))
     assert isinstance(budget, LocalPace)
     assert budget.reserve() == 0.0

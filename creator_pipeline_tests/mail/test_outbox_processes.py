@@ -18,10 +18,10 @@ from creator_pipeline.mail.mailer import Verdict
 from creator_pipeline.mail.messages import Claimed
 from creator_pipeline.mail.outbox import Mail
 from creator_pipeline.sandbox.resend import ResendApi
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import email_messages
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 MAILS = 60
 FAULTS = {

@@ -13,11 +13,11 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.monitoring import smoke
 from creator_pipeline.monitoring.run_checks import run
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import daily_revenue, email_messages, ingestion_jobs, ledger_changes, webhook_events
 from creator_pipeline_tests.support.gateway import WHOP_SECRET, Gateway
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from creator_pipeline.orchestration import notifications
 from creator_pipeline.orchestration.backfill import submit
 from creator_pipeline.runtime import hooks
 from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG, range_tags
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, profiles
+from creator_pipeline_tests.support.sandbox import SandboxServer
 from creator_pipeline_tests.support.sources import GUMROAD
 
 WEEK = DayWindow(today() - timedelta(days=6), today() + timedelta(days=1))

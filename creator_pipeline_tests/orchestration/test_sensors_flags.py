@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 
 from creator_pipeline import settings
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.runtime.queue_jobs import job_queue
-from creator_pipeline.sandbox.compare import differences
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 def test_what_arrives_while_a_platform_is_off_is_kept_and_done_when_it_is_back(

@@ -17,7 +17,7 @@ from creator_pipeline.settings import Settings
 from creator_pipeline_tests.support.queue_processes import consumers
 from creator_pipeline_tests.support.servers import RedisServer
 
-PER_SECOND = 50
+PER_SECOND = 20
 SECONDS = 3.5
 WINDOW = 3.0
 
@@ -48,7 +48,7 @@ def test_four_processes_stay_below_the_limit_and_use_nearly_all_of_it(server: Re
     limit = PER_SECOND * WINDOW
     windows = [bisect.bisect_left(stamps, stamp + WINDOW) - n for n, stamp in enumerate(stamps)]
     assert max(windows) <= limit
-    assert windows[0] >= 0.95 * limit
+    assert max(windows) >= 0.95 * limit
 
 
 def test_slots_are_never_closer_than_the_interval_and_none_is_left_out(

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.redis_client import RedisLink
-from creator_pipeline.queue.redis_hints import Wakeups
+from creator_pipeline.queue.redis_hints import RedisHints
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.leases import Lease
 from creator_pipeline.store.tables import ingestion_jobs
@@ -133,7 +133,7 @@ def test_a_lost_hint_is_healed_and_a_wrong_one_corrected(mixed: JobQueue, link: 
     put(mixed, "lost")
     put(mixed, "hidden")
     put(mixed, "early", delay=3600)
-    hints = Wakeups(link, "creator_pipeline:jobs")
+    hints = RedisHints(link, "creator_pipeline:jobs")
     hints.set({"done": 0, "nobody": 0, "hidden": 3600, "early": 0})
     hints.drop(["lost"])
     time.sleep(0.01)

@@ -17,12 +17,12 @@ from creator_pipeline.platforms import personal
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.queue.pace import LocalPace
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import erasure, profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import daily_revenue, gumroad_sales, metadata, sales_events, whop_subscriptions
 from creator_pipeline_tests.support.filling import address, fill
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 PERIOD = DayWindow(today() - timedelta(days=60), today())
 

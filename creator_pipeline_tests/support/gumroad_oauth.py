@@ -9,8 +9,8 @@ import httpx
 
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.support.gateway import Gateway
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 CALLBACK = f"http://callback.example{CALLBACK_PATH}"
 

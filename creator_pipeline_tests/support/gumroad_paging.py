@@ -3,6 +3,7 @@
 from datetime import date
 from typing import NamedTuple
 
+from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.http import Usage
 from creator_pipeline.platforms.gumroad.client import SalesPage, SlowQueryError
 
@@ -25,7 +26,7 @@ class PendingPage:
     def __init__(self, make, *where) -> None:
         try:
             self._page, self._error = make(*where), None
-        except SlowQueryError as error:
+        except PipelineError as error:
             self._page, self._error = None, error
         self.open = True
 

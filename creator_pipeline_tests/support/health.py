@@ -17,9 +17,9 @@ from creator_pipeline.definitions import defs
 from creator_pipeline.monitoring import health, health_sensor
 from creator_pipeline.platforms.gumroad.access import GumroadResource
 from creator_pipeline.runtime.resources import WarehouseResource
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 RESOURCES = {"warehouse": WarehouseResource(), "gumroad": GumroadResource()}
 PUBLIC = "https://pipeline.example.com"

@@ -14,15 +14,14 @@ from sqlalchemy import select
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, partition_key, today
 from creator_pipeline.definitions import defs
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import RANGE_END, RANGE_START
-from creator_pipeline.sandbox.compare import differences
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs
 from creator_pipeline_tests.support.code_location import sensor_named
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 SIZES = {"alice": 60, "bea": 40, "chen": 12}
 DAYS = 12

@@ -16,12 +16,12 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.queue.pace import LocalPace
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support import whop_installation
 from creator_pipeline_tests.support.health import PUBLIC, Watched
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 QUIET = {"telemetry": {"enabled": False}}
 

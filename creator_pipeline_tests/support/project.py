@@ -10,9 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.support.paths import ROOT
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 BIN = Path(sys.executable).parent
 

@@ -15,15 +15,14 @@ from sqlalchemy import text
 from creator_pipeline.core.windows import DayWindow, partition_key, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.whop.jobs import CHANGES
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline.runtime.tags import RANGE_END, RANGE_START
-from creator_pipeline.sandbox.compare import whop_differences
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import profiles as profiles_table
 from creator_pipeline.store.tables import sales_events, whop_payments, whop_subscriptions
 from creator_pipeline_tests.support.installation import QUIET
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.tables import rows
 
 NAMES = ("alice", "bea", "chen")

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop.client import WhopClient
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 TODAY = date(2026, 9, 20)
 EVERYTHING = DayWindow(date(2026, 1, 1), date(2026, 9, 22))

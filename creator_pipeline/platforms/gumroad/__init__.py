@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from creator_pipeline.platforms.contract import (
-    Checks,
-    Credential,
-    DagsterParts,
-    Later,
-    OAuth,
-    Platform,
-    Rate,
-    Webhooks,
-)
+from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
 from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.personal import PERSONAL
 
@@ -34,9 +23,9 @@ PLATFORM = Platform(
     "--gumroad-token …",
     known_names={"sale field": SALE_KEYS},
     personal=PERSONAL,
-    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
-    webhooks=Later[Webhooks](f"{_HERE}.webhook", "WEBHOOKS"),
-    oauth=Later[OAuth](f"{_HERE}.connect", "OAUTH"),
-    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
-    stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
+    dagster=Later(f"{_HERE}.definitions", "PARTS"),
+    webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
+    oauth=Later(f"{_HERE}.connect", "OAUTH"),
+    checks=Later(f"{_HERE}.probes", "CHECKS"),
+    stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 from creator_pipeline.core.errors import AuthError, PipelineError
 from creator_pipeline.core.windows import today
-from creator_pipeline.platforms.contract import Connected, Connecting, OAuth
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth, subscriptions
 from creator_pipeline.platforms.gumroad.access import client_of_token
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.oauth import Grant
+from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth
 from creator_pipeline.queue.jobs import NewJob
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles

@@ -11,11 +11,12 @@ from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding, NothingKnown
 from creator_pipeline.core.errors import AuthError, TransientError
 from creator_pipeline.core.windows import today
-from creator_pipeline.platforms.contract import Account, Checks
+from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.gumroad import PLATFORM, drift, oauth
 from creator_pipeline.platforms.gumroad.access import SOURCE, gumroad_client
 from creator_pipeline.platforms.gumroad.client import classify
 from creator_pipeline.platforms.gumroad.ping_checks import missing_pings
+from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.runtime.refused_tokens import note_refusal
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse

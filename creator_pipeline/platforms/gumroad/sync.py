@@ -10,11 +10,12 @@ from functools import cache
 from sqlalchemy import and_, select
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_window
-from creator_pipeline.platforms.gumroad.catalog import unknown_keys
+from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
 from creator_pipeline.platforms.gumroad.fetch import fetch_sales
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
@@ -90,7 +91,7 @@ def load_sales(
         return currencies(warehouse, profile_id)
 
     def make_row(sale: Json) -> SaleRow:
-        new_keys.update(unknown_keys(sale))
+        new_keys.update(unknown_keys([sale], SALE_KEYS))
         # Asked for here, the database answers while the second page is on its way, and not before the first one.
         return sale_row(profile_id, sale, listed_in(), ring, moment)
 

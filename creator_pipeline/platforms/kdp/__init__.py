@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Connection
-
-from creator_pipeline.platforms.contract import Checks, DagsterParts, Later, PageLine, Platform
+from creator_pipeline.platforms.contract import Later, Platform
 from creator_pipeline.platforms.kdp.owner import owner_of_partition
 from creator_pipeline.platforms.kdp.personal import PERSONAL
-from creator_pipeline.platforms.uploads import Uploads
 
 _HERE = "creator_pipeline.platforms.kdp"
-
-
-def _page_line(connection: Connection, profile_id: str) -> PageLine:
-    from creator_pipeline.platforms.kdp.page import page_line
-
-    return page_line(connection, profile_id)
-
 
 PLATFORM = Platform(
     name="kdp",
@@ -29,10 +17,10 @@ PLATFORM = Platform(
     personal=PERSONAL,
     owner_of_partition=owner_of_partition,
     named_unit=True,
-    page_line=_page_line,
-    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
-    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
-    uploads=Later[Uploads](f"{_HERE}.upload", "UPLOADS"),
+    page_line=Later(f"{_HERE}.page", "page_line"),
+    dagster=Later(f"{_HERE}.definitions", "PARTS"),
+    checks=Later(f"{_HERE}.probes", "CHECKS"),
+    uploads=Later(f"{_HERE}.upload", "UPLOADS"),
     commands={"kdp": f"{_HERE}.command"},
-    stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
+    stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from creator_pipeline.platforms.contract import Checks, Credential, DagsterParts, Later, Platform, Rate, Webhooks
+from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
 from creator_pipeline.platforms.whop.catalog import ACCESS, MEMBERSHIP_KEYS, PAYMENT_KEYS
 from creator_pipeline.platforms.whop.personal import PERSONAL
 
@@ -30,8 +28,8 @@ PLATFORM = Platform(
     },
     buyer_accounts="user_",
     personal=PERSONAL,
-    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
-    webhooks=Later[Webhooks](f"{_HERE}.webhook", "WEBHOOKS"),
-    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
-    stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
+    dagster=Later(f"{_HERE}.definitions", "PARTS"),
+    webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
+    checks=Later(f"{_HERE}.probes", "CHECKS"),
+    stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -15,8 +15,7 @@ from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop import catalog
 from creator_pipeline.platforms.whop.answers import Json, NotFoundError
 from creator_pipeline.platforms.whop.client import WhopClient
-from creator_pipeline.platforms.whop.models import optional_money, text
-from creator_pipeline.platforms.whop.models import time as time_of
+from creator_pipeline.platforms.whop.models import FIELDS, optional_money
 from creator_pipeline.platforms.whop.refunds import (
     has_disputes,
     has_refunds,
@@ -65,7 +64,7 @@ def payments_of_window(client: WhopClient, account_id: str | None, window: DayWi
     start, end = _midnight(window.start), _midnight(window.end)
     found = Payments()
     for payment in client.payments(account_id, created_after=start - _TICK, created_before=end):
-        if start <= time_of("payment", payment, "created_at") < end:
+        if start <= FIELDS.time("payment", payment, "created_at") < end:
             found.payments[payment["id"]] = payment
     _add_refunds_and_disputes(client, account_id, found)
     return found
@@ -102,7 +101,7 @@ def _add_refunds_and_disputes(client: WhopClient, account_id: str | None, found:
 
 
 def _earliest(payments: Iterable[Json]) -> datetime:
-    return min(time_of("payment", payment, "created_at") for payment in payments) - _TICK
+    return min(FIELDS.time("payment", payment, "created_at") for payment in payments) - _TICK
 
 
 def _add_refunds(client: WhopClient, account_id: str | None, found: Payments, refunded: Sequence[Json]) -> None:
@@ -114,7 +113,7 @@ def _add_refunds(client: WhopClient, account_id: str | None, found: Payments, re
         if payment is None:
             continue
         found.refunds.setdefault(payment_id, []).append(refund)
-        entry = refund_entry(refund, text("payment", payment, "currency").upper())
+        entry = refund_entry(refund, FIELDS.text("payment", payment, "currency").upper())
         if entry["status"] == catalog.REFUND_SUCCEEDED and payment_id in owed:
             owed[payment_id] -= entry["micros"]
             if owed[payment_id] <= 0:
@@ -176,13 +175,13 @@ def changed_payments(
     for refund in client.refunds(account_id, created_after=since):
         payment = known.get(payment_of_refund(refund))
         succeeded = refund.get("status") == catalog.REFUND_SUCCEEDED
-        if payment and succeeded is (text("refund", refund, "id") not in payment.refunds):
+        if payment and succeeded is (FIELDS.text("refund", refund, "id") not in payment.refunds):
             changed.add(payment.id)
     disputes_listed = True
     try:
         for dispute in client.disputes(account_id, created_after=since):
             payment = known.get(payment_of_dispute(dispute))
-            if payment and (dispute["id"], text("dispute", dispute, "status")) not in payment.disputes:
+            if payment and (dispute["id"], FIELDS.text("dispute", dispute, "status")) not in payment.disputes:
                 changed.add(payment.id)
     except NotFoundError:
         disputes_listed = False

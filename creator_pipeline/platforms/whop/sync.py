@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.windows import DayWindow, now, partition_key
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import of_profile, replace_events
@@ -18,7 +19,7 @@ from creator_pipeline.platforms.whop import catalog, fetch
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.fetch import Payments, StoredPayment
 from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events
-from creator_pipeline.platforms.whop.models import PaymentRow, new_keys
+from creator_pipeline.platforms.whop.models import PaymentRow
 from creator_pipeline.platforms.whop.refunds import payment_row
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
@@ -231,7 +232,7 @@ def _store_payments(
             if ledger_scope is not None
             else Change()
         )
-    new = new_keys(found.payments.values(), catalog.PAYMENT_KEYS)
+    new = unknown_keys(found.payments.values(), catalog.PAYMENT_KEYS)
     return LoadedPayments(rows, events, change, ledger_change, tuple(found.missing), new, found.disputes_listed)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, update
 
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.whop import catalog, fetch
@@ -20,7 +21,6 @@ from creator_pipeline.platforms.whop.models import (
     account_of,
     address_hashes,
     membership_row,
-    new_keys,
     plan_of,
     without_buyers,
 )
@@ -199,7 +199,7 @@ def _store_memberships(
         members=len(found.members),
         without_address=len(found.members) - len(hashes),
         missing=tuple(found.missing),
-        new_keys=new_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
+        new_keys=unknown_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
     )
 
 

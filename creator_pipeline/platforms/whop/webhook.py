@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from creator_pipeline.core import signatures
 from creator_pipeline.core.errors import ConfigError, RejectedError
-from creator_pipeline.platforms.contract import Account, Delivery, RefusedDelivery, SignedTest, Webhooks
+from creator_pipeline.platforms.webhooks import Account, Delivery, RefusedDelivery, SignedTest, Webhooks
 from creator_pipeline.platforms.whop import PLATFORM
 from creator_pipeline.settings import Settings
 

@@ -3,7 +3,9 @@ docs/adding-a-platform.md; nothing outside this folder knows it."""
 
 from __future__ import annotations
 
-from creator_pipeline.platforms.contract import Checks, Credential, DagsterParts, Later, Platform, Rate, Webhooks
+from creator_pipeline.platforms.contract import Checks, Credential, Later, Platform, Rate
+from creator_pipeline.platforms.dagster_parts import DagsterParts
+from creator_pipeline.platforms.webhooks import Webhooks
 from creator_pipeline_tests.platforms.bazaar.tables import ORDER_KEYS, PERSONAL
 
 _HERE = "creator_pipeline_tests.platforms.bazaar"

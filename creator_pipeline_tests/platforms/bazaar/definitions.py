@@ -6,12 +6,13 @@ from typing import Any
 import dagster as dg
 
 from creator_pipeline.core.money import to_text
-from creator_pipeline.platforms.contract import Backfill, DagsterParts, Refresh, Schedule
+from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.partitions import profile_partitions
 from creator_pipeline.runtime.profile_jobs import Work, refresh_job
 from creator_pipeline.runtime.step_checks import StepCheck, Verdict, known_fields
-from creator_pipeline.runtime.streams import DailyStream, Landed, Request, by_day, daily_asset
+from creator_pipeline.runtime.stream_assets import daily_asset
+from creator_pipeline.runtime.streams import DailyStream, Landed, Request, by_day
 from creator_pipeline_tests.platforms.bazaar import PLATFORM
 from creator_pipeline_tests.platforms.bazaar.client import BazaarResource
 from creator_pipeline_tests.platforms.bazaar.sync import Loaded, load_named, load_window, rebuild, stored_day

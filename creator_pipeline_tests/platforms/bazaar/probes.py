@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
-from creator_pipeline.platforms.contract import Account, Checks
+from creator_pipeline.platforms.contract import Checks
+from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.platforms.bazaar.client import URL, classify

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from creator_pipeline.platforms.contract import Account, Delivery, RefusedDelivery, Webhooks
+from creator_pipeline.platforms.webhooks import Account, Delivery, RefusedDelivery, Webhooks
 from creator_pipeline.settings import Settings
 from creator_pipeline_tests.platforms.bazaar import PLATFORM
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.support.gumroad_samples import Free
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 @pytest.fixture

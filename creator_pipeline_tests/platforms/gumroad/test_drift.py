@@ -9,12 +9,12 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.gumroad.checks import agrees_with_gumroad
 from creator_pipeline.platforms.gumroad.jobs import DRIFT
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.runtime.resources import WarehouseResource
-from creator_pipeline.sandbox.compare import differences
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.support.installation import totals_of_chen
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 def scan(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:

@@ -1,9 +1,11 @@
 """Every sale of a window once, whatever the pages do, and not many requests more than pages."""
 
+import itertools
 import math
 import threading
 from collections import Counter
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +16,8 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad import fetch, parallel_reader, window_reader
 from creator_pipeline.platforms.gumroad.fetch import merged
 from creator_pipeline.platforms.gumroad.window_reader import Chunk
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline_tests.support.gumroad_paging import Keyset, Pages, SaleDay, sale_day
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.windows import tiles
 
 YEAR = DayWindow(today() - timedelta(days=364), today() + timedelta(days=1))
@@ -108,13 +109,19 @@ def test_a_page_key_that_comes_twice_is_an_error(server, client_of):
 
 
 @pytest.mark.parametrize(
-    ("sales", "days", "extra"),
-    [(0, 365, 1), (1, 365, 1), (9, 365, 1), (10, 365, 1), (11, 365, 1), (500, 365, 1), (5000, 365, 25)],
+    ("sales", "page_seconds", "extra"),
+    [(0, 0, 1), (1, 0, 1), (9, 0, 1), (10, 0, 1), (11, 0, 1), (500, 0, 1), (500, 0.05, 4), (5000, None, 25)],
 )
-def test_reading_in_parallel_costs_hardly_more_requests_than_there_are_pages(client_of, sales, days, extra):
+def test_reading_in_parallel_costs_hardly_more_requests_than_there_are_pages(
+    client_of, monkeypatch, sales, page_seconds, extra
+):
     """Guards: a small account that pays for the splitting of large ones: the budget is 120 requests a minute."""
-    with SandboxServer(World.invented(5, today=today(), sizes={"alice": sales}, days=days)) as server:
+    with SandboxServer(World.invented(5, today=today(), sizes={"alice": sales}, days=365)) as server:
         client = client_of(server)
+        if page_seconds is not None:
+            # Measured, a page on a busy machine takes so long that its window is split.
+            ticks = itertools.count(step=page_seconds)
+            monkeypatch.setattr(window_reader, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
         assert read(client) == listed(server)
         pages = max(1, math.ceil(len(server.world.gumroad["alice"].rows) / 10))
         assert client.usage.requests <= pages + extra
@@ -206,6 +213,38 @@ def test_chunks_tile_the_window_and_hold_each_sale_once(times, first, days, slow
     assert not any(asked.open for asked in client.pending), "a connection that is never given back"
     expected = [row["id"] for row in client.rows if window.start <= sale_day(row).partition_day < window.end]
     assert Counter(sale.id for chunk in chunks for sale in chunk.sales) == Counter(expected)
+
+
+@pytest.mark.parametrize("readers", [1, 4])
+def test_complete_days_are_handed_on_before_the_error_that_ends_the_fetch(monkeypatch, readers):
+    """Guards: a load that fails at its last page and begins again from the first."""
+    monkeypatch.setattr(window_reader, "CHUNK_ROWS", 5)
+    client, chunks = Keyset([(YEAR.start + timedelta(days=day), 0) for day in range(30)], 0), []
+
+    def page(window, key=None, real=client.sales_page):
+        if client.asked == 2:
+            raise DataError("no usable 'sales'", hint="", column="sales")
+        return real(window, key)
+
+    client.sales_page = page
+    with pytest.raises(DataError):
+        chunks.extend(fetch_sales(client, YEAR, readers=readers))
+    # Of twenty sales that were read, the oldest's day may go on in the page that failed.
+    assert 9 <= sum(len(chunk.sales) for chunk in chunks) <= 19
+
+
+@pytest.mark.parametrize(("days", "alone"), [(2, True), (3, False)])
+def test_a_window_too_short_to_be_split_is_read_in_the_callers_thread(days, alone):
+    """Guards: five threads started for each night's two days."""
+    client, threads = Keyset([(YEAR.start + timedelta(days=day), 0) for day in range(30)], 0), set()
+
+    def watch(sale) -> SaleDay:
+        threads.add(threading.current_thread())
+        return sale_day(sale)
+
+    window = DayWindow(YEAR.start, YEAR.start + timedelta(days=days))
+    assert sum(len(chunk.sales) for chunk in fetch.fetch_sales(client, window, make_row=watch)) == days
+    assert (threads == {threading.current_thread()}) is alone
 
 
 def test_an_empty_window_asks_nothing():

@@ -11,13 +11,13 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.queue.jobs import MAX_ATTEMPTS
 from creator_pipeline.runtime.queue_jobs import job_queue
-from creator_pipeline.sandbox.compare import differences
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 def test_many_deliveries_of_a_profile_become_one_run_and_the_ledger_equals_the_platform(

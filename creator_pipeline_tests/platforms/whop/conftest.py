@@ -4,10 +4,9 @@ import pytest
 
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.sandbox.data import WhopAccount
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.whop_samples import TODAY, open_client
 
 

@@ -21,13 +21,12 @@ from creator_pipeline.platforms.whop.webhook import reread
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import PROFILE_TAG, RANGE_END, RANGE_START
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import daily_revenue, email_messages, ingestion_jobs, platform_connections
 from creator_pipeline_tests.support import whop_installation as small
 from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.installation import failure_text, landed, run_waiting
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.tables import rows
 from creator_pipeline_tests.support.whop_installation import (
     WINDOW,

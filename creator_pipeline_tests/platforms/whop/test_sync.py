@@ -12,18 +12,17 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms import personal
-from creator_pipeline.platforms.whop.sandbox.data import WhopDay
 from creator_pipeline.platforms.whop.sync import load_payments, refresh_changed_payments, refresh_payments
 from creator_pipeline.platforms.whop.sync_memberships import load_memberships, refresh_memberships
 from creator_pipeline.platforms.whop.tiers import Tiers, parse_tiers
 from creator_pipeline.platforms.whop.webhook import reread
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
+from creator_pipeline.sandbox.compare import DayFigures
 from creator_pipeline.store import profiles as people
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.erasure import erase_buyer
 from creator_pipeline.store.load import STAMPS
 from creator_pipeline.store.tables import profiles, sales_events, whop_payments, whop_subscriptions
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.whop_samples import EVERYTHING, TODAY, happen, open_client
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,7 +39,7 @@ def everything(warehouse: Warehouse) -> dict[str, list[tuple]]:
     return {table.name: rows_of(warehouse, table) for table in tables}
 
 
-def totals(warehouse: Warehouse) -> dict[tuple[date, str], WhopDay]:
+def totals(warehouse: Warehouse) -> dict[tuple[date, str], DayFigures]:
     sums: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0] * 6)
     with warehouse.read() as connection:
         for row in connection.execute(select(sales_events)):
@@ -55,7 +54,7 @@ def totals(warehouse: Warehouse) -> dict[tuple[date, str], WhopDay]:
                 day[5] += row.fee_micros
             else:
                 day[4] -= row.gross_micros
-    return {key: WhopDay(*day) for key, day in sums.items() if any(day)}
+    return {key: DayFigures(*day) for key, day in sums.items() if any(day)}
 
 
 def tier_of(warehouse: Warehouse, profile_id: str) -> tuple[str, str | None]:

@@ -1,37 +1,33 @@
-"""The invented world of the sandbox: the same creators, products and sales for the same seed and day."""
+"""The sellers of the invented world: the same for the same seed and day."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart, GumroadSeller
 from creator_pipeline.platforms.gumroad.sandbox.invent import Inventor, invented_products, invented_times
 from creator_pipeline.platforms.gumroad.sandbox.shapes import opaque_id
-from creator_pipeline.platforms.whop.sandbox.data import WhopPart
-from creator_pipeline.platforms.whop.sandbox.invent import invented_whop
 
 SIZES: Mapping[str, int] = {"alice": 430, "bea": 180, "chen": 40}
 ZONES: Mapping[str, str] = {"alice": "America/Los_Angeles", "bea": "Asia/Tokyo"}
 
 
-@dataclass
-class World:
-    """Everything that is true in the sandbox on the UTC day ``today``; one attribute for each platform."""
+def invented_sellers(seed: int, today: date, days: int = 120, sizes: Mapping[str, int] | None = None) -> GumroadPart:
+    """Sellers with a history of sales.
 
-    today: date
-    gumroad: GumroadPart
-    whop: WhopPart
-
-    @classmethod
-    def invented(cls, seed: int = 7, *, today: date, sizes: Mapping[str, int] | None = None, days: int = 120) -> World:
-        """Sellers with as many listed sales as ``sizes`` says, over the ``days`` UTC days that end with ``today``."""
-        counts = SIZES if sizes is None else sizes
-        sellers = [_seller(seed, at, profile, count, today, days) for at, (profile, count) in enumerate(counts.items())]
-        return cls(today, GumroadPart(sellers), invented_whop(seed, today, days=days))
+    Args:
+        seed: another seed is another history.
+        today: the last UTC day.
+        days: UTC days of the history, ``today`` included.
+        sizes: listed sales of each seller, by profile.
+    """
+    counts = SIZES if sizes is None else sizes
+    return GumroadPart(
+        [_seller(seed, at, profile, count, today, days) for at, (profile, count) in enumerate(counts.items())]
+    )
 
 
 def _seller(seed: int, at: int, profile: str, count: int, today: date, days: int) -> GumroadSeller:
