@@ -30,8 +30,8 @@ from dagster._core.scheduler.instigation import InstigatorType, ScheduleInstigat
 from creator_pipeline.core.windows import partition_key, today
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.redis_client import RedisLink
-from creator_pipeline.sandbox.data import World
 from creator_pipeline_tests.faults.system import System
+from creator_pipeline_tests.support.sandbox import World
 
 PAGE_SECONDS = 0.3
 PATIENCE = 1200.0

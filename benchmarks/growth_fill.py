@@ -18,12 +18,11 @@ import yaml
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import today
 from creator_pipeline.runtime.run_logs import RunLines
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.support import servers
 from creator_pipeline_tests.support.installation import QUIET, RANGE_END, RANGE_START
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 ROOT = Path(__file__).resolve().parents[1]
 DAYS = 1_000

@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import httpx
 
-from creator_pipeline.core.transport import Connections
+from creator_pipeline.core.transport import ConnectionPool
 
 PATH = "/v2/sales?after=2000-01-01&before=2100-01-01"
 HEADERS = {"Authorization": "Bearer 0-500-0", "Accept": "application/json"}
@@ -39,10 +39,10 @@ def main() -> None:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
         theirs = httpx.Client(base_url=url, headers=HEADERS)
-        ours = Connections(url, HEADERS, most=1)
+        ours = ConnectionPool(url, HEADERS, size=1)
         asks: dict[str, Callable[[], bytes]] = {
             "httpx": lambda: theirs.get(PATH).content,
-            "core/transport.py": lambda: ours.send("GET", PATH, seconds=30, most_bytes=1 << 20).answer().content,
+            "core/transport.py": lambda: ours.send("GET", PATH, seconds=30, max_bytes=1 << 20).receive().content,
         }
         taken: dict[str, list[float]] = {name: [] for name in asks}
         for _ in range(ROUNDS):

@@ -65,9 +65,8 @@ def main() -> None:
         url, token, redis_url, *numbers = wish.ask
         ask(url, token, redis_url, *map(float, numbers))
         return
-    from creator_pipeline.sandbox.data import World
-    from creator_pipeline.sandbox.server import SandboxServer
     from creator_pipeline_tests.support import servers
+    from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
     with SandboxServer(World.invented(5, today=today(), sizes={"alice": 30, "bea": 30}, days=30)) as server:
         server.faults.limit(round(wish.limit * wish.window), wish.window)

@@ -26,10 +26,9 @@ from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
 from creator_pipeline.platforms.gumroad.sync import load_sales, lookback
 from creator_pipeline.queue.pace import LocalPace
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 ALICE = "alice"
 DAYS = 365
@@ -44,7 +43,7 @@ class Unpaced:
         return 0.0
 
 
-class House:
+class Installation:
     """A sandbox with one seller, a warehouse, and a count of what was asked."""
 
     def __init__(self, sales: int, pace: Pace, folder: str) -> None:
@@ -83,10 +82,10 @@ def _day(seconds: int) -> date:
 
 
 @contextmanager
-def house(sales: int, pace: Pace) -> Iterator[House]:
+def installation(sales: int, pace: Pace) -> Iterator[Installation]:
     """A running one."""
     with tempfile.TemporaryDirectory() as folder:
-        made = House(sales, pace, folder)
+        made = Installation(sales, pace, folder)
         with made.server:
             yield made
         made.warehouse.engine.dispose()
@@ -100,7 +99,7 @@ def line(what: str, used: int, least: int) -> None:
 def initial(sales: int, pace: Pace, named: str, page_seconds: float = 0.0) -> None:
     """Everything since two years before the first sale."""
     window = DayWindow(today() - timedelta(days=3 * DAYS), today() + timedelta(days=1))
-    with house(sales, pace) as made:
+    with installation(sales, pace) as made:
         if page_seconds:
             made.server.faults.every(1, "slow", path="/v2/sales")
             made.server.faults.delay = page_seconds
@@ -110,7 +109,7 @@ def initial(sales: int, pace: Pace, named: str, page_seconds: float = 0.0) -> No
 def later(sales: int) -> None:
     """Nightly, webhook and drift, on an account that is loaded."""
     everything = DayWindow(today() - timedelta(days=DAYS), today() + timedelta(days=1))
-    with house(sales, Unpaced()) as made:
+    with installation(sales, Unpaced()) as made:
         made.load(everything)
         nightly = lookback(today(), 2)
         line(f"nightly, yesterday and today, {sales:,} sales", made.load(nightly), made.pages(nightly))
@@ -133,13 +132,13 @@ def later(sales: int) -> None:
         line("drift, one refund in the past year", _scan(made), 1 + made.pages(window))
 
 
-def _refresh(made: House, ids: list[str]) -> int:
+def _refresh(made: Installation, ids: list[str]) -> int:
     with made.client() as client:
         refresh_sales(made.warehouse, client, made.ring, ALICE, ids)
         return client.usage.requests
 
 
-def _scan(made: House) -> int:
+def _scan(made: Installation) -> int:
     first = today() - timedelta(days=DAYS)
     with made.client() as client:
         found = drift.scan(made.warehouse, client, ALICE, first, today())

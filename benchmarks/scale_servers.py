@@ -19,9 +19,9 @@ from hosts import Network
 
 from creator_pipeline.core.secrets import new_key
 from creator_pipeline.core.windows import today
-from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.faults import Faults
 from creator_pipeline.sandbox.server import build_app, uvicorn_config
+from creator_pipeline_tests.support.sandbox import World
 from creator_pipeline_tests.support.servers import redis_binary
 
 ROOT = Path(__file__).resolve().parents[1]

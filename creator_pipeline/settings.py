@@ -169,8 +169,16 @@ class Settings(BaseSettings):
         return [each for each in found if len(each) >= 8]
 
     def enabled(self, source: str) -> bool:
-        """Whether the feature flag of ``gumroad``, ``whop``, ``kdp`` or ``email`` is on."""
-        return bool(getattr(self, f"enable_{source}"))
+        """Whether the feature flag of a platform, or of ``email``, is on; it is where it is not set."""
+        flag = self.variable(f"ENABLE_{source.upper()}")
+        return flag.strip().lower() not in {"0", "false", "no", "off", "f", "n"}
+
+    def variable(self, name: str) -> str:
+        """The value of a variable as text, empty where it is not set; of a platform's that has no field here, too."""
+        if name.lower() not in type(self).model_fields:
+            return os.environ.get(name, "")
+        value = getattr(self, name.lower())
+        return str(value.get_secret_value() if isinstance(value, SecretStr) else "" if value is None else value)
 
 
 def _passwords(url: str) -> list[str]:

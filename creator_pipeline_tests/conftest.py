@@ -16,14 +16,15 @@ from sqlalchemy import text
 from creator_pipeline import settings
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import today
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
-pytest_plugins = ["creator_pipeline_tests.support.pipeline_fixtures", "creator_pipeline_tests.support.sandbox_fixtures"]
-SUITE_SECONDS = 360.0
+pytest_plugins = [
+    f"creator_pipeline_tests.support.{name}" for name in ("pipeline_fixtures", "project_fixtures", "sandbox_fixtures")
+]
+SUITE_SECONDS = 600.0
 """What the whole suite may take on a slow machine."""
 
 
@@ -68,9 +69,9 @@ def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[st
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty file to copy: cheaper than migrating for each test."""
     path = tmp_path_factory.mktemp("migrated") / "warehouse.sqlite"
-    house = open_warehouse(f"sqlite:///{path}")
-    house.ensure_migrated()
-    house.engine.dispose()
+    warehouse = open_warehouse(f"sqlite:///{path}")
+    warehouse.ensure_migrated()
+    warehouse.engine.dispose()
     return path
 
 
@@ -78,19 +79,19 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated_postgres() -> str:
     """URL of one migrated database of this process; whoever takes it empties its tables first."""
     url = servers.postgres().fresh_database()
-    house = open_warehouse(url)
-    house.ensure_migrated()
-    house.engine.dispose()
+    warehouse = open_warehouse(url)
+    warehouse.ensure_migrated()
+    warehouse.engine.dispose()
     return url
 
 
 def _emptied_postgres(request: pytest.FixtureRequest) -> str:
     url = request.getfixturevalue("migrated_postgres")
-    house = open_warehouse(url)
+    warehouse = open_warehouse(url)
     tables = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
-    with house.write() as connection:
+    with warehouse.write() as connection:
         connection.execute(text(f"TRUNCATE {tables}"))
-    house.engine.dispose()
+    warehouse.engine.dispose()
     open_warehouse.cache_clear()
     return url
 
@@ -114,9 +115,9 @@ def warehouse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 def _opened(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
     monkeypatch.setenv("DATABASE_URL", url)
-    house = open_warehouse(url)
-    yield house
-    house.engine.dispose()
+    warehouse = open_warehouse(url)
+    yield warehouse
+    warehouse.engine.dispose()
     open_warehouse.cache_clear()
 
 

@@ -32,7 +32,16 @@ NAME_PLATFORMS = re.compile(
     r"^(platforms/(gumroad|whop|kdp)/|settings\.py$|store/tables\.py$|store/migrations/|platforms/__init__\.py$)"
 )
 """Files that may name a platform."""
-KNOW_DAGSTER = {"runtime", "platforms", "orchestration", "monitoring", "definitions", "commands", "dagster_support"}
+KNOW_DAGSTER = {
+    "runtime",
+    "platforms",
+    "orchestration",
+    "monitoring",
+    "definitions",
+    "commands",
+    "cli",
+    "dagster_support",
+}
 READ_ENVIRONMENT = {
     "settings.py",
     "commands/demo.py",
@@ -120,7 +129,8 @@ def names_in(path: Path) -> set[str]:
     described = {
         id(node.value)
         for parent in ast.walk(tree)
-        for node in getattr(parent, "body", [])
+        if isinstance(getattr(parent, "body", None), list)
+        for node in parent.body
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     said: set[str] = set()
@@ -226,3 +236,32 @@ def test_no_file_names_a_package_registry_or_a_folder_of_one_machine():
             continue
         hits += [f"{path.relative_to(ROOT)}: {match.group()}" for match in FOREIGN.finditer(text)]
     assert hits == []
+
+
+TESTS = ROOT / "creator_pipeline_tests"
+
+
+def test_what_tests_share_is_in_support():
+    """Guards: a fixture that can't be changed because another module's tests took it by import."""
+    wrong = [
+        f"{path.relative_to(TESTS)}: {name}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for name in sorted(imports(path))
+        if name.startswith("creator_pipeline_tests.") and re.search(r"\.(test_\w+|conftest)(\.|$)", name)
+    ]
+    assert wrong == []
+
+
+def test_a_test_module_stands_where_what_it_tests_stands():
+    """Guards: a module whose tests nobody finds. ``test_NAME.py`` or ``test_NAME_ASPECT.py`` tests ``NAME.py``."""
+    of_several = {"platforms/test_new_platform.py"}
+    lost = []
+    for path in sorted(TESTS.rglob("test_*.py")):
+        folder = path.relative_to(TESTS).parent
+        if folder == Path() or not (PACKAGE / folder).is_dir():
+            continue
+        name = path.stem.removeprefix("test_")
+        modules = {found.stem for found in (PACKAGE / folder).glob("*.py")}
+        if not any(name == module or name.startswith(f"{module}_") for module in modules):
+            lost.append((folder / path.name).as_posix())
+    assert set(lost) <= of_several

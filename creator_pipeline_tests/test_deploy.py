@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from creator_pipeline import __version__
-from creator_pipeline_tests.test_docs import COMMANDS, ROOT, VARIABLES
+from creator_pipeline_tests.support.commands import COMMANDS, VARIABLES
+from creator_pipeline_tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

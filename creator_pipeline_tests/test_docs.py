@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 
-from creator_pipeline.cli import cli
 from creator_pipeline.core import errors
 from creator_pipeline.definitions import defs
 from creator_pipeline.gateway.metrics import Metrics
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import metadata
+from creator_pipeline_tests.support.commands import COMMANDS, VARIABLES
 from creator_pipeline_tests.support.paths import ROOT
 from creator_pipeline_tests.tools import dictionary
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")])
 REPOSITORY = defs.get_repository_def()
-VARIABLES = {name.upper() for name in Settings.model_fields}
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)
 
@@ -33,21 +30,6 @@ def listed(page: str, heading: str) -> set[str]:
     cells = [line.split("|")[1] for line in part.splitlines() if line.startswith("| `")]
     assert cells, f"{page} has no table below {heading}"
     return {word for cell in cells for word in CODE.findall(cell)}
-
-
-def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command that does something, with its words."""
-    if not isinstance(group, click.Group):
-        yield path, group
-        return
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        found = group.get_command(context, name)
-        assert found is not None
-        yield from commands(found, (*path, name))
-
-
-COMMANDS = dict(commands(cli))
 
 
 def codes(kind: type[errors.PipelineError]) -> set[str]:

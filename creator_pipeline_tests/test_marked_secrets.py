@@ -42,7 +42,7 @@ from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support import servers
 from creator_pipeline_tests.support.code_location import sensor_named
 from creator_pipeline_tests.support.gateway import Gateway, signed, whop_event
-from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
+from creator_pipeline_tests.support.health import RESOURCES
 
 SECRET_VARIABLES = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
 BUYER = "buyer-of-a-book@example.org"
@@ -176,7 +176,7 @@ def _sought(value: str) -> str:
     return core(value) if value.startswith("m/+&=") else value
 
 
-def runs(instance: dg.DagsterInstance, house: Warehouse) -> None:
+def runs(instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
     """Every job that asks a platform, what its failure leads to, and the look of the health sensor."""
     window = DayWindow(today(), today().fromordinal(today().toordinal() + 1))
     asked = [
@@ -247,7 +247,7 @@ def test_no_secret_is_anywhere(
             monkeypatch.setenv("FROM_EMAIL", "from@example.com")
             monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
             config = settings.load()
-            house = open_warehouse(config.warehouse_url)
+            warehouse = open_warehouse(config.warehouse_url)
             said = said_by(
                 capsys,
                 monkeypatch,
@@ -261,7 +261,7 @@ def test_no_secret_is_anywhere(
                 "--whop-key",
                 tokens["whop key"],
             )
-            with house.write() as connection:
+            with warehouse.write() as connection:
                 profiles.connect(
                     connection,
                     KeyRing(config.require("APP_SECRET_KEYS").split(",")),
@@ -288,10 +288,10 @@ def test_no_secret_is_anywhere(
             with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
                 for name in ("gumroad_profiles", "whop_profiles"):
                     instance.add_dynamic_partitions(name, ["alice"])
-                runs(instance, house)
+                runs(instance, warehouse)
                 Quoting.dead = True
-                runs(instance, house)
-            outbox.flush(house, config)
+                runs(instance, warehouse)
+            outbox.flush(warehouse, config)
             for words in (
                 ("doctor", "--json"),
                 ("profiles", "list"),
@@ -299,10 +299,10 @@ def test_no_secret_is_anywhere(
                 ("webhooks", "list"),
             ):
                 said += said_by(capsys, monkeypatch, *words)
-        with house.read() as connection:
+        with warehouse.read() as connection:
             for table in metadata.sorted_tables:
                 seen[table.name] = "\n".join(map(str, connection.execute(select(table)))).encode()
-        house.engine.dispose()
+        warehouse.engine.dispose()
     finally:
         root.removeHandler(lines)
         root.setLevel(level)

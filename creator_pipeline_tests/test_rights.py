@@ -25,17 +25,17 @@ from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.sandbox.resend import KEY
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import erasure, migrate, profile_keys, profiles, retention, token_keys
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata, platform_connections, webhook_events
-from creator_pipeline_tests.gateway.test_oauth import come_back, said_at_gumroad, start
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support import paths, servers
 from creator_pipeline_tests.support.filling import fill
 from creator_pipeline_tests.support.gateway import Gateway, signed, whop_event
+from creator_pipeline_tests.support.gumroad_oauth import come_back, said_at_gumroad, start
 from creator_pipeline_tests.support.kdp_landing import taken
 from creator_pipeline_tests.support.pages import Page
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 DEPLOY = paths.ROOT / "deploy" / "postgresql"
 REPORT = paths.FIXTURES / "kdp" / "csv_combined_utf8.csv"
@@ -104,7 +104,7 @@ def test_the_pipeline_needs_no_more_than_rows(
     """Incident: the role of the runs could drop the ledger, because it had created it."""
     from creator_pipeline.platforms.kdp.ingest import ingest
 
-    house = open_warehouse(as_app)
+    warehouse = open_warehouse(as_app)
     with small.small_sandbox() as server, small.new_instance() as instance:
         for name, value in {
             "GUMROAD_API_URL": server.gumroad_url,
@@ -114,28 +114,28 @@ def test_the_pipeline_needs_no_more_than_rows(
             "FROM_EMAIL": "Pipeline <no-reply@example.com>",
         }.items():
             monkeypatch.setenv(name, value)
-        small.connect_all(house, ring, server)
+        small.connect_all(warehouse, ring, server)
         assert small.run(instance, small.range_of("alice", "chen")).success
-        assert small.wrong_days(house, server) == []
-        assert ingest(house, taken(REPORT)).status == "accepted"
-        roll_up(house)
-        with house.read() as connection:
+        assert small.wrong_days(warehouse, server) == []
+        assert ingest(warehouse, taken(REPORT)).status == "accepted"
+        roll_up(warehouse)
+        with warehouse.read() as connection:
             ledger, rolled = both_sums(connection)
         assert ledger == rolled != {}
         config = settings.load()
-        outbox.write(house, config, Mail("t", "ops_test", "ops@example.com", {"sent_at": "now"}))
-        assert outbox.flush(house, config).sent >= 1
-        queue = JobQueue(house, None)
+        outbox.write(warehouse, config, Mail("t", "ops_test", "ops@example.com", {"sent_at": "now"}))
+        assert outbox.flush(warehouse, config).sent >= 1
+        queue = JobQueue(warehouse, None)
         queue.enqueue("alice", "gumroad", "refresh", {})
         assert queue.ack_all(queue.dequeue(1, 60))
-        retention.sweep(house, retention.Keep(buyers=1), now())
-        assert token_keys.rotate(house, ring).lost == []
-        erasure.erase_buyer(house, "a@example.net", ring.hashes_of("a@example.net"), personal())
-        erasure.erase_profile(house, "bea", personal())
+        retention.sweep(warehouse, retention.Keep(buyers=1), now())
+        assert token_keys.rotate(warehouse, ring).lost == []
+        erasure.erase_buyer(warehouse, "a@example.net", ring.hashes_of("a@example.net"), personal())
+        erasure.erase_profile(warehouse, "bea", personal())
     for statement in ("DROP TABLE sales_events", "CREATE TABLE x (y int)", "TRUNCATE sales_events"):
-        with pytest.raises((ProgrammingError, ConfigError)), house.write() as connection:
+        with pytest.raises((ProgrammingError, ConfigError)), warehouse.write() as connection:
             connection.execute(text(statement))
-    house.engine.dispose()
+    warehouse.engine.dispose()
 
 
 def test_the_gateway_works_without_sales_and_reads_no_token(
@@ -182,22 +182,22 @@ def test_the_gateway_works_without_sales_and_reads_no_token(
         assert gateway.http.post("/me/notifications", data=said).status_code == 303
         assert gateway.http.get("/readyz").json()["database"] is True
         assert gateway.http.get("/metrics").status_code == 200
-        house = gateway.services.warehouse
+        warehouse = gateway.services.warehouse
         # What the Send Email hook does; without a key the mail is held.
-        outbox.write(house, gateway.config, Mail("auth/1", "ops_test", "new@example.com", {"sent_at": "now"}))
-        assert outbox.flush(house, gateway.config).held == 1
+        outbox.write(warehouse, gateway.config, Mail("auth/1", "ops_test", "new@example.com", {"sent_at": "now"}))
+        assert outbox.flush(warehouse, gateway.config).held == 1
         for table in ("sales_events", "gumroad_sales", "kdp_royalties", "whop_subscriptions", "erased_buyers"):
-            assert refused(house.engine.url, f"SELECT * FROM {table}")
+            assert refused(warehouse.engine.url, f"SELECT * FROM {table}")
         for column in ("access_token", "refresh_token"):
-            assert refused(house.engine.url, f"SELECT {column} FROM platform_connections")
-        assert refused(house.engine.url, "UPDATE profiles SET email = 'me@example.com'")
-        assert refused(house.engine.url, "DELETE FROM webhook_events")
+            assert refused(warehouse.engine.url, f"SELECT {column} FROM platform_connections")
+        assert refused(warehouse.engine.url, "UPDATE profiles SET email = 'me@example.com'")
+        assert refused(warehouse.engine.url, "DELETE FROM webhook_events")
     with app.read() as connection:
         stored = set(connection.execute(select(platform_connections.c.provider)).scalars())
         assert stored == {"whop", "gumroad"}
         assert connection.execute(select(webhook_events.c.repeats).where(webhook_events.c.provider == "whop")).scalar()
     app.engine.dispose()
-    house.engine.dispose()
+    warehouse.engine.dispose()
 
 
 def test_a_reader_sees_the_money_and_no_secret_and_no_person(database: Database, as_app: str) -> None:
@@ -244,10 +244,12 @@ def test_a_role_without_the_right_to_migrate_says_who_has_it(database: Database)
     """Incident: "permission denied for schema public" at the first start after an upgrade."""
     url = servers.postgres().fresh_database()
     option = make_url(database.of("app")).query["options"]
-    house = open_warehouse(make_url(url).update_query_dict({"options": option}).render_as_string(hide_password=False))
-    with pytest.raises(ConfigError) as raised, house.read():
+    warehouse = open_warehouse(
+        make_url(url).update_query_dict({"options": option}).render_as_string(hide_password=False)
+    )
+    with pytest.raises(ConfigError) as raised, warehouse.read():
         pass
-    house.engine.dispose()
+    warehouse.engine.dispose()
     assert "docs/deployment.md" in raised.value.hint
 
 

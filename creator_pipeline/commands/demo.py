@@ -8,12 +8,10 @@ import shutil
 import signal
 import sys
 import time
-from datetime import date
 from pathlib import Path
 from types import FrameType
 
 import click
-import httpx
 
 from creator_pipeline import settings
 from creator_pipeline.commands.processes import Processes, free_port
@@ -28,7 +26,7 @@ _WORKSPACE = """load_from:
 @click.command("demo")
 @click.option("--exit", "exit_at_end", is_flag=True, help="End when all is loaded: 0 when every figure agrees, else 1.")
 def command(*, exit_at_end: bool) -> None:
-    """Start stand-ins of the platforms and Dagster, load three invented profiles, compare, and stay for a look."""
+    """Start stand-ins of the platforms and Dagster, load three invented profiles, compare, and stay until Ctrl-C."""
     home = _fresh_home()
     # SIGINT too: Dagster gives SIGTERM the handler of SIGINT, which a shell's background job has set to ignore.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -72,23 +70,23 @@ def _play(processes: Processes) -> bool:
     settings.ensure_home()
     story.prepare()
     processes.start(
-        "sandbox", [python, "-m", "creator_pipeline.sandbox", "--port", _port(sandbox), "--days", str(story.WORLD_DAYS)]
+        "sandbox",
+        [python, "-m", "creator_pipeline", "sandbox", "--port", _port(sandbox), "--days", str(story.WORLD_DAYS)],
     )
     processes.start("gateway", [python, "-m", "creator_pipeline", "gateway", "--port", _port(gateway)])
     processes.start("dagster", [python, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", _port(ui)])
     click.echo("Starting stand-ins of the platforms, the gateway, and Dagster …")
     processes.wait_for("sandbox", f"{sandbox}/_sandbox/world", 60)
-    world = httpx.get(f"{sandbox}/_sandbox/world").json()
-    failures = story.load(world)
+    demo = story.begin(sandbox)
+    failures = story.load(demo)
     processes.wait_for("gateway", f"{gateway}/healthz", 60)
     processes.wait_for("dagster", f"{ui}/server_info", 180)
-    report = story.drop_report(date.fromisoformat(world["today"]))
-    agrees = story.webhook(sandbox) and not failures
-    agrees = story.compare(sandbox, world) and agrees
-    agrees = story.compare_report(report) and agrees
+    story.upload(demo)
+    agrees = story.webhooks(demo) and not failures
+    agrees = story.compare(demo) and agrees
     click.echo(
         f"\nDagster:  {ui}/asset-groups\nGateway:  {gateway}/docs\nSandbox:  {sandbox}/\nMails:    {sandbox}/inbox\n"
-        f"A page:   {story.page_of(world)}\nCommands: cd {Path.cwd()} && creator-pipeline smoke --staging"
+        f"A page:   {story.page_of(demo)}\nCommands: cd {Path.cwd()} && creator-pipeline smoke --staging"
     )
     click.echo(f"Tables:   {settings.load().warehouse_url}")
     click.echo(

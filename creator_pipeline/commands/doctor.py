@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from creator_pipeline import settings
+from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import ConfigError
-from creator_pipeline.monitoring.doctor import Finding, Probe, examine
+from creator_pipeline.monitoring.run_checks import run
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 _WORDS = {state: state for state in ("ok", "no", "off", "unknown")}
 _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yellow"}
@@ -18,7 +23,7 @@ _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yello
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, hint}.")
 def command(*, as_json: bool) -> None:
-    """Look at every integration and table; exit 1 when something that is configured doesn't work."""
+    """Check every integration and table; exit 1 when something that is configured doesn't work."""
     try:
         found = findings(settings.load())
     except ConfigError as error:
@@ -30,16 +35,22 @@ def command(*, as_json: bool) -> None:
 
 def findings(config: settings.Settings) -> list[Finding]:
     """All lines."""
-    from creator_pipeline.monitoring import installation, mail_checks, platform_checks
+    from creator_pipeline.monitoring import dagster_checks, installation_checks, mail_checks, platform_checks
     from creator_pipeline.runtime.context import instance, key_ring
 
-    probes = [
-        Probe("settings", lambda: [Finding("settings", "ok", "the environment can be read")]),
-        *installation.probes(config, instance),
-        *platform_checks.probes(config, key_ring),
-        *mail_checks.probes(config),
+    checks = [
+        *installation_checks.checks(config),
+        Check("dagster storage", lambda: dagster_checks.storage(instance, _repository)),
+        *platform_checks.doctor_checks(config, key_ring),
+        *mail_checks.setup(config),
     ]
-    return examine(probes, config)
+    return run(checks, config)
+
+
+def _repository() -> dg.RepositoryDefinition:
+    from creator_pipeline.definitions import defs
+
+    return defs.get_repository_def()
 
 
 def table(found: Sequence[Finding], words: Mapping[str, str] = _WORDS) -> str:

@@ -17,7 +17,11 @@ from creator_pipeline.core.errors import TransientError
 
 
 def free_port(wanted: int) -> int:
-    """``wanted`` where nobody listens on it, else any that is free."""
+    """``wanted`` where nobody listens on it, else any that is free.
+
+    Raises:
+        TransientError: none is free.
+    """
     for port in (wanted, 0):
         with socket.socket() as candidate, contextlib.suppress(OSError):
             candidate.bind(("127.0.0.1", port))
@@ -26,7 +30,11 @@ def free_port(wanted: int) -> int:
 
 
 class Processes:
-    """Named processes on a leash: they end with this object, and with this process however it ends."""
+    """Named processes that end with this object, and with this process however it ends.
+
+    Args:
+        logs: folder of their logs.
+    """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -51,23 +59,23 @@ class Processes:
         return self._logs / f"{name}.log"
 
     def start(self, name: str, arguments: list[str]) -> None:
-        """Start a process; it sees the environment of this moment."""
+        """Start a process with the present environment."""
         with self.log_of(name).open("ab") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own commands
                 [sys.executable, "-m", "creator_pipeline.commands.supervise", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C is for this process; the leash ends the rest in order.
+                # Ctrl-C is for this process; ``supervise`` ends the rest in order.
                 start_new_session=True,
             )
 
     def ended(self) -> str | None:
-        """Name of a process that is not running any more."""
+        """Name of a process that is not running any more; None while all run."""
         return next((name for name, process in self._running.items() if process.poll() is not None), None)
 
     def wait_for(self, name: str, url: str, seconds: float) -> None:
-        """Until ``url`` answers.
+        """Wait until ``url`` answers.
 
         Raises:
             TransientError: the process ended, or it did not answer in time; names its log.

@@ -8,8 +8,9 @@ import click
 
 from creator_pipeline import settings
 from creator_pipeline.commands import doctor
+from creator_pipeline.core.checks import Finding
 from creator_pipeline.core.errors import PipelineError
-from creator_pipeline.monitoring.doctor import Finding, examine
+from creator_pipeline.monitoring.run_checks import run
 
 WORDS = {"ok": "pass", "no": "FAIL", "off": "off", "unknown": "unknown"}
 SECONDS = 45.0
@@ -21,7 +22,7 @@ _TOO_MUCH = ("table ", "flag ")
 @click.option("--staging", is_flag=True, help="Write, too: a mail to OPS_EMAIL, a delivery of our own.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, hint}.")
 def command(*, staging: bool, as_json: bool) -> None:
-    """Walk the list after a deployment: integrations, figures, error rates, mails. Exit 1 when a line fails."""
+    """Check a deployment: integrations, figures, error rates, mails. Exit 1 when a line fails."""
     found = _findings(staging=staging)
     click.echo(json.dumps([one.as_json() for one in found], indent=1) if as_json else doctor.table(found, WORDS))
     if any(finding.state == "no" for finding in found):
@@ -35,8 +36,8 @@ def _findings(*, staging: bool) -> list[Finding]:
     config = settings.load()
     shown = [one for one in doctor.findings(config) if one.state == "no" or not one.name.startswith(_TOO_MUCH)]
     try:
-        house = warehouse()
-        probes = [*smoke.reading(config, house, instance), *(smoke.writing(config, house) if staging else [])]
+        opened = warehouse()
+        checks = [*smoke.reading(config, opened, instance), *(smoke.writing(config, opened) if staging else [])]
     except PipelineError as error:
         return [*shown, Finding("data", "no", error.message, error.hint)]
-    return shown + examine(probes, config, seconds=SECONDS)
+    return shown + run(checks, config, seconds=SECONDS)

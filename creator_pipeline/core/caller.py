@@ -12,9 +12,8 @@ import orjson
 
 from creator_pipeline import __version__
 from creator_pipeline.core.checks import Finding
-from creator_pipeline.core.errors import PipelineError, RejectedError, TransientError
-from creator_pipeline.core.http import MESSAGE_CHARACTERS, Answer, Classify
-from creator_pipeline.core.secrets import redact, without_addresses
+from creator_pipeline.core.errors import TransientError
+from creator_pipeline.core.http import Answer, Classify, cleaned, common_error
 
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 MAX_SKEW_SECONDS = 60.0
@@ -68,10 +67,11 @@ class Caller:
         except orjson.JSONDecodeError:
             body = None
         answer = Answer(response.status_code, response.headers, response.content, body)
-        error = self._classify(answer) or _common(answer, path)
+        error = self._classify(answer)
+        if error is None and (error := common_error(answer, path)) is not None:
+            error.hint = "The service has trouble; try again later." if error.retryable else "Check the API's URL."
         if error is not None:
-            error.message = without_addresses(redact(error.message, [self._token]))[:MESSAGE_CHARACTERS]
-            raise error
+            raise cleaned(error, [self._token])
         return body
 
     def clock(self, name: str) -> Finding:
@@ -100,13 +100,3 @@ def skew(date: str | None, moment: Callable[[], float] = time.time) -> float | N
         return moment() - email.utils.parsedate_to_datetime(date or "").timestamp()
     except ValueError:
         return None
-
-
-def _common(answer: Answer, path: str) -> PipelineError | None:
-    if answer.status in {408, 429} or answer.status >= 500:
-        return TransientError(f"{path}: HTTP {answer.status}.", hint="The service has trouble; try again later.")
-    if answer.status >= 300:
-        return RejectedError(f"{path}: HTTP {answer.status}.", hint="Check the API's URL.")
-    if answer.body is None:
-        return TransientError(f"{path}: the answer is not JSON.", hint="Check the API's URL.")
-    return None

@@ -1,45 +1,47 @@
-"""One way to call a platform: time-outs, bounded retries, Retry-After, pace, host pinned, nothing secret in an error.
+"""The HTTP client of every platform: time-outs, bounded retries, Retry-After, pace, one host, no secret in an error.
 
-A platform says which answers are errors by a ``classify`` function; everything else is the same for all of them.
+A platform's ``classify`` function says which answers are errors; everything else is the same for all platforms.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import orjson
 
 from creator_pipeline import __version__
-from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
+from creator_pipeline.core.errors import PipelineError, RejectedError, TransientError
+from creator_pipeline.core.pending_request import PendingRequest
 from creator_pipeline.core.retry import retry_after, retrying
 from creator_pipeline.core.secrets import redact, without_addresses
-from creator_pipeline.core.transport import ConnectionFailedError, Connections, Sent, TooLargeError
+from creator_pipeline.core.transport import Connection, ConnectionFailedError, ConnectionPool, TooLargeError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MESSAGE_CHARACTERS = 600
-"""Of what a platform says in an error; it ends in logs, tables and mails."""
+"""The longest message of an error: it is written into logs, tables and mails."""
+
+T = TypeVar("T")
 
 
 class Pace(Protocol):
-    """A budget of requests, shared by whoever holds the same token."""
+    """A budget of requests, shared by all clients with the same token."""
 
     def wait(self) -> float:
-        """Block until one request may go; returns the seconds waited."""
+        """Block until one request may be sent; returns the seconds waited."""
         ...
 
 
 @dataclass(slots=True)
 class Usage:
-    """What a client has cost so far. Thread-safe through :meth:`add`."""
+    """What a client has used so far."""
 
     requests: int = 0
     retries: int = 0
@@ -50,9 +52,9 @@ class Usage:
     cache_misses: int = 0
 
     def metadata(self) -> dict[str, int | float]:
-        """For a materialization; the cache's figures where something was looked up in it."""
-        looked = self.cache_hits + self.cache_misses
-        return ({"cache_hits": self.cache_hits, "cache_misses": self.cache_misses} if looked else {}) | {
+        """The figures as a materialization shows them; those of the cache only where it was asked."""
+        lookups = self.cache_hits + self.cache_misses
+        return ({"cache_hits": self.cache_hits, "cache_misses": self.cache_misses} if lookups else {}) | {
             "api_requests": self.requests,
             "api_retries": self.retries,
             "api_throttled": self.throttled,
@@ -62,48 +64,42 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One response, read whole: ``body`` is the parsed JSON, None where it is not JSON."""
+    """One response, read whole.
+
+    Attributes:
+        headers: names in lower case.
+        body: the parsed JSON; None where the content is not JSON.
+    """
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case."""
     content: bytes
     body: Any
 
     @property
     def text(self) -> str:
-        """The begin of it, for an error: more than is shown, because a token that is cut in two can't be redacted."""
+        """The first 16 KiB, for an error: more than is shown, as a token that is cut in two can't be redacted."""
         return self.content[: 16 * 1024].decode("utf-8", "replace")
 
 
 Classify = Callable[[Answer], PipelineError | None]
 Renew = Callable[[str], str | None]
-"""Gives a new token for one that was refused; None where there is none."""
-
-
-class Begun:
-    """A request that was sent: :meth:`body` or :meth:`drop` must follow, once."""
-
-    def __init__(self, first: Sent | PipelineError, body: Callable[[], Any]) -> None:
-        self._first = first
-        self.body = body
-
-    def drop(self) -> None:
-        """Nobody wants the answer."""
-        if isinstance(self._first, Sent):
-            self._first.drop()
+"""Returns a new token in place of the refused one; None where there is none."""
 
 
 class ApiClient:
-    """A platform's API behind one base URL and one token. Safe to share between threads.
+    """A platform's API at one base URL, with one token. Safe to share between threads.
 
     Args:
         base_url: requests never leave this host; redirects are errors.
         token: sent as ``Authorization: Bearer``; never in a URL.
-        classify: names the error of an answer, None where it is good.
-        pace: the token's shared budget.
-        renew: asked once in the client's life, when the token is refused (an AuthError that says ``revoked``).
-        attempts, deadline: bounds of one logical request, the latter in seconds with all its waits.
+        classify: returns the error of an answer, None where the answer is good.
+        pace: the token's shared budget of requests.
+        headers: sent with every request.
+        renew: called at most once, when the token is refused (an AuthError with ``revoked``).
+        attempts: how often one request is sent at most.
+        deadline: seconds for one request with all its attempts and waits.
+        connections: requests under way at the same time; more of them wait.
     """
 
     def __init__(
@@ -129,7 +125,7 @@ class ApiClient:
         self._pace = pace
         self.usage = Usage()
         self._lock = threading.Lock()
-        self._connections = Connections(
+        self._connections = ConnectionPool(
             base_url,
             {
                 "Authorization": f"Bearer {token}",
@@ -137,12 +133,16 @@ class ApiClient:
                 "User-Agent": f"creator_pipeline/{__version__}",
                 **(headers or {}),
             },
-            most=connections,
+            size=connections,
         )
 
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """:meth:`request` with GET."""
+        return self.request(path, params)
 
     def request(
         self,
@@ -153,58 +153,59 @@ class ApiClient:
         data: Mapping[str, str] | None = None,
         pace: Pace | None = None,
     ) -> Any:
-        """The parsed body of a good answer.
+        """Send a request; returns the parsed JSON of a good answer.
 
         Args:
+            path: below the base URL, with a slash first.
+            params: of the query.
+            method: of HTTP.
+            data: sent as a form.
             pace: the budget of this operation, where the platform counts operations apart; else the client's.
 
         Raises:
             TransientError: the bounds of the retries are used up.
-            PipelineError: whatever ``classify`` made of the answer.
+            PipelineError: what ``classify`` made of the answer.
         """
-        send = partial(self._send, method, path, params, data, pace or self._pace)
-        return self._body(send, f"{method} {path}", self._token)
+        return self._pending(path, params, lambda body: body, method=method, data=data, pace=pace).result()
 
-    def begin(self, path: str, params: Mapping[str, Any] | None = None) -> Begun:
-        """:meth:`get` in two parts: sent now, after the pace's wait. What goes wrong is told with the answer."""
-        send, token = partial(self._send, "GET", path, params, None, self._pace), self._token
-        try:
-            first = send()
-        except PipelineError as error:
-            first = error
-        return Begun(first, lambda: self._body(send, f"GET {path}", token, first))
+    def start(self, path: str, params: Mapping[str, Any] | None, read: Callable[[Any], T]) -> PendingRequest[T]:
+        """Send a GET request, when the pace allows it, without waiting for its answer.
 
-    def _body(self, send: Callable[[], Sent], what: str, token: str, first: Sent | PipelineError | None = None) -> Any:
-        try:
-            return self._tried(send, what, first)
-        except AuthError as error:
-            if not error.revoked or not self._renewed(token):
-                raise
-        return self._tried(send, what, None)
+        Args:
+            path: below the base URL, with a slash first.
+            params: of the query.
+            read: makes the result of the parsed JSON of a good answer.
 
-    def _tried(self, send: Callable[[], Sent], what: str, first: Sent | PipelineError | None) -> Any:
-        def once() -> Any:
-            nonlocal first
-            sent, first = first or send(), None
-            if isinstance(sent, PipelineError):
-                raise sent
-            return self._answer(sent, what).body
+        Returns:
+            The request under way; its result raises what :meth:`request` raises.
+        """
+        pending = self._pending(path, params, read)
+        pending.send()
+        return pending
 
-        began = time.monotonic()
-        try:
-            return once()
-        except TransientError as error:
-            # Only now: to begin by counting attempts costs a good answer a tenth of its time.
-            first = error
-        left = self._deadline - (time.monotonic() - began)
-        return retrying(self._attempts, left, self._count_retry)(once)
+    def _pending(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None,
+        read: Callable[[Any], T],
+        *,
+        method: str = "GET",
+        data: Mapping[str, str] | None = None,
+        pace: Pace | None = None,
+    ) -> PendingRequest[T]:
+        return PendingRequest(
+            partial(self._send, method, path, params, data, pace or self._pace),
+            partial(self._receive, f"{method} {path}"),
+            retry=self._retry,
+            renew=partial(self._renewed, self._token),
+            read=read,
+        )
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """:meth:`request` with GET."""
-        return self.request(path, params)
+    def _retry(self, attempt: Callable[[], Any], seconds_used: float) -> Any:
+        return retrying(self._attempts, self._deadline - seconds_used, self._count_retry)(attempt)
 
     def _renewed(self, refused: str) -> bool:
-        """Whether there is another token than the refused one; threads that are refused together ask once."""
+        """Whether there is another token than the refused one; threads refused at the same time renew it once."""
         with self._renewal:
             if self._token != refused:
                 return True
@@ -225,8 +226,8 @@ class ApiClient:
 
     def _send(
         self, method: str, path: str, params: Mapping[str, Any] | None, data: Mapping[str, str] | None, pace: Pace
-    ) -> Sent:
-        """Send a request once, when the pace lets it go."""
+    ) -> Connection:
+        """Send a request once, when the pace allows it."""
         waited = pace.wait()
         with self._lock:
             self.usage.requests += 1
@@ -237,16 +238,16 @@ class ApiClient:
         target = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}" if params else path
         form = None if data is None else urlencode(data)
         try:
-            return self._connections.send(method, target, form, seconds=self._deadline, most_bytes=MAX_BODY_BYTES)
+            return self._connections.send(method, target, form, seconds=self._deadline, max_bytes=MAX_BODY_BYTES)
         except ConnectionFailedError as error:
             raise TransientError(f"{method} {path}: the connection failed ({error}).") from None
         except ValueError as error:
             raise RejectedError(f"{method} {path}: {error}", hint="Look for a line break in the token.") from None
 
-    def _answer(self, sent: Sent, what: str) -> Answer:
-        """The answer to a request, if it is a good one."""
+    def _receive(self, what: str, connection: Connection) -> Any:
+        """Wait for the answer to a request; returns its parsed JSON if it is a good one."""
         try:
-            response = sent.answer()
+            response = connection.receive()
         except ConnectionFailedError as error:
             raise TransientError(f"{what}: the connection failed ({error}).") from None
         except TooLargeError:
@@ -259,27 +260,38 @@ class ApiClient:
         with self._lock:
             self.usage.received_bytes += len(answer.content)
             self.usage.throttled += answer.status == 429
-        error = self._judge(answer, what)
+        error = self._classify(answer) or common_error(answer, what)
         if error is not None:
-            raise error
-        return answer
+            raise cleaned(error, self._secrets)
+        return body
 
-    def _judge(self, answer: Answer, what: str) -> PipelineError | None:
-        status = answer.status
-        error = self._classify(answer)
-        if error is None and 200 <= status < 300 and answer.body is not None:
-            return None
-        if error is None:
-            if status in {408, 429} or status >= 500:
-                error = TransientError(f"{what}: HTTP {status}.", retry_after=retry_after(answer.headers))
-            elif 200 <= status < 300:
-                # A page of an edge server, or a body cut off in the middle: it was not the platform that spoke.
-                error = TransientError(f"{what}: HTTP {status} with a body that is not JSON.")
-            elif 300 <= status < 400:
-                error = RejectedError(f"{what}: redirected, which an API must not do.", hint="Check the API's URL.")
-            else:
-                error = RejectedError(f"{what}: HTTP {status}: {answer.text}")
-        # A platform may quote the request, and so the token and a buyer's address, in what it says.
-        error.message = without_addresses(redact(error.message, self._secrets))[:MESSAGE_CHARACTERS]
-        error.args = (error.message,)
-        return error
+
+def is_temporary(status: int) -> bool:
+    """Whether the same request may be answered well later."""
+    return status in {408, 429} or status >= 500
+
+
+def common_error(answer: Answer, what: str) -> PipelineError | None:
+    """The error of an answer by the rules that hold for every service; None where it is good.
+
+    Args:
+        what: the request, for the message.
+    """
+    status = answer.status
+    if is_temporary(status):
+        return TransientError(f"{what}: HTTP {status}.", retry_after=retry_after(answer.headers))
+    if 300 <= status < 400:
+        return RejectedError(f"{what}: redirected, which an API must not do.", hint="Check the API's URL.")
+    if not 200 <= status < 300:
+        return RejectedError(f"{what}: HTTP {status}: {answer.text}")
+    if answer.body is None:
+        # A page of an edge server, or a body cut off in the middle: it was not the platform that spoke.
+        return TransientError(f"{what}: HTTP {status} with a body that is not JSON.")
+    return None
+
+
+def cleaned(error: PipelineError, secrets: Sequence[str]) -> PipelineError:
+    """The error without these secrets and without addresses: a platform may quote the request in what it says."""
+    error.message = without_addresses(redact(error.message, secrets))[:MESSAGE_CHARACTERS]
+    error.args = (error.message,)
+    return error

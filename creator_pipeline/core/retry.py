@@ -1,4 +1,4 @@
-"""When a request is tried again, and how long after."""
+"""When a request is sent again, and after how many seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
 MAX_RETRY_AFTER = 120.0
-"""Seconds we are ready to wait inside a request; a platform that asks for more is left to the run's own retry."""
+"""Seconds of the longest wait inside a request; where a platform asks for more, the run is retried instead."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -42,13 +42,14 @@ def worth_waiting(error: BaseException) -> bool:
 
 
 def retrying(attempts: int, deadline: float, before_sleep: Callable[[RetryCallState], None]) -> Retrying:
-    """Calls a function again while :func:`worth_waiting`.
+    """A caller that calls a function again while its error is :func:`worth_waiting`.
 
     Args:
-        attempts: at most so many calls.
-        deadline: seconds within which the last one begins.
+        attempts: calls at most.
+        deadline: seconds within which the last call begins.
+        before_sleep: is told of each wait.
     """
-    # Only whoever calls a platform pays for loading it.
+    # Imported only by a process that calls a platform.
     import tenacity
 
     backoff = tenacity.wait_random_exponential(multiplier=0.25, max=20)

@@ -1,4 +1,4 @@
-"""Signed words that leave the house and come back soon: OAuth state and links. Anyone can read them, none can forge.
+"""Signed values that are given away and come back: OAuth state, links. All can read them, nobody can forge them.
 
 Each purpose has keys and a salt of its own. A new key in front of APP_SECRET_KEYS signs; the former ones still verify.
 """

@@ -1,7 +1,7 @@
-"""Kept connections to one server, by libcurl: what a page costs the processor is what a large load takes.
+"""A pool of connections to one server, by libcurl: what a page costs the processor is what a large load takes.
 
 httpx takes five times as long for the same request (benchmarks/http_client.py), and a load of ten thousand pages is
-mostly requests. Nothing is followed, kept or added here: no redirects, no cookies, no ``.netrc``. The usual
+mostly requests. Nothing is followed, remembered or added here: no redirects, no cookies, no ``.netrc``. The usual
 ``http_proxy`` and ``no_proxy`` count, and ``SSL_CERT_FILE``.
 """
 
@@ -17,21 +17,22 @@ from typing import NamedTuple
 
 import certifi
 
-_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 CONNECT_SECONDS = 5
 SILENT_SECONDS = 30
-"""Without a byte of the answer."""
-WAIT_MS = 1000
-"""Between two looks at a signal that came while an answer is waited for."""
+"""Without a byte of the response."""
+MAX_WAIT_MS = 1000
+"""The longest wait inside libcurl: within it, a signal that arrives is handled."""
 READ_BYTES = 128 * 1024
 """Taken from a connection at once: a page in one piece, where libcurl's 16 KiB would make two or three."""
 
 
 class Response(NamedTuple):
-    """One answer, unzipped.
+    """One response, decompressed.
 
-    ``headers`` has ``content-type`` and ``retry-after`` alone, of errors (400 and more); the latter in whole seconds
-    and where it is more than none. To be called for each line would cost a page a tenth of its time.
+    Attributes:
+        headers: of errors (400 and more) ``content-type`` and ``retry-after``, the latter in whole seconds where it is
+            more than none; else nothing. A call for each header line would cost a page a tenth of its time.
     """
 
     status: int
@@ -40,25 +41,32 @@ class Response(NamedTuple):
 
 
 class ConnectionFailedError(Exception):
-    """No whole answer came: the text says why, without the address."""
+    """The response did not arrive whole; the text says why, without the address."""
 
 
 class TooLargeError(Exception):
-    """The answer, unzipped, is larger than allowed."""
+    """The response, decompressed, is larger than allowed."""
 
 
-class _Handle:
-    """A connection of libcurl's; answers are collected here, so one request at a time."""
+class Connection:
+    """One connection of a pool, for one request at a time.
 
-    def __init__(self) -> None:
+    After :meth:`send` either :meth:`receive` or :meth:`release` must be called, once, from any thread.
+
+    Args:
+        give_back: puts the connection back into its pool.
+    """
+
+    def __init__(self, give_back: Callable[[Connection], None]) -> None:
         import pycurl
 
-        # Of its own, for the one request: so that it can be sent now and answered later.
+        self._give_back = give_back
+        # A CurlMulti for the one request: so that it can be sent now and received later.
         self._multi = pycurl.CurlMulti()
-        self.curl = curl = pycurl.Curl()
-        self.lines: Sequence[str] = ()
+        self._curl = curl = pycurl.Curl()
+        self._header_lines: Sequence[str] = ()
         self._parts: list[bytes] = []
-        self._room = 0
+        self._bytes_left = 0
         self._busy = False
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.PATH_AS_IS, 1)
@@ -70,185 +78,181 @@ class _Handle:
         curl.setopt(pycurl.BUFFERSIZE, READ_BYTES)
         curl.setopt(pycurl.WRITEFUNCTION, self._write)
 
-    def set_lines(self, lines: Sequence[str]) -> None:
-        """The request's headers."""
+    def send(
+        self, method: str, url: str, header_lines: Sequence[str], form: str | None, *, seconds: float, max_bytes: int
+    ) -> None:
+        """Send a request, as far as that goes without waiting.
+
+        Args:
+            header_lines: the same object again costs nothing.
+            form: an urlencoded body; None for a request without one.
+            seconds: allowed for the whole request.
+            max_bytes: allowed for the response, decompressed.
+        """
         import pycurl
 
-        if lines is not self.lines:
-            self.curl.setopt(pycurl.HTTPHEADER, list(lines))
-            self.lines = lines
+        curl = self._curl
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.CUSTOMREQUEST, method)
+        if form is None:
+            curl.setopt(pycurl.HTTPGET, 1)
+        else:
+            curl.setopt(pycurl.POSTFIELDS, form)
+        if header_lines is not self._header_lines:
+            curl.setopt(pycurl.HTTPHEADER, list(header_lines))
+            self._header_lines = header_lines
+        self._parts.clear()
+        self._bytes_left = max_bytes
+        curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
+        self._multi.add_handle(curl)
+        _, self._busy = self._multi.perform()
+
+    def receive(self) -> Response:
+        """Wait for the response to the request that was sent, then give the connection back.
+
+        Raises:
+            ConnectionFailedError: the response did not arrive whole.
+            TooLargeError: the response is larger than allowed.
+        """
+        try:
+            return self._receive()
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Give the connection back to its pool; a request that has no response yet is aborted."""
+        self._abort()
+        self._give_back(self)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._abort()
+        self._curl.close()
+        self._multi.close()
+
+    def _abort(self) -> None:
+        if self._curl in self._multi:
+            self._multi.remove_handle(self._curl)
 
     def _write(self, part: bytes) -> int | None:
-        self._room -= len(part)
-        if self._room < 0:
+        self._bytes_left -= len(part)
+        if self._bytes_left < 0:
             return -1
         self._parts.append(part)
         return None
 
-    def begin(self, seconds: float, most_bytes: int) -> None:
-        """Send the request that the handle is set to, as far as that goes without waiting."""
-        import pycurl
-
-        self._parts.clear()
-        self._room = most_bytes
-        self.curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
-        self._multi.add_handle(self.curl)
-        _, self._busy = self._multi.perform()
-
-    def finish(self) -> Response:
-        """Wait for the answer to the request that was begun."""
+    def _receive(self) -> Response:
         import pycurl
 
         multi = self._multi
         while self._busy:
             timer = multi.timeout()
-            if not multi.select(min(timer, WAIT_MS) / 1000 if timer >= 0 else WAIT_MS / 1000):
+            if not multi.select(min(timer, MAX_WAIT_MS) / 1000 if timer >= 0 else MAX_WAIT_MS / 1000):
                 # Nothing to wait for yet: a name being looked up, or a descriptor too high for select().
                 time.sleep(0.001)
             _, self._busy = multi.perform()
         _, _, failed = multi.info_read()
-        multi.remove_handle(self.curl)
+        multi.remove_handle(self._curl)
         if failed:
-            if self._room < 0:
+            if self._bytes_left < 0:
                 raise TooLargeError
             raise ConnectionFailedError(_reason(failed[0][1]))
-        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-        return Response(status, self._headers() if status >= 400 else {}, b"".join(self._parts))
+        status = self._curl.getinfo(pycurl.RESPONSE_CODE)
+        return Response(status, self._response_headers() if status >= 400 else {}, b"".join(self._parts))
 
-    def drop(self) -> None:
-        """Give up what was begun; its connection is closed."""
-        if self.curl in self._multi:
-            self._multi.remove_handle(self.curl)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.drop()
-        self.curl.close()
-        self._multi.close()
-
-    def _headers(self) -> dict[str, str]:
+    def _response_headers(self) -> dict[str, str]:
         import pycurl
 
-        told = {
-            "content-type": self.curl.getinfo(pycurl.CONTENT_TYPE),
-            "retry-after": self.curl.getinfo(pycurl.RETRY_AFTER),  # pyright: ignore[reportAttributeAccessIssue] - newer than its stubs
+        headers = {
+            "content-type": self._curl.getinfo(pycurl.CONTENT_TYPE),
+            "retry-after": self._curl.getinfo(pycurl.RETRY_AFTER),  # pyright: ignore[reportAttributeAccessIssue] - newer than its stubs
         }
-        return {name: str(value) for name, value in told.items() if value}
+        return {name: str(value) for name, value in headers.items() if value}
 
 
-class Sent:
-    """A request under way: either :meth:`answer` or :meth:`drop` must be called, once, by whichever thread."""
-
-    def __init__(self, handle: _Handle, give_back: Callable[[_Handle], None]) -> None:
-        self._handle = handle
-        self._give_back = give_back
-
-    def answer(self) -> Response:
-        """Wait for it.
-
-        Raises:
-            ConnectionFailedError: no whole answer came.
-            TooLargeError: it is larger than it may be.
-        """
-        try:
-            return self._handle.finish()
-        finally:
-            self.drop()
-
-    def drop(self) -> None:
-        """Nobody wants the answer."""
-        self._handle.drop()
-        self._give_back(self._handle)
-
-
-class Connections:
-    """At most ``most`` connections, opened when they are needed. Safe to share between threads.
+class ConnectionPool:
+    """At most ``size`` connections to one server, opened when they are needed. Safe to share between threads.
 
     Args:
         base_url: every request goes to a path below it.
         headers: of every request.
+        size: of the pool; a request waits while all connections are in use.
     """
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], *, most: int) -> None:
-        self._base = base_url.rstrip("/")
+    def __init__(self, base_url: str, headers: Mapping[str, str], *, size: int) -> None:
+        self._base_url = base_url.rstrip("/")
         # The one used last is taken first: the others' servers may have hung up meanwhile.
-        self._idle: queue.LifoQueue[_Handle | None] = queue.LifoQueue()
-        for _ in range(most):
+        self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
+        for _ in range(size):
             self._idle.put(None)
         self._lock = threading.Lock()
         self._closed = False
         self._headers = dict(headers)
-        self._lines = self._made_lines()
+        self._header_lines = self._format_headers()
 
     def set_header(self, name: str, value: str) -> None:
-        """Of requests from now on."""
+        """Change a header of the requests from now on."""
         with self._lock:
             self._headers = self._headers | {name: value}
-            self._lines = self._made_lines()
+            self._header_lines = self._format_headers()
 
-    def _made_lines(self) -> Sequence[str] | None:
-        """The headers as they are sent; None where one would be two."""
+    def _format_headers(self) -> Sequence[str] | None:
+        """The headers as lines; None where a control character would make two headers of one."""
         lines = tuple(f"{name}: {value}" for name, value in self._headers.items())
-        return None if any(_UNSENDABLE.search(line) for line in lines) else lines
+        return None if any(_CONTROL_CHARACTERS.search(line) for line in lines) else lines
 
-    def send(self, method: str, target: str, form: str | None = None, *, seconds: float, most_bytes: int) -> Sent:
+    def send(self, method: str, target: str, form: str | None = None, *, seconds: float, max_bytes: int) -> Connection:
         """Send one request, once; blocks while all connections are in use.
 
         Args:
             target: path and query.
-            form: an urlencoded body.
-            seconds: for the whole of it.
-            most_bytes: of the answer, unzipped.
+            form: an urlencoded body; None for a request without one.
+            seconds: allowed for the whole request.
+            max_bytes: allowed for the response, decompressed.
+
+        Returns:
+            The connection to receive the response from.
 
         Raises:
-            ConnectionFailedError: the connections are closed.
-            ValueError: a header that would be two.
+            ConnectionFailedError: the pool is closed.
+            ValueError: a header has a control character in it.
         """
-        import pycurl
-
-        lines = self._lines
-        if lines is None:
+        header_lines = self._header_lines
+        if header_lines is None:
             raise ValueError("A header has a control character in it.")
-        handle = self._idle.get()
+        connection = self._idle.get()
         try:
             if self._closed:
                 raise ConnectionFailedError("closed")
-            handle = handle or _Handle()
-            curl = handle.curl
-            curl.setopt(pycurl.URL, self._base + target)
-            curl.setopt(pycurl.CUSTOMREQUEST, method)
-            if form is None:
-                curl.setopt(pycurl.HTTPGET, 1)
-            else:
-                curl.setopt(pycurl.POSTFIELDS, form)
-            handle.set_lines(lines)
-            handle.begin(seconds, most_bytes)
+            connection = connection or Connection(self._give_back)
+            connection.send(method, self._base_url + target, header_lines, form, seconds=seconds, max_bytes=max_bytes)
         except BaseException:
-            if handle is not None:
-                handle.drop()
-            self._give_back(handle)
+            if connection is None:
+                self._give_back(None)
+            else:
+                connection.release()
             raise
-        return Sent(handle, self._give_back)
+        return connection
 
-    def _give_back(self, handle: _Handle | None) -> None:
+    def _give_back(self, connection: Connection | None) -> None:
         with self._lock:
-            if self._closed and handle is not None:
-                handle.close()
-                handle = None
-            # Also when closed: others may be waiting for it.
-            self._idle.put(handle)
+            if self._closed and connection is not None:
+                connection.close()
+                connection = None
+            # Also when closed: another thread may be waiting for it.
+            self._idle.put(connection)
 
     def close(self) -> None:
-        """Close the connections, those in use when they are free; nothing can be sent afterwards."""
+        """Close the connections, those in use when they are given back; nothing can be sent afterwards."""
         with self._lock:
             self._closed = True
             idle = [self._idle.get() for _ in range(self._idle.qsize())]
-        for handle in idle:
-            self._give_back(handle)
+        for connection in idle:
+            self._give_back(connection)
 
 
 def _reason(code: object) -> str:
-    """What libcurl calls an error, in words: its own text may hold the address."""
+    """The name of an error of libcurl, in words: its own text may hold the address."""
     import pycurl
 
     names = (name for name in dir(pycurl) if name.startswith("E_") and getattr(pycurl, name) == code)

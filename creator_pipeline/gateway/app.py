@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from creator_pipeline import __version__
 from creator_pipeline.gateway import creator_page, docs, health, jobs, oauth, openapi, unsubscribe, uploads, webhooks
 from creator_pipeline.gateway.errors import GatewayError, respond
-from creator_pipeline.gateway.middleware import Door
+from creator_pipeline.gateway.middleware import Middleware
 from creator_pipeline.gateway.services import Services, build
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.settings import Settings
@@ -28,7 +28,7 @@ _PLAIN = {
 
 def create_app(config: Settings) -> FastAPI:
     """The gateway of an installation; it connects and migrates when it starts."""
-    house = build(config)
+    services = build(config)
     app = FastAPI(
         title="creator_pipeline gateway",
         version=__version__,
@@ -37,43 +37,39 @@ def create_app(config: Settings) -> FastAPI:
         redoc_url=None,
         # A path with a slash too many would be sent on to whatever host the request names.
         redirect_slashes=False,
-        lifespan=_lifespan(house),
+        lifespan=_lifespan(services),
     )
-    app.state.services = house
-    for router in (
-        webhooks.router,
-        oauth.router,
-        *(uploads.router_for(platform.uploads.get()) for platform in PLATFORMS if platform.uploads),
-        jobs.router,
-        unsubscribe.router,
-        creator_page.router,
-        health.router,
-        docs.router,
-    ):
+    app.state.services = services
+    for router in _routers():
         app.include_router(router)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_middleware(_door(house))
+    app.add_middleware(_around(services))
     app.openapi = _document(app)
     return app
 
 
-def _lifespan(house: Services) -> Any:
+def _lifespan(services: Services) -> Any:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        await asyncio.to_thread(house.warehouse.ensure_migrated)
-        house.deliveries.start()
+        await asyncio.to_thread(services.warehouse.ensure_migrated)
+        services.deliveries.start()
         yield
-        await house.deliveries.stop()
+        await services.deliveries.stop()
 
     return lifespan
 
 
-def _door(house: Services) -> Any:
-    def around(app: ASGIApp) -> Door:
-        return Door(app, house.gate, house.metrics)
+def _routers() -> list[APIRouter]:
+    of_platforms = [part.router_of(PLATFORMS) for part in (webhooks, oauth, uploads, creator_page)]
+    return [*of_platforms, *(part.router for part in (jobs, unsubscribe, health, docs))]
 
-    return around
+
+def _around(services: Services) -> Any:
+    def middleware(app: ASGIApp) -> Middleware:
+        return Middleware(app, services.gate, services.metrics)
+
+    return middleware
 
 
 def _document(app: FastAPI) -> Any:

@@ -1,4 +1,4 @@
-"""``/me``: a creator's own page. A link of a mail becomes a cookie: no address bar, history or referrer keeps it.
+"""``/me``: a creator's own page. A link of a mail becomes a cookie, so no address bar, history or referrer has it.
 
 The cookie is the whole key: every query here asks by the profile it names, and nothing else names one. A profile that
 is erased, or whose mailbox is another one by now, has no page: 404.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -20,8 +22,9 @@ from creator_pipeline.gateway import creator_page_view
 from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.pages import page
-from creator_pipeline.gateway.services import Services, services
+from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.mail import page_link
+from creator_pipeline.platforms.contract import Platform
 
 COOKIE = "creator_page"
 SESSION_SECONDS = 12 * 3600
@@ -29,7 +32,19 @@ _PATH = "/me"
 _SESSION = "page-session.v1"
 _FORM = "page-form.v1"
 
-router = APIRouter(include_in_schema=False)
+
+def router_of(platforms: Iterable[Platform]) -> APIRouter:
+    """The routes of the page; a button to connect for each platform that connects by OAuth."""
+    router = APIRouter(include_in_schema=False)
+    router.add_api_route("/me/enter/{token}", enter)
+    router.add_api_route("/me", show)
+    router.add_api_route("/me/revenue.png", revenue)
+    for platform in platforms:
+        if platform.oauth is not None:
+            router.add_api_route(f"/me/connect/{platform.name}", partial(connect, platform.name))
+    router.add_api_route("/me/notifications", notifications, methods=["POST"])
+    router.add_api_route("/me/leave", leave, methods=["POST"])
+    return router
 
 
 class Session(NamedTuple):
@@ -40,22 +55,21 @@ class Session(NamedTuple):
     nonce: str
 
 
-@router.get("/me/enter/{token}")
 async def enter(request: Request, token: str) -> Response:
     """Exchanges a link of a mail for a cookie. Changes nothing else: scanners of mailboxes open links too."""
-    house = services(request)
-    told = page_link.read(house.ring, token)
-    if told is None or not await asyncio.to_thread(page_link.still, house.warehouse, house.ring, *told):
-        house.gate.refused(request.scope["caller"])
+    services = services_of(request)
+    told = page_link.read(services.ring, token)
+    if told is None or not await asyncio.to_thread(page_link.is_current, services.warehouse, services.ring, *told):
+        services.gate.refused(request.scope["caller"])
         raise _gone()
     word = Session(*told, secrets.token_urlsafe(18))
     answer = RedirectResponse("/me", 303)
     answer.set_cookie(
         COOKIE,
-        signing.sign(house.ring, _SESSION, word),
+        signing.sign(services.ring, _SESSION, word),
         max_age=SESSION_SECONDS,
         path=_PATH,
-        secure=_secure(house),
+        secure=_secure(services),
         httponly=True,
         # Not strict: a browser that comes from a mail would not send it to the page that the link redirects to.
         samesite="lax",
@@ -63,57 +77,52 @@ async def enter(request: Request, token: str) -> Response:
     return answer
 
 
-@router.get("/me")
 async def show(request: Request) -> Response:
     """The page."""
-    house = services(request)
+    services = services_of(request)
     session = await _session(request)
     if session is None:
-        return _out(house)
-    view = await asyncio.to_thread(creator_page_view.look, house.warehouse, house.config, session.profile_id)
-    form = signing.sign(house.ring, _FORM, session.nonce)
+        return _out(services)
+    view = await asyncio.to_thread(creator_page_view.read, services.warehouse, services.config, session.profile_id)
+    form = signing.sign(services.ring, _FORM, session.nonce)
     return page("me.html", view=view, form=form, again=creator_page_view.AGAIN, saved="saved" in request.query_params)
 
 
-@router.get("/me/revenue.png")
 async def revenue(request: Request) -> Response:
     """The picture; ``wide`` for a screen that has room."""
-    house = services(request)
+    services = services_of(request)
     session = await _session(request)
     if session is None:
         raise GatewayError(401, "unauthorized", "There is no page open.", "Open it from a mail of ours.")
     wide = "wide" in request.query_params
-    png = await asyncio.to_thread(creator_page_view.picture, house.warehouse, session.profile_id, wide=wide)
+    png = await asyncio.to_thread(creator_page_view.picture, services.warehouse, session.profile_id, wide=wide)
     return Response(png, media_type="image/png")
 
 
-@router.get("/me/connect/gumroad")
-async def connect(request: Request) -> Response:
-    """On to Gumroad's question, by a fresh link of an hour."""
-    house = services(request)
+async def connect(platform: str, request: Request) -> Response:
+    """On to the platform's question, by a fresh link of an hour."""
+    services = services_of(request)
     session = await _session(request)
     if session is None:
-        return _out(house)
-    return RedirectResponse(start_link(house.ring, "", session.profile_id), 303)
+        return _out(services)
+    return RedirectResponse(start_link(services.ring, "", platform, session.profile_id), 303)
 
 
-@router.post("/me/notifications")
 async def notifications(request: Request) -> Response:
     """Stores which mails are wanted."""
-    house = services(request)
+    services = services_of(request)
     session, fields = await _form(request)
     if session is None:
-        return _out(house)
-    await asyncio.to_thread(creator_page_view.save, house.warehouse, session.profile_id, fields)
+        return _out(services)
+    await asyncio.to_thread(creator_page_view.save, services.warehouse, session.profile_id, fields)
     return RedirectResponse("/me?saved#mails", 303)
 
 
-@router.post("/me/leave")
 async def leave(request: Request) -> Response:
     """Ends this browser's access."""
-    house = services(request)
+    services = services_of(request)
     await _form(request)
-    return _out(house, 200)
+    return _out(services, 200)
 
 
 async def _form(request: Request) -> tuple[Session | None, dict[str, list[str]]]:
@@ -124,9 +133,9 @@ async def _form(request: Request) -> tuple[Session | None, dict[str, list[str]]]
     """
     session = await _session(request)
     fields = parse_qs((await request.body()).decode("utf-8", "replace"))
-    nonce = signing.read(services(request).ring, _FORM, fields.get("form", [""])[0], SESSION_SECONDS)
+    nonce = signing.read(services_of(request).ring, _FORM, fields.get("form", [""])[0], SESSION_SECONDS)
     if session is not None and not hmac.compare_digest(str(nonce).encode(), session.nonce.encode()):
-        services(request).gate.refused(request.scope["caller"])
+        services_of(request).gate.refused(request.scope["caller"])
         raise GatewayError(403, "forbidden", "This form is not of your page.", "Load the page again.", as_page=True)
     return session, fields
 
@@ -137,23 +146,25 @@ async def _session(request: Request) -> Session | None:
     Raises:
         GatewayError: 404, that profile is gone.
     """
-    house = services(request)
-    word = signing.read(house.ring, _SESSION, request.cookies.get(COOKIE, ""), SESSION_SECONDS)
+    services = services_of(request)
+    word = signing.read(services.ring, _SESSION, request.cookies.get(COOKIE, ""), SESSION_SECONDS)
     if word is None:
         return None
     session = Session(*word)
-    if not await asyncio.to_thread(page_link.still, house.warehouse, house.ring, session.profile_id, session.mailbox):
+    if not await asyncio.to_thread(
+        page_link.is_current, services.warehouse, services.ring, session.profile_id, session.mailbox
+    ):
         raise _gone()
     return session
 
 
-def _secure(house: Services) -> bool:
-    return house.config.public_url.startswith("https://")
+def _secure(services: Services) -> bool:
+    return services.config.public_url.startswith("https://")
 
 
-def _out(house: Services, status: int = 401) -> Response:
+def _out(services: Services, status: int = 401) -> Response:
     answer = page("me_out.html", status, left=status == 200)
-    answer.delete_cookie(COOKIE, path=_PATH, secure=_secure(house), httponly=True, samesite="lax")
+    answer.delete_cookie(COOKIE, path=_PATH, secure=_secure(services), httponly=True, samesite="lax")
     return answer
 
 

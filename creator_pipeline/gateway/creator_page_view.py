@@ -9,21 +9,24 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import today
-from creator_pipeline.ledger.chart import MOST_CURRENCIES, NAMES, PAGE, SMALL, draw, sums, words
+from creator_pipeline.ledger.chart import MOST_CURRENCIES, PAGE, SMALL, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days
 from creator_pipeline.mail import unsubscribe
 from creator_pipeline.mail.kinds import CATEGORIES
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import plain_error, short_moment
-from creator_pipeline.platforms.gumroad import oauth
-from creator_pipeline.platforms.kdp import page as kdp_page
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms.contract import PageLine, Platform
+from creator_pipeline.platforms.oauth import OAuth
+from creator_pipeline.platforms.uploads import UploadedReport, Uploads
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.source import Source, label_of
 from creator_pipeline.store.tables import platform_connections, profiles
 
 DAYS = 90
@@ -37,10 +40,16 @@ NOTIFY = {
 """Values of ``profiles.notify``, in words."""
 
 
-class Platform(NamedTuple):
-    """A line of the connections. ``connect`` is the button's text; empty where there is none."""
+class Line(NamedTuple):
+    """A platform's line of the connections.
+
+    Attributes:
+        name: of the platform; ``label`` is the one for people.
+        connect: the button's text; empty where there is none.
+    """
 
     name: str
+    label: str
     state: str
     detail: str
     good: bool
@@ -61,37 +70,37 @@ class View:
     name: str
     mailbox: str
     unreachable: str
-    platforms: list[Platform]
+    lines: list[Line]
     last: date
     spans: Sequence[int]
     words: str
     table: list[Sums]
     left_out: bool
-    uploads: list[kdp_page.UploadedReport]
+    uploads: list[UploadedReport]
     notify: str
     choices: Mapping[str, str]
     categories: Mapping[str, str]
     wanted: Mapping[str, bool]
 
 
-def look(warehouse: Warehouse, config: Settings, profile_id: str) -> View:
-    """The page of a profile that exists."""
+def read(warehouse: Warehouse, config: Settings, profile_id: str) -> View:
+    """What the page of a profile shows; the profile exists."""
     last = today()
     rows = last_days(warehouse, last - timedelta(days=DAYS - 1), last, profile_id)
     with warehouse.read() as connection:
         profile = connection.execute(select(profiles).where(profiles.c.id == profile_id)).one()
-        platforms = list(_platforms(connection, config, profile_id))
-        uploads = list(kdp_page.uploaded_reports(connection, config, profile_id))
+        lines = list(_lines(connection, config, profile_id))
+        uploads = [report for part in _upload_parts() for report in part.reports(connection, config, profile_id)]
         why = unsubscribe.why_suppressed(connection, profile.email, "security")
         wanted = unsubscribe.wanted(connection, profile.email)
     return View(
         name=one_line(profile.display_name or profile_id),
         mailbox=unsubscribe.masked(profile.email),
         unreachable=why or "",
-        platforms=platforms,
+        lines=lines,
         last=last,
         spans=_SPANS,
-        words=words(sums(rows)),
+        words=words(sums(rows), _sources()),
         table=_table(rows, last),
         left_out=len({currency for _, _, currency, _ in rows}) > MOST_CURRENCIES,
         uploads=uploads,
@@ -126,52 +135,65 @@ _drawing = threading.Lock()
 def _drawn(rows: tuple[tuple[date, str, str, int], ...], last: date, wide: bool) -> bytes:  # noqa: FBT001 - a cache's key
     # One at a time: it is all processor, and deliveries wait for the same one.
     with _drawing:
-        return draw(rows, last, DAYS, PAGE if wide else SMALL)
+        return draw(rows, last, _sources(), DAYS, PAGE if wide else SMALL)
 
 
 def _table(rows: Sequence[tuple[date, str, str, int]], last: date) -> list[Sums]:
     since = [sums(row for row in rows if row[0] > last - timedelta(days=days)) for days in _SPANS]
     return [
-        Sums(f"{NAMES[platform]} {currency}", [to_text(span.get((platform, currency), 0), currency) for span in since])
+        Sums(
+            f"{label_of(_sources(), platform)} {currency}",
+            [to_text(span.get((platform, currency), 0), currency) for span in since],
+        )
         for platform, currency in since[-1]
     ]
 
 
-def _platforms(connection: Connection, config: Settings, profile_id: str) -> Iterator[Platform]:
-    table = platform_connections
-    # A buyer's Whop user is a connection without a token. Not asked by the token: the gateway's role may not read it.
-    account = func.coalesce(table.c.external_account_id, "")
-    found = connection.execute(
-        select(table.c.provider, table.c.status, table.c.last_error, table.c.last_synced_at).where(
-            table.c.profile_id == profile_id, ~account.startswith("user_", autoescape=True)
-        )
-    ).all()
-    known = {row.provider: row for row in found}
-    for provider, name in NAMES.items():
-        if not config.enabled("kdp" if provider == "amazon_kdp" else provider):
-            yield Platform(name, "Switched off", "Nothing is read at the moment; what arrives is kept.", good=False)
-        elif provider == "amazon_kdp":
-            yield Platform(name, *kdp_page.page_line(connection, profile_id))
-        else:
-            yield _platform(config, provider, name, known.get(provider))
+def _upload_parts() -> list[Uploads]:
+    return [platform.uploads.get() for platform in PLATFORMS if platform.uploads is not None]
 
 
-def _platform(config: Settings, provider: str, name: str, row: Any) -> Platform:
-    can_connect = provider == "gumroad" and _has_app(config)
+def _sources() -> list[Source]:
+    return [platform.source for platform in PLATFORMS]
+
+
+def _lines(connection: Connection, config: Settings, profile_id: str) -> Iterator[Line]:
+    table = platform_connections.c
+    asked = select(table.provider, table.external_account_id, table.status, table.last_error, table.last_synced_at)
+    found = connection.execute(asked.where(table.profile_id == profile_id)).all()
+    for platform in PLATFORMS:
+        if not config.enabled(platform.name):
+            told = PageLine("Switched off", "Nothing is read at the moment; what arrives is kept.", good=False)
+            yield Line(platform.name, platform.label, *told)
+        elif platform.connects:
+            own = (row for row in found if row.provider == platform.in_ledger and not _of_buyer(platform, row))
+            yield _connection(config, platform, next(own, None))
+        elif platform.page_line is not None:
+            yield Line(platform.name, platform.label, *platform.page_line(connection, profile_id))
+
+
+def _of_buyer(platform: Platform, row: Any) -> bool:
+    # Told by the account: the gateway's role may not read whether there is a token.
+    return bool(platform.buyer_accounts) and (row.external_account_id or "").startswith(platform.buyer_accounts)
+
+
+def _connection(config: Settings, platform: Platform, row: Any) -> Line:
+    name, label = platform.name, platform.label
+    can_connect = platform.oauth is not None and _is_set_up(platform.oauth.get(), config)
     ask = "" if can_connect else "Whoever runs this pipeline connects it for you."
     if row is None:
-        return Platform(name, "Not connected", ask, good=False, connect="Connect" if can_connect else "")
+        return Line(name, label, "Not connected", ask, good=False, connect="Connect" if can_connect else "")
     synced = f"Synced {short_moment(row.last_synced_at)}" if row.last_synced_at else ""
     if row.status == "active":
-        return Platform(name, synced or "Connected", "" if synced else "The first sync is under way.", good=True)
+        return Line(name, label, synced or "Connected", "" if synced else "The first sync is under way.", good=True)
     reason = plain_error(row.last_error or "It was refused.", config)
     detail = " ".join(filter(None, (reason, ask, f"{synced}." if synced else "")))
-    return Platform(name, AGAIN, detail, good=False, connect="Connect again" if can_connect else "")
+    return Line(name, label, AGAIN, detail, good=False, connect="Connect again" if can_connect else "")
 
 
-def _has_app(config: Settings) -> bool:
+def _is_set_up(oauth: OAuth, config: Settings) -> bool:
     try:
-        oauth.oauth_app(config)
+        oauth.check(config)
     except ConfigError:
         return False
     return True

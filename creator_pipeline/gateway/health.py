@@ -16,7 +16,7 @@ from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.windows import now
 from creator_pipeline.gateway import openapi
 from creator_pipeline.gateway.errors import json_response
-from creator_pipeline.gateway.services import Services, services
+from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.settings import Settings
 
 TICK_SECONDS = 600
@@ -38,8 +38,8 @@ async def readyz(request: Request) -> Response:
 
     For alarms. A load balancer asks ``/healthz``: deliveries are taken while nobody works off the queue.
     """
-    house = services(request)
-    state, reason = await asyncio.to_thread(_state, house)
+    services = services_of(request)
+    state, reason = await asyncio.to_thread(_state, services)
     ready = reason is None
     return json_response(
         {"status": "ready" if ready else "not_ready", "reason": reason, **state}, 200 if ready else 503
@@ -49,21 +49,21 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics", responses=openapi.answers())
 async def metrics(request: Request) -> Response:
     """Prometheus' text format."""
-    content = await asyncio.to_thread(services(request).metrics.text)
+    content = await asyncio.to_thread(services_of(request).metrics.text)
     return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _state(house: Services) -> tuple[dict[str, object], str | None]:
+def _state(services: Services) -> tuple[dict[str, object], str | None]:
     try:
-        depth = house.queue.depth()
+        depth = services.queue.depth()
     except PipelineError:
         return {"database": False}, "The warehouse can't be reached."
-    tick = last_sensor_tick(house.config)
+    tick = last_sensor_tick(services.config)
     age = None if tick is None else round((now() - tick).total_seconds(), 1)
     state: dict[str, object] = {
         "database": True,
         "queue": depth,
-        "waiting": house.deliveries.waiting,
+        "waiting": services.deliveries.waiting,
         "sensor_tick_age_seconds": age,
     }
     if age is not None and age > TICK_SECONDS:

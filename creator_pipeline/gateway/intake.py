@@ -6,12 +6,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, select, tuple_, update
 
 from creator_pipeline.core.windows import now
+from creator_pipeline.platforms import PLATFORMS, of_provider
+from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.webhooks import Account, Delivery
 from creator_pipeline.queue.jobs import JobQueue, NewJob
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
@@ -19,35 +22,6 @@ from creator_pipeline.store.tables import platform_connections, webhook_events
 from creator_pipeline.store.upserts import insert_into
 
 Status = Literal["stored", "queued", "ignored"]
-SOURCES = frozenset({"gumroad", "whop"})
-"""Providers whose deliveries become jobs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A verified delivery, cut down to what is needed to read again.
-
-    Attributes:
-        payload: JSON-able; ids, the provider's word and time; no personal data.
-        profile_id: told by the address it was sent to.
-        account_id: told by the body, so a hint only.
-        work: whether anything follows from it.
-        alike: another event may come with the same id; it is a repeat, but is worked on as well.
-    """
-
-    provider: str
-    delivery_id: str
-    event_type: str | None
-    payload: Mapping[str, Any]
-    profile_id: str | None = None
-    account_id: str | None = None
-    work: bool = True
-    alike: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Once per provider and delivery id."""
-        return self.provider, self.delivery_id
 
 
 class Stored(NamedTuple):
@@ -57,15 +31,6 @@ class Stored(NamedTuple):
     status: Status
 
 
-class Account(NamedTuple):
-    """A row of ``platform_connections`` without its tokens."""
-
-    provider: str
-    profile_id: str
-    external_account_id: str | None
-    status: str
-
-
 @dataclass(frozen=True, slots=True)
 class _Plan:
     status: Status
@@ -73,27 +38,16 @@ class _Plan:
     jobs: tuple[NewJob, ...] = field(default=())
 
 
-def owners(delivery: Delivery, accounts: Sequence[Account], whop_account: str | None) -> list[Account]:
-    """Connections that a delivery may be about. More than one only costs requests: each asks for its own sales."""
-    own = [account for account in accounts if account.provider == delivery.provider]
-    if delivery.profile_id is not None:
-        return [account for account in own if account.profile_id == delivery.profile_id]
-    wanted = delivery.account_id or (whop_account if delivery.provider == "whop" else None)
-    named = [account for account in own if wanted is not None and account.external_account_id == wanted]
-    if named:
-        return named
-    if delivery.provider == "gumroad":
-        return own
-    # A key that was typed in comes without its account; where there is one such key, it is its.
-    unnamed = [account for account in own if account.external_account_id is None]
-    return unnamed if len(unnamed) == 1 and (whop_account is None or wanted in {None, whop_account}) else []
+def sending_platforms() -> list[Platform]:
+    """Those whose deliveries become jobs."""
+    return [platform for platform in PLATFORMS if platform.webhooks is not None]
 
 
 def read_accounts(connection: Connection) -> list[Account]:
-    """All connections."""
-    columns = [platform_connections.c[name] for name in Account._fields]
-    rows = connection.execute(select(*columns).order_by(platform_connections.c.profile_id))
-    return [Account(*row) for row in rows]
+    """All connections, without their tokens: the gateway's role may not read those."""
+    table = platform_connections.c
+    asked = select(table.provider, table.profile_id, table.external_account_id, table.status)
+    return [Account(*row) for row in connection.execute(asked.order_by(table.profile_id))]
 
 
 def job_id(delivery: Delivery, profile_id: str, repeat: int = 0) -> str:
@@ -145,20 +99,25 @@ class Intake:
 
     def plan(self, delivery: Delivery, accounts: Sequence[Account]) -> _Plan:
         """What follows from a delivery, given the connections of this moment."""
-        if delivery.provider not in SOURCES:
+        platform = of_provider(delivery.provider)
+        if platform is None or platform.webhooks is None:
             return _Plan("stored", delivery.profile_id)
-        found = owners(delivery, accounts, self._config.whop_account_id)
+        own = [account for account in accounts if account.provider == delivery.provider]
+        if delivery.profile_id is not None:
+            found = [account for account in own if account.profile_id == delivery.profile_id]
+        else:
+            found = platform.webhooks.get().owners(delivery, own, self._config)
         profile_id = found[0].profile_id if len(found) == 1 else None
         if not delivery.work or not found:
             return _Plan("ignored", profile_id)
-        # A revoked account can't be asked: kept, and put in by a replay once it is connected again.
+        # A revoked account can't be asked: a replay makes the job once it is connected again.
         ready = [account for account in found if account.status != "revoked"]
-        if not ready or not self._config.enabled(delivery.provider):
+        if not ready or not self._config.enabled(platform.name):
             return _Plan("stored", profile_id)
         jobs = tuple(
             NewJob(
                 account.profile_id,
-                delivery.provider,
+                platform.name,
                 "webhook",
                 delivery.payload,
                 id=job_id(delivery, account.profile_id),

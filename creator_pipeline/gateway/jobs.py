@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from creator_pipeline.gateway import openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response
 from creator_pipeline.gateway.keys import bearer, profile_of
-from creator_pipeline.gateway.services import services
+from creator_pipeline.gateway.services import services_of
 from creator_pipeline.queue.table import Job
 
 router = APIRouter(tags=["jobs"])
@@ -20,7 +20,7 @@ router = APIRouter(tags=["jobs"])
 async def job_status(request: Request, job_id: str) -> Response:
     """A job of the caller's profile. Another profile's doesn't exist for it."""
     profile_id = await profile_of(request, bearer(request))
-    found = await asyncio.to_thread(services(request).queue.get, [job_id])
+    found = await asyncio.to_thread(services_of(request).queue.get, [job_id])
     if not found or found[0].profile_id != profile_id:
         raise GatewayError(404, "not_found", "There is no such job.", "Check the job_id of the answer that named it.")
     return json_response(_shown(found[0]))

@@ -7,7 +7,7 @@ import asyncio
 from fastapi import Request
 
 from creator_pipeline.gateway.errors import GatewayError
-from creator_pipeline.gateway.services import services
+from creator_pipeline.gateway.services import services_of
 from creator_pipeline.store import profile_keys
 
 HINT = "Send Authorization: Bearer and the profile's key; creator-pipeline profiles key ID makes one."
@@ -25,10 +25,10 @@ async def profile_of(request: Request, key: str | None) -> str:
     Raises:
         GatewayError: 401.
     """
-    house = services(request)
-    found = await asyncio.to_thread(profile_keys.owner, house.warehouse, key) if key else None
+    services = services_of(request)
+    found = await asyncio.to_thread(profile_keys.owner, services.warehouse, key) if key else None
     if found is None:
-        house.gate.refused(request.scope["caller"])
+        services.gate.refused(request.scope["caller"])
         raise GatewayError(
             401, "unauthorized", "The key is missing or wrong.", HINT, headers={"WWW-Authenticate": "Bearer"}
         )

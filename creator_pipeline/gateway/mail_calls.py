@@ -15,23 +15,27 @@ from creator_pipeline.mail.delivery import handle_resend_event
 _log = logging.getLogger(__name__)
 
 
-async def resend_event(house: Services, headers: Mapping[str, str], body: bytes) -> int:
+async def resend_event(services: Services, headers: Mapping[str, str], body: bytes) -> int:
     """Take a delivery of Resend; returns 200, 400 where the body can't be read, 401 where it isn't Resend's."""
-    if house.secret("resend_webhook_secret") is None:
+    if services.secret("resend_webhook_secret") is None:
         return 401
-    return await asyncio.to_thread(handle_resend_event, body, headers, warehouse=house.warehouse, settings=house.config)
+    return await asyncio.to_thread(
+        handle_resend_event, body, headers, warehouse=services.warehouse, settings=services.config
+    )
 
 
-async def auth_mail(house: Services, headers: Mapping[str, str], body: bytes) -> AuthHookResult:
+async def auth_mail(services: Services, headers: Mapping[str, str], body: bytes) -> AuthHookResult:
     """Store the mails that a call of Supabase's Send Email hook asks for; its caller waits, so nothing is sent yet."""
-    if house.secret("supabase_hook_secret") is None:
+    if services.secret("supabase_hook_secret") is None:
         return AuthHookResult(401, {})
-    return await asyncio.to_thread(handle_auth_hook, body, headers, warehouse=house.warehouse, settings=house.config)
+    return await asyncio.to_thread(
+        handle_auth_hook, body, headers, warehouse=services.warehouse, settings=services.config
+    )
 
 
-def send_now(house: Services, message_ids: Sequence[str]) -> None:
+def send_now(services: Services, message_ids: Sequence[str]) -> None:
     """Send mails that somebody waits for. What fails is left to the outbox, which tries again."""
     try:
-        outbox.flush(house.warehouse, house.config, limit=len(message_ids), ids=message_ids)
+        outbox.flush(services.warehouse, services.config, limit=len(message_ids), ids=message_ids)
     except PipelineError as error:
         _log.warning("Mails of accounts were not sent at once: %s", error)

@@ -1,4 +1,4 @@
-"""What every request passes: its id, the limits, a bound on its body, one way to fail, one line in the log."""
+"""Every request gets an id, limits, a bound on its body, refusals in one shape, and one line in the log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from creator_pipeline.gateway.metrics import Metrics
 _log = logging.getLogger("creator_pipeline.gateway.requests")
 _PROCESS = uuid4().hex[:16].encode()
 _NUMBERS = count(1)
-# One that a caller sends is kept; ours need no secret, and a system call for each would be felt.
+# An id that a caller sends is used; ours need no secret, and a system call for each would be felt.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CHUNK_SECONDS = 10.0
@@ -44,8 +44,14 @@ SECURITY = (
 """The referrer of a page could carry a token of its address to where a link leads."""
 
 
-class Door:
-    """Outermost layer around the routes."""
+class Middleware:
+    """Outermost layer around the routes.
+
+    Args:
+        app: the routes.
+        gate: counts requests.
+        metrics: of this process.
+    """
 
     def __init__(self, app: ASGIApp, gate: Gate, metrics: Metrics) -> None:
         self._app = app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 ERROR_SCHEMA: dict[str, Any] = {
@@ -30,7 +31,7 @@ _WORDS = {
     429: "Too many requests",
     503: "Not at the moment",
 }
-_DONE = {"200": "Done", "202": "Stored", "302": "To Gumroad", "303": "To the page that says what happens next"}
+_DONE = {"200": "Done", "202": "Stored", "303": "To the page that says what happens next"}
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -42,6 +43,14 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def body(content_type: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
     """A request body that the route reads by itself."""
     return {"requestBody": {"required": True, "content": {content_type: {"schema": schema or {"type": "object"}}}}}
+
+
+def path_parameters(path: str) -> dict[str, Any]:
+    """The parameters of a path whose route takes them from the request by itself."""
+    names = re.findall(r"\{(\w+)\}", path)
+    schemas = {name: {"type": "string", "title": name.replace("_", " ").title()} for name in names}
+    found = [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in schemas.items()]
+    return {"parameters": found} if found else {}
 
 
 def bearer() -> dict[str, Any]:
@@ -69,7 +78,8 @@ def finished(document: dict[str, Any]) -> dict[str, Any]:
             if responses.get("422", {}).get("description") == "Validation Error":
                 del responses["422"]
             for status, response in responses.items():
+                if int(status) < 400:
+                    response.pop("content", None)
                 if response["description"] == "Successful Response":
                     response["description"] = _DONE[status]
-                    response.pop("content", None)
     return document

@@ -1,4 +1,4 @@
-"""Looking at deliveries, and putting back what ended badly."""
+"""Lists deliveries, and puts those back into the queue that ended badly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from sqlalchemy import or_, select, update
 
-from creator_pipeline.gateway.intake import SOURCES, Delivery, Intake, read_accounts
+from creator_pipeline.gateway.intake import Intake, read_accounts, sending_platforms
+from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue, NewJob
 from creator_pipeline.queue.table import ENDED_BADLY
 from creator_pipeline.settings import Settings
@@ -56,7 +57,8 @@ def _dead(warehouse: Warehouse, ids: Collection[str] | None) -> list[str]:
 
 
 def _stored(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collection[str] | None) -> int:
-    asked = select(events).where(events.c.provider.in_(SOURCES), events.c.status == "stored")
+    providers = [platform.in_ledger for platform in sending_platforms()]
+    asked = select(events).where(events.c.provider.in_(providers), events.c.status == "stored")
     if ids is not None:
         asked = asked.where(events.c.delivery_id.in_(ids))
     intake = Intake(warehouse, queue, config)

@@ -9,7 +9,6 @@ from typing import cast
 from fastapi import Request
 from pydantic import SecretStr
 
-from creator_pipeline.core import secrets
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway.deliveries import DeliveryWriter
 from creator_pipeline.gateway.intake import Intake
@@ -21,11 +20,12 @@ from creator_pipeline.queue.limits import Limits
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline.store.token_keys import installation_ring
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Settings are those of the start: another value wants a restart.
+    """What the routes share. Settings are those of the start: another value wants a restart.
 
     Attributes:
         readers: limits the uploads that are read at once, each in a process of up to a gigabyte.
@@ -47,10 +47,9 @@ class Services:
 
 
 def build(config: Settings) -> Services:
-    """Nothing is connected to yet."""
+    """The services of an installation. Connects to nothing yet."""
     warehouse = open_warehouse(config.warehouse_url)
-    configured = config.app_secret_keys
-    ring = secrets.key_ring(configured.get_secret_value() if configured else None, config.home)
+    ring = installation_ring(config)
     redis = connect(config)
     queue = JobQueue(warehouse, redis)
     deliveries = DeliveryWriter(Intake(warehouse, queue, config), queue)
@@ -58,6 +57,6 @@ def build(config: Settings) -> Services:
     return Services(config, warehouse, ring, queue, Gate(Limits(redis)), deliveries, metrics, asyncio.Semaphore(2))
 
 
-def services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
     """Those of the application that got the request."""
     return cast("Services", request.app.state.services)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from creator_pipeline.gateway import openapi
 from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.pages import page
-from creator_pipeline.gateway.services import services
+from creator_pipeline.gateway.services import services_of
 from creator_pipeline.mail import unsubscribe as mail
 from creator_pipeline.mail.unsubscribe import Choice
 
@@ -32,11 +32,11 @@ async def confirm(request: Request, token: str) -> Response:
 )
 async def turn_off(request: Request, token: str) -> Response:
     """Turns them off: by a mailbox's one click, or by the page's button. May be repeated."""
-    house = services(request)
+    services = services_of(request)
     choice = await _choice(request, token)
     body = await request.body()
     await asyncio.to_thread(
-        mail.turn_off, house.warehouse, house.config, token, everything=b"everything=yes" in body.split(b"&")
+        mail.turn_off, services.warehouse, services.config, token, everything=b"everything=yes" in body.split(b"&")
     )
     if b"List-Unsubscribe=One-Click" in body:
         return Response(status_code=200)
@@ -44,9 +44,9 @@ async def turn_off(request: Request, token: str) -> Response:
 
 
 async def _choice(request: Request, token: str) -> Choice:
-    house = services(request)
-    choice = await asyncio.to_thread(mail.read, house.warehouse, house.config, token)
+    services = services_of(request)
+    choice = await asyncio.to_thread(mail.read, services.warehouse, services.config, token)
     if choice is None:
-        house.gate.refused(request.scope["caller"])
+        services.gate.refused(request.scope["caller"])
         raise GatewayError(404, "not_found", "This link is not one of ours.", "Open it from the mail once more.")
     return choice

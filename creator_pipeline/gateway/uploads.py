@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ from creator_pipeline.gateway.errors import GatewayError, json_response, of_file
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.limits import MIB, too_large
 from creator_pipeline.gateway.pages import page
-from creator_pipeline.gateway.services import Services, services
+from creator_pipeline.gateway.services import Services, services_of
+from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.uploads import IncomingFile, Uploads
 
 KEY_BYTES = 200
@@ -27,9 +29,16 @@ class _Upload:
     file: IncomingFile
 
 
-def router_for(uploads: Uploads) -> APIRouter:
-    """The routes of one kind of uploads: the form for a person, and the upload itself."""
+def router_of(platforms: Iterable[Platform]) -> APIRouter:
+    """The routes of the platforms' uploads: a form for a person, and the upload itself."""
     router = APIRouter(prefix="/uploads", tags=["uploads"])
+    for platform in platforms:
+        if platform.uploads is not None:
+            _add(router, platform.uploads.get())
+    return router
+
+
+def _add(router: APIRouter, uploads: Uploads) -> None:
     endings = " or ".join(uploads.endings)
     schema = {
         "type": "object",
@@ -56,28 +65,26 @@ def router_for(uploads: Uploads) -> APIRouter:
         openapi_extra={**openapi.body("multipart/form-data", schema), **openapi.bearer()},
     )
     async def upload(request: Request) -> Response:
-        return await _upload(request, uploads)
-
-    return router
+        return await _take(request, uploads)
 
 
-async def _upload(request: Request, uploads: Uploads) -> Response:
-    shared = services(request)
-    received = await _receive(request, uploads, shared)
+async def _take(request: Request, uploads: Uploads) -> Response:
+    services = services_of(request)
+    received = await _receive(request, uploads, services)
     try:
         await asyncio.to_thread(received.file.close)
-        name, described = await _describe(received, uploads, shared)
+        name, described = await _describe(received, uploads, services)
         stored = await asyncio.to_thread(received.file.store, received.profile_id, name)
     finally:
         received.file.discard()
-    job_id = await asyncio.to_thread(uploads.enqueue, shared.warehouse, shared.queue, received.profile_id, stored)
+    job_id = await asyncio.to_thread(uploads.enqueue, services.warehouse, services.queue, received.profile_id, stored)
     answer: dict[str, Any] = {"job_id": job_id, "upload_id": stored.sha256, **described}
     if wants_page(request):
         return page("uploaded.html", 202, uploads=uploads, name=name, **answer)
     return json_response(answer, 202)
 
 
-async def _receive(request: Request, uploads: Uploads, shared: Services) -> _Upload:
+async def _receive(request: Request, uploads: Uploads, services: Services) -> _Upload:
     key = bearer(request)
     profile_id = await profile_of(request, key) if key else None
     current: multipart.Part | None = None
@@ -91,7 +98,7 @@ async def _receive(request: Request, uploads: Uploads, shared: Services) -> _Upl
                         raise GatewayError(422, "invalid", "There is more than one file.", "Send one at a time.")
                     # Before the file's first byte is written: nobody without a key writes to this disk.
                     profile_id = profile_id or await profile_of(request, typed.decode("utf-8", "replace").strip())
-                    incoming, name = uploads.begin(shared.config), item.file_name
+                    incoming, name = uploads.begin(services.config), item.file_name
             elif current is not None and current.name == "file" and incoming is not None:
                 incoming.write(item)
                 if incoming.size > uploads.max_bytes:
@@ -108,7 +115,7 @@ async def _receive(request: Request, uploads: Uploads, shared: Services) -> _Upl
     return _Upload(profile_id, name, incoming)
 
 
-async def _describe(received: _Upload, uploads: Uploads, shared: Services) -> tuple[str, dict[str, object]]:
+async def _describe(received: _Upload, uploads: Uploads, services: Services) -> tuple[str, dict[str, object]]:
     """The name to store the file under, and what is in it."""
     path = received.file.path
     try:
@@ -116,7 +123,7 @@ async def _describe(received: _Upload, uploads: Uploads, shared: Services) -> tu
     except DataError as error:
         raise of_file(error, 415) from None
     try:
-        async with shared.readers:
+        async with services.readers:
             return name, await asyncio.to_thread(uploads.describe, path, name)
     except DataError as error:
         raise of_file(error) from None

@@ -6,14 +6,51 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from sqlalchemy import ARRAY, Connection, Date, Text, and_, cast, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, and_, cast, func, literal, select
 
-from creator_pipeline.core import json_text
+from creator_pipeline.core import json_fields
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.store.engine import is_postgres
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import ledger_changes, sales_events
 from creator_pipeline.store.upserts import insert_into
+
+
+def replace_events(
+    connection: Connection,
+    platform: str,
+    profile_id: str,
+    scope: ColumnElement[bool],
+    events: Sequence[LedgerEvent],
+    *,
+    what: str,
+    allow_shrink: bool = False,
+) -> Change:
+    """Make the rows of the ledger in a scope equal to ``events``, and remember the days that changed.
+
+    Args:
+        connection: of the transaction.
+        platform: as the ledger calls it.
+        profile_id: whose rows.
+        scope: which rows; of this platform and profile only.
+        events: what they are to be.
+        what: the scope in words, for an error.
+        allow_shrink: accept that most rows of the scope go away.
+
+    Raises:
+        DataError: far fewer rows than are stored.
+    """
+    before = set(connection.execute(select(sales_events.c.occurred_on).where(scope).distinct()).scalars())
+    change = replace(connection, sales_events, events, scope, what=what, allow_shrink=allow_shrink)
+    if change.any:
+        note_changes(connection, platform, profile_id, before | {event.occurred_on for event in events})
+    return change
+
+
+def of_profile(platform: str, profile_id: str) -> ColumnElement[bool]:
+    """The ledger's rows of one platform and profile."""
+    return and_(sales_events.c.platform == platform, sales_events.c.profile_id == profile_id)
 
 
 def replace_window(
@@ -25,24 +62,23 @@ def replace_window(
     *,
     allow_shrink: bool = False,
 ) -> Change:
-    """Make the ledger of one platform and profile equal to ``events`` for the days of ``window``.
+    """Make the ledger of one platform and profile equal to ``events`` for the days of a window.
+
+    Args:
+        connection: of the transaction.
+        platform: as the ledger calls it.
+        profile_id: whose rows.
+        window: half-open UTC days, by ``occurred_on``.
+        events: what the rows are to be.
+        allow_shrink: accept that most rows go away.
 
     Raises:
         DataError: far fewer rows than are stored.
     """
-    events_of = sales_events.c
-    scope = and_(
-        events_of.platform == platform,
-        events_of.profile_id == profile_id,
-        events_of.occurred_on >= window.start,
-        events_of.occurred_on < window.end,
-    )
-    before = set(connection.execute(select(events_of.occurred_on).where(scope).distinct()).scalars())
+    day = sales_events.c.occurred_on
+    scope = and_(of_profile(platform, profile_id), day >= window.start, day < window.end)
     what = f"sales_events/{platform} {window.start} to {window.end} of {profile_id}"
-    change = replace(connection, sales_events, events, scope, what=what, allow_shrink=allow_shrink)
-    if change.any:
-        note_changes(connection, platform, profile_id, before | {event.occurred_on for event in events})
-    return change
+    return replace_events(connection, platform, profile_id, scope, events, what=what, allow_shrink=allow_shrink)
 
 
 def note_changes(connection: Connection, platform: str, profile_id: str, days: Iterable[date]) -> None:
@@ -50,10 +86,10 @@ def note_changes(connection: Connection, platform: str, profile_id: str, days: I
     # In one order for everyone: two loads of one profile would wait for each other for ever.
     given = [day.isoformat() for day in sorted(days)]
     # One value holds all days: a statement for each, or a stage, costs several times as much as the sales' own rows.
-    if connection.dialect.name == "postgresql":
+    if is_postgres(connection):
         day = func.unnest(cast(literal("{" + ",".join(given) + "}", Text), ARRAY(Date))).column_valued("day")
     else:
-        day = func.json_each(json_text.dumps(given)).table_valued("value").c.value
+        day = func.json_each(json_fields.dumps(given)).table_valued("value").c.value
     said = {"profile_id": profile_id, "platform": platform, "change_id": uuid.uuid4().hex, "changed_at": now()}
     values = [literal(value, ledger_changes.c[name].type) for name, value in said.items()]
     statement = insert_into(connection, ledger_changes).from_select(
@@ -70,13 +106,15 @@ def note_changes(connection: Connection, platform: str, profile_id: str, days: I
 def replace_sales(
     connection: Connection, platform: str, profile_id: str, external_ids: Sequence[str], events: Sequence[LedgerEvent]
 ) -> Change:
-    """Make the ledger rows of the named sales, and of no others, equal to ``events``."""
-    events_of = sales_events.c
-    scope = and_(
-        events_of.platform == platform, events_of.profile_id == profile_id, events_of.external_id.in_(external_ids)
-    )
-    before = set(connection.execute(select(events_of.occurred_on).where(scope).distinct()).scalars())
-    change = replace(connection, sales_events, events, scope, what=f"sales of {profile_id}", allow_shrink=True)
-    if change.any:
-        note_changes(connection, platform, profile_id, before | {event.occurred_on for event in events})
-    return change
+    """Make the ledger rows of the named sales, and of no others, equal to ``events``.
+
+    Args:
+        connection: of the transaction.
+        platform: as the ledger calls it.
+        profile_id: whose sales.
+        external_ids: the platform's ids of the sales.
+        events: what their rows are to be.
+    """
+    scope = and_(of_profile(platform, profile_id), sales_events.c.external_id.in_(external_ids))
+    what = f"sales of {profile_id}"
+    return replace_events(connection, platform, profile_id, scope, events, what=what, allow_shrink=True)

@@ -17,9 +17,9 @@ import orjson
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.mail import outbox
-from creator_pipeline.mail.functions import security_values
 from creator_pipeline.mail.outbox import Mail, digest, event_key
 from creator_pipeline.mail.signatures import verified
+from creator_pipeline.mail.values import security_values
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 

@@ -1,31 +1,35 @@
-"""The five mails by name. Each stores its mail in the outbox, once for each event, and returns the message's id."""
+"""The five mails by name, for the application beside this pipeline. Each returns the id of its message.
+
+They are aliases: a call writes the message that the pipeline itself writes for the same event, with the same template,
+values (:mod:`creator_pipeline.mail.values`) and outbox, once for each event. The pipeline doesn't call them: it knows
+more of an event than their arguments tell.
+
+* sign-up and password reset: :mod:`creator_pipeline.mail.auth_hook`, from Supabase's call;
+* subscription updated: the platform that memberships are read from, within the transaction that changes the tier;
+* ingestion completed and failed: :mod:`creator_pipeline.mail.notify`, which heeds the owner's wishes and tells of the
+  same failure once a day.
+
+Each function takes ``warehouse`` and ``settings``, those of the environment where not given, and ``idempotency_key``,
+which stands for the event in place of the key made of the arguments.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-from urllib.parse import urlsplit
-
 from creator_pipeline import settings as environment
-from creator_pipeline.core.errors import DataError
-from creator_pipeline.core.windows import now, today
+from creator_pipeline.core.windows import today
 from creator_pipeline.mail import outbox
 from creator_pipeline.mail.outbox import Mail, digest, event_key
-from creator_pipeline.mail.wording import moment_text, plain_error
+from creator_pipeline.mail.values import (
+    NEXT_STEP,
+    completed_key,
+    completed_values,
+    failed_key,
+    failed_values,
+    security_values,
+    tier_values,
+)
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, open_warehouse
-
-NEXT_STEP = "Run it again. If it fails in the same way, answer this mail and name the job."
-
-
-def completed_key(event_id: str, email: str) -> str:
-    """The key of the one mail that tells this reader of this success."""
-    return event_key("ingestion-completed", event_id, _reader(email))
-
-
-def failed_key(event_id: str, email: str) -> str:
-    """The key of the one mail that tells this reader of this failure."""
-    return event_key("ingestion-failed", event_id, _reader(email))
 
 
 def send_signup_confirmation(
@@ -37,6 +41,10 @@ def send_signup_confirmation(
     idempotency_key: str | None = None,
 ) -> str:
     """Ask a new person to confirm the address. One mail for each link.
+
+    Args:
+        email: the address.
+        confirmation_url: the link, http or https.
 
     Raises:
         DataError: the address or the link can't be used.
@@ -56,6 +64,10 @@ def send_password_reset(
 ) -> str:
     """Send the link to choose a new password. One mail for each link.
 
+    Args:
+        email: of the reader.
+        reset_url: the link, http or https.
+
     Raises:
         DataError: the address or the link can't be used.
     """
@@ -73,10 +85,18 @@ def send_subscription_updated(
     settings: Settings | None = None,
     idempotency_key: str | None = None,
 ) -> str:
-    """Tell the holder of a plan of its change. Without a key of its own: one mail for the same plan in a UTC day."""
+    """Tell the holder of a plan of its change. One mail for the same plan in a UTC day.
+
+    Args:
+        email: of the holder.
+        tier: of the plan that holds now.
+        plan_name: its name; the tier's where empty.
+
+    Raises:
+        DataError: the address can't be used.
+    """
     key = idempotency_key or event_key("subscription", digest(email, tier, plan_name), today().isoformat())
-    values = {"tier": tier, "plan_name": plan_name or tier}
-    return _store(Mail(key, "subscription_updated", email, values), warehouse, settings)
+    return _store(Mail(key, "subscription_updated", email, tier_values(tier, plan_name)), warehouse, settings)
 
 
 def send_ingestion_completed(
@@ -93,9 +113,14 @@ def send_ingestion_completed(
     """Tell of an ingestion that is done. One mail for each job and reader.
 
     Args:
+        email: of the reader.
+        job_id: of the ingestion.
         event_count: ledger rows it brought.
         source: the platform's name for people.
         what: the file or the partitions.
+
+    Raises:
+        DataError: the address can't be used.
     """
     key = idempotency_key or completed_key(job_id, email)
     values = completed_values(job_id, event_count, source=source, what=what)
@@ -117,9 +142,15 @@ def send_ingestion_failed(
     """Tell of an ingestion that failed for good. One mail for each job and reader.
 
     Args:
-        error_message: shown without stack trace, secrets and buyers' addresses.
-        source, what: as for :func:`send_ingestion_completed`.
+        email: of the reader.
+        job_id: of the ingestion.
+        error_message: is shown without stack trace, secrets and buyers' addresses.
+        source: the platform's name for people.
+        what: the file or the partitions.
         next_step: what the reader should do.
+
+    Raises:
+        DataError: the address can't be used.
     """
     config = settings or environment.load()
     key = idempotency_key or failed_key(job_id, email)
@@ -127,56 +158,10 @@ def send_ingestion_failed(
     return _store(Mail(key, "ingestion_failed", email, values), warehouse, config)
 
 
-def security_values(
-    *,
-    url: str | None = None,
-    code: str | None = None,
-    ip_address: str | None = None,
-    requested_at: datetime | None = None,
-) -> dict[str, Any]:
-    """What the templates of security mails name.
-
-    Raises:
-        DataError: the link is not http or https.
-    """
-    if url is not None and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc):
-        raise DataError("A mail's link must begin with http:// or https://.", hint="Pass the whole address.")
-    return {"url": url, "code": code, "ip_address": ip_address, "requested_at": moment_text(requested_at)}
-
-
-def completed_values(job_id: str, event_count: int, *, source: str, what: str) -> dict[str, Any]:
-    """What the template of ``ingestion_completed`` names."""
-    return {
-        "job_id": job_id,
-        "event_count": event_count,
-        "source": source,
-        "what": what,
-        "finished_at": moment_text(now()),
-    }
-
-
-def failed_values(
-    settings: Settings, job_id: str, error_message: str, *, source: str, what: str, next_step: str
-) -> dict[str, Any]:
-    """What the template of ``ingestion_failed`` names."""
-    return {
-        "job_id": job_id,
-        "error_message": plain_error(error_message, settings),
-        "source": source,
-        "what": what,
-        "next_step": next_step,
-        "failed_at": moment_text(now()),
-    }
-
-
-def _reader(email: str) -> str:
-    return digest(email.strip().casefold())[:8]
-
-
 def _store(mail: Mail, warehouse: Warehouse | None, settings: Settings | None) -> str:
     config = settings or environment.load()
-    house = warehouse or open_warehouse(config.warehouse_url)
-    with house.write() as connection:
+    store = warehouse or open_warehouse(config.warehouse_url)
+    with store.write() as connection:
         owner = outbox.profile_of(connection, mail.to)
         outbox.add(connection, config, Mail(mail.id, mail.kind, mail.to, mail.values, owner, mail.tags))
     return mail.id

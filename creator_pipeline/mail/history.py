@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from creator_pipeline.mail.outbox import digest
+from creator_pipeline.store.locks import lock
 from creator_pipeline.store.tables import email_messages, profiles
 
 
@@ -39,12 +40,10 @@ def owner_of(connection: Connection, profile_id: str) -> Owner | None:
     return None if row is None else Owner(profile_id, row.email, row.notify)
 
 
-def one_at_a_time(connection: Connection, profile_id: str, source: str) -> None:
-    """Wait, in this transaction, for whoever tells of the same profile and source."""
-    # Tellers of different events must see each other's mails; SQLite's write transaction sees to it by itself.
-    if connection.dialect.name == "postgresql":
-        key = func.hashtextextended(f"mail/{profile_id}/{source}", 0)
-        connection.execute(select(func.pg_advisory_xact_lock(key)))
+def lock_notifications(connection: Connection, profile_id: str, source: str) -> None:
+    """Let no other transaction write mails of the same profile and source until this one ends."""
+    # Those who tell of different events must see each other's mails.
+    lock(connection, f"mail/{profile_id}/{source}")
 
 
 def known(connection: Connection, key: str) -> bool:

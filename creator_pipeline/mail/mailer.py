@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from creator_pipeline.core.http import Pace, retry_after
+from creator_pipeline.core.http import Pace, is_temporary, retry_after
 from creator_pipeline.core.secrets import redact, without_addresses
 from creator_pipeline.queue.pace import LocalPace, pace_for
 from creator_pipeline.queue.redis_client import connect
@@ -59,7 +59,7 @@ def judge(status: int, name: str, message: str, headers: Mapping[str, str]) -> V
     if status == 409 and name == "invalid_idempotent_request":
         return Verdict("failed", f"{reason} Something else was already sent under this key.")
     # Below 400 the answer was good but unreadable: the outcome is unknown, and the same key makes asking again safe.
-    if status in {408, 409, 425, 429} or status >= 500 or status < 400:
+    if is_temporary(status) or status in {409, 425} or status < 400:
         asked = retry_after({key.lower(): value for key, value in headers.items()})
         return Verdict("retry", reason, None if asked is None else min(asked, MAX_WAIT_SECONDS))
     return Verdict("failed", reason)

@@ -1,7 +1,7 @@
-"""The rows of ``email_messages``: written once, handed out to one sender at a time, and what became of them.
+"""The rows of ``email_messages``: handed out to one sender at a time, and what became of them.
 
-While a sender has a message, ``next_attempt_at`` is the end of its lease and ``attempts`` its fencing token: who
-comes back after the lease can't undo what a later sender found out.
+They are handed out by leases (:mod:`creator_pipeline.store.leases`): while a sender has a message, ``next_attempt_at``
+is the end of its lease.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.mail.kinds import KINDS, SECURITY
 from creator_pipeline.mail.mailer import Verdict, backoff
 from creator_pipeline.mail.unsubscribe import why_suppressed
-from creator_pipeline.queue.table import moment
+from creator_pipeline.store.leases import Lease, LeaseTable, database_time
 from creator_pipeline.store.tables import email_messages as table
 
 OPEN = ("queued", "held")
@@ -27,6 +27,7 @@ RETRY_FOR = timedelta(hours=23)
 WAIT_FOR = timedelta(hours=24)
 """What was never tried is stale after this."""
 
+LEASES = LeaseTable(table, table.c.next_attempt_at, open_statuses=OPEN, held_statuses=OPEN)
 _FIRST = [kind.name for kind in KINDS.values() if kind.category == SECURITY]
 
 
@@ -34,20 +35,23 @@ _FIRST = [kind.name for kind in KINDS.values() if kind.category == SECURITY]
 class Claimed:
     """A message that this process may send now."""
 
-    id: str
+    lease: Lease
     payload: dict[str, Any]
-    attempts: int
 
+    @property
+    def id(self) -> str:
+        """The message's key."""
+        return self.lease.id
 
-def due(connection: Connection, ids: Sequence[str] | None = None) -> ColumnElement[bool]:
-    """Open messages whose time has come; only those of ``ids`` where given."""
-    only = [] if ids is None else [table.c.id.in_(ids)]
-    return and_(table.c.status.in_(OPEN), table.c.next_attempt_at <= moment(connection), *only)
+    @property
+    def attempts(self) -> int:
+        """Times that it was handed out, this one included."""
+        return self.lease.attempt
 
 
 def any_due(connection: Connection, ids: Sequence[str] | None = None) -> bool:
-    """Whether there is anything to do."""
-    return connection.execute(select(table.c.id).where(due(connection, ids)).limit(1)).first() is not None
+    """Whether a message can be sent now; only of ``ids`` where given."""
+    return LEASES.any_due(connection, *_only(ids))
 
 
 def expire(connection: Connection) -> list[str]:
@@ -58,7 +62,7 @@ def expire(connection: Connection) -> list[str]:
     why = case((table.c.attempts > 0, "Not accepted within 23 hours: "), else_="Not sent within a day: ")
     given_up = connection.execute(
         update(table)
-        .where(due(connection), or_(tried, never))
+        .where(LEASES.due(connection), or_(tried, never))
         .values(status="failed", error=why.concat(func.coalesce(table.c.error, "nothing sent mail.")))
         .returning(table.c.id)
     )
@@ -67,7 +71,7 @@ def expire(connection: Connection) -> list[str]:
 
 def hold(connection: Connection, reason: str, ids: Sequence[str] | None = None) -> int:
     """Note that nothing can be sent, and why; returns how many messages are held."""
-    waiting = due(connection, ids)
+    waiting = and_(LEASES.due(connection), *_only(ids))
     connection.execute(
         update(table)
         .where(waiting, or_(table.c.status != "held", table.c.error.is_distinct_from(reason)))
@@ -84,39 +88,26 @@ def claim(
     Args:
         sender: From address of a message that goes for the first time.
     """
-    suppressed = 0
+    suppressed, columns = 0, [table.c.id, table.c.kind, table.c.to, table.c.payload, table.c.attempts]
+    security_first = case((table.c.kind.in_(_FIRST), 0), else_=1)
     while True:
-        row = connection.execute(
-            select(table.c.id, table.c.kind, table.c.to, table.c.payload, table.c.attempts)
-            .where(due(connection, ids))
-            .order_by(case((table.c.kind.in_(_FIRST), 0), else_=1), table.c.next_attempt_at, table.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        ).first()
-        if row is None:
+        found = LEASES.lock_due(connection, columns, 1, *_only(ids), first=security_first)
+        if not found:
             return None, suppressed
-        this = table.c.id == row.id
+        (row,) = found
         reason = why_suppressed(connection, row.to, KINDS[row.kind].category)
         # What may have been accepted already is not called off: only the same key finds out whether it was.
         if reason is not None and row.attempts == 0:
-            connection.execute(update(table).where(this).values(status="suppressed", error=reason))
+            connection.execute(update(table).where(table.c.id == row.id).values(status="suppressed", error=reason))
             suppressed += 1
             continue
         payload: dict[str, Any] = orjson.loads(row.payload)
         if "from" not in payload:
             payload = {"from": sender, **payload}
-        connection.execute(
-            update(table)
-            .where(this)
-            .values(
-                status="queued",
-                attempts=row.attempts + 1,
-                next_attempt_at=moment(connection, lease_seconds),
-                # Before the first attempt: from then on the payload of this key must never change.
-                payload=orjson.dumps(payload).decode(),
-            )
-        )
-        return Claimed(row.id, payload, row.attempts + 1), suppressed
+        # Stored before the first attempt: from then on the payload of this key must never change.
+        stored = {"status": "queued", "payload": orjson.dumps(payload).decode()}
+        (taken,) = LEASES.hand_out(connection, [row.id], lease_seconds, [table.c.attempts], **stored)
+        return Claimed(Lease(row.id, taken["attempts"]), payload), suppressed
 
 
 def record(connection: Connection, message: Claimed, verdict: Verdict) -> None:
@@ -137,19 +128,21 @@ def record(connection: Connection, message: Claimed, verdict: Verdict) -> None:
             unsigned = {name: value for name, value in message.payload.items() if name != "from"}
             values["payload"] = orjson.dumps(unsigned).decode()
         wait = backoff(message.attempts) if verdict.wait is None else verdict.wait
-        values["next_attempt_at"] = moment(connection, wait)
-    connection.execute(
-        update(table)
-        .where(table.c.id == message.id, table.c.attempts == message.attempts, table.c.status.in_(OPEN))
-        .values(**values)
-    )
+        values["next_attempt_at"] = database_time(connection, wait)
+    LEASES.update(connection, [message.lease], **values)
 
 
 def put_off(connection: Connection, seconds: float, reason: str) -> None:
     """Let everything that is due wait."""
     connection.execute(
-        update(table).where(due(connection)).values(next_attempt_at=moment(connection, seconds), error=reason)
+        update(table)
+        .where(LEASES.due(connection))
+        .values(next_attempt_at=database_time(connection, seconds), error=reason)
     )
+
+
+def _only(ids: Sequence[str] | None) -> list[ColumnElement[bool]]:
+    return [] if ids is None else [table.c.id.in_(ids)]
 
 
 def statuses(connection: Connection, ids: Collection[str]) -> dict[str, str]:

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, select
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import history, outbox
-from creator_pipeline.mail.functions import NEXT_STEP, completed_key, completed_values, failed_key, failed_values
 from creator_pipeline.mail.outbox import Mail, digest, event_key
+from creator_pipeline.mail.values import NEXT_STEP, completed_key, completed_values, failed_key, failed_values
 from creator_pipeline.mail.wording import moment_text, plain_error
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
@@ -125,7 +125,7 @@ def notify_failure(
     tags = history.tags_for(source.name, unit) | {"failure": digest(profile_id, source.name, unit, error_code)}
     mails: list[Mail] = []
     with warehouse.write() as connection:
-        history.one_at_a_time(connection, profile_id, source.name)
+        history.lock_notifications(connection, profile_id, source.name)
         owner = history.owner_of(connection, profile_id)
         if owner is not None and wants_failure(owner.notify, trigger):
             key = failed_key(event_id, owner.email)
@@ -230,7 +230,7 @@ def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trig
         owner = history.owner_of(connection, profile_id)
         if owner is None:
             return []
-        history.one_at_a_time(connection, profile_id, source.name)
+        history.lock_notifications(connection, profile_id, source.name)
         key = completed_key(success.event_id, owner.email)
         if history.known(connection, key):
             return [key]

@@ -24,9 +24,9 @@ from creator_pipeline.mail.kinds import KINDS
 from creator_pipeline.mail.mailer import Mailer, Verdict, pace
 from creator_pipeline.mail.messages import Claimed
 from creator_pipeline.mail.render import one_line, render
-from creator_pipeline.queue.table import moment
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.leases import database_time
 from creator_pipeline.store.tables import email_messages, profiles
 from creator_pipeline.store.upserts import insert_new
 
@@ -148,7 +148,7 @@ def add(connection: Connection, settings: Settings, mail: Mail) -> bool:
         "error": suppressed or held,
         "created_at": at,
         # By the clock that decides what is due: this machine's may be ahead of the database's.
-        "next_attempt_at": moment(connection),
+        "next_attempt_at": database_time(connection),
     }
     return insert_new(connection, table, row)
 

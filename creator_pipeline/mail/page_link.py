@@ -9,10 +9,11 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from creator_pipeline.core import signing
-from creator_pipeline.core.secrets import KeyRing, key_ring
+from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import profiles
+from creator_pipeline.store.token_keys import installation_ring
 
 LINK_SECONDS = 8 * 24 * 3600
 """The weekly digest brings the next link before this one ends."""
@@ -21,8 +22,7 @@ _PURPOSE = "page-link.v1"
 
 def url(settings: Settings, profile_id: str, address: str) -> str:
     """Where a profile's page opens, for the mailbox of ``address``."""
-    configured = settings.app_secret_keys
-    ring = key_ring(configured.get_secret_value() if configured else None, settings.home)
+    ring = installation_ring(settings)
     return f"{settings.public_url}/me/enter/{signing.sign(ring, _PURPOSE, [profile_id, mailbox(ring, address)])}"
 
 
@@ -33,11 +33,11 @@ def read(ring: KeyRing, token: str) -> tuple[str, str] | None:
 
 
 def mailbox(ring: KeyRing, address: str) -> str:
-    """Stands for an address in what leaves the house."""
+    """Stands for an address in what leaves this installation."""
     return ring.hash_address(address)[:16]
 
 
-def still(warehouse: Warehouse, ring: KeyRing, profile_id: str, told: str) -> bool:
+def is_current(warehouse: Warehouse, ring: KeyRing, profile_id: str, told: str) -> bool:
     """Whether the profile exists and its address is still that mailbox."""
     with warehouse.read() as connection:
         address = connection.execute(select(profiles.c.email).where(profiles.c.id == profile_id)).scalar()

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, select, union
 
-from creator_pipeline.core.secrets import KeyRing, key_ring
+from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail.kinds import CATEGORIES
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, email_suppressions, profiles
+from creator_pipeline.store.token_keys import installation_ring
 from creator_pipeline.store.upserts import insert_new
 
 if TYPE_CHECKING:
@@ -56,15 +57,9 @@ def masked(address: str) -> str:
     return f"{name[:1]}…@{domain}"
 
 
-def ring_of(settings: Settings) -> KeyRing:
-    """The keys that settings name."""
-    configured = settings.app_secret_keys
-    return key_ring(configured.get_secret_value() if configured else None, settings.home)
-
-
 def token(settings: Settings, category: str, *, address: str, profile_id: str | None) -> str:
     """The same for the same reader and category, so that a payload with it is the same at each attempt."""
-    ring = ring_of(settings)
+    ring = installation_ring(settings)
     return _signer(ring).dumps({"u": profile_id or _HASHED + ring.hash_address(address), "k": category})
 
 
@@ -77,7 +72,7 @@ def read(warehouse: Warehouse, settings: Settings, made: str) -> Choice | None:
     """What a token is about; None where it is forged, mistyped, or its reader is gone. Changes nothing."""
     from itsdangerous import BadData
 
-    ring = ring_of(settings)
+    ring = installation_ring(settings)
     try:
         said: Any = _signer(ring).loads(made)
         reader, category = str(said["u"]), str(said["k"])
@@ -171,6 +166,6 @@ def _signer(ring: KeyRing) -> URLSafeSerializer:
 def _address(connection: Connection, ring: KeyRing, reader: str) -> str | None:
     if not reader.startswith(_HASHED):
         return connection.execute(select(profiles.c.email).where(profiles.c.id == reader)).scalar()
-    # A reader without a profile: rare, so a walk over the known addresses is cheaper than a table for them.
+    # A reader without a profile: rare, so reading all known addresses is cheaper than a table for them.
     known = connection.execute(union(select(email_messages.c.to), select(profiles.c.email))).scalars()
     return next((address for address in known if ring.hash_address(address) == reader[1:]), None)

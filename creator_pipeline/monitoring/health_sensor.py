@@ -9,12 +9,12 @@ _DAILY_REVENUE = dg.AssetKey("daily_revenue")
 
 @dg.sensor(name="pipeline_health", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def pipeline_health(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-    """Look at everything that runs by itself; tell of each problem once, and once when it is solved."""
+    """Check everything that runs by itself; tell of each problem once, and once when it is solved."""
     try:
         from creator_pipeline.monitoring import health_tick
 
         return health_tick.tick(context, warehouse.open())
-    except Exception as error:  # a raising health sensor would be the one thing nobody watches
+    except Exception as error:  # if it raised, nobody would be told of anything
         context.log.exception("The health of the pipeline could not be looked at.")
         return dg.SensorResult(skip_reason=f"Nothing was looked at: {type(error).__name__}.", cursor=context.cursor)
 

@@ -1,4 +1,4 @@
-"""Probes of mail: Resend's key and domain, the secrets of what is sent to us."""
+"""Checks of mail: Resend's key and domain, the secrets of what is sent to us, mails that don't arrive."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 from typing import Any, cast
 
+from sqlalchemy import func, select
+
 from creator_pipeline.core.caller import Caller
+from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError
 from creator_pipeline.core.http import Answer
-from creator_pipeline.monitoring.doctor import Finding, Probe
+from creator_pipeline.mail import outbox
+from creator_pipeline.mail.delivery import delivery_rates
 from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import email_suppressions, profiles
+
+WAITED_MINUTES = 10
+"""A mail that is due for so long is stuck."""
 
 
-def probes(config: Settings) -> list[Probe]:
-    """All of this file."""
+def setup(config: Settings) -> list[Check]:
+    """What is set up once: lines of the doctor."""
     return [
-        Probe("resend", lambda: resend(config)),
-        Probe("resend webhooks", lambda: signing_secret("resend webhooks", "RESEND_WEBHOOK_SECRET", config)),
-        Probe("auth hook", lambda: signing_secret("auth hook", "SUPABASE_HOOK_SECRET", config)),
+        Check("resend", lambda: resend(config)),
+        Check("resend webhooks", lambda: signing_secret("resend webhooks", "RESEND_WEBHOOK_SECRET", config)),
+        Check("auth hook", lambda: signing_secret("auth hook", "SUPABASE_HOOK_SECRET", config)),
     ]
 
 
@@ -75,3 +84,31 @@ def classify_resend(answer: Answer) -> PipelineError | None:
     if answer.status in {401, 403}:
         return AuthError("Resend refuses RESEND_API_KEY.", hint="Make a new one: Resend, API Keys.", revoked=True)
     return None
+
+
+def delivery(warehouse: Warehouse, config: Settings) -> Iterator[Finding]:
+    """Mails that don't go out, rates Resend wouldn't bear, and profiles whose address can't be reached."""
+    rates = delivery_rates(warehouse)
+    if outbox.why_held(config) is None and rates.oldest_queued_seconds > WAITED_MINUTES * 60:
+        text = f"{rates.queued} mails wait, the oldest for {rates.oldest_queued_seconds / 60:.0f} minutes."
+        hint = "creator-pipeline doctor (resend, resend domain); is the sensor email_outbox on?"
+        yield Finding("mail/outbox", "no", text, hint, "The outbox")
+    if not rates.healthy:
+        text = (
+            f"Of {rates.accepted} mails of {rates.days} days {rates.bounce_rate:.1%} bounced and "
+            f"{rates.complaint_rate:.2%} brought a complaint."
+        )
+        hint = "Correct the addresses: creator-pipeline profiles list. See docs/mail.md."
+        yield Finding("mail/rates", "no", text, hint, "Mail delivery")
+    table = email_suppressions.c
+    unreachable = (
+        select(profiles.c.id, table.reason)
+        .join_from(profiles, email_suppressions, func.lower(profiles.c.email) == func.lower(table.email))
+        .where(table.category == "*", table.reason.in_(("bounced", "complained")))
+    )
+    with warehouse.read() as connection:
+        rows = connection.execute(unreachable).all()
+    for owner, reason in rows:
+        text = f"{owner} gets no mail any more: the address {reason}."
+        hint = f"creator-pipeline profiles add {owner} --email ANOTHER"
+        yield Finding(f"mail/address/{owner}", "no", text, hint, "The address", owner)

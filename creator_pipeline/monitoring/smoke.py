@@ -1,68 +1,62 @@
-"""What is looked at after a deployment, beside the doctor's lines: figures, error rates, mail, a delivery of our own.
+"""Checks after a deployment, beside the doctor's: figures, error rates, mail, a delivery of our own.
 
-Looking changes nothing. Only the probes of :func:`writing` write: one mail to OPS_EMAIL, and one delivery that is
-signed with our own secret and about nothing.
+Only the checks of :func:`writing` write: one mail to OPS_EMAIL, and one delivery that is signed with our own secret and
+about nothing.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import dagster as dg
 import httpx
-import orjson
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
-from standardwebhooks import Webhook
 
 from creator_pipeline.core.caller import TIMEOUT
-from creator_pipeline.core.windows import now, today
+from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.windows import now
 from creator_pipeline.ledger import rollup
 from creator_pipeline.mail import messages, outbox
 from creator_pipeline.mail.outbox import Mail, event_key
 from creator_pipeline.mail.wording import moment_text
-from creator_pipeline.monitoring import warehouse_checks
-from creator_pipeline.monitoring.doctor import Finding, Probe
-from creator_pipeline.platforms.gumroad import drift
-from creator_pipeline.platforms.gumroad.access import gumroad_client
+from creator_pipeline.monitoring import mail_checks
+from creator_pipeline.monitoring.dagster_checks import OpenInstance
+from creator_pipeline.monitoring.platform_checks import checks_of
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms.webhooks import SignedTest
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.profiles import connected
-from creator_pipeline.store.tables import gumroad_sales, ingestion_jobs, sales_events, whop_payments
+from creator_pipeline.store.tables import ingestion_jobs
 
-Open = Callable[[], dg.DagsterInstance]
-DAYS = 90
-"""Days of the ledger that are compared with the platform."""
-SETTLED = timedelta(days=2)
-"""Younger days are left out: what was sold a minute ago is at the platform before it is here."""
 RECENT = timedelta(hours=24)
 MAX_RUNS, MAX_JOBS, MAX_5XX = 0.05, 0.05, 0.01
 """Shares of runs and jobs of a day, and of the gateway's answers since its start, that may fail."""
 MAIL_SECONDS = 15.0
 
 
-def reading(config: Settings, warehouse: Warehouse, open_instance: Open) -> list[Probe]:
-    """Probes that change nothing."""
+def reading(config: Settings, warehouse: Warehouse, open_instance: OpenInstance) -> list[Check]:
+    """Checks that change nothing."""
     return [
-        Probe("data: roll-up", lambda: rolled_up(warehouse)),
-        Probe("data: whop", lambda: whop_agrees(warehouse)),
-        *(_gumroad(config, warehouse, name) for name in connected(warehouse, "gumroad") if config.enable_gumroad),
-        Probe("errors: runs", lambda: runs(open_instance)),
-        Probe("errors: jobs", lambda: jobs(warehouse)),
-        Probe("errors: gateway", lambda: answers(config)),
-        Probe("gateway: ready", lambda: ready(config)),
-        Probe("mails: outbox", lambda: mails(config, warehouse)),
+        Check("data: roll-up", lambda: rolled_up(warehouse)),
+        *(check for platform in PLATFORMS for check in checks_of(platform).smoke(warehouse, config)),
+        Check("errors: runs", lambda: runs(open_instance)),
+        Check("errors: jobs", lambda: jobs(warehouse)),
+        Check("errors: gateway", lambda: gateway_errors(config)),
+        Check("gateway: ready", lambda: ready(config)),
+        Check("mails: outbox", lambda: mails(config, warehouse)),
     ]
 
 
-def writing(config: Settings, warehouse: Warehouse) -> list[Probe]:
-    """Probes that write."""
+def writing(config: Settings, warehouse: Warehouse) -> list[Check]:
+    """Checks that write."""
     return [
-        Probe("mails: one of our own", lambda: mail_arrives(config, warehouse)),
-        Probe("webhooks: one of our own", lambda: delivery_arrives(config)),
+        Check("mails: one of our own", lambda: mail_arrives(config, warehouse)),
+        Check("webhooks: one of our own", lambda: delivery_arrives(config)),
     ]
 
 
@@ -81,58 +75,7 @@ def rolled_up(warehouse: Warehouse) -> Iterator[Finding]:
         yield Finding(name, "no", "daily_revenue and the ledger add up to different sums.", hint)
 
 
-def whop_agrees(warehouse: Warehouse) -> Iterator[Finding]:
-    """Whether what buyers paid at Whop is what the ledger says they paid."""
-    paid, events = whop_payments.c, sales_events.c
-    read = (
-        select(paid.currency, func.sum(paid.total_micros))
-        .where(paid.status == "paid", paid.paid_at.is_not(None))
-        .group_by(paid.currency)
-    )
-    booked = (
-        select(events.currency, func.sum(events.gross_micros))
-        .where(events.platform == "whop", events.event_type == "sale")
-        .group_by(events.currency)
-    )
-    with warehouse.read() as connection:
-        sides = [{row[0]: int(row[1]) for row in connection.execute(side)} for side in (read, booked)]
-    if sides[0] == sides[1]:
-        yield Finding("data: whop", "ok", f"payments and ledger are equal in {len(sides[0])} currencies")
-    else:
-        yield Finding("data: whop", "no", "Payments and ledger differ.", "Materialize sales_events/whop.")
-
-
-def _gumroad(config: Settings, warehouse: Warehouse, profile_id: str) -> Probe:
-    return Probe(f"data: gumroad {profile_id}", lambda: gumroad_agrees(config, warehouse, profile_id))
-
-
-def gumroad_agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> Iterator[Finding]:
-    """Gumroad's own totals, asked now, beside the ledger. One request."""
-    name, last = f"data: gumroad {profile_id}", today() - SETTLED
-    oldest = select(func.min(gumroad_sales.c.local_day)).where(gumroad_sales.c.profile_id == profile_id)
-    with warehouse.read() as connection:
-        begun = connection.execute(oldest).scalar()
-    if begun is None or begun >= last:
-        yield Finding(
-            name, "off", "No day is loaded yet.", f"creator-pipeline backfill gumroad --profile {profile_id} …"
-        )
-        return
-    # The first loaded day may be half a day of the seller's.
-    first = max(last - timedelta(days=DAYS - 1), begun + timedelta(days=1))
-    with gumroad_client(config, warehouse, profile_id) as client:
-        totals = client.summary(first, last)
-    if totals is None:
-        yield Finding(name, "unknown", "This Gumroad has no totals to compare with.")
-        return
-    off = drift.differing(totals, drift.ledger_totals(warehouse, profile_id, first, last))
-    if not off:
-        yield Finding(name, "ok", f"{len(totals)} days with sales, {first} to {last}, equal to the cent")
-        return
-    hint = f"creator-pipeline backfill gumroad --profile {profile_id} --from {off[0].day} --to {off[-1].day}"
-    yield Finding(name, "no", f"{len(off)} days differ; the first: {off[0].describe()}", hint)
-
-
-def runs(open_instance: Open) -> Iterator[Finding]:
+def runs(open_instance: OpenInstance) -> Iterator[Finding]:
     """Runs of a day that failed."""
     since = now() - RECENT
     with open_instance() as instance:
@@ -153,7 +96,7 @@ def jobs(warehouse: Warehouse) -> Iterator[Finding]:
     yield _share("errors: jobs", bad, bad + found.get("completed", 0), MAX_JOBS, "jobs of 24 h ended badly", hint)
 
 
-def answers(config: Settings) -> Iterator[Finding]:
+def gateway_errors(config: Settings) -> Iterator[Finding]:
     """The gateway's answers that were its own fault, since it started."""
     text = httpx.get(f"{config.public_url}/metrics", timeout=TIMEOUT).raise_for_status().text
     every = bad = 0
@@ -186,8 +129,8 @@ def mails(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     if held is not None:
         yield Finding("mails: outbox", "off", f"Mails are kept and not sent: {held}", "See docs/mail.md.")
         return
-    wrong = list(warehouse_checks.mail(warehouse, config))
-    yield from (Finding(f"mails: {one.id.partition('/')[2]}", "no", one.text, one.hint) for one in wrong)
+    wrong = list(mail_checks.delivery(warehouse, config))
+    yield from (replace(one, name=f"mails: {one.name.partition('/')[2]}") for one in wrong)
     if not wrong:
         yield Finding("mails: outbox", "ok", "nothing is stuck, bounces and complaints are within bounds")
 
@@ -215,22 +158,29 @@ def mail_arrives(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:
 
 
 def delivery_arrives(config: Settings) -> Iterator[Finding]:
-    """Deliver to the gateway from outside, signed as Whop does: stored once, a repeat known, a forgery refused."""
+    """Deliver to the gateway from outside, signed as a platform does: stored once, then known; a forgery refused."""
     name = "webhooks: one of our own"
-    if config.whop_webhook_secret is None:
-        yield Finding(name, "off", "WHOP_WEBHOOK_SECRET is not set, so nothing can be signed.", "See docs/whop.md.")
+    webhooks = {one.name: one.webhooks.get() for one in PLATFORMS if one.webhooks}
+    signed = {source: (part.needs, part.signed_test(config)) for source, part in webhooks.items() if part.signed_test}
+    tests = [(secret, test) for secret, test in signed.values() if test is not None]
+    if not tests:
+        text = f"{' and '.join(secret for secret, _ in signed.values())} is not set, so nothing can be signed."
+        yield Finding(name, "off", text, f"See {', '.join(f'docs/{source}.md' for source in signed)}.")
         return
-    secret, delivery_id, sent = config.require("WHOP_WEBHOOK_SECRET"), f"smoke_{uuid4().hex}", datetime.now(UTC)
-    body = orjson.dumps({"id": delivery_id, "type": "smoke.test", "data": {}})
-    headers = {"webhook-id": delivery_id, "webhook-timestamp": str(int(sent.timestamp()))}
-    signature = Webhook(secret.encode()).sign(delivery_id, sent, body.decode())
-    told: list[object] = []
-    with httpx.Client(base_url=config.public_url, timeout=TIMEOUT) as client:
-        for given in (signature, signature, f"{signature[:-6]}AAAAA="):
-            answer = client.post("/webhooks/whop", content=body, headers={**headers, "webhook-signature": given})
-            told.append(answer.json().get("repeat") if answer.status_code == 202 else answer.status_code)
-    if told == [False, True, 401]:
-        yield Finding(name, "ok", "stored once, the repeat was known, a wrong signature was refused")
-    else:
-        hint = "Has the gateway the same WHOP_WEBHOOK_SECRET and database as this command?"
-        yield Finding(name, "no", f"It should be stored, known, refused; it was {told}.", hint)
+    for secret, test in tests:
+        answers = _deliver(config.public_url, test)
+        if answers != [False, True, 401]:
+            hint = f"Has the gateway the same {secret} and database as this command?"
+            yield Finding(name, "no", f"It should be stored, known, refused; it was {answers}.", hint)
+            return
+    yield Finding(name, "ok", "stored once, the repeat was known, a wrong signature was refused")
+
+
+def _deliver(url: str, test: SignedTest) -> list[object]:
+    """For a delivery, its repeat and a forgery: whether the gateway knew it, else the status of its answer."""
+    said: list[object] = []
+    with httpx.Client(base_url=url, timeout=TIMEOUT) as client:
+        for headers in (test.headers, test.headers, test.forged):
+            answer = client.post(test.path, content=test.body, headers=dict(headers))
+            said.append(answer.json().get("repeat") if answer.status_code == 202 else answer.status_code)
+    return said

@@ -17,7 +17,8 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
 from creator_pipeline.mail.notify import notify_backfill
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.platforms.contract import Backfill, Platform
+from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.dagster_parts import Backfill
 from creator_pipeline.runtime import liveness, outcome
 from creator_pipeline.runtime.dagster_internals import add_backfill
 from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG

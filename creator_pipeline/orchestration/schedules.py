@@ -14,7 +14,8 @@ from creator_pipeline.ledger.weekly import iso_name, last_whole
 from creator_pipeline.orchestration.digest_mails import DigestConfig, digest_mails
 from creator_pipeline.orchestration.retention import retention
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.platforms.contract import Platform, Schedule
+from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.dagster_parts import Schedule
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import range_tags, run_tags
 from creator_pipeline.store.engine import Warehouse

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from creator_pipeline import settings
 from creator_pipeline.orchestration.jobs import ledger
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.platforms.contract import Refresh
+from creator_pipeline.platforms.dagster_parts import Refresh
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
@@ -117,7 +117,7 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
                     # With the attempts in it: a job that is handed out again must not be taken for the same request.
                     run_key=batch.run_key,
                     run_config=dict(
-                        refresh_of[batch.source].config(batch.profile_id, [lease.run_key for lease in batch.leases])
+                        refresh_of[batch.source].config(batch.profile_id, [lease.key for lease in batch.leases])
                     ),
                     tags=run_tags(batch.kind, batch.profile_id),
                 )

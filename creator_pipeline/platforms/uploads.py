@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from uuid import uuid4
 
 import fsspec
+from sqlalchemy import Connection
 
 from creator_pipeline.core.errors import TransientError
 from creator_pipeline.queue.jobs import JobQueue
@@ -26,6 +27,16 @@ class StoredFile(NamedTuple):
     sha256: str
     name: str
     location: str
+
+
+class UploadedReport(NamedTuple):
+    """A report on the creator's page. ``at`` is when it was uploaded, as text; ``problems`` are sentences."""
+
+    name: str
+    state: str
+    at: str
+    bad: bool
+    problems: list[str]
 
 
 class IncomingFile:
@@ -102,6 +113,7 @@ class Uploads:
             the content is of no kind that is taken.
         describe: what is in a file, for the JSON answer. Raises DataError where the file is refused.
         enqueue: stores the job of a file for a profile and returns the job's id. The same file again has the same job.
+        reports: the newest reports of a profile, newest first, for the creator's page.
     """
 
     path: str
@@ -113,3 +125,4 @@ class Uploads:
     name_of: Callable[[Path, str | None], str]
     describe: Callable[[Path, str], dict[str, object]]
     enqueue: Callable[[Warehouse, JobQueue, str, StoredFile], str]
+    reports: Callable[[Connection, Settings, str], Iterator[UploadedReport]]

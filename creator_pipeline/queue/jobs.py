@@ -21,13 +21,14 @@ from sqlalchemy import Connection, func, select, update
 
 from creator_pipeline.queue import table
 from creator_pipeline.queue.redis_client import RedisDown, RedisLink
-from creator_pipeline.queue.redis_hints import HEAL_SECONDS, Wakeups
-from creator_pipeline.queue.table import MAX_ATTEMPTS, Group, Job, Kind, Lease, NewJob
+from creator_pipeline.queue.redis_hints import HEAL_SECONDS, RedisHints
+from creator_pipeline.queue.table import MAX_ATTEMPTS, Group, Job, Kind, NewJob
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.leases import Lease, database_time
 
-__all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "Lease", "NewJob"]
+__all__ = ["HEAL_SECONDS", "MAX_ATTEMPTS", "Batch", "Group", "Job", "JobQueue", "Kind", "NewJob"]
 HEAL_JOBS = 10_000  # told to Redis at once; the rest follows as these are worked off
-_LOOK = 100
+_DUE_IDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Batch:
     @property
     def run_key(self) -> str:
         """One for each set of jobs and attempts."""
-        keys = "\n".join(sorted(lease.run_key for lease in self.leases))
+        keys = "\n".join(sorted(lease.key for lease in self.leases))
         return hashlib.sha256(keys.encode()).hexdigest()[:32]
 
 
@@ -63,7 +64,7 @@ class JobQueue:
 
     def __init__(self, warehouse: Warehouse, redis: RedisLink | None, *, name: str = "creator_pipeline:jobs") -> None:
         self._warehouse = warehouse
-        self._wakeups = None if redis is None else Wakeups(redis, name)
+        self._hints = None if redis is None else RedisHints(redis, name)
 
     def enqueue(
         self,
@@ -94,7 +95,7 @@ class JobQueue:
 
     def announce(self, new: Iterable[NewJob]) -> None:
         """Tell Redis of jobs that were committed."""
-        self._hint(lambda wakeups: wakeups.set({job.id: job.delay for job in new}))
+        self._tell_redis(lambda hints: hints.set({job.id: job.delay for job in new}))
 
     def dequeue(self, n: int, lease_seconds: float) -> list[Lease]:
         """Hand out up to ``n`` due jobs, each until its lease ends; the oldest first."""
@@ -104,7 +105,7 @@ class JobQueue:
         only = [] if ids is None else [table.jobs.c.id.in_(ids)]
         with self._warehouse.write() as connection:
             leases = [job.lease for job in table.claim(connection, lease_seconds, n, *only)]
-        self._correct(set(ids or ()) - {lease.job_id for lease in leases})
+        self._correct(set(ids or ()) - {lease.id for lease in leases})
         return leases
 
     def claim_profile(
@@ -132,7 +133,7 @@ class JobQueue:
             batches, limit: at most so many, and jobs in each.
             busy: profiles whose jobs must wait; asked only when something is due.
         """
-        ids = self._due(_LOOK, 0.0)
+        ids = self._due(_DUE_IDS, 0.0)
         if ids == []:
             return []
         with self._warehouse.read() as connection:
@@ -156,11 +157,11 @@ class JobQueue:
     def ack_all(self, leases: Iterable[Lease], *, events_count: int | None = None) -> list[str]:
         """End the jobs of a batch in one transaction; returns the ids whose lease was good."""
         with self._warehouse.write() as connection:
-            now = table.moment(connection)
-            done = table.change_held(
+            now = database_time(connection)
+            done = table.LEASES.update(
                 connection, leases, status="completed", finished_at=now, error=None, events_count=events_count
             )
-        self._hint(lambda wakeups: wakeups.drop(done))
+        self._tell_redis(lambda hints: hints.drop(done))
         return done
 
     def extend(self, job_id: str, attempt: int, seconds: float, *, run_id: str | None = None) -> bool:
@@ -171,9 +172,8 @@ class JobQueue:
         """:meth:`extend` for a batch; returns the ids whose lease was good. ``run_id`` is noted where given."""
         noted = {} if run_id is None else {"run_id": run_id}
         with self._warehouse.write() as connection:
-            until = table.moment(connection, seconds)
-            held = table.change_held(connection, leases, visible_at=until, **noted)
-        self._hint(lambda wakeups: wakeups.set(dict.fromkeys(held, seconds)))
+            held = table.LEASES.extend(connection, leases, seconds, **noted)
+        self._tell_redis(lambda hints: hints.set(dict.fromkeys(held, seconds)))
         return held
 
     def fail(self, job_id: str, attempt: int, error: str, retry_in: float | None) -> bool:
@@ -190,7 +190,7 @@ class JobQueue:
         """:meth:`fail` for a batch; returns the ids whose lease was good."""
         with self._warehouse.write() as connection:
             values = table.failure(connection, error, retry_in)
-            given_back = table.change_held(connection, leases, **values)
+            given_back = table.LEASES.update(connection, leases, **values)
         self._correct(given_back)
         return given_back
 
@@ -201,9 +201,9 @@ class JobQueue:
             moved = connection.execute(
                 update(jobs)
                 .where(jobs.c.id == job_id, jobs.c.status == "queued")
-                .values(visible_at=table.moment(connection, delay))
+                .values(visible_at=database_time(connection, delay))
             ).rowcount
-        self._hint(lambda wakeups: wakeups.set({job_id: delay} if moved else {}))
+        self._tell_redis(lambda hints: hints.set({job_id: delay} if moved else {}))
         return moved == 1
 
     def dead_letters(self, limit: int = 100) -> list[Job]:
@@ -225,11 +225,11 @@ class JobQueue:
             revived = connection.execute(
                 update(jobs)
                 .where(jobs.c.id.in_(job_ids), jobs.c.status.in_(table.ENDED_BADLY))
-                .values(status="queued", visible_at=table.moment(connection), finished_at=None)
+                .values(status="queued", visible_at=database_time(connection), finished_at=None)
                 .returning(jobs.c.id)
             )
             ids = list(revived.scalars())
-        self._hint(lambda wakeups: wakeups.set(dict.fromkeys(ids, 0.0)))
+        self._tell_redis(lambda hints: hints.set(dict.fromkeys(ids, 0.0)))
         return ids
 
     def get(self, job_ids: Collection[str]) -> list[Job]:
@@ -253,48 +253,48 @@ class JobQueue:
         """
         with self._warehouse.read() as connection:
             # Twice as far ahead: the next consumer that looks may be late.
-            soon = table.jobs.c.visible_at <= table.moment(connection, 2 * HEAL_SECONDS)
+            soon = table.jobs.c.visible_at <= database_time(connection, 2 * HEAL_SECONDS)
             delays = table.delays(connection, soon, limit=HEAL_JOBS)
-        self._hint(lambda wakeups: wakeups.heal(delays))
+        self._tell_redis(lambda hints: hints.heal(delays))
         return len(delays)
 
     def _claim(self, group: Group, lease_seconds: float, limit: int) -> Batch | None:
         with self._warehouse.write() as connection:
             jobs = table.claim_group(connection, group, lease_seconds, limit)
-        self._hint(lambda wakeups: wakeups.set({job.id: lease_seconds for job in jobs}))
+        self._tell_redis(lambda hints: hints.set({job.id: lease_seconds for job in jobs}))
         return Batch(*group, tuple(jobs)) if jobs else None
 
     def _due(self, limit: int, hold: float) -> list[str] | None:
         """Ids that Redis says are due; None where it can't say."""
-        if self._wakeups is None:
+        if self._hints is None:
             return None
         try:
-            ids = self._wakeups.due(limit, hold)
+            ids = self._hints.due(limit, hold)
             if ids is None:
                 self.heal()
-                ids = self._wakeups.due(limit, hold)
+                ids = self._hints.due(limit, hold)
         except RedisDown:
             return None
         return ids
 
     def _any_due(self) -> bool:
-        # A look takes no write lock, which on SQLite the whole house shares.
+        # Reading takes no write lock; SQLite has one for all of the warehouse.
         with self._warehouse.read() as connection:
-            return connection.execute(select(table.jobs.c.id).where(table.due(connection)).limit(1)).first() is not None
+            return table.LEASES.any_due(connection)
 
     def _correct(self, ids: Collection[str]) -> None:
         """Make Redis say of these jobs what the table says."""
-        if not ids or self._wakeups is None:
+        if not ids or self._hints is None:
             return
         with self._warehouse.read() as connection:
             delays = table.delays(connection, table.jobs.c.id.in_(ids), limit=len(ids))
-        self._hint(lambda wakeups: (wakeups.set(delays), wakeups.drop(set(ids) - set(delays))))
+        self._tell_redis(lambda hints: (hints.set(delays), hints.drop(set(ids) - set(delays))))
 
-    def _hint(self, tell: Callable[[Wakeups], object]) -> None:
-        if self._wakeups is None:
+    def _tell_redis(self, tell: Callable[[RedisHints], object]) -> None:
+        if self._hints is None:
             return
         try:
-            tell(self._wakeups)
+            tell(self._hints)
         except RedisDown:
             # The table has it; healing brings it to Redis.
             return

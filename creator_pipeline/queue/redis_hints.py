@@ -1,4 +1,4 @@
-"""The order in which jobs wake up: one sorted set in Redis, score = milliseconds of the server's clock.
+"""When each job is due, as Redis knows it: one sorted set, its score in milliseconds of the server's clock.
 
 A hint, never the truth: it may hold jobs that are done, and lack jobs that wait. Moments are given as seconds
 from now, so that the database's clock and Redis's needn't agree.
@@ -42,12 +42,12 @@ end
 _LOWER = _SET.replace("KEYS[1], string", "KEYS[1], 'LT', string")
 
 
-class Wakeups:
+class RedisHints:
     """The sorted set called ``name``. Every method raises RedisDown when Redis can't be used."""
 
     def __init__(self, link: RedisLink, name: str) -> None:
         self._link = link
-        self._wake = f"{{{name}}}:wake"
+        self._due_ids = f"{{{name}}}:wake"
         self._healed = f"{{{name}}}:healed"
 
     def due(self, limit: int, hold: float = 0.0) -> list[str] | None:
@@ -56,30 +56,30 @@ class Wakeups:
         Args:
             hold: seconds for which no other consumer is told of them; 0 only looks.
         """
-        ids = self._link.script(_DUE, [self._wake, self._healed], [limit, round(hold * 1000)])
+        ids = self._link.script(_DUE, [self._due_ids, self._healed], [limit, round(hold * 1000)])
         return None if ids is None else [_text(one) for one in ids]
 
     def set(self, delays: Mapping[str, float]) -> None:
-        """Wake each id after so many seconds."""
+        """Make each id due after so many seconds."""
         self._each(_SET, delays)
 
     def heal(self, delays: Mapping[str, float]) -> None:
-        """Wake each id no later than after so many seconds, and remember that the table was asked."""
+        """Make each id due after so many seconds at the latest, and remember that the table was asked."""
         self._each(_LOWER, delays)
         self._link.call(lambda client: client.set(self._healed, 1, ex=HEAL_SECONDS))
 
     def drop(self, ids: Iterable[str]) -> None:
         """Forget ids."""
         for part in _chunks(list(ids)):
-            self._link.call(lambda client, part=part: client.zrem(self._wake, *part))
+            self._link.call(lambda client, part=part: client.zrem(self._due_ids, *part))
 
     def __len__(self) -> int:
-        return int(self._link.call(lambda client: client.zcard(self._wake)))
+        return int(self._link.call(lambda client: client.zcard(self._due_ids)))
 
     def _each(self, script: str, delays: Mapping[str, float]) -> None:
         for part in _chunks(list(delays)):
             self._link.script(
-                script, [self._wake], [value for one in part for value in (one, round(delays[one] * 1000))]
+                script, [self._due_ids], [value for one in part for value in (one, round(delays[one] * 1000))]
             )
 
 

@@ -1,49 +1,35 @@
-"""The queue's truth: statements on ``ingestion_jobs``, the same on SQLite and PostgreSQL.
+"""Statements on ``ingestion_jobs``, the same on SQLite and PostgreSQL.
 
-The invariant: a job is handed out by exactly one conditional UPDATE, which raises ``attempts`` by one, and only the
-holder of the newest value of ``attempts`` may end, extend or fail it. The counter never goes back, not by a replay
-either, so an attempt names one holder for ever. Whatever woke the consumer (Redis, a poll, a stale hint) can only
-make it ask.
+Jobs are handed out by leases (:mod:`creator_pipeline.store.leases`); a replay doesn't put ``attempts`` back either.
+Whatever makes a consumer ask (Redis, a poll, a stale hint), only the table hands out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, select, update
 
+from creator_pipeline.store.leases import Lease, LeaseTable, database_time
+from creator_pipeline.store.locks import try_lock
 from creator_pipeline.store.tables import ingestion_jobs as jobs
-from creator_pipeline.store.types import UtcDateTime
 from creator_pipeline.store.upserts import insert_into
 
 MAX_ATTEMPTS = 5
 """Times a job is handed out before it becomes a dead letter; a replay gives as many again."""
 PENDING = ("queued", "running")
 ENDED_BADLY = ("failed", "dead")
-_CHUNK = 500
+LEASES = LeaseTable(jobs, jobs.c.visible_at, open_statuses=PENDING, held_statuses=("running",))
 _ERROR_CHARACTERS = 2_000
 
 Kind = Literal["initial_sync", "refresh", "file", "webhook", "backfill"]
 Group = tuple[str, str, str]
 """Source, profile id, kind: what one run can do together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to work on a job until its lease ends or someone else holds a higher attempt."""
-
-    job_id: str
-    attempt: int
-
-    @property
-    def run_key(self) -> str:
-        """Another one for each attempt: Dagster drops a run key it has seen, for ever."""
-        return f"{self.job_id}:{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +75,12 @@ class Job:
         return Lease(self.id, self.attempts)
 
 
-def moment(connection: Connection, seconds: float = 0.0) -> ColumnElement[datetime]:
-    """So many seconds from now by the clock all consumers share: the server's, or this machine's for a file."""
-    if connection.dialect.name == "postgresql":
-        return func.now(type_=UtcDateTime()) + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-    return literal(datetime.now(UTC) + timedelta(seconds=seconds), UtcDateTime())
-
-
 def add(connection: Connection, new: Sequence[NewJob]) -> list[str]:
     """Insert jobs whose id is not known yet; returns those ids."""
     if not new:
         return []
     # Asked once: rows of plain values go in as one compiled statement.
-    now = connection.execute(select(moment(connection))).scalar_one()
+    now = connection.execute(select(database_time(connection))).scalar_one()
     rows = [
         {
             "id": job.id,
@@ -120,84 +99,48 @@ def add(connection: Connection, new: Sequence[NewJob]) -> list[str]:
     return list(connection.execute(statement, rows).scalars())
 
 
-def due(connection: Connection) -> ColumnElement[bool]:
-    """May be handed out: it waits, or its holder's lease has ended."""
-    return and_(jobs.c.status.in_(PENDING), jobs.c.visible_at <= moment(connection))
-
-
 def claim(connection: Connection, lease_seconds: float, limit: int, *only: ColumnElement[bool]) -> list[Job]:
     """Hand out due jobs, the oldest first; those that used up their attempts become dead letters instead."""
-    found = connection.execute(
-        select(jobs.c.id, jobs.c.status, jobs.c.attempts)
-        .where(due(connection), *only)
-        .order_by(jobs.c.visible_at, jobs.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    found = LEASES.lock_due(connection, [jobs.c.id, jobs.c.status, jobs.c.attempts], limit, *only)
     # A replayed job waits with its counter at a multiple; one that is running there has had its last attempt.
     dead = {row.id for row in found if row.status == "running" and row.attempts % MAX_ATTEMPTS == 0}
     if dead:
-        bury(connection, dead)
+        mark_dead(connection, dead)
     order = {row.id: place for place, row in enumerate(found) if row.id not in dead}
     if not order:
         return []
-    rows = connection.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(order))
-        .values(
-            status="running", attempts=jobs.c.attempts + 1, visible_at=moment(connection, lease_seconds), run_id=None
-        )
-        .returning(*jobs.c)
-    ).mappings()
+    rows = LEASES.hand_out(connection, order, lease_seconds, jobs.c, status="running", run_id=None)
     return sorted(map(as_job, rows), key=lambda job: order[job.id])
 
 
-def bury(connection: Connection, ids: Collection[str]) -> None:
+def mark_dead(connection: Connection, ids: Collection[str]) -> None:
     """Make jobs dead letters whose last holder never said how it went."""
     silent = f"Handed out {MAX_ATTEMPTS} times and never finished."
     connection.execute(
         update(jobs)
         .where(jobs.c.id.in_(ids))
-        .values(status="dead", finished_at=moment(connection), error=func.coalesce(jobs.c.error, silent))
+        .values(status="dead", finished_at=database_time(connection), error=func.coalesce(jobs.c.error, silent))
     )
-
-
-def change_held(connection: Connection, leases: Iterable[Lease], **values: Any) -> list[str]:
-    """Change the jobs whose newest attempt is the lease's; returns their ids."""
-    pairs = sorted({(lease.job_id, lease.attempt) for lease in leases})
-    changed: list[str] = []
-    for start in range(0, len(pairs), _CHUNK):
-        held = connection.execute(
-            select(jobs.c.id)
-            .where(tuple_(jobs.c.id, jobs.c.attempts).in_(pairs[start : start + _CHUNK]), jobs.c.status == "running")
-            # In order: two runs that hold the same jobs, one of them by stale leases, must not lock crosswise.
-            .order_by(jobs.c.id)
-            .with_for_update()
-        ).scalars()
-        ids = list(held)
-        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(**values))
-        changed += ids
-    return changed
 
 
 def failure(connection: Connection, error: str, retry_in: float | None) -> dict[str, Any]:
     """Values for a job that failed: for good (``retry_in`` None), after its last attempt, or to be tried again."""
     text = error[:_ERROR_CHARACTERS]
     if retry_in is None:
-        return {"status": "failed", "error": text, "finished_at": moment(connection)}
+        return {"status": "failed", "error": text, "finished_at": database_time(connection)}
     last = jobs.c.attempts % MAX_ATTEMPTS == 0
     return {
         "status": case((last, "dead"), else_="queued"),
         "error": text,
-        "visible_at": moment(connection, retry_in),
-        "finished_at": case((last, moment(connection)), else_=None),
+        "visible_at": database_time(connection, retry_in),
+        "finished_at": case((last, database_time(connection)), else_=None),
     }
 
 
 def delays(connection: Connection, *where: ColumnElement[bool], limit: int) -> dict[str, float]:
     """Seconds until each job of a condition that is not over may be handed out; negative where it is overdue."""
     rows = connection.execute(
-        select(jobs.c.id, jobs.c.visible_at, moment(connection).label("now"))
+        select(jobs.c.id, jobs.c.visible_at, database_time(connection).label("now"))
         .where(jobs.c.status.in_(PENDING), *where)
         .order_by(jobs.c.visible_at, jobs.c.id)
         .limit(limit)
@@ -210,7 +153,10 @@ def waiting_groups(connection: Connection, sources: Collection[str] | None) -> l
     group = (jobs.c.source, jobs.c.profile_id, jobs.c.kind)
     known = [] if sources is None else [jobs.c.source.in_(sources)]
     waiting = connection.execute(
-        select(*group).where(due(connection), *known).group_by(*group).order_by(func.min(jobs.c.visible_at), *group)
+        select(*group)
+        .where(LEASES.due(connection), *known)
+        .group_by(*group)
+        .order_by(func.min(jobs.c.visible_at), *group)
     )
     busy = {tuple(row) for row in connection.execute(select(*group).where(leased(connection)).distinct())}
     return [(row[0], row[1], row[2]) for row in waiting if tuple(row) not in busy]
@@ -218,18 +164,16 @@ def waiting_groups(connection: Connection, sources: Collection[str] | None) -> l
 
 def leased(connection: Connection) -> ColumnElement[bool]:
     """Someone is working on it."""
-    return and_(jobs.c.status == "running", jobs.c.visible_at > moment(connection))
+    return and_(jobs.c.status == "running", jobs.c.visible_at > database_time(connection))
 
 
 def claim_group(connection: Connection, group: Group, lease_seconds: float, limit: int) -> list[Job]:
     """All due jobs of one group, or none while a run is working on some of it."""
     source, profile_id, kind = group
     same = and_(jobs.c.source == source, jobs.c.profile_id == profile_id, jobs.c.kind == kind)
-    if connection.dialect.name == "postgresql":
-        # Rows skipped as locked would let a second claimer start another run with the rest of the group.
-        key = func.hashtextextended("/".join(group), 0)
-        if not connection.execute(select(func.pg_try_advisory_xact_lock(key))).scalar_one():
-            return []
+    # Rows skipped as locked would let a second claimer start another run with the rest of the group.
+    if not try_lock(connection, "/".join(group)):
+        return []
     if connection.execute(select(jobs.c.id).where(same, leased(connection)).limit(1)).first():
         return []
     return claim(connection, lease_seconds, limit, same)

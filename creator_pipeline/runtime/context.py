@@ -6,10 +6,10 @@ import warnings
 from typing import TYPE_CHECKING
 
 from creator_pipeline import settings
-from creator_pipeline.core import secrets
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline.store.token_keys import installation_ring
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -22,9 +22,7 @@ def warehouse() -> Warehouse:
 
 def key_ring() -> KeyRing:
     """The keys of this installation."""
-    config = settings.load()
-    configured = config.app_secret_keys
-    return secrets.key_ring(configured.get_secret_value() if configured else None, config.home)
+    return installation_ring(settings.load())
 
 
 def instance() -> dg.DagsterInstance:

@@ -12,9 +12,10 @@ from sqlalchemy import update
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import PipelineError, TransientError
-from creator_pipeline.queue.jobs import Job, JobQueue, Lease
+from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.leases import Lease
 from creator_pipeline.store.tables import webhook_events
 
 LEASE_SECONDS = 120.0
@@ -59,8 +60,8 @@ def process_jobs(warehouse: Warehouse, config: ClaimedJobs, run_id: str) -> Gene
     """
     queue, leases = job_queue(warehouse), config.parsed()
     own = set(queue.extend_all(leases, LEASE_SECONDS, run_id=run_id))
-    leases = [lease for lease in leases if lease.job_id in own]
-    batch, ended = JobBatch(queue.get([lease.job_id for lease in leases])), threading.Event()
+    leases = [lease for lease in leases if lease.id in own]
+    batch, ended = JobBatch(queue.get([lease.id for lease in leases])), threading.Event()
     renewal = threading.Thread(target=_renew, args=(queue, leases, run_id, ended), name="lease", daemon=True)
     renewal.start()
     try:
@@ -79,7 +80,7 @@ def process_jobs(warehouse: Warehouse, config: ClaimedJobs, run_id: str) -> Gene
         raise
     else:
         queue.ack_all(leases, events_count=batch.events_count)
-        _mark_done(warehouse, [lease.job_id for lease in leases])
+        _mark_done(warehouse, [lease.id for lease in leases])
     finally:
         ended.set()
         renewal.join()

@@ -3,30 +3,16 @@ act at once."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-
 import dagster as dg
 
 from creator_pipeline import settings
-from creator_pipeline.core import secrets
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.runtime import liveness
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.source import Source
-
-
-@lru_cache(maxsize=4)
-def _ring(configured: str | None, home: Path) -> KeyRing:
-    return secrets.key_ring(configured, home)
-
-
-def key_ring(config: Settings) -> KeyRing:
-    """The keys of this installation."""
-    configured = config.app_secret_keys
-    return _ring(configured.get_secret_value() if configured else None, config.home)
+from creator_pipeline.store.token_keys import installation_ring
 
 
 def require_enabled(config: Settings, source: Source) -> None:
@@ -70,7 +56,7 @@ class PlatformResource(dg.ConfigurableResource):  # pyright: ignore[reportMissin
 
     def ring(self) -> KeyRing:
         """The keys that hash buyers' addresses."""
-        return key_ring(settings.load())
+        return installation_ring(settings.load())
 
     def require_enabled(self) -> None:
         """Refuse while the feature flag is off.

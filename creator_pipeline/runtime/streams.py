@@ -1,31 +1,23 @@
-"""Assets made from streams: one factory for tables that are partitioned by day and profile, one for snapshots."""
+"""Streams: what a platform's tables are read from. :mod:`.stream_assets` makes assets of them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Generic, TypeVar
 
 import dagster as dg
 from sqlalchemy import Table
 
-from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key
+from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.runtime import step_checks
-from creator_pipeline.runtime.describe import OWNERS, column_schema, ledger_preview, ledger_totals
-from creator_pipeline.runtime.hooks import hooks_of
-from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
-from creator_pipeline.runtime.partitions import DATE, PROFILE, daily, days_by_profile
-from creator_pipeline.runtime.refused_tokens import noting_refusals
-from creator_pipeline.runtime.resources import PlatformResource, opened
+from creator_pipeline.runtime.describe import ledger_preview, ledger_totals
+from creator_pipeline.runtime.outcome import Outcome
+from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.runtime.step_checks import StepCheck, Tally
-from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.source import Source
-from creator_pipeline.store.tables import sales_events
-
-NIGHTLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
 
 Resource = TypeVar("Resource", bound=PlatformResource)
 Usage = Mapping[str, int | float]
@@ -141,100 +133,6 @@ def by_day(rows: Iterable[Any], day_of: Callable[[Any], date]) -> dict[date, lis
     return days
 
 
-def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
-    """The two assets of a stream: its rows, and the ledger's rows that follow. One pass over the API for both."""
-    rows_key, ledger_key = stream.key, stream.ledger
-    follows = (
-        [dg.AssetDep(stream.follows, partition_mapping=dg.MultiToSingleDimensionPartitionMapping(PROFILE))]
-        if stream.follows
-        else []
-    )
-
-    @dg.multi_asset(
-        name=stream.name,
-        specs=[
-            dg.AssetSpec(
-                rows_key,
-                deps=follows,
-                description=stream.description,
-                group_name=stream.source.name,
-                kinds={stream.source.name, "python", "table"},
-                owners=OWNERS,
-                metadata=column_schema(stream.table),
-                freshness_policy=NIGHTLY,
-                skippable=True,
-            ),
-            dg.AssetSpec(
-                ledger_key,
-                deps=[rows_key],
-                description=stream.ledger_description,
-                group_name="ledger",
-                kinds={"python", "table"},
-                owners=OWNERS,
-                metadata=column_schema(sales_events),
-                freshness_policy=NIGHTLY,
-                skippable=True,
-            ),
-        ],
-        check_specs=[check.spec() for check in stream.checks],
-        can_subset=True,
-        partitions_def=dg.MultiPartitionsDefinition({DATE: daily, PROFILE: stream.profiles}),
-        hooks=hooks_of(stream.source),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=RETRY,
-        pool=f"{stream.source.name}_api",
-        required_resource_keys={"warehouse", stream.source.name},
-    )
-    def body(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        """Read each profile's days in one pass over the API; both assets land in one transaction."""
-        warehouse, outcome, tally = opened(context), Outcome(context), stream.tally()
-        selected = set(context.selected_asset_keys)
-        done = outcome.done_before()
-        for profile_id, days in days_by_profile(context.partition_keys).items():
-            todo = [
-                day
-                for day in days
-                if not all((key.to_user_string(), partition_key(day, profile_id)) in done for key in selected)
-            ]
-            landed: set[str] = set()
-            with outcome.isolate([partition_key(day, profile_id) for day in todo], landed):
-                request = Request(
-                    warehouse,
-                    getattr(context.resources, stream.source.name),
-                    profile_id,
-                    contiguous(todo),
-                    with_ledger=ledger_key in selected,
-                    allow_shrink=allow_shrink(context),
-                )
-                for part in _parts(context, stream, request, read=rows_key in selected):
-                    if part.part is not None:
-                        tally.add(part.part)
-                    stream.report(outcome, profile_id, part, selected)
-                    landed.update(partition_key(day, profile_id) for day in part.days)
-        yield from step_checks.results(stream.checks, tally.verdicts(), context.selected_asset_check_keys)
-        outcome.raise_if_failed()
-
-    return body
-
-
-def _parts(
-    context: dg.AssetExecutionContext, stream: DailyStream[Any], request: Request[Any], *, read: bool
-) -> Iterator[Landed]:
-    if not read:
-        yield from stream.rebuild(request)
-        return
-    started = now()
-    with noting_refusals(request.warehouse, stream.source, request.profile_id):
-        request.resource.require_enabled()
-        for part in stream.load(request):
-            for kind, names in part.new_names.items():
-                report_unknown(context, request.warehouse, stream.source.name, kind, names)
-            yield part
-    if stream.ends_sync:
-        with request.warehouse.write() as connection:
-            mark_synced(connection, stream.source.provider, request.profile_id, started)
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What one profile's account holds now.
@@ -280,53 +178,3 @@ class SnapshotStream(Generic[Resource]):
     load: Callable[[Request[Resource]], Snapshot]
     tally: Callable[[], Tally] = NoTally
     checks: Sequence[StepCheck] = ()
-
-
-def snapshot_asset(stream: SnapshotStream[Any]) -> dg.AssetsDefinition:
-    """The asset of a stream that is read whole."""
-
-    @dg.multi_asset(
-        name=stream.name,
-        specs=[
-            dg.AssetSpec(
-                stream.key,
-                description=stream.description,
-                group_name=stream.source.name,
-                kinds={stream.source.name, "python", "table"},
-                owners=OWNERS,
-                metadata=column_schema(stream.table),
-                freshness_policy=NIGHTLY,
-                skippable=True,
-            )
-        ],
-        check_specs=[check.spec() for check in stream.checks],
-        can_subset=bool(stream.checks),
-        partitions_def=stream.profiles,
-        hooks=hooks_of(stream.source),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=RETRY,
-        pool=f"{stream.source.name}_api",
-        required_resource_keys={"warehouse", stream.source.name},
-    )
-    def body(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        """Read each profile of the run and store it."""
-        warehouse, outcome, tally = opened(context), Outcome(context), stream.tally()
-        done = outcome.done_before()
-        for profile_id in context.partition_keys:
-            if (stream.key.to_user_string(), profile_id) in done:
-                continue
-            resource = getattr(context.resources, stream.source.name)
-            request = Request(warehouse, resource, profile_id, allow_shrink=allow_shrink(context))
-            with outcome.isolate([profile_id], set()):
-                with noting_refusals(warehouse, stream.source, profile_id):
-                    resource.require_enabled()
-                    read = stream.load(request)
-                if read.part is not None:
-                    tally.add(read.part)
-                for kind, names in read.new_names.items():
-                    report_unknown(context, warehouse, stream.source.name, kind, names)
-                outcome.materialized(stream.key, profile_id, read.rows, read.metadata)
-        yield from step_checks.results(stream.checks, tally.verdicts(), context.selected_asset_check_keys)
-        outcome.raise_if_failed()
-
-    return body

@@ -1,1 +1,1 @@
-"""Local stand-ins of the platforms, for demos and as the test-suite's only fake; never imported by production code."""
+"""The server of the platforms' stand-ins, for demos and tests; production never imports it."""

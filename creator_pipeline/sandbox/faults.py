@@ -33,8 +33,6 @@ TRANSPORT_KINDS = frozenset(
         "slow",
     },
 )
-# The sales list answers wrongly; the handler reads the kind from ``scope["sandbox_fault"]``.
-LIST_KINDS = frozenset({"timeout_400", "repeat_rows", "repeat_key", "shuffle", "arrivals"})
 # Resend answers with one of its own errors, by the error's name.
 RESEND_KINDS = frozenset(
     {
@@ -67,17 +65,21 @@ class Rule:
 class Faults:
     """Switches, and counters of what was asked.
 
+    Args:
+        kinds: that the platforms' routes produce themselves; a handler reads the kind from ``scope["sandbox_fault"]``.
+
     Attributes:
         retry_after: seconds in the header of ``429_retry_after``.
         retry_after_as_date: writes that header as an HTTP date.
         delay: seconds that ``slow`` waits before it answers.
-        slow_window_days: windows of the sales list longer than this time out (400); None is never.
+        slow_window_days: a list that is asked for a longer window times out (400); None is never.
         requests: requests by path, the refused ones included.
         throttled: requests refused by the rate limit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: frozenset[str] = frozenset()) -> None:
         self._lock = threading.Lock()
+        self._kinds = TRANSPORT_KINDS | RESEND_KINDS | kinds
         self.clear()
 
     def clear(self) -> None:
@@ -96,12 +98,17 @@ class Faults:
     def every(self, n: int, kind: str, *, path: str = "/v2/", times: int | None = None) -> None:
         """Every ``n``-th request fails by ``kind``; the first rule that fits wins.
 
+        Args:
+            n: 1 is every request.
+            kind: one of ``TRANSPORT_KINDS``, ``RESEND_KINDS`` or the kinds of a platform.
+            path: what the request's path starts with.
+            times: how often it fails at most; None is without end.
+
         Raises:
             ValueError: an unknown kind, or ``n`` below 1.
         """
-        known = TRANSPORT_KINDS | LIST_KINDS | RESEND_KINDS
-        if n < 1 or kind not in known:
-            raise ValueError(f"no fault {kind!r} every {n}; kinds: {', '.join(sorted(known))}")
+        if n < 1 or kind not in self._kinds:
+            raise ValueError(f"no fault {kind!r} every {n}; kinds: {', '.join(sorted(self._kinds))}")
         with self._lock:
             self._rules.append(Rule(n, kind, path, times))
 
@@ -120,7 +127,7 @@ class Faults:
             self._passed.clear()
 
     def next_fault(self, path: str, token: str) -> str | None:
-        """Counts a request and says what befalls it: a kind, ``throttled``, or nothing."""
+        """Count a request; return how it fails: a kind, ``throttled``, or None."""
         with self._lock:
             self.requests[path] += 1
             if self._throttles(token):
@@ -207,13 +214,13 @@ class FaultMiddleware:
         body = bytearray()
         start: Message = {}
 
-        async def keep(message: Message) -> None:
+        async def collect(message: Message) -> None:
             if message["type"] == "http.response.start":
                 start.update(message)
             else:
                 body.extend(message.get("body", b""))
 
-        await self.app(scope, receive, keep)
+        await self.app(scope, receive, collect)
         headers = [(key, value) for key, value in start["headers"] if key != b"content-length"]
         headers.append((b"content-length", str(len(body) + 1).encode()))
         await send({**start, "headers": headers})

@@ -1,4 +1,4 @@
-"""A stand-in of Resend: sends nothing, keeps everything, and is as strict about idempotency keys as the service."""
+"""A stand-in of Resend: sends nothing, stores every mail, and is as strict about idempotency keys as the service."""
 
 from __future__ import annotations
 
@@ -226,14 +226,14 @@ class ResendApi:
         first = next(filter(None, faults), None)
         if first is not None and not lenient:
             return _error(first)
-        taken = [self._keep(payload, key) for payload, fault in zip(payloads, faults, strict=True) if fault is None]
+        taken = [self._store(payload, key) for payload, fault in zip(payloads, faults, strict=True) if fault is None]
         ids = [{"id": mail.id} for mail in taken]
         if not batch:
             return _json(ids[0])
         errors = [{"index": at, "message": fault.message} for at, fault in enumerate(faults) if fault is not None]
         return _json({"data": ids} | ({"errors": errors} if lenient else {}))
 
-    def _keep(self, payload: dict[str, Any], key: str | None) -> SentMail:
+    def _store(self, payload: dict[str, Any], key: str | None) -> SentMail:
         mail = SentMail(str(uuid4()), key, payload, datetime.now(UTC))
         with self._lock:
             self._state.mails.append(mail)

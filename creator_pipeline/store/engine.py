@@ -21,6 +21,11 @@ KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count
 """A server that is gone without a word is noticed after a minute; by default the kernel waits two hours."""
 
 
+def is_postgres(of: Connection | Engine) -> bool:
+    """Whether this is PostgreSQL; else it is SQLite."""
+    return of.dialect.name == "postgresql"
+
+
 class Warehouse:
     """The tables of :mod:`creator_pipeline.store.tables` in one database; migrated on first use.
 
@@ -35,7 +40,7 @@ class Warehouse:
     @property
     def is_postgres(self) -> bool:
         """Whether COPY and advisory locks are there."""
-        return self.engine.dialect.name == "postgresql"
+        return is_postgres(self.engine)
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -143,11 +148,7 @@ def translated(engine: Engine) -> Generator[None]:
 
 def _translate(engine: Engine, error: DBAPIError) -> PipelineError | DBAPIError:
     url = engine.url
-    where = (
-        f"SQLite file {url.database}"
-        if engine.dialect.name == "sqlite"
-        else f"PostgreSQL at {url.host}:{url.port or 5432}"
-    )
+    where = f"PostgreSQL at {url.host}:{url.port or 5432}" if is_postgres(engine) else f"SQLite file {url.database}"
     cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     if isinstance(error.orig, sqlite3.Error):
         if "disk is full" in cause or "disk I/O" in cause:
@@ -179,3 +180,19 @@ def ping(warehouse: Warehouse) -> None:
     """Raise the translated error when the database doesn't answer."""
     with warehouse.read() as connection:
         connection.execute(text("SELECT 1"))
+
+
+@contextmanager
+def connect_as_is(url: str) -> Generator[Connection | None]:
+    """The warehouse as it is: nothing is made, nothing is migrated. None where its SQLite file isn't there yet.
+
+    Raises:
+        ConfigError: ``url`` can't be read.
+        TransientError: the database can't be reached.
+    """
+    if url.startswith("sqlite") and not Path(make_url(url).database or "").exists():
+        yield None
+        return
+    engine = open_warehouse(url).engine
+    with translated(engine), engine.connect() as connection:
+        yield connection

@@ -60,7 +60,8 @@ def export_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) 
     """(table, row) of everything stored of a profile, without tokens and keys."""
     with warehouse.read() as connection:
         address = _address(connection, profile_id)
-        for table in metadata.sorted_tables:
+        own = [table for personal in platforms.values() for table in personal.deleted]
+        for table in dict.fromkeys([*metadata.sorted_tables, *own]):
             mine = _of_profile(table, profile_id, address, platforms)
             if mine is None:
                 continue
@@ -78,7 +79,7 @@ def erase_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) -
     """Delete a profile and everything read of it; its ledger rows stay, under a pseudonym and without names.
 
     A run that is at work for the profile either commits before, and what it wrote goes too, or finds it gone and
-    writes nothing (see :func:`creator_pipeline.store.profiles.keep`).
+    writes nothing (see :func:`creator_pipeline.store.locks.lock_profile`).
 
     Returns:
         rows that were deleted or changed, by table.
@@ -87,7 +88,7 @@ def erase_profile(warehouse: Warehouse, profile_id: str, platforms: Platforms) -
     with warehouse.write() as connection:
         address = _address(connection, profile_id)
         shared = address is not None and _holders(connection, address, but=profile_id)
-        # First of all: the lock that loads and this take turns by.
+        # Before all others: loads of this profile wait for its row, or this waits for theirs.
         counts[profiles.name] = connection.execute(delete(profiles).where(profiles.c.id == profile_id)).rowcount
         counts |= _rename(connection, profile_id, platforms)
         deleted = [*(table for personal in platforms.values() for table in personal.deleted), *DELETED]
@@ -190,7 +191,7 @@ def _rename(connection: Connection, profile_id: str, platforms: Platforms) -> di
     ).all()
     connection.execute(delete(sales_events).where(events.id.in_(select(new_id).where(events.profile_id == profile_id))))
     for table in (daily_revenue, ledger_changes) if before else ():
-        # A day of both is added up anew: see below.
+        # A day that both have is rolled up again: see below.
         both = tuple_(table.c.occurred_on, table.c.platform).in_([tuple(row) for row in before])
         connection.execute(delete(table).where(table.c.profile_id == profile_id, both))
     for table in RENAMED:

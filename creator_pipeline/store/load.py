@@ -30,6 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.store.engine import is_postgres
 from creator_pipeline.store.pg_copy import copy
 from creator_pipeline.store.upserts import insert_into
 
@@ -135,9 +136,9 @@ def row_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=64)
-def _stage_of(table: Table, dialect: str) -> tuple[Table, str]:
+def _stage_of(table: Table, *, postgres: bool) -> tuple[Table, str]:
     """The stage of a table, and the statement that makes it: the same object each time keeps statements compiled."""
-    indexed = dialect == "sqlite"
+    indexed = not postgres
     stage = Table(
         f"stage_{table.name}",
         MetaData(),
@@ -158,13 +159,13 @@ def _stage_of(table: Table, dialect: str) -> tuple[Table, str]:
 @contextmanager
 def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generator[tuple[Table, int]]:
     """A temporary table with the columns of ``table`` that holds ``rows``, and their number; dropped at the end."""
-    stage, create = _stage_of(table, connection.dialect.name)
+    stage, create = _stage_of(table, postgres=is_postgres(connection))
     connection.exec_driver_sql(create)
     try:
         source, count = iter(rows), 0
         while batch := list(islice(source, BATCH)):
             count += len(batch)
-            if connection.dialect.name == "postgresql":
+            if is_postgres(connection):
                 copy(connection, stage, batch)
             else:
                 names = stage.c.keys()
@@ -176,7 +177,7 @@ def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generat
 
 
 def _usable(connection: Connection) -> bool:
-    if connection.dialect.name != "postgresql":
+    if not is_postgres(connection):
         return True
     # A failed statement aborts PostgreSQL's transaction: the rollback drops the table, a DROP would hide the cause.
     driver: Any = connection.connection.driver_connection
@@ -185,7 +186,7 @@ def _usable(connection: Connection) -> bool:
 
 def _copied(connection: Connection, table: Table, rows: Sequence[Row]) -> bool:
     """Whether the rows could go straight into PostgreSQL's table: no row of theirs lies outside the empty scope."""
-    if connection.dialect.name != "postgresql":
+    if not is_postgres(connection):
         return False
     try:
         with connection.begin_nested():
@@ -218,7 +219,7 @@ def _same_content(table: Table, stage: Table) -> ColumnElement[bool]:
 @contextmanager
 def _hashing(connection: Connection) -> Generator[None]:
     """PostgreSQL knows nothing of how many rows a stage has, and would compare every row with every row."""
-    postgres = connection.dialect.name == "postgresql"
+    postgres = is_postgres(connection)
     if postgres:
         connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
     yield

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from creator_pipeline.core.errors import ConfigError, TransientError
+from creator_pipeline.store import locks
+from creator_pipeline.store.engine import is_postgres
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -24,7 +26,7 @@ LOCK_SECONDS = 1.0
 PATIENCE_SECONDS = 600.0
 """How long a migration makes way and tries again: a dump, say, holds all tables until it is done."""
 _PAUSE_SECONDS = 2.0
-_LOCK = 7_215_001
+_LOCK = 7_215_001  # the same in every release: an older one may migrate at the same time
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -84,8 +86,8 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 
 def _one_at_a_time(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    locks.lock(connection, _LOCK)
+    if is_postgres(connection):
         # From here on: for another migration one waits as long as it takes.
         connection.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": f"{LOCK_SECONDS}s"})
 

@@ -189,21 +189,6 @@ def get_profile(warehouse: Warehouse, profile_id: str) -> dict[str, Any]:
     return dict(row)
 
 
-def keep(connection: Connection, profile_id: str) -> None:
-    """Let nobody erase this profile before the transaction ends: what is written after an erasure would stay.
-
-    Raises:
-        ConfigError: it is gone already.
-    """
-    # The weakest lock that a DELETE waits for: loads of one profile don't wait for each other.
-    found = select(profiles.c.id).where(profiles.c.id == profile_id).with_for_update(read=True, key_share=True)
-    if connection.execute(found).first() is None:
-        raise ConfigError(
-            f"There is no profile {profile_id!r} any more; nothing was written.",
-            hint=f"Add it: creator-pipeline profiles add {profile_id} --email …",
-        )
-
-
 def unknown_profile(warehouse: Warehouse, profile_id: str) -> ConfigError:
     """The error for a profile that doesn't exist; names those that do."""
     with warehouse.read() as connection:

@@ -1,13 +1,16 @@
-"""Stored tokens under the newest key."""
+"""The key ring of this installation, and stored tokens under its newest key."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import select, update
 
 from creator_pipeline.core.errors import ConfigError
-from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.secrets import KeyRing, key_ring
+from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections as table
 
@@ -19,6 +22,21 @@ class Rotated(NamedTuple):
 
     tokens: int
     lost: list[str]
+
+
+def installation_ring(config: Settings) -> KeyRing:
+    """The keys of APP_SECRET_KEYS, else those of the file in the home folder; the file is made on first use.
+
+    Raises:
+        ConfigError: APP_SECRET_KEYS holds no key, or one that can't be used.
+    """
+    configured = config.app_secret_keys
+    return _ring(configured.get_secret_value() if configured else None, config.home)
+
+
+@lru_cache(maxsize=4)
+def _ring(configured: str | None, home: Path) -> KeyRing:
+    return key_ring(configured, home)
 
 
 def rotate(warehouse: Warehouse, ring: KeyRing) -> Rotated:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
 
+from creator_pipeline.store.engine import is_postgres
+
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT of the connection's dialect; both have ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
     # The engine has loaded its own dialect; the other one, with all of its drivers, need not be.
-    if connection.dialect.name == "postgresql":
+    if is_postgres(connection):
         from sqlalchemy.dialects.postgresql import insert
     else:
         from sqlalchemy.dialects.sqlite import insert

@@ -8,18 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key
+from creator_pipeline_tests.support.windows import tiles
 
 DAYS = st.dates(date(2000, 1, 1), date(2040, 1, 1))
-
-
-def tiles(windows, start, end):
-    """Whether the windows, in order, cover exactly ``[start, end)``."""
-    at = start
-    for window in windows:
-        if window.start != at or window.end <= window.start:
-            return False
-        at = window.end
-    return at == end
 
 
 @given(DAYS, st.integers(2, 4000))

@@ -7,7 +7,8 @@ from collections import Counter
 
 import yaml
 
-from creator_pipeline_tests.faults.system import ROOT, System
+from creator_pipeline_tests.faults.system import System
+from creator_pipeline_tests.support.paths import ROOT
 
 _OF = re.compile(r"Profile: +(\S+)")
 

@@ -24,9 +24,9 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.gumroad.sandbox.pings import encode, sale_payload
 from creator_pipeline.platforms.gumroad.subscriptions import post_url
 from creator_pipeline.queue.jobs import JobQueue
-from creator_pipeline.sandbox.data import World
 from creator_pipeline_tests.drills.common import begin, owner_mails
 from creator_pipeline_tests.faults.system import System
+from creator_pipeline_tests.support.sandbox import World
 
 ASSETS = ["gumroad/sales", "sales_events/gumroad"]
 SELECTION = [{"path": asset.split("/")} for asset in ASSETS]

@@ -28,10 +28,10 @@ from standardwebhooks import Webhook
 
 from creator_pipeline.core.windows import today
 from creator_pipeline.mail import mailer
-from creator_pipeline.sandbox.data import World
 from creator_pipeline_tests.drills.common import begin
 from creator_pipeline_tests.drills.launches import nightly
 from creator_pipeline_tests.faults.system import System
+from creator_pipeline_tests.support.sandbox import World
 
 FAULTS = ["rate_limit_exceeded", "application_error", "concurrent_idempotent_requests", "502", "truncated", "reset"]
 RUNNERS = 2

@@ -23,10 +23,11 @@ from datetime import date, timedelta
 from sqlalchemy import text
 
 from creator_pipeline.core.windows import DayWindow, now
-from creator_pipeline.gateway.intake import Delivery, Intake
+from creator_pipeline.gateway.intake import Intake
 from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.ledger.rollup import roll_up
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
+from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate, profiles
@@ -83,7 +84,7 @@ CHANGES = (
 )
 
 
-def fill(house: Warehouse, rows: int) -> None:
+def fill(warehouse: Warehouse, rows: int) -> None:
     """So many rows in each large table."""
     for table in (gumroad_sales, whop_payments, sales_events):
         values = [
@@ -91,12 +92,12 @@ def fill(house: Warehouse, rows: int) -> None:
             for column in table.c
         ]
         names = ", ".join(f'"{column.name}"' for column in table.c)
-        with house.engine.begin() as connection:
+        with warehouse.engine.begin() as connection:
             connection.execute(
                 text(f"INSERT INTO {table.name} ({names}) SELECT {', '.join(values)} FROM generate_series(1, :rows) g"),
                 {"rows": rows},
             )
-    with house.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
 
 
@@ -109,7 +110,7 @@ class Writers:
         failed: what writes ended with.
     """
 
-    house: Warehouse
+    warehouse: Warehouse
     times: list[tuple[float, float, str]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     sales: int = 0
@@ -175,36 +176,36 @@ class Writers:
             for n in range(20)
         ]
         events = [event for sale in sales for event in gumroad_events(sale, moment)]
-        with self.house.write() as connection:
+        with self.warehouse.write() as connection:
             replace_window(connection, "gumroad", "new", DayWindow(day, day + timedelta(days=1)), events)
         self.sales += len(events)
         if number % 10 == 0:
-            roll_up(self.house)
+            roll_up(self.warehouse)
         return "ledger"
 
     def _delivery(self, number: int) -> str:
         delivery = Delivery("gumroad", f"d{number}", "sale", {"sale_ids": [f"n{number}"]}, profile_id="new")
-        Intake(self.house, JobQueue(self.house, None), Settings(_env_file=None)).commit([delivery])
+        Intake(self.warehouse, JobQueue(self.warehouse, None), Settings(_env_file=None)).commit([delivery])
         return "delivery"
 
     def _upload(self, number: int) -> str:
-        with self.house.write() as connection:
+        with self.warehouse.write() as connection:
             connection.execute(OLD_UPLOAD, {"id": f"u{number}"})
         return "upload"
 
 
-def steps(house: Warehouse) -> list[tuple[str, Callable[[], object]]]:
+def steps(warehouse: Warehouse) -> list[tuple[str, Callable[[], object]]]:
     """Each migration down and up again, but the one that makes everything."""
-    down = [(f"down to {to}", lambda to=to: migrate.downgrade(house.engine, to)) for to in reversed(REVISIONS[:-1])]
-    up = [(f"up to {to}", lambda to=to: migrate.upgrade(house.engine, to)) for to in REVISIONS[1:]]
+    down = [(f"down to {to}", lambda to=to: migrate.downgrade(warehouse.engine, to)) for to in reversed(REVISIONS[:-1])]
+    up = [(f"up to {to}", lambda to=to: migrate.upgrade(warehouse.engine, to)) for to in REVISIONS[1:]]
     return [*down, *up]
 
 
-def beside_a_dump(house: Warehouse, seconds: float) -> None:
+def beside_a_dump(warehouse: Warehouse, seconds: float) -> None:
     """Down one and up again while another session holds what a dump holds: each table's mildest lock."""
 
     def hold(ready: threading.Event) -> None:
-        with house.engine.connect() as connection:
+        with warehouse.engine.connect() as connection:
             connection.execute(text("SELECT count(*) FROM kdp_uploads"))
             ready.set()
             time.sleep(seconds)
@@ -213,9 +214,9 @@ def beside_a_dump(house: Warehouse, seconds: float) -> None:
     holder = threading.Thread(target=hold, args=(ready,))
     holder.start()
     ready.wait()
-    migrate.downgrade(house.engine, "0001")
+    migrate.downgrade(warehouse.engine, "0001")
     holder.join()
-    migrate.upgrade(house.engine)
+    migrate.upgrade(warehouse.engine)
 
 
 def measured(writers: Writers, what: str, do: Callable[[], object]) -> int:
@@ -233,35 +234,35 @@ def measured(writers: Writers, what: str, do: Callable[[], object]) -> int:
     return max(beside.values(), default=0)
 
 
-def change(house: Warehouse, statement: str) -> None:
+def change(warehouse: Warehouse, statement: str) -> None:
     """Outside of a transaction, as CONCURRENTLY wants it."""
-    with house.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(statement))
 
 
-def drill(house: Warehouse, rows: int, *, most_ms: int, hold_seconds: float, changes: bool) -> list[str]:
+def drill(warehouse: Warehouse, rows: int, *, most_ms: int, hold_seconds: float, changes: bool) -> list[str]:
     """Everything; returns what is wrong."""
-    house.ensure_migrated()
-    with house.write() as connection:
+    warehouse.ensure_migrated()
+    with warehouse.write() as connection:
         profiles.add_profile(connection, "new", "new@example.com")
     began = time.monotonic()
-    fill(house, rows)
+    fill(warehouse, rows)
     print(f"{rows} rows in each of three tables after {time.monotonic() - began:.0f} s", flush=True)
-    writers, wrong = Writers(house), list[str]()
+    writers, wrong = Writers(warehouse), list[str]()
     with writers.at_work():
         time.sleep(1.0)
-        for what, do in steps(house):
+        for what, do in steps(warehouse):
             worst = measured(writers, what, do)
             wrong += [f"{what}: a write took {worst} ms"] if worst > most_ms else []
-        worst = measured(writers, "down and up beside a dump", lambda: beside_a_dump(house, hold_seconds))
+        worst = measured(writers, "down and up beside a dump", lambda: beside_a_dump(warehouse, hold_seconds))
         wrong += [f"beside a dump a write took {worst} ms"] if worst > most_ms else []
         for what, statement, undo in CHANGES if changes else ():
-            measured(writers, what, lambda statement=statement: change(house, statement))
-            change(house, undo)
+            measured(writers, what, lambda statement=statement: change(warehouse, statement))
+            change(warehouse, undo)
     kinds = {what for _, _, what in writers.times}
     print(f"{len(writers.times)} writes of {len(kinds)} kinds, {len(writers.failed)} failed")
     wrong += sorted(set(writers.failed))
-    with house.read() as connection:
+    with warehouse.read() as connection:
         there = connection.execute(text("SELECT count(*) FROM sales_events")).scalar_one()
         assert migrate.current(connection) == migrate.HEAD
     wrong += [f"{there} rows in the ledger, not {rows + writers.sales}"] if there != rows + writers.sales else []
@@ -277,11 +278,11 @@ def main() -> int:
     wish = options.parse_args()
     server = servers.postgres()
     print(server.describe())
-    house = open_warehouse(server.fresh_database())
+    warehouse = open_warehouse(server.fresh_database())
     try:
-        wrong = drill(house, wish.rows, most_ms=wish.most_ms, hold_seconds=wish.hold_seconds, changes=True)
+        wrong = drill(warehouse, wish.rows, most_ms=wish.most_ms, hold_seconds=wish.hold_seconds, changes=True)
     finally:
-        house.engine.dispose()
+        warehouse.engine.dispose()
     for line in wrong:
         print(f"  WRONG: {line}")
     print("Every write went on, no row is missing." if not wrong else f"{len(wrong)} differences.")

@@ -27,18 +27,18 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.gumroad import subscriptions
 from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.runtime.resources import WarehouseResource
-from creator_pipeline.sandbox.compare import differences, whop_differences
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import gumroad_products, sales_events, whop_subscriptions
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.gateway import PATH_SECRET, Gateway
-from creator_pipeline_tests.support.whop_installation import run_waiting
+from creator_pipeline_tests.support.installation import run_waiting
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 ALICE = "alice"
 DISPUTED_AGES = (1, 3, 5, 9, 16, 25, 33, 60, 110, 300)
@@ -65,7 +65,7 @@ class Town:
     """A seller, her tables, and what the platforms were asked."""
 
     server: SandboxServer
-    house: Warehouse
+    warehouse: Warehouse
     instance: dg.DagsterInstance
     gateway: Gateway
     asked: dict[str, int] = field(default_factory=dict[str, int])
@@ -103,10 +103,10 @@ class Town:
     def wrong(self) -> list[Any]:
         """Where tables and platforms differ: days of both ledgers, products, memberships."""
         gumroad, whop = self.server.world.gumroad, self.server.world.whop
-        found: list[Any] = [*differences(self.house, ALICE, gumroad.totals(ALICE))]
-        found += whop_differences(self.house, ALICE, whop.totals(ALICE))
+        found: list[Any] = [*differences(self.warehouse, ALICE, gumroad.totals(ALICE))]
+        found += whop_differences(self.warehouse, ALICE, whop.totals(ALICE))
         table = gumroad_products.c
-        with self.house.read() as connection:
+        with self.warehouse.read() as connection:
             names = dict(connection.execute(select(table.id, table.name).where(table.removed_at.is_(None))).all())
             rows = connection.execute(
                 select(whop_subscriptions.c.id, whop_subscriptions.c.status, whop_subscriptions.c.plan_id)
@@ -119,7 +119,7 @@ class Town:
         """How many of these sales have such a row in the ledger."""
         events = sales_events.c
         asked = select(events.external_id).where(events.event_type == event, events.external_id.in_(ids)).distinct()
-        with self.house.read() as connection:
+        with self.warehouse.read() as connection:
             return len(connection.execute(asked).all())
 
 
@@ -141,9 +141,9 @@ def town(folder: Path, sales: int, days: int) -> Iterator[Town]:
             PIPELINE_START_DATE=str(today() - timedelta(days=days)),
         ),
     ):
-        ring, house = KeyRing([os.environ["APP_SECRET_KEYS"]]), open_warehouse(database)
+        ring, warehouse = KeyRing([os.environ["APP_SECRET_KEYS"]]), open_warehouse(database)
         seller, account = server.world.gumroad[ALICE], server.world.whop[ALICE]
-        with house.write() as connection:
+        with warehouse.write() as connection:
             profiles.add_profile(connection, ALICE, seller.email, timezone=seller.timezone)
             profiles.connect(connection, ring, "gumroad", ALICE, seller.token)
             profiles.connect(connection, ring, "whop", ALICE, account.key, external_account_id=account.id)
@@ -151,7 +151,7 @@ def town(folder: Path, sales: int, days: int) -> Iterator[Town]:
             instance.add_dynamic_partitions(name, [ALICE])
         with GumroadClient(server.gumroad_url, seller.token, LocalPace(1e9)) as client:
             subscriptions.register(client, gateway.url, PATH_SECRET, ALICE)
-        made = Town(server, house, instance, gateway)
+        made = Town(server, warehouse, instance, gateway)
         everything = small.range_of(
             ALICE, ALICE, DayWindow(today() - timedelta(days=days), today() + timedelta(days=1))
         )

@@ -23,13 +23,14 @@ from pathlib import Path
 import httpx
 
 from creator_pipeline.core.windows import today
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.platforms.kdp.sandbox.reports import ledger_totals
-from creator_pipeline.sandbox.compare import differences, whop_differences
-from creator_pipeline.sandbox.data import World
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline_tests.drills.common import begin
 from creator_pipeline_tests.faults.parts import SERVERS
 from creator_pipeline_tests.faults.system import DAYS, SIZES, System
 from creator_pipeline_tests.faults.traffic import Traffic
+from creator_pipeline_tests.support.sandbox import World
 from creator_pipeline_tests.support.servers import postgres_binaries
 
 DATABASES = ("dagster", "warehouse")
@@ -93,12 +94,12 @@ def happen(traffic: Traffic, times: int) -> None:
 
 def check(system: System, traffic: Traffic, profiles: list[str]) -> list[str]:
     """What isn't as it should be."""
-    house, world, wrong = system.warehouse, system.sandbox.world, list[str]()
+    warehouse, world, wrong = system.warehouse, system.sandbox.world, list[str]()
     for name in profiles:
-        wrong += [f"Gumroad of {name}: {off}" for off in differences(house, name, world.gumroad.totals(name))]
-        wrong += [f"Whop of {name}: {off}" for off in whop_differences(house, name, world.whop.totals(name))]
+        wrong += [f"Gumroad of {name}: {off}" for off in differences(warehouse, name, world.gumroad.totals(name))]
+        wrong += [f"Whop of {name}: {off}" for off in whop_differences(warehouse, name, world.whop.totals(name))]
     for (name, month), report in traffic.reports.items():
-        here = ledger_totals(house, name, month)
+        here = ledger_totals(warehouse, name, month)
         wrong += [f"KDP of {name}, {month}: {here}, report {report.totals}"] if here != report.totals else []
     jobs = system.ask("SELECT id, status, error FROM ingestion_jobs WHERE status NOT IN ('completed')")
     wrong += [f"job {job}" for job in jobs]

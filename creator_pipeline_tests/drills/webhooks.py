@@ -25,15 +25,16 @@ import httpx
 import orjson
 
 from creator_pipeline.core.windows import today
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.platforms.gumroad.sandbox.pings import encode, sale_payload
 from creator_pipeline.platforms.gumroad.subscriptions import post_url
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline.platforms.whop.sandbox.data import WhopAccount
 from creator_pipeline.platforms.whop.sandbox.webhooks import signed_headers
 from creator_pipeline.queue.jobs import JobQueue
-from creator_pipeline.sandbox.compare import differences, whop_differences
-from creator_pipeline.sandbox.data import World
 from creator_pipeline_tests.drills.common import begin
 from creator_pipeline_tests.faults.system import System
+from creator_pipeline_tests.support.sandbox import World
 
 TIMES = 3
 WHOP_SHARE = 5

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import httpx
 
-from creator_pipeline_tests.faults.catalogue import CATALOGUE, HEAVY
-from creator_pipeline_tests.faults.light import LightSystem, Runner
+from creator_pipeline_tests.faults.catalogue import CATALOGUE, WITH_PROCESSES
+from creator_pipeline_tests.faults.forked_system import ForkedSystem, Runner
 from creator_pipeline_tests.faults.rounds import Fault, Result, play
 from creator_pipeline_tests.faults.traffic import Traffic
 
@@ -31,8 +31,8 @@ def campaign(
     Args:
         seconds: ends after so long.
     """
-    light = [name for name, fault in CATALOGUE.items() if not fault.processes]
-    names, deadline = only or (HEAVY if runner == "processes" else light), time.monotonic() + (seconds or 1e9)
+    forked = [name for name, fault in CATALOGUE.items() if not fault.processes]
+    names, deadline = only or (WITH_PROCESSES if runner == "processes" else forked), time.monotonic() + (seconds or 1e9)
     plan = [CATALOGUE[names[number % len(names)]] for number in range(rounds)]
     random.Random(seed).shuffle(plan)
     numbers = iter(range(seed * 10_000, seed * 10_000 + rounds))
@@ -41,7 +41,7 @@ def campaign(
 
 
 def _world(plan: list[Fault], numbers: Iterator[int], *, runner: Runner, deadline: float) -> Iterator[Result]:
-    with LightSystem(runner=runner) as system, httpx.Client(timeout=15) as http:
+    with ForkedSystem(runner=runner) as system, httpx.Client(timeout=15) as http:
         system.start()
         traffic = Traffic(system, system.add_profiles(), random.Random(0), http)
         for _ in range(WORLD_ROUNDS):
@@ -55,12 +55,12 @@ def _world(plan: list[Fault], numbers: Iterator[int], *, runner: Runner, deadlin
 
 def table(results: Iterable[Result]) -> str:
     """Counts per fault."""
-    done, struck, violated = Counter[str](), Counter[str](), Counter[str]()
+    done, happened, violated = Counter[str](), Counter[str](), Counter[str]()
     for result in results:
         done[result.fault] += 1
-        struck[result.fault] += result.struck
+        happened[result.fault] += result.happened
         violated[result.fault] += bool(result.violations)
-    lines = [f"{'fault':34}{'rounds':>8}{'struck':>8}{'violations':>12}"]
-    lines += [f"{name:34}{count:8}{struck[name]:8}{violated[name]:12}" for name, count in sorted(done.items())]
-    lines.append(f"{'all':34}{done.total():8}{struck.total():8}{violated.total():12}")
+    lines = [f"{'fault':34}{'rounds':>8}{'happened':>10}{'violations':>12}"]
+    lines += [f"{name:34}{count:8}{happened[name]:10}{violated[name]:12}" for name, count in sorted(done.items())]
+    lines.append(f"{'all':34}{done.total():8}{happened.total():10}{violated.total():12}")
     return "\n".join(lines) + "\n"

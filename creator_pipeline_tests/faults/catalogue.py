@@ -1,11 +1,10 @@
-"""The faults, by name: what befalls which traffic."""
+"""The faults, by name: what happens during which traffic."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from creator_pipeline_tests.faults.rounds import Fault
-from creator_pipeline_tests.faults.strikes import (
+from creator_pipeline_tests.faults.injections import (
     api,
     at,
     clock,
@@ -18,6 +17,7 @@ from creator_pipeline_tests.faults.strikes import (
     two_backfills,
     two_daemons,
 )
+from creator_pipeline_tests.faults.rounds import Fault
 
 
 def _all() -> Iterator[Fault]:
@@ -120,7 +120,7 @@ def _all() -> Iterator[Fault]:
     yield Fault("two-backfills", "two backfills of one range at once", two_backfills)
 
 
-HEAVY = (
+WITH_PROCESSES = (
     *(f"kill-{part}" for part in ("run-worker", "daemon", "code", "webserver", "gateway", "postgres", "redis")),
     *("after-store-before-ack", "between-stage-and-replace", "postgres-cut", "redis-half-open", "two-daemons"),
 )

@@ -1,4 +1,4 @@
-"""What must be true of a system at rest, whatever befell it: the ledger, files, mails and jobs beside the truth."""
+"""What must be true of a system at rest, whatever happened to it: the ledger, files, mails and jobs beside the truth."""
 
 from __future__ import annotations
 
@@ -9,40 +9,41 @@ from pathlib import Path
 import orjson
 from sqlalchemy import select
 
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.platforms.kdp.sandbox.reports import ledger_totals
-from creator_pipeline.sandbox.compare import differences, whop_differences
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline.store.tables import email_messages, kdp_uploads
-from creator_pipeline_tests.faults.light import PROFILES, LightSystem
+from creator_pipeline_tests.faults.forked_system import PROFILES, ForkedSystem
 from creator_pipeline_tests.faults.traffic import Traffic
 
 BAD_JOBS = "SELECT id, status, error FROM ingestion_jobs WHERE status IN ('failed', 'dead')"
 
 
-def violations(system: LightSystem, traffic: Traffic) -> list[str]:
+def violations(system: ForkedSystem, traffic: Traffic) -> list[str]:
     """Every broken promise, a line each."""
     return [*_ledger(system), *_deliveries(system, traffic), *_uploads(system, traffic), *_mails(system, traffic)]
 
 
-def unfinished(system: LightSystem) -> list[str]:
+def unfinished(system: ForkedSystem) -> list[str]:
     """Jobs that were given up."""
     return [f"job {name} is {status}: {error}" for name, status, error in system.ask(BAD_JOBS)]
 
 
-def _ledger(system: LightSystem) -> list[str]:
-    house, world, found = system.warehouse, system.sandbox.world, list[str]()
+def _ledger(system: ForkedSystem) -> list[str]:
+    warehouse, world, found = system.warehouse, system.sandbox.world, list[str]()
     for name in PROFILES:
         found += [
             f"Gumroad of {name}, {day}: ledger {here}, platform {there}"
-            for day, here, there in differences(house, name, world.gumroad.totals(name))
+            for day, here, there in differences(warehouse, name, world.gumroad.totals(name))
         ]
         found += [
             f"Whop of {name}, {key}: ledger {here}, platform {there}"
-            for key, here, there in whop_differences(house, name, world.whop.totals(name))
+            for key, here, there in whop_differences(warehouse, name, world.whop.totals(name))
         ]
     return found
 
 
-def accepted_first(system: LightSystem) -> list[str]:
+def accepted_first(system: ForkedSystem) -> list[str]:
     """Sales of deliveries that were stored, and are not in the ledger though the queue is empty."""
     named = system.ask("SELECT payload FROM webhook_events WHERE provider = 'gumroad' AND status <> 'ignored'")
     ids = {str(sale) for (payload,) in named for sale in orjson.loads(payload).get("sale_ids", ())}
@@ -50,7 +51,7 @@ def accepted_first(system: LightSystem) -> list[str]:
     return [f"sale {sale} was accepted and is not in the ledger" for sale in sorted(ids - there)]
 
 
-def _deliveries(system: LightSystem, traffic: Traffic) -> list[str]:
+def _deliveries(system: ForkedSystem, traffic: Traffic) -> list[str]:
     found = list[str]()
     rows = system.ask(
         "SELECT profile_id, count(*), sum(repeats) FROM webhook_events WHERE provider = 'gumroad' GROUP BY 1"
@@ -68,9 +69,9 @@ def _deliveries(system: LightSystem, traffic: Traffic) -> list[str]:
     return found
 
 
-def _uploads(system: LightSystem, traffic: Traffic) -> list[str]:
-    house, found, columns = system.warehouse, list[str](), kdp_uploads.c
-    with house.read() as connection:
+def _uploads(system: ForkedSystem, traffic: Traffic) -> list[str]:
+    warehouse, found, columns = system.warehouse, list[str](), kdp_uploads.c
+    with warehouse.read() as connection:
         rows = connection.execute(select(columns.id, columns.status, columns.location)).all()
     known = {row.id: row for row in rows}
     for (name, month), report in traffic.reports.items():
@@ -80,13 +81,13 @@ def _uploads(system: LightSystem, traffic: Traffic) -> list[str]:
             found.append(f"{name}'s report of {month} was accepted and is {row.status if row else 'not known'}")
         elif not Path(row.location).is_file() or hashlib.sha256(Path(row.location).read_bytes()).hexdigest() != sha:
             found.append(f"{name}'s report of {month} is not the file at {row.location}")
-        here = ledger_totals(house, name, month)
+        here = ledger_totals(warehouse, name, month)
         if here != report.totals:
             found.append(f"KDP of {name}, {month}: ledger {here}, report {report.totals}")
     return found
 
 
-def _mails(system: LightSystem, traffic: Traffic) -> list[str]:
+def _mails(system: ForkedSystem, traffic: Traffic) -> list[str]:
     inbox = Counter(mail.idempotency_key for mail in system.sandbox.resend.inbox)
     found = [f"mail {key} was sent {count} times" for key, count in inbox.items() if count > 1]
     table = email_messages.c

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import pwd
+import subprocess
 import sys
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
@@ -32,10 +33,15 @@ def system_user() -> str:
     return "postgres" if "postgres" in known else "nobody"
 
 
-def initdb(system: System) -> list[str]:
-    """Makes PostgreSQL's files."""
-    options = ["-D", f"{system.folder}/postgres/data", "-U", DATABASE_USER, "-A", "trust", "--no-sync", "-E", "UTF8"]
-    return [*_as_system_user(), f"{postgres_binaries()}/initdb", *options]
+def make_postgres_files(system: System) -> None:
+    """Run ``initdb`` in the system's folder, as a user that PostgreSQL accepts."""
+    folder = system.folder / "postgres"
+    if os.getuid() == 0:
+        owner = pwd.getpwnam(system_user())
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    options = ["-D", f"{folder}/data", "-U", DATABASE_USER, "-A", "trust", "--no-sync", "-E", "UTF8"]
+    words = [*_as_system_user(), f"{postgres_binaries()}/initdb", *options]
+    subprocess.run(words, cwd=folder, check=True, capture_output=True)
 
 
 def command(system: System, part: str) -> list[str]:

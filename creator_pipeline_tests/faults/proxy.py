@@ -1,4 +1,4 @@
-"""A TCP proxy that fails as networks do, and strikes at named instants of what passes through it."""
+"""A TCP proxy that fails as networks do, and acts at named instants of what passes through it."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ class Instant:
 
     Attributes:
         pattern: searched in what a client sends (an SQL statement, a command, the head of a request).
-        then: strike at the next time that this comes on the same connection, and not at the pattern itself.
-        after: strike when the answer is there and before the client has it, else before the request is passed on.
-        strike: what to do; given the process id of the client. The connection is cut after it.
-        struck: set once it was.
+        then: act at the next time that this comes on the same connection, and not at the pattern itself.
+        after: act when the answer is there and before the client has it, else before the request is passed on.
+        action: what to do; given the process id of the client. The connection is cut after it.
+        done: set once it was done.
     """
 
     pattern: str
-    strike: Callable[[int | None], object]
+    action: Callable[[int | None], object]
     then: str = ""
     after: bool = False
     nth: int = 1
-    struck: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
     seen: int = 0
     armed: set[int] = field(default_factory=set[int])
 
     def matches(self, connection: int, data: bytes) -> bool:
         """Counts, and says whether this is the time."""
-        if self.struck.is_set():
+        if self.done.is_set():
             return False
         if connection in self.armed:
             return re.search(self.then.encode(), data) is not None
@@ -61,7 +61,7 @@ class Proxy(AbstractContextManager["Proxy"]):
         port: where it listens.
         mode: ``through``; ``cut`` resets what is open and refuses what is new; ``slow`` holds everything back for
             ``delay`` seconds; ``half_open`` passes nothing on and says nothing.
-        instant: the next moment to strike at.
+        instant: the next moment to act at.
         behind: tells the port it stands before.
     """
 
@@ -148,7 +148,7 @@ class Proxy(AbstractContextManager["Proxy"]):
             instant = self.instant
             if instant is not None and instant.matches(id(client), data):
                 if not instant.after:
-                    await _strike(instant, client)
+                    await _act(instant, client)
                     return
                 fired.append(instant)
             back.write(data)
@@ -158,7 +158,7 @@ class Proxy(AbstractContextManager["Proxy"]):
         while data := await there.read(1 << 16):
             await self._hold()
             if fired:
-                await _strike(fired[0], client)
+                await _act(fired[0], client)
                 return
             client.write(data)
             await client.drain()
@@ -170,13 +170,13 @@ class Proxy(AbstractContextManager["Proxy"]):
             await asyncio.sleep(self.delay)
 
 
-async def _strike(instant: Instant, client: asyncio.StreamWriter) -> None:
-    def strike() -> None:
-        instant.strike(_peer(client))
-        instant.struck.set()
+async def _act(instant: Instant, client: asyncio.StreamWriter) -> None:
+    def act() -> None:
+        instant.action(_peer(client))
+        instant.done.set()
 
     # On another thread, which goes on when a server that is killed here ends this connection meanwhile.
-    await asyncio.to_thread(strike)
+    await asyncio.to_thread(act)
     _reset(client)
 
 

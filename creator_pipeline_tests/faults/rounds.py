@@ -1,4 +1,4 @@
-"""A round: the system at rest, traffic while a fault befalls it, repair, rest again, and the oracle's word."""
+"""A round: the system at rest, traffic while a fault happens, repair, rest again, and the oracle's word."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import psutil
 
 from creator_pipeline_tests.faults import oracle
-from creator_pipeline_tests.faults.light import LightSystem
+from creator_pipeline_tests.faults.forked_system import ForkedSystem
 from creator_pipeline_tests.faults.proxy import Instant
 from creator_pipeline_tests.faults.traffic import Traffic
 
-STRIKE_SECONDS = 12.0
+INSTANT_SECONDS = 12.0
 """Longest wait for a named instant to come."""
 
 
@@ -30,7 +30,7 @@ class Round:
         notes: what happened, for a violation's report.
     """
 
-    system: LightSystem
+    system: ForkedSystem
     traffic: Traffic
     rng: random.Random
     notes: list[str] = field(default_factory=list[str])
@@ -51,7 +51,7 @@ class Round:
                 process.wait(30)
         self.system.start()
 
-    def run_worker(self, seconds: float = STRIKE_SECONDS) -> psutil.Process | None:
+    def run_worker(self, seconds: float = INSTANT_SECONDS) -> psutil.Process | None:
         """The process of a run, once there is one."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -68,12 +68,12 @@ class Round:
 
     @contextmanager
     def instant(self, proxy: str, instant: Instant) -> Generator[None]:
-        """Traffic runs until the instant was struck at."""
+        """Traffic runs until the instant was reached."""
         before = self.system.proxies[proxy]
         before.instant = instant
         try:
             yield
-            if not instant.struck.wait(STRIKE_SECONDS):
+            if not instant.done.wait(INSTANT_SECONDS):
                 self.notes.append(f"the instant {instant.pattern!r} didn't come")
         finally:
             before.instant = None
@@ -81,16 +81,16 @@ class Round:
 
 @dataclass(frozen=True)
 class Fault:
-    """One entry of the catalogue. ``befall`` wraps the traffic of a round.
+    """One entry of the catalogue. ``inject`` wraps the traffic of a round.
 
     Attributes:
         refusal: a job may be given up by it, and a person puts it back: ``creator-pipeline webhooks replay --all``.
-        needs: kinds of traffic without which it strikes at nothing.
+        needs: kinds of traffic without which nothing happens.
     """
 
     name: str
     what: str
-    befall: Callable[[Round], AbstractContextManager[None]]
+    inject: Callable[[Round], AbstractContextManager[None]]
     needs: tuple[str, ...] = ("sales",)
     refusal: bool = False
     processes: bool = False
@@ -107,19 +107,19 @@ class Result:
     notes: list[str]
 
     @property
-    def struck(self) -> bool:
+    def happened(self) -> bool:
         """Whether the fault happened at all."""
         return not any("didn't come" in note for note in self.notes)
 
 
-def play(system: LightSystem, traffic: Traffic, fault: Fault, seed: int) -> Result:
+def play(system: ForkedSystem, traffic: Traffic, fault: Fault, seed: int) -> Result:
     """One round."""
     started, rng = time.monotonic(), random.Random(f"{seed}/{fault.name}")
     traffic.rng = rng
     this = Round(system, traffic, rng)
     found: list[str] = []
     try:
-        with fault.befall(this):
+        with fault.inject(this):
             _send(traffic, rng, fault.needs)
         found = heal_and_judge(this, refusal=fault.refusal)
     except Exception as error:  # noqa: BLE001 - whatever it is, the seed must be told
@@ -145,17 +145,17 @@ def heal_and_judge(this: Round, *, refusal: bool = False) -> list[str]:
     this.start()
     for sender in (system.sandbox.pings, system.sandbox.webhooks):
         sender.wait_idle(30)
-    if still := system.settle(seconds):
+    if still := system.wait_until_idle(seconds):
         return [f"the system doesn't come to rest: {still}"]
     if refusal and oracle.unfinished(system):
         this.notes.append("given up, put back")
-        if system.command("webhooks", "replay", "--all") or system.settle(seconds):
+        if system.command("webhooks", "replay", "--all") or system.wait_until_idle(seconds):
             return ["what was put back is not done"]
     found = oracle.accepted_first(system)
     given_up = oracle.unfinished(system)
     for name in traffic.behind():
         system.read_all(name)
         traffic.caught_up[name] = traffic.lost(name)
-        if still := system.settle(seconds):
+        if still := system.wait_until_idle(seconds):
             return [f"reading all of {name} again doesn't end: {still}"]
     return [*found, *given_up, *oracle.violations(system, traffic)]

@@ -16,15 +16,15 @@ PARTS = 2
 """Systems side by side, where the suite has more workers than one."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_accepted_is_lost_or_counted_twice_whatever_fails(part: int) -> None:
     """Guards: money that a crash at the wrong moment loses or counts twice, and work that nobody takes up again."""
-    light = sorted(name for name, fault in CATALOGUE.items() if not fault.processes and name not in COSTLY)
-    chosen = random.Random(SEED).sample(light, ROUNDS)
+    forked = sorted(name for name, fault in CATALOGUE.items() if not fault.processes and name not in COSTLY)
+    chosen = random.Random(SEED).sample(forked, ROUNDS)
     mine = chosen[part::PARTS]
     results = list(campaign(len(mine), SEED + part, mine))
     broken = [(result.fault, result.seed, result.violations) for result in results if result.violations]
     assert not broken, broken
     # A drill whose faults don't happen proves nothing.
-    assert sum(result.struck for result in results) >= len(mine) * 0.85, table(results)
+    assert sum(result.happened for result in results) >= len(mine) * 0.85, table(results)

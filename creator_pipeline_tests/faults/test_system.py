@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from creator_pipeline_tests.faults.guard import working_in
-from creator_pipeline_tests.faults.system import ROOT
+from creator_pipeline_tests.faults.cleanup import working_in
+from creator_pipeline_tests.support.paths import ROOT
 
 OWNER = """
 import sys

@@ -13,9 +13,9 @@ import httpx
 
 from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.kdp.sandbox.reports import InventedReport, prior_month
-from creator_pipeline_tests.faults.light import PROFILES
+from creator_pipeline_tests.faults.forked_system import PROFILES
 from creator_pipeline_tests.faults.system import System
-from creator_pipeline_tests.mail.test_auth_hook import call, sign
+from creator_pipeline_tests.support.auth_calls import call, sign
 
 TRIES = 60
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import random
 import tempfile
 import time
@@ -86,11 +87,11 @@ def _read(data: bytes) -> Report:
         return parse_in_child(file.name, seconds=20)
 
 
-def run(seconds: float, seed: int) -> tuple[int, int]:
+def run(seed: int, *, files: int = 1_000_000_000, seconds: float = math.inf) -> tuple[int, int]:
     """Number of files tried and read; anything but a DataError is raised with the number of its seed."""
     tried = read = 0
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while tried < files and time.monotonic() < end:
         number = seed + tried
         tried += 1
         data = mutant(random.Random(number))
@@ -109,4 +110,4 @@ if __name__ == "__main__":
     options.add_argument("--minutes", type=float, default=1)
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
-    print(run(chosen.minutes * 60, chosen.seed))  # noqa: T201 - a command that says what it found
+    print(run(chosen.seed, seconds=chosen.minutes * 60))  # noqa: T201 - a command that says what it found

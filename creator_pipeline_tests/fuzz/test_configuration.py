@@ -14,9 +14,9 @@ from creator_pipeline import settings
 from creator_pipeline.core import signing
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing, key_ring, new_key
+from creator_pipeline.core.signatures import BadSignatureError
 from creator_pipeline.mail.signatures import verified
 from creator_pipeline.platforms.whop.tiers import parse_tiers
-from creator_pipeline.platforms.whop.webhook import BadSignatureError
 from creator_pipeline.platforms.whop.webhook import verify as verify_whop
 from creator_pipeline.queue.redis_client import RedisLink, redis_url
 from creator_pipeline.store.engine import open_warehouse

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import DataError, PipelineError
 from creator_pipeline.core.http import Answer
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.core.transport import Response, Sent
+from creator_pipeline.core.transport import Connection, Response
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import client as gumroad
 from creator_pipeline.platforms.gumroad.ledger import gumroad_events
@@ -41,21 +41,20 @@ from creator_pipeline.store.tables import (
     whop_payments,
     whop_subscriptions,
 )
-from creator_pipeline_tests.platforms.gumroad import conftest as gumroad_fixtures
-from creator_pipeline_tests.platforms.whop import conftest as whop_fixtures
+from creator_pipeline_tests.support import gumroad_samples, whop_samples
 from creator_pipeline_tests.support.hostile import BODIES, VALUE, changed, everywhere, quick
 
-SALES = [gumroad_fixtures.fixture(path.stem)["sale"] for path in sorted(gumroad_fixtures.FIXTURES.glob("sale_*.json"))]
-PRODUCTS = gumroad_fixtures.fixture("products")
+SALES = [gumroad_samples.fixture(path.stem)["sale"] for path in sorted(gumroad_samples.FIXTURES.glob("sale_*.json"))]
+PRODUCTS = gumroad_samples.fixture("products")
 SUMMARY = {"success": True, "breakdown": [{"key": "2026-09-16", "units": 1, "gross_cents": 100, "refunded_cents": 5.0}]}
-PAYMENTS = [whop_fixtures.fixture(f"payments_page_{n}") for n in (1, 2)]
-MEMBERSHIPS = [whop_fixtures.fixture(f"memberships_page_{n}") for n in (1, 2, 3)]
+PAYMENTS = [whop_samples.fixture(f"payments_page_{n}") for n in (1, 2)]
+MEMBERSHIPS = [whop_samples.fixture(f"memberships_page_{n}") for n in (1, 2, 3)]
 LISTS = {
-    "refunds": whop_fixtures.fixture("refunds_page_1"),
-    "members": whop_fixtures.fixture("members_page_2"),
-    "plans": {"data": [whop_fixtures.fixture("plan")], "page_info": {"has_next_page": False, "end_cursor": None}},
+    "refunds": whop_samples.fixture("refunds_page_1"),
+    "members": whop_samples.fixture("members_page_2"),
+    "plans": {"data": [whop_samples.fixture("plan")], "page_info": {"has_next_page": False, "end_cursor": None}},
     "disputes": {
-        "data": [whop_fixtures.fixture("webhooks/dispute.created.body")["data"]],
+        "data": [whop_samples.fixture("webhooks/dispute.created.body")["data"]],
         "page_info": {"has_next_page": False, "end_cursor": None},
     },
 }
@@ -63,25 +62,25 @@ Row = TypeVar("Row")
 EVERYTHING = DayWindow(date(1, 1, 2), date(9999, 12, 30))
 
 
-class Told(Sent):
-    """An answer that is there already."""
+class ReadyConnection(Connection):
+    """A connection whose response is there already."""
 
     def __init__(self, response: Response) -> None:
         self._response = response
 
-    def answer(self) -> Response:
+    def receive(self) -> Response:
         """At once."""
         return self._response
 
-    def drop(self) -> None:
-        """There is no connection."""
+    def release(self) -> None:
+        """Nothing is under way."""
 
 
 def answering(api: Any, answer: Callable[[str], Any]) -> None:
     """Let a client's requests end here, as JSON on the wire."""
 
-    def send(_method: str, target: str, *_: Any, **__: Any) -> Sent:
-        return Told(Response(200, {}, orjson.dumps(answer(target.partition("?")[0]))))
+    def send(_method: str, target: str, *_: Any, **__: Any) -> Connection:
+        return ReadyConnection(Response(200, {}, orjson.dumps(answer(target.partition("?")[0]))))
 
     api._connections.send = send
 
@@ -92,7 +91,7 @@ def last_page(body: Any) -> Any:
 
 
 @pytest.fixture
-def house(warehouse: Warehouse) -> Warehouse:
+def warehouse(warehouse: Warehouse) -> Warehouse:
     with warehouse.write() as connection:
         profiles.add_profile(connection, "alice", "alice@example.com")
     return warehouse
@@ -108,9 +107,9 @@ def made(make: Callable[[Any], Row], originals: list[Any]) -> list[Row]:
     return rows
 
 
-def test_whatever_a_field_holds_its_row_is_stored_or_refused_by_name(house: Warehouse, ring: KeyRing) -> None:
+def test_whatever_a_field_holds_its_row_is_stored_or_refused_by_name(warehouse: Warehouse, ring: KeyRing) -> None:
     """Incident: a quantity of 2^31, an object for a product's id, a time in the year 10000, an object nested 300 deep."""
-    moment, plan = datetime(2026, 9, 20, 12, tzinfo=UTC), plan_of(whop_fixtures.fixture("plan"))
+    moment, plan = datetime(2026, 9, 20, 12, tzinfo=UTC), plan_of(whop_samples.fixture("plan"))
     payment = next(each for each in PAYMENTS[0]["data"] if each["status"] == "paid")
     dispute = LISTS["disputes"]["data"][0] | {"payment": {"id": payment["id"]}}
     refund = LISTS["refunds"]["data"][0] | {"payment_id": payment["id"]}
@@ -137,7 +136,7 @@ def test_whatever_a_field_holds_its_row_is_stored_or_refused_by_name(house: Ware
     ):
         assert len(rows) > 100
         named = [row._replace(id=str(number)) for number, row in enumerate(rows)]
-        with house.write() as connection:
+        with warehouse.write() as connection:
             assert upsert(connection, table, named).inserted == len(rows)
             found = sorted(connection.execute(select(table)), key=lambda row: int(row.id))
         assert len(found) == len(rows)
@@ -146,7 +145,7 @@ def test_whatever_a_field_holds_its_row_is_stored_or_refused_by_name(house: Ware
 @quick(20)
 @given(sale=changed(st.sampled_from(SALES)), summary=changed(st.just(SUMMARY)))
 def test_a_sale_of_gumroad_is_stored_or_refused_by_name(
-    house: Warehouse, ring: KeyRing, sale: Any, summary: Any
+    warehouse: Warehouse, ring: KeyRing, sale: Any, summary: Any
 ) -> None:
     """Incident: a quantity of 2^31 or an object for a product's id passed the models and failed in the database."""
     day = date.fromisoformat("2026-09-16")
@@ -155,22 +154,24 @@ def test_a_sale_of_gumroad_is_stored_or_refused_by_name(
         with contextlib.suppress(ValueError, OverflowError):
             day = datetime.fromisoformat(text).astimezone(UTC).date()
     day = min(max(day, date(2, 1, 1)), date(9998, 1, 1))
-    with gumroad.GumroadClient("http://gumroad.test", "token", gumroad_fixtures.Free()) as client:
+    with gumroad.GumroadClient("http://gumroad.test", "token", gumroad_samples.Free()) as client:
         answering(client._api, lambda path: summary if path.endswith("summary") else {"success": True, "sales": [sale]})
         try:
-            list(load_sales(house, client, ring, "alice", DayWindow(day, day + timedelta(days=1)), allow_shrink=True))
+            list(
+                load_sales(warehouse, client, ring, "alice", DayWindow(day, day + timedelta(days=1)), allow_shrink=True)
+            )
         except PipelineError:
             return
 
 
 @quick(15)
 @given(products=changed(st.just(PRODUCTS)))
-def test_a_catalogue_of_gumroad_is_stored_or_refused_by_name(house: Warehouse, products: Any) -> None:
+def test_a_catalogue_of_gumroad_is_stored_or_refused_by_name(warehouse: Warehouse, products: Any) -> None:
     """Incident: a count of sales written as ² was taken for a number, and no run of the profile ended well again."""
-    with gumroad.GumroadClient("http://gumroad.test", "token", gumroad_fixtures.Free()) as client:
+    with gumroad.GumroadClient("http://gumroad.test", "token", gumroad_samples.Free()) as client:
         answering(client._api, lambda _: products | {"next_page_key": None} if isinstance(products, dict) else products)
         try:
-            load_products(house, client, "alice", allow_shrink=True)
+            load_products(warehouse, client, "alice", allow_shrink=True)
         except PipelineError:
             return
 
@@ -178,14 +179,14 @@ def test_a_catalogue_of_gumroad_is_stored_or_refused_by_name(house: Warehouse, p
 @quick(20)
 @given(payments=changed(st.sampled_from(PAYMENTS)), other=st.sampled_from(["refunds", "disputes"]), data=st.data())
 def test_a_payment_of_whop_is_stored_or_refused_by_name(
-    house: Warehouse, payments: Any, other: str, data: st.DataObject
+    warehouse: Warehouse, payments: Any, other: str, data: st.DataObject
 ) -> None:
     """Incident: NUL in a product's title ended the run of a whole day, because PostgreSQL takes none."""
     lists = LISTS | {"payments": last_page(payments), other: last_page(data.draw(changed(st.just(LISTS[other]))))}
-    with WhopClient("http://whop.test/api/v1", "key", lambda _operation: whop_fixtures.NoPace()) as client:
+    with WhopClient("http://whop.test/api/v1", "key", lambda _operation: whop_samples.NoPace()) as client:
         answering(client._api, lambda path: lists.get(path.split("/")[-1], {}))
         try:
-            load_payments(house, client, "alice", None, EVERYTHING, allow_shrink=True)
+            load_payments(warehouse, client, "alice", None, EVERYTHING, allow_shrink=True)
         except PipelineError:
             return
 
@@ -193,14 +194,14 @@ def test_a_payment_of_whop_is_stored_or_refused_by_name(
 @quick(20)
 @given(memberships=changed(st.sampled_from(MEMBERSHIPS)), other=st.sampled_from(["members", "plans"]), data=st.data())
 def test_a_membership_of_whop_is_stored_or_refused_by_name(
-    house: Warehouse, ring: KeyRing, memberships: Any, other: str, data: st.DataObject
+    warehouse: Warehouse, ring: KeyRing, memberships: Any, other: str, data: st.DataObject
 ) -> None:
     """Incident: a renewal in the year 10000 and a title with NUL, each a trace of a driver instead of a sentence."""
     lists = LISTS | {"memberships": last_page(memberships), other: last_page(data.draw(changed(st.just(LISTS[other]))))}
-    with WhopClient("http://whop.test/api/v1", "key", lambda _operation: whop_fixtures.NoPace()) as client:
+    with WhopClient("http://whop.test/api/v1", "key", lambda _operation: whop_samples.NoPace()) as client:
         answering(client._api, lambda path: lists.get(path.split("/")[-1], {}))
         try:
-            load_memberships(house, client, ring, "alice", None, Tiers(), allow_shrink=True)
+            load_memberships(warehouse, client, ring, "alice", None, Tiers(), allow_shrink=True)
         except PipelineError:
             return
 

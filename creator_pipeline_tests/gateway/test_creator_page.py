@@ -222,8 +222,8 @@ def test_a_report_that_is_not_counted_says_what_is_wrong_and_what_to_do(gateway:
 
 def test_connections_say_their_state_and_offer_what_can_be_done(gateway: Gateway):
     """Guards: a revoked token that the page calls connected, and a button that leads to an error."""
-    house = gateway.services.warehouse
-    with house.write() as connection:
+    warehouse = gateway.services.warehouse
+    with warehouse.write() as connection:
         profiles.mark_revoked(connection, "gumroad", "alice", "The token tok_abc was revoked by a@example.org.")
     page = enter(gateway)
     assert "Must be connected again" in page.text
@@ -235,7 +235,7 @@ def test_connections_say_their_state_and_offer_what_can_be_done(gateway: Gateway
         answer = other.http.get("/me/connect/gumroad")
         assert answer.headers["location"].startswith("/oauth/gumroad/start?profile_id=alice&link=")
         assert other.http.get(answer.headers["location"]).status_code == 302
-    with house.write() as connection:
+    with warehouse.write() as connection:
         profiles.mark_synced(connection, "gumroad", "alice", now())
     assert "Synced" in enter(gateway).text
 

@@ -53,7 +53,7 @@ def test_a_body_past_the_limit_is_refused_before_it_is_there(shared: Gateway):
     big = b"x" * (limits.MIB + 1)
     assert shared.whop(big, signed(b"")).status_code == 413
     assert shared.http.post("/webhooks/whop", content=iter([big[:600_000]] * 4)).status_code == 413
-    with socket.create_connection(("127.0.0.1", shared.port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=30) as raw:
         raw.sendall(b"POST /webhooks/whop HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 413")
 
@@ -61,7 +61,7 @@ def test_a_body_past_the_limit_is_refused_before_it_is_there(shared: Gateway):
 def test_a_body_that_drips_is_hung_up_on(shared: Gateway, monkeypatch: pytest.MonkeyPatch):
     """Guards: slow senders holding every connection."""
     monkeypatch.setattr(middleware, "CHUNK_SECONDS", 0.2)
-    with socket.create_connection(("127.0.0.1", shared.port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=30) as raw:
         raw.sendall(b"POST /webhooks/whop HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         assert until_closed(raw).startswith(b"HTTP/1.1 408")
 
@@ -70,7 +70,7 @@ def test_a_body_that_drips_is_hung_up_on(shared: Gateway, monkeypatch: pytest.Mo
 def test_a_head_that_does_not_come_is_hung_up_on(shared: Gateway, monkeypatch: pytest.MonkeyPatch, begin: bytes):
     """Guards: slowloris; the server itself would wait for ever."""
     monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
-    with socket.create_connection(("127.0.0.1", shared.port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=30) as raw:
         raw.sendall(begin)
         assert raw.recv(4000) == b""
 
@@ -80,7 +80,7 @@ def test_a_second_head_that_does_not_come_is_hung_up_on_and_a_slow_answer_is_not
 ):
     """Guards: the bound holding for a connection's first request only."""
     monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
-    with socket.create_connection(("127.0.0.1", shared.port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=30) as raw:
         raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         time.sleep(0.5)
         raw.sendall(b"GET /healthz HTT")

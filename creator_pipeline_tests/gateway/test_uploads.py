@@ -66,8 +66,8 @@ def test_the_same_report_again_is_the_same_job_and_is_tried_again_after_a_failur
     first = send(shared, GOOD.read_bytes(), "a.csv", key=key).json()["job_id"]
     assert send(shared, GOOD.read_bytes(), "a.csv", key=key).json()["job_id"] == first
     queue: JobQueue = shared.services.queue
-    lease = next(lease for lease in queue.dequeue(100, 60) if lease.job_id == first)
-    queue.fail(lease.job_id, lease.attempt, "broken", None)
+    lease = next(lease for lease in queue.dequeue(100, 60) if lease.id == first)
+    queue.fail(lease.id, lease.attempt, "broken", None)
     send(shared, GOOD.read_bytes(), "a.csv", key=key)
     assert shared.http.get(f"/jobs/{first}", headers=key).json()["status"] == "queued"
 

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from creator_pipeline.ledger.chart import as_markdown, draw
+from creator_pipeline.platforms import sources
 
 LAST = date(2026, 11, 22)
 MIXED = [
@@ -23,7 +24,7 @@ MIXED = [
 )
 def test_the_picture_is_a_png_whatever_there_is_to_show(rows, tmp_path):
     """Guards: an empty account that fails the roll-up, and a page of panels."""
-    png = draw(rows, LAST)
+    png = draw(rows, LAST, sources())
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "x.png").write_bytes(png)
     height, width, _ = imread(tmp_path / "x.png").shape
@@ -33,9 +34,9 @@ def test_the_picture_is_a_png_whatever_there_is_to_show(rows, tmp_path):
 
 def test_what_is_shown_changes_the_picture_and_older_days_do_not():
     """Guards: a picture that is always the same."""
-    assert draw(MIXED, LAST) != draw([], LAST)
+    assert draw(MIXED, LAST, sources()) != draw([], LAST, sources())
     old = [(LAST - timedelta(days=200), "gumroad", "USD", 10**9)]
-    assert draw(MIXED + old, LAST) == draw(MIXED, LAST)
+    assert draw(MIXED + old, LAST, sources()) == draw(MIXED, LAST, sources())
 
 
 def test_the_markdown_holds_the_picture_and_says_what_it_shows():

@@ -27,10 +27,10 @@ def event(
     return made._replace(id=f"{platform}:{profile}:{name}", platform=platform)
 
 
-def around(house: Warehouse) -> set[str]:
+def around(warehouse: Warehouse) -> set[str]:
     """Sales of three days, and those of another platform and profile on the one in the middle; returns their ids."""
     ids = set[str]()
-    with house.write() as connection:
+    with warehouse.write() as connection:
         for platform, profile, days in (
             ("gumroad", "alice", DAYS),
             ("whop", "alice", DAYS[1:2]),
@@ -45,15 +45,15 @@ def around(house: Warehouse) -> set[str]:
     return ids
 
 
-def ids_of(house: Warehouse) -> set[str]:
-    with house.read() as connection:
+def ids_of(warehouse: Warehouse) -> set[str]:
+    with warehouse.read() as connection:
         return set(connection.execute(select(sales_events.c.id)).scalars())
 
 
-def noted(house: Warehouse) -> set[tuple[str, str, date]]:
+def noted(warehouse: Warehouse) -> set[tuple[str, str, date]]:
     """What the roll-up will look at; forgotten afterwards."""
     columns = ledger_changes.c
-    with house.write() as connection:
+    with warehouse.write() as connection:
         rows = {
             tuple(row) for row in connection.execute(select(columns.platform, columns.profile_id, columns.occurred_on))
         }

@@ -1,42 +1,22 @@
 """The roll-up adds up what changed, and only that."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event as sa_event
 from sqlalchemy import select
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.ledger import rollup
-from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.ledger.rollup import last_days, pending, roll_up
-from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.store.tables import daily_revenue, ledger_changes
-from creator_pipeline_tests.ledger.test_events import NOW, sale
+from creator_pipeline_tests.support.ledger_samples import DAY, on, write
 from creator_pipeline_tests.support.tables import rows
 
-DAY = date(2026, 10, 1)
 
-
-def write(house, sales, first=DAY, days=1, **over) -> None:
-    """Make the ledger of a window equal to these sales."""
-    window = DayWindow(first, first + timedelta(days=days))
-    with house.write() as connection:
-        replace_window(
-            connection, "gumroad", "alice", window, [e for s in sales for e in gumroad_events(s, NOW)], **over
-        )
-
-
-def on(day: int, number: int, **over):
-    """A sale some days after the first."""
-    moment = datetime(2026, 10, 1, 12, tzinfo=UTC) + timedelta(days=day)
-    return sale(id=f"s{number}", created_at=moment, **over)
-
-
-def waiting(house) -> int:
+def waiting(warehouse) -> int:
     """Days that wait."""
-    with house.read() as connection:
+    with warehouse.read() as connection:
         return pending(connection)
 
 

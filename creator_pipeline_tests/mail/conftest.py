@@ -12,13 +12,12 @@ from sqlalchemy import delete, select
 
 from creator_pipeline import settings as environment
 from creator_pipeline.core.windows import today
-from creator_pipeline.sandbox.data import World
 from creator_pipeline.sandbox.resend import KEY, ResendApi
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles, tables
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 _CLEARED = [
     tables.email_messages,

@@ -18,12 +18,12 @@ from creator_pipeline.orchestration.digest_mails import digest_mails
 from creator_pipeline.platforms import sources
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.sandbox.resend import ResendApi
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import daily_revenue, sales_events
 from creator_pipeline.store.tables import profiles as profiles_table
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 MONDAY = date(2026, 11, 16)
 SUNDAY = MONDAY + timedelta(days=6)

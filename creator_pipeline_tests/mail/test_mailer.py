@@ -120,12 +120,15 @@ def test_nobody_there_and_no_answer_in_time_leave_the_outcome_open(
     nobody = settings.model_copy(update={"resend_api_url": "http://127.0.0.1:9"})
     assert Mailer(nobody).send(MAIL, "event/1").action == "retry"
     monkeypatch.setattr(mailer, "TIMEOUT_SECONDS", 0.1)
-    resend.latency = 0.3
+    resend.latency = 2.0
     assert Mailer(settings).send(MAIL, "event/1").action == "retry"
     busy = Mailer(settings).send(MAIL, "event/1")
     assert (busy.action, "concurrent" in busy.reason) == ("retry", True)
-    time.sleep(0.4)
-    assert Mailer(settings).send(MAIL, "event/1").action == "sent"
+    monkeypatch.setattr(mailer, "TIMEOUT_SECONDS", 10.0)
+    deadline = time.monotonic() + 30
+    while Mailer(settings).send(MAIL, "event/1").action != "sent":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert len(resend.inbox) == 1
 
 
@@ -150,7 +153,8 @@ def test_waits_grow_to_a_quarter_of_an_hour() -> None:
 
 def test_without_redis_each_sender_keeps_to_its_half_of_the_rate(settings: Settings) -> None:
     """Gateway and daemon together above Resend's limit."""
-    budget = mailer.pace(settings.model_copy(update={"resend_requests_per_second": 2.0}))
+    mailer._local.cache_clear()
+    budget = mailer.pace(settings.model_copy(update={"resend_requests_per_second": 0.02}))
     assert isinstance(budget, LocalPace)
     assert budget.reserve() == 0.0
-    assert 0.98 < budget.reserve() < 1.05
+    assert 90 < budget.reserve() <= 105

@@ -17,6 +17,7 @@ from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages
+from creator_pipeline_tests.support.sources import GUMROAD, KDP, WHOP
 
 Told = Callable[..., list[str]]
 
@@ -31,7 +32,7 @@ def succeed(warehouse: Warehouse, settings: Settings) -> Told:
     """A run of alice's that came to its end."""
 
     def tell(event_id: str, **more: Any) -> list[str]:
-        given: dict[str, Any] = {"source": "gumroad", "trigger": "schedule", "events_count": 3, **more}
+        given: dict[str, Any] = {"source": GUMROAD, "trigger": "schedule", "events_count": 3, **more}
         return notices.notify_success(warehouse, settings, profile_id="alice", event_id=event_id, **given)
 
     return tell
@@ -42,7 +43,7 @@ def fail(warehouse: Warehouse, settings: Settings) -> Told:
     """A run of alice's that failed."""
 
     def tell(event_id: str, **more: Any) -> list[str]:
-        given: dict[str, Any] = {"source": "gumroad", "trigger": "schedule", "error_message": "HTTP 500", **more}
+        given: dict[str, Any] = {"source": GUMROAD, "trigger": "schedule", "error_message": "HTTP 500", **more}
         return notices.notify_failure(warehouse, settings, profile_id="alice", event_id=event_id, **given)
 
     return tell
@@ -143,8 +144,8 @@ def test_the_same_failure_is_told_daily_and_another_at_once(warehouse: Warehouse
     assert len(fail("run-1", error_code="transient")) == 2
     assert fail("run-2", error_code="transient") == []
     assert len(fail("run-3", error_code="data")) == 2
-    assert len(fail("run-4", source="kdp", error_code="transient")) == 2
-    assert len(fail("run-5", source="kdp", unit="upload-2", error_code="transient")) == 2
+    assert len(fail("run-4", source=KDP, error_code="transient")) == 2
+    assert len(fail("run-5", source=KDP, unit="upload-2", error_code="transient")) == 2
     age(warehouse, hours=23.9)
     assert len(fail("run-6", error_code="transient")) == 2
 
@@ -158,7 +159,7 @@ def test_a_recovery_is_told_once_and_only_of_a_failure_that_was_told(
     fail("run-1")
     age(warehouse, days=1)
     fail("run-2")
-    assert succeed("run-3", source="whop") == []
+    assert succeed("run-3", source=WHOP) == []
     assert succeed("run-3", unit="other") == []
     told = succeed("run-4")
     assert len(told) == 1
@@ -182,9 +183,9 @@ def test_who_wants_every_success_gets_the_recovery_in_its_place(
     """Two mails for one good run."""
     fail("run-1")
     told = succeed("run-2")
-    again = notices.notify_recovered(warehouse, settings, profile_id="alice", event_id="run-2", source="gumroad")
+    again = notices.notify_recovered(warehouse, settings, profile_id="alice", event_id="run-2", source=GUMROAD)
     assert again == told
-    assert notices.notify_recovered(warehouse, settings, profile_id="alice", event_id="run-3", source="gumroad") == []
+    assert notices.notify_recovered(warehouse, settings, profile_id="alice", event_id="run-3", source=GUMROAD) == []
     succeed("run-3")
     kinds = [kind for kind, to in mails(warehouse) if to == "alice"]
     assert kinds == ["ingestion_failed", "ingestion_recovered", "ingestion_completed"]
@@ -222,7 +223,7 @@ def test_a_backfill_is_one_digest(
     wish(warehouse, notify)
     for _ in range(2):
         told = notices.notify_backfill(
-            warehouse, settings, profile_id="alice", backfill_id="b1", source="gumroad", partitions=90, failed=failed
+            warehouse, settings, profile_id="alice", backfill_id="b1", source=GUMROAD, partitions=90, failed=failed
         )
     assert len(told) == len(kinds)
     assert [kind for kind, _ in mails(warehouse)] == kinds
@@ -238,7 +239,7 @@ def test_a_revoked_connection_is_told_once_until_it_worked_again(
     def tell() -> list[str]:
         url = "https://pipeline.example.com/oauth/gumroad/start?profile_id=alice"
         return notices.notify_revoked(
-            warehouse, settings, profile_id="alice", provider="gumroad", reason="HTTP 401", reconnect_url=url
+            warehouse, settings, profile_id="alice", source=GUMROAD, reason="HTTP 401", reconnect_url=url
         )
 
     first = tell()
@@ -258,7 +259,7 @@ def test_an_unknown_profile_is_no_error(warehouse: Warehouse, settings: Settings
         settings,
         profile_id="gone",
         event_id="run-1",
-        source="gumroad",
+        source=GUMROAD,
         trigger="schedule",
         error_message="x",
     )

@@ -14,10 +14,10 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.mail import functions, mailer, messages, outbox
 from creator_pipeline.mail.outbox import Mail
 from creator_pipeline.sandbox.resend import ResendApi
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, email_suppressions
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 Read = Callable[[str], dict[str, Any]]
 

@@ -83,7 +83,7 @@ def lose_catalogue(w: Watched) -> None:
 
 def gain_catalogue(w: Watched) -> None:
     grant = w.server.world.gumroad["alice"].grant({"view_profile", "view_sales"})
-    with w.house.write() as connection:
+    with w.warehouse.write() as connection:
         profiles.connect(connection, w.ring, "gumroad", "alice", grant.token)
     read_catalogue(w)
 

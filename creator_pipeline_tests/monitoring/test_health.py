@@ -1,4 +1,4 @@
-"""How pipeline_health keeps what it finds: open until it is solved, told once each, and never by raising."""
+"""How pipeline_health stores what it finds: open until it is solved, told once each, and never by raising."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from creator_pipeline import settings
+from creator_pipeline.core.checks import Check, Finding, NothingKnown
 from creator_pipeline.monitoring import health, health_sensor
-from creator_pipeline.monitoring.health import Look, NotSeen, Problem
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, health_reports
-from creator_pipeline_tests.support.health import Watched
-from creator_pipeline_tests.support.pipeline_fixtures import RESOURCES
+from creator_pipeline_tests.support.health import RESOURCES, Watched
 
 
 def test_the_sensor_never_raises(watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +27,7 @@ def test_the_sensor_never_raises(watched: Watched, tmp_path: Path, monkeypatch: 
 def test_the_check_lists_what_is_open_with_its_hint(watched: Watched) -> None:
     """Incident: the mail went to somebody on holiday, and the UI was green."""
     assert health_sensor.pipeline_is_healthy(RESOURCES["warehouse"]).passed
-    with watched.house.write() as connection:
+    with watched.warehouse.write() as connection:
         profiles.mark_revoked(connection, "gumroad", "alice", "Gumroad refuses the token.")
     watched.tick()
     result = health_sensor.pipeline_is_healthy(RESOURCES["warehouse"])
@@ -36,32 +35,32 @@ def test_the_check_lists_what_is_open_with_its_hint(watched: Watched) -> None:
     assert "profiles connect alice" in str(result.metadata["hint"].value)
 
 
-def problem(name: str) -> Problem:
-    return Problem(name, "X", f"{name} is broken", "fix it")
+def problem(name: str) -> Finding:
+    return Finding(name, "no", f"{name} is broken", "fix it", "X")
 
 
-def boom() -> list[Problem]:
+def boom() -> list[Finding]:
     raise ValueError("no eyes: token=abcdef123")
 
 
-def not_seen() -> list[Problem]:
-    raise NotSeen
+def nothing_known() -> list[Finding]:
+    raise NothingKnown
 
 
-def test_a_look_that_fails_is_a_problem_itself_and_forgets_nothing(warehouse: Warehouse) -> None:
-    """Incident: a look that raised was read as "nothing is wrong any more", and all was reported solved."""
+def test_a_check_that_fails_is_a_problem_itself_and_forgets_nothing(warehouse: Warehouse) -> None:
+    """Incident: a check that raised was read as "nothing is wrong any more", and all was reported solved."""
     config = settings.load()
     with warehouse.write() as connection:
         connection.execute(delete(health_reports))
-    seen = Look("a/", lambda: [problem("a/1"), problem("a/2")])
-    other = Look("b", lambda: [problem("b")])
-    assert [one.id for one in health.take([seen, other], warehouse, config).new] == ["a/1", "a/2", "b"]
-    blind = health.take([Look("a/", boom), other], warehouse, config)
-    assert [one.id for one in blind.new] == ["look/a"]
-    assert "abcdef123" not in blind.new[0].text
-    assert blind.solved == []
-    assert health.take([Look("a/", not_seen)], warehouse, config) == health.News(open=4)
-    last = health.take([Look("a/", lambda: [problem("a/2")]), Look("b", list)], warehouse, config)
+    seen = Check("a/", lambda: [problem("a/1"), problem("a/2")])
+    other = Check("b", lambda: [problem("b")])
+    assert [one.name for one in health.run([seen, other], warehouse, config).new] == ["a/1", "a/2", "b"]
+    failed = health.run([Check("a/", boom), other], warehouse, config)
+    assert [one.name for one in failed.new] == ["look/a"]
+    assert "abcdef123" not in failed.new[0].detail
+    assert failed.solved == []
+    assert health.run([Check("a/", nothing_known)], warehouse, config) == health.Changes(open=4)
+    last = health.run([Check("a/", lambda: [problem("a/2")]), Check("b", list)], warehouse, config)
     assert (sorted(last.solved), last.open) == (["a/1", "b", "look/a"], 1)
 
 
@@ -70,11 +69,11 @@ def test_what_a_run_s_own_mail_told_of_is_told_again_only_when_it_was_left(
 ) -> None:
     """Incident: two mails about each failed run, a minute apart, and soon nobody read either."""
     monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
-    look = Look("a/", lambda: [replace(problem("a/1"), told=True)])
+    check = Check("a/", lambda: [replace(problem("a/1"), told=True)])
     told = select(func.count()).select_from(email_messages)
     for left_after, expected in ((health.LEFT_AFTER, 0), (timedelta(0), 1)):
         monkeypatch.setattr(health, "LEFT_AFTER", left_after)
-        health.take([look], warehouse, settings.load())
+        health.run([check], warehouse, settings.load())
         with warehouse.read() as connection:
             assert connection.execute(told).scalar_one() == expected
     assert [row["id"] for row in health.open_problems(warehouse)] == ["a/1"]
@@ -84,13 +83,13 @@ def test_what_could_not_be_told_is_told_when_it_can_be_and_then_solved(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Incident: OPS_EMAIL was set after the first night; what had broken in it was never told, only that it was over."""
-    broken, fine = Look("a/", lambda: [problem("a/of buyer@example.com")]), Look("a/", list[Problem])
-    health.take([broken], warehouse, settings.load())
-    health.take([fine], warehouse, settings.load())
-    health.take([broken], warehouse, settings.load())
+    broken, fine = Check("a/", lambda: [problem("a/of buyer@example.com")]), Check("a/", list[Finding])
+    health.run([broken], warehouse, settings.load())
+    health.run([fine], warehouse, settings.load())
+    health.run([broken], warehouse, settings.load())
     monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
-    for look in (broken, broken, fine, fine):
-        health.take([look], warehouse, settings.load())
+    for check in (broken, broken, fine, fine):
+        health.run([check], warehouse, settings.load())
     with warehouse.read() as connection:
         found = connection.execute(select(email_messages.c.subject).order_by(email_messages.c.created_at)).scalars()
         assert list(found) == [

@@ -8,15 +8,16 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from creator_pipeline import settings
+from creator_pipeline.core.checks import Finding
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.monitoring import smoke
-from creator_pipeline.monitoring.doctor import Finding, examine
-from creator_pipeline.sandbox.server import SandboxServer
+from creator_pipeline.monitoring.run_checks import run
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import daily_revenue, email_messages, ingestion_jobs, ledger_changes, webhook_events
 from creator_pipeline_tests.support.gateway import WHOP_SECRET, Gateway
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_our_own_delivery_is_stored_once_and_with_another_secret_the_line_fails(
     (row,) = gateway.rows(webhook_events)
     assert (row["status"], row["repeats"], row["job_id"]) == ("ignored", 1, None)
     assert gateway.rows(ingestion_jobs) == []
-    assert one(smoke.answers(settings.load())).state == "ok"
+    assert one(smoke.gateway_errors(settings.load())).state == "ok"
     assert one(smoke.ready(settings.load())).state == "ok"
     monkeypatch.setenv("WHOP_WEBHOOK_SECRET", "ws_another")
     found = one(smoke.delivery_arrives(settings.load()))
@@ -106,13 +107,13 @@ def test_shares_of_failures_have_a_bound(sqlite_warehouse: Warehouse):
 def test_an_account_that_is_not_loaded_is_no_failure_and_a_gateway_that_is_down_is(
     sqlite_warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
 ):
-    """Guards: a first deployment that can never pass; a probe that breaks and takes the list with it."""
+    """Guards: a first deployment that can never pass; a check that breaks and takes the list with it."""
     monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:9")
     with sqlite_warehouse.write() as connection:
         profiles.add_profile(connection, "alice", "alice@example.com")
         profiles.connect(connection, ring, "gumroad", "alice", sandbox.world.gumroad["alice"].token)
     config = settings.load()
     wanted = {"data: gumroad alice", "errors: gateway", "data: whop"}
-    probes = [probe for probe in smoke.reading(config, sqlite_warehouse, lambda: None) if probe.name in wanted]
-    states = {line.name: line.state for line in examine(probes, config)}
+    checks = [check for check in smoke.reading(config, sqlite_warehouse, lambda: None) if check.name in wanted]
+    states = {line.name: line.state for line in run(checks, config)}
     assert states == {"data: gumroad alice": "off", "errors: gateway": "no", "data: whop": "ok"}

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration import backfill
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.tags import BACKFILL_TAG
@@ -17,88 +18,69 @@ from creator_pipeline_tests.support.installation import WINDOW
 from creator_pipeline_tests.support.tables import digests, rows
 
 
-@pytest.fixture
-def server(monkeypatch):
-    with small.small_sandbox() as running:
-        monkeypatch.setenv("GUMROAD_API_URL", running.gumroad_url)
-        yield running
-
-
-@pytest.fixture
-def house(sqlite_warehouse, ring, server):
-    small.connect_all(sqlite_warehouse, ring, server)
-    return sqlite_warehouse
-
-
-@pytest.fixture
-def instance(monkeypatch):
-    # Retries of a step, without their ten seconds.
-    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0.01)
-    with small.new_instance() as made:
-        yield made
-
-
-def do(house, instance, window=WINDOW, profile="alice"):
+def do(warehouse, instance, window=WINDOW, profile="alice"):
     """Plan and execute; returns the plan, the failures and how often progress was told."""
     ticks: list[int] = []
-    todo = backfill.plan(house, instance, "gumroad", profile, window)
-    failures = backfill.execute(house, instance, todo, allow_shrink=False, on_progress=ticks.append)
+    todo = backfill.plan(warehouse, instance, "gumroad", profile, window)
+    failures = backfill.execute(defs, warehouse, instance, todo, allow_shrink=False, on_progress=ticks.append)
     return todo, failures, sum(ticks)
 
 
-def status(house) -> list[tuple[str, int]]:
+def status(warehouse) -> list[tuple[str, int]]:
     """Of the jobs: status and attempts."""
-    with house.read() as connection:
+    with warehouse.read() as connection:
         return [tuple(row) for row in connection.execute(select(ingestion_jobs.c["status", "attempts"]))]
 
 
-def test_a_backfill_is_one_run_recorded_in_the_instance_and_rolled_up(house, server, instance):
+def test_a_backfill_is_one_run_recorded_in_the_instance_and_rolled_up(
+    gumroad_warehouse, gumroad_sandbox, gumroad_instance
+):
     """Guards: a run for each of 365 days, and a report that waits for a sensor."""
-    todo, failures, told = do(house, instance)
+    todo, failures, told = do(gumroad_warehouse, gumroad_instance)
     assert (failures, told, len(todo.runs())) == ([], WINDOW.days, 1)
-    runs = instance.get_runs()
+    runs = gumroad_instance.get_runs()
     assert sorted(run.job_name for run in runs) == ["gumroad_sync", "ledger"]
     assert all(run.status == dg.DagsterRunStatus.SUCCESS for run in runs)
-    assert status(house) == [("completed", 1)]
-    assert small.wrong_days(house, server, "alice") == []
-    assert rows(house, daily_revenue)
+    assert status(gumroad_warehouse) == [("completed", 1)]
+    assert small.wrong_days(gumroad_warehouse, gumroad_sandbox, "alice") == []
+    assert rows(gumroad_warehouse, daily_revenue)
 
 
-def test_the_same_backfill_again_is_a_new_one_that_changes_no_row(house, server, instance):
+def test_the_same_backfill_again_is_a_new_one_that_changes_no_row(gumroad_warehouse, gumroad_sandbox, gumroad_instance):
     """Guards: a rerun that believes yesterday's answer, and one that rewrites everything."""
-    do(house, instance)
-    before = digests(house, stamps=True)
-    todo, failures, _ = do(house, instance)
+    do(gumroad_warehouse, gumroad_instance)
+    before = digests(gumroad_warehouse, stamps=True)
+    todo, failures, _ = do(gumroad_warehouse, gumroad_instance)
     assert (todo.resumed, failures, len(todo.days)) == (False, [], WINDOW.days)
-    assert digests(house, stamps=True) == before
+    assert digests(gumroad_warehouse, stamps=True) == before
 
 
-def test_what_failed_is_told_and_only_that_is_done_again(house, server, instance):
+def test_what_failed_is_told_and_only_that_is_done_again(gumroad_warehouse, gumroad_sandbox, gumroad_instance):
     """Guards: an exit code of 0 over a hole in the ledger, and a year read again for one token."""
-    server.world.gumroad.drop_scope("alice", "view_sales")
-    _, failures, told = do(house, instance)
+    gumroad_sandbox.world.gumroad.drop_scope("alice", "view_sales")
+    _, failures, told = do(gumroad_warehouse, gumroad_instance)
     assert told == 0
     assert "view_sales" in "".join(failures)
-    assert status(house) == [("failed", 1)]
-    for grant in server.world.gumroad["alice"].grants:
+    assert status(gumroad_warehouse) == [("failed", 1)]
+    for grant in gumroad_sandbox.world.gumroad["alice"].grants:
         grant.scopes.add("view_sales")
     half = DayWindow(WINDOW.start, WINDOW.start + timedelta(days=4))
-    assert small.run(instance, small.range_of(window=half)).success
-    todo, failures, told = do(house, instance)
+    assert small.run(gumroad_instance, small.range_of(window=half)).success
+    todo, failures, told = do(gumroad_warehouse, gumroad_instance)
     assert (todo.resumed, failures, told) == (True, [], WINDOW.days - 4)
-    assert status(house) == [("completed", 2)]
-    assert small.wrong_days(house, server, "alice") == []
+    assert status(gumroad_warehouse) == [("completed", 2)]
+    assert small.wrong_days(gumroad_warehouse, gumroad_sandbox, "alice") == []
 
 
-def test_a_backfill_that_is_under_way_is_not_started_twice(house, instance):
+def test_a_backfill_that_is_under_way_is_not_started_twice(gumroad_warehouse, gumroad_instance):
     """Guards: two processes replacing the same days at once."""
-    todo = backfill.plan(house, instance, "gumroad", "alice", WINDOW)
+    todo = backfill.plan(gumroad_warehouse, gumroad_instance, "gumroad", "alice", WINDOW)
     tags = {BACKFILL_TAG: todo.job_id, liveness.PROCESS_TAG: liveness.this_process().replace(":", "-other:", 1)}
-    instance.create_run_for_job(
+    gumroad_instance.create_run_for_job(
         small.defs.resolve_job_def("gumroad_sync"), status=dg.DagsterRunStatus.STARTED, tags=tags
     )
     with pytest.raises(ConfigError, match="under way"):
-        backfill.plan(house, instance, "gumroad", "alice", WINDOW)
+        backfill.plan(gumroad_warehouse, gumroad_instance, "gumroad", "alice", WINDOW)
 
 
 def test_long_ranges_and_gaps_become_the_fewest_runs():
@@ -119,9 +101,13 @@ def test_long_ranges_and_gaps_become_the_fewest_runs():
         ("alice", -4000, 0, "PIPELINE_START_DATE"),
     ],
 )
-def test_dates_and_profiles_are_checked_before_anything_is_asked(house, server, profile, first, last, says):
+def test_dates_and_profiles_are_checked_before_anything_is_asked(
+    gumroad_warehouse, gumroad_sandbox, profile, first, last, says
+):
     """Guards: a typing error that costs an hour of requests."""
     with pytest.raises(ConfigError, match=says) as caught:
-        backfill.check(house, "gumroad", profile, today() + timedelta(days=first), today() + timedelta(days=last))
+        backfill.check(
+            gumroad_warehouse, "gumroad", profile, today() + timedelta(days=first), today() + timedelta(days=last)
+        )
     assert caught.value.hint
-    assert server.faults.requests.total() == 0
+    assert gumroad_sandbox.faults.requests.total() == 0

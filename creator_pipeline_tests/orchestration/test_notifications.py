@@ -18,9 +18,10 @@ from creator_pipeline.orchestration import notifications
 from creator_pipeline.orchestration.backfill import submit
 from creator_pipeline.runtime import hooks
 from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG, range_tags
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages, profiles
+from creator_pipeline_tests.support.sandbox import SandboxServer
+from creator_pipeline_tests.support.sources import GUMROAD
 
 WEEK = DayWindow(today() - timedelta(days=6), today() + timedelta(days=1))
 
@@ -62,8 +63,8 @@ def test_a_success_is_told_once_and_only_to_who_asked_for_it(
     """Incident: hook and sensor both told, and every night's success filled the inbox of people who never asked."""
     wish(loaded, notify)
     run = sync(instance, **{TRIGGER_TAG: trigger})
-    hooks.tell(instance, run, failed=False)
-    hooks.tell(instance, run, failed=False)
+    hooks.tell(instance, run, GUMROAD, failed=False)
+    hooks.tell(instance, run, GUMROAD, failed=False)
     assert [kind for kind, _ in mails(loaded)] == expected
 
 
@@ -75,7 +76,7 @@ def test_a_failure_names_the_partitions_and_the_hint_and_its_repetition_is_told_
     for _ in range(3):
         run = sync(instance, **{TRIGGER_TAG: "nightly"})
         assert run.status == dg.DagsterRunStatus.FAILURE
-        hooks.tell(instance, run, failed=True)
+        hooks.tell(instance, run, GUMROAD, failed=True)
     assert [kind for kind, _ in mails(loaded)] == ["ingestion_failed"]
     with loaded.read() as connection:
         text = connection.execute(select(email_messages.c.payload)).scalar_one()
@@ -104,7 +105,7 @@ def test_a_killed_worker_is_told_by_the_net(loaded: Warehouse, instance: dg.Dags
     instance.report_run_failed(run)
     failed = instance.get_run_by_id(run.run_id)
     assert failed is not None
-    hooks.tell(instance, failed, failed=True)
+    hooks.tell(instance, failed, GUMROAD, failed=True)
     assert [kind for kind, _ in mails(loaded)] == ["ingestion_failed"]
 
 
@@ -124,7 +125,7 @@ def test_a_run_that_will_be_retried_says_nothing_yet(loaded: Warehouse, instance
     """Incident: a failure mail about a run that was fine two minutes later."""
     location = RegisteredCodeLocationOrigin("creator_pipeline")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "gumroad_sync")
-    hooks.tell(instance, killed(instance, origin), failed=True)
+    hooks.tell(instance, killed(instance, origin), GUMROAD, failed=True)
     assert mails(loaded) == []
 
 
@@ -132,7 +133,7 @@ def test_a_command_s_run_that_was_killed_is_told_because_nothing_retries_it(
     loaded: Warehouse, instance: dg.DagsterInstance
 ) -> None:
     """Incident: a cron job's run was killed for its memory night after night; Dagster called it "will retry"."""
-    hooks.tell(instance, killed(instance), failed=True)
+    hooks.tell(instance, killed(instance), GUMROAD, failed=True)
     assert [kind for kind, _ in mails(loaded)] == ["ingestion_failed"]
 
 
@@ -142,7 +143,7 @@ def test_a_killed_backfill_tells_what_is_left_and_once_that_it_was_done(
     """Incident: a backfill from cron was killed on its way; the digest comes at its end, which it never saw."""
     run = killed(instance, **{TRIGGER_TAG: "backfill", BACKFILL_TAG: "b1"})
     for _ in range(2):
-        hooks.tell(instance, run, failed=True)
+        hooks.tell(instance, run, GUMROAD, failed=True)
     assert [kind for kind, _ in mails(loaded)] == ["backfill_failed"]
     for _ in range(2):
         done = {"profile_id": "chen", "backfill_id": "b1", "source": "gumroad", "partitions": 7, "failed": 0}
@@ -175,7 +176,7 @@ def test_a_backfill_that_was_told_of_is_not_read_again(
 ) -> None:
     """Incident: every event of a thousand runs was read each five seconds for two days, and webhooks waited for it."""
     wish(loaded, "every")
-    backfill_id = submit(instance, "gumroad", "chen", WEEK, allow_shrink=False)
+    backfill_id = submit(defs, instance, "gumroad", "chen", WEEK, allow_shrink=False)
     (backfill,) = instance.get_backfills()
     instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS))
     sync(instance, **{"dagster/backfill": backfill_id})

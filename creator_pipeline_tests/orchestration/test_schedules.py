@@ -11,32 +11,11 @@ from creator_pipeline.orchestration import schedules, sensors
 from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.tables import sales_events
-from creator_pipeline_tests.ledger.test_rollup import on, write
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.installation import RANGE_END, RANGE_START, SIZES, range_of, run
+from creator_pipeline_tests.support.ledger_samples import on, write
 from creator_pipeline_tests.support.tables import rows
-
-
-@pytest.fixture
-def server(monkeypatch):
-    with small.small_sandbox() as running:
-        monkeypatch.setenv("GUMROAD_API_URL", running.gumroad_url)
-        yield running
-
-
-@pytest.fixture
-def house(sqlite_warehouse, ring, server):
-    small.connect_all(sqlite_warehouse, ring, server)
-    return sqlite_warehouse
-
-
-@pytest.fixture
-def instance(monkeypatch):
-    # Retries of a step, without their ten seconds.
-    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0.01)
-    with small.new_instance() as made:
-        yield made
 
 
 def tick(schedule, instance, moment: datetime | None = None):
@@ -46,42 +25,46 @@ def tick(schedule, instance, moment: datetime | None = None):
     return list(found) if not isinstance(found, dg.RunRequest | dg.SkipReason) else [found]
 
 
-def test_a_refund_of_a_loaded_sale_is_in_the_ledger_after_the_next_nightly_run(house, server, instance):
+def test_a_refund_of_a_loaded_sale_is_in_the_ledger_after_the_next_nightly_run(
+    gumroad_warehouse, gumroad_sandbox, gumroad_instance
+):
     """Guards: money that went back a day later and is shown as revenue for ever."""
-    assert run(instance, range_of("alice", "chen")).success
+    assert run(gumroad_instance, range_of("alice", "chen")).success
     edge = today() - timedelta(days=2)
     sale = next(
         row
-        for row in server.world.gumroad["bea"].rows
+        for row in gumroad_sandbox.world.gumroad["bea"].rows
         if row.counts and not row.refunded_cents and not row.disputed and row.product.currency == "usd"
         and datetime.fromtimestamp(row.created, UTC).date() >= edge
     )  # fmt: skip
-    server.world.gumroad.refund("bea", sale.id, max(1, sale.price // 3))
-    assert len(small.wrong_days(house, server)) == 1
-    requests = tick(schedule_named("gumroad_nightly"), instance)
+    gumroad_sandbox.world.gumroad.refund("bea", sale.id, max(1, sale.price // 3))
+    assert len(small.wrong_days(gumroad_warehouse, gumroad_sandbox)) == 1
+    requests = tick(schedule_named("gumroad_nightly"), gumroad_instance)
     assert len(requests) == len(SIZES)
     for request in requests:
-        assert run(instance, dict(request.tags)).success
-    assert small.wrong_days(house, server) == []
-    (row,) = [row for row in rows(house, sales_events) if row[4] == sale.id and row[3] == "refund"]
+        assert run(gumroad_instance, dict(request.tags)).success
+    assert small.wrong_days(gumroad_warehouse, gumroad_sandbox) == []
+    (row,) = [row for row in rows(gumroad_warehouse, sales_events) if row[4] == sale.id and row[3] == "refund"]
     assert row[10] == -max(1, sale.price // 3) * 10_000
 
 
 @pytest.mark.parametrize(
     ("schedule", "days"), [(schedule_named("gumroad_nightly"), 7), (schedule_named("gumroad_lookback"), 35)]
 )
-def test_each_profile_gets_one_run_over_the_days_to_look_back(house, instance, schedule, days):
+def test_each_profile_gets_one_run_over_the_days_to_look_back(gumroad_warehouse, gumroad_instance, schedule, days):
     """Guards: a run for each day of each profile, and a window that isn't what its name says."""
     moment = datetime(2026, 11, 22, 2, 10, tzinfo=UTC)
-    found = tick(schedule, instance, moment)
+    found = tick(schedule, gumroad_instance, moment)
     first = moment.date() - timedelta(days=days - 1)
     assert [(r.tags[RANGE_START], r.tags[RANGE_END]) for r in found] == [
         (f"{first}|{p}", f"2026-11-22|{p}") for p in SIZES
     ]
     assert [r.tags["creator_pipeline/profile"] for r in found] == list(SIZES)
-    again = tick(schedule, instance, moment)
+    again = tick(schedule, gumroad_instance, moment)
     assert [r.run_key for r in again] == [r.run_key for r in found]
-    assert len({r.run_key for r in found + tick(schedule, instance, moment + timedelta(days=1))}) == 2 * len(found)
+    assert len({r.run_key for r in found + tick(schedule, gumroad_instance, moment + timedelta(days=1))}) == 2 * len(
+        found
+    )
 
 
 def test_no_window_begins_before_the_first_partition(monkeypatch):
@@ -91,18 +74,18 @@ def test_no_window_begins_before_the_first_partition(monkeypatch):
     assert (window.start.isoformat(), window.days) == ("2026-11-20", 3)
 
 
-def test_the_schedules_say_why_they_ask_for_nothing(house, instance, monkeypatch):
+def test_the_schedules_say_why_they_ask_for_nothing(gumroad_warehouse, gumroad_instance, monkeypatch):
     """Guards: a tick that does nothing, and a UI that doesn't say why."""
     monkeypatch.setenv("ENABLE_GUMROAD", "false")
     for schedule in defs.schedules or ():
         if schedule.name.startswith("gumroad"):
-            (skip,) = tick(schedule, instance)
+            (skip,) = tick(schedule, gumroad_instance)
             assert "ENABLE_GUMROAD" in skip.skip_message
 
 
-def test_without_a_connection_the_nightly_run_says_how_to_get_one(sqlite_warehouse, instance):
+def test_without_a_connection_the_nightly_run_says_how_to_get_one(sqlite_warehouse, gumroad_instance):
     """Guards: an empty installation that looks broken."""
-    (skip,) = tick(schedule_named("gumroad_nightly"), instance)
+    (skip,) = tick(schedule_named("gumroad_nightly"), gumroad_instance)
     assert "creator-pipeline profiles add" in skip.skip_message
 
 
@@ -112,40 +95,40 @@ def sense(sensor, instance) -> dg.SensorResult:
     return sensor(context, warehouse=WarehouseResource())
 
 
-def test_the_profiles_sensor_keeps_partitions_in_step_with_connections(house, instance):
+def test_the_profiles_sensor_keeps_partitions_in_step_with_connections(gumroad_warehouse, gumroad_instance):
     """Guards: a new seller without partitions, and one who left with them."""
-    instance.delete_dynamic_partition("gumroad_profiles", "chen")
-    instance.add_dynamic_partitions("gumroad_profiles", ["gone", "busy"])
-    with instance:
-        instance.create_run_for_job(
+    gumroad_instance.delete_dynamic_partition("gumroad_profiles", "chen")
+    gumroad_instance.add_dynamic_partitions("gumroad_profiles", ["gone", "busy"])
+    with gumroad_instance:
+        gumroad_instance.create_run_for_job(
             small.defs.resolve_job_def("gumroad_sync"),
             status=dg.DagsterRunStatus.STARTED,
             tags={RANGE_START: "2026-11-01|busy", RANGE_END: "2026-11-02|busy"},
         )
-        found = sense(sensors.profiles_sensor, instance)
+        found = sense(sensors.profiles_sensor, gumroad_instance)
     asked = {type(request).__name__: request.partition_keys for request in found.dynamic_partitions_requests}
     assert asked == {"AddDynamicPartitionsRequest": ["chen"], "DeleteDynamicPartitionsRequest": ["gone"]}
 
 
-def test_the_ledger_sensor_asks_once_for_a_change_and_again_after_a_run_that_failed(sqlite_warehouse, instance):
+def test_the_ledger_sensor_asks_once_for_a_change_and_again_after_a_run_that_failed(sqlite_warehouse, gumroad_instance):
     """Guards: a roll-up that failed once and is never asked for again, so that the report stands still."""
-    assert sense(sensors.ledger_changes_sensor, instance).skip_reason
+    assert sense(sensors.ledger_changes_sensor, gumroad_instance).skip_reason
     write(sqlite_warehouse, [on(0, 1)])
     assert gumroad_events(on(0, 1), now())
-    (first,) = sense(sensors.ledger_changes_sensor, instance).run_requests
+    (first,) = sense(sensors.ledger_changes_sensor, gumroad_instance).run_requests
     assert first.run_key
     job = small.defs.resolve_job_def("ledger")
-    started = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    assert sense(sensors.ledger_changes_sensor, instance).skip_reason
-    instance.report_run_failed(started)
-    (again,) = sense(sensors.ledger_changes_sensor, instance).run_requests
+    started = gumroad_instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert sense(sensors.ledger_changes_sensor, gumroad_instance).skip_reason
+    gumroad_instance.report_run_failed(started)
+    (again,) = sense(sensors.ledger_changes_sensor, gumroad_instance).run_requests
     assert again.run_key != first.run_key
 
 
-def test_the_digest_is_asked_for_once_for_the_week_that_ended(instance, monkeypatch):
+def test_the_digest_is_asked_for_once_for_the_week_that_ended(gumroad_instance, monkeypatch):
     """Guards: a daemon that comes back on Wednesday and tells of half a week."""
     moment = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
-    context = dg.build_schedule_context(instance, scheduled_execution_time=moment)
+    context = dg.build_schedule_context(gumroad_instance, scheduled_execution_time=moment)
     (asked,) = schedules.weekly_digest.evaluate_tick(context).run_requests
     assert asked.run_key == "digest:2026-W47"
     assert asked.run_config["ops"]["write_digests"]["config"] == {"week": "2026-W47"}

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select, text
 
 from creator_pipeline.queue import table
-from creator_pipeline.queue.jobs import MAX_ATTEMPTS, JobQueue, Lease, NewJob
+from creator_pipeline.queue.jobs import MAX_ATTEMPTS, JobQueue, NewJob
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.leases import Lease, database_time
 
 SOON = 0.05
 """Seconds until what a test waits for. That it isn't yet is only asserted of what takes ``LONG``: a busy machine is slow."""
@@ -44,7 +45,7 @@ def test_a_done_job_is_never_handed_out_again(queue: JobQueue) -> None:
     """A finished sync that comes back for ever."""
     job = one(queue)
     (lease,) = queue.dequeue(1, SOON)
-    assert queue.ack(lease.job_id, lease.attempt, events_count=7)
+    assert queue.ack(lease.id, lease.attempt, events_count=7)
     time.sleep(PAST)
     assert queue.dequeue(1, LONG) == []
     (row,) = queue.get([job])
@@ -118,8 +119,8 @@ def test_the_oldest_come_first_and_no_more_than_asked(queue: JobQueue) -> None:
     for _ in range(5):
         ids.append(one(queue))
         time.sleep(0.005)
-    assert [lease.job_id for lease in queue.dequeue(2, LONG)] == ids[:2]
-    assert [lease.job_id for lease in queue.dequeue(9, LONG)] == ids[2:]
+    assert [lease.id for lease in queue.dequeue(2, LONG)] == ids[:2]
+    assert [lease.id for lease in queue.dequeue(9, LONG)] == ids[2:]
 
 
 def test_a_failed_job_comes_back_after_its_pause_until_its_attempts_are_used_up(queue: JobQueue) -> None:
@@ -228,7 +229,7 @@ def test_a_batch_ends_only_the_jobs_it_still_holds(queue: JobQueue) -> None:
     """A slow run ends the jobs that a second one has taken over."""
     jobs = sorted(one(queue, f"j{n}") for n in range(4))
     leases = queue.dequeue(4, LONG)
-    stale = [lease for lease in leases if lease.job_id in jobs[:2]]
+    stale = [lease for lease in leases if lease.id in jobs[:2]]
     assert len(queue.extend_all(stale, 0)) == 2
     time.sleep(0.01)
     assert len(queue.dequeue(4, LONG)) == 2
@@ -274,8 +275,8 @@ def test_a_second_claimer_gets_nothing_of_a_group_that_is_being_claimed(warehous
 def test_moments_are_the_servers_where_there_is_one(warehouse: Warehouse) -> None:
     """A machine whose clock is an hour ahead hands out what others hold."""
     with warehouse.read() as connection:
-        assert ("now()" in str(table.moment(connection, 5))) == warehouse.is_postgres
-        soon = connection.execute(select(table.moment(connection, 5))).scalar_one()
+        assert ("now()" in str(database_time(connection, 5))) == warehouse.is_postgres
+        soon = connection.execute(select(database_time(connection, 5))).scalar_one()
     assert abs(soon - datetime.now(UTC) - timedelta(seconds=5)) < timedelta(seconds=30)
 
 
@@ -284,6 +285,6 @@ def test_a_dead_letter_without_an_error_says_what_happened(queue: JobQueue, ware
     job, told = one(queue), one(queue)
     with warehouse.write() as connection:
         connection.execute(table.jobs.update().where(table.jobs.c.id == told).values(error="told"))
-        table.bury(connection, [job, told])
+        table.mark_dead(connection, [job, told])
     errors = {letter.id: letter.error for letter in queue.dead_letters()}
     assert errors == {job: f"Handed out {MAX_ATTEMPTS} times and never finished.", told: "told"}

@@ -15,15 +15,17 @@ from creator_pipeline_tests.support.servers import RedisServer
 def test_a_window_moves_and_tells_when_to_come_back(link: RedisLink) -> None:
     """At the edge of two fixed windows twice the limit goes through; a client without Retry-After hammers."""
     for limits in (Limits(link), Limits(None)):
-        assert [limits.hit("api", "ann", "3/second") for _ in range(3)] == [(True, 0.0)] * 3
+        began = time.monotonic()
+        assert [limits.hit("api", "ann", "3/2second") for _ in range(3)] == [(True, 0.0)] * 3
         time.sleep(0.3)
-        allowed, after = limits.hit("api", "ann", "3/second")
+        allowed, after = limits.hit("api", "ann", "3/2second")
         assert not allowed
-        assert 0.5 < after <= 0.7
-        assert limits.hit("api", "bob", "3/second")[0]
-        assert limits.hit("uploads", "ann", "3/second")[0]
+        # Seconds that a busy machine let pass since the first hit are no longer to be waited for.
+        assert 1.95 - (time.monotonic() - began) < after <= 1.7
+        assert limits.hit("api", "bob", "3/2second")[0]
+        assert limits.hit("uploads", "ann", "3/2second")[0]
         time.sleep(after + 0.02)
-        assert limits.hit("api", "ann", "3/second")[0]
+        assert limits.hit("api", "ann", "3/2second")[0]
 
 
 def test_processes_share_the_window_through_redis(link: RedisLink, server: RedisServer) -> None:

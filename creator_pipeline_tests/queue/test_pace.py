@@ -17,7 +17,7 @@ from creator_pipeline.settings import Settings
 from creator_pipeline_tests.support.queue_processes import consumers
 from creator_pipeline_tests.support.servers import RedisServer
 
-PER_SECOND = 50
+PER_SECOND = 20
 SECONDS = 3.5
 WINDOW = 3.0
 
@@ -26,7 +26,7 @@ def call_as_fast_as_it_goes(url: str, log: Path, start: Barrier) -> None:
     """One process that asks without rest, and notes when it was let through."""
     paced = RedisPace(RedisLink(url), "shared", PER_SECOND * 60)
     stamps: list[float] = []
-    start.wait(30)
+    start.wait(60)
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         paced.wait()
@@ -43,12 +43,12 @@ def test_four_processes_stay_below_the_limit_and_use_nearly_all_of_it(server: Re
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(60)
     stamps = sorted(float(line) for log in logs for line in log.read_text().split())
     limit = PER_SECOND * WINDOW
     windows = [bisect.bisect_left(stamps, stamp + WINDOW) - n for n, stamp in enumerate(stamps)]
     assert max(windows) <= limit
-    assert windows[0] >= 0.95 * limit
+    assert max(windows) >= 0.95 * limit
 
 
 def test_slots_are_never_closer_than_the_interval_and_none_is_left_out(
@@ -70,34 +70,46 @@ def test_slots_are_never_closer_than_the_interval_and_none_is_left_out(
     assert slept[-1] > 39 * interval
 
 
-def test_an_idle_pace_saves_nothing_up(link: RedisLink) -> None:
+def test_an_idle_pace_saves_nothing_up(link: RedisLink, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bucket that filled overnight empties in one second, and the limit of the minute is gone."""
-    paced = RedisPace(link, "k", 600)
-    paced.wait()
-    time.sleep(0.35)
-    assert [paced.wait() > 0.08 for _ in range(3)] == [False, True, True]
+    slept: list[float] = []
+    monkeypatch.setattr(pace.time, "sleep", slept.append)
+    paced, interval = RedisPace(link, "k", 6), 60 / (6 * USED_SHARE)
+    yesterday = time.time() - 86_400
+    link.client.set("v1:pace:k", round(yesterday * 1e6))
+    for _ in range(3):
+        paced.wait()
+    assert slept[0] == 0
+    assert interval / 2 < slept[1] <= interval
+    assert interval * 1.5 < slept[2] <= interval * 2
 
 
 def test_without_redis_each_process_keeps_to_its_share_and_comes_back(
     link: RedisLink, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While Redis restarts four processes go at full speed each."""
-    monkeypatch.setattr(pace, "BREAK_MAX_SECONDS", 1.5)
-    paced = RedisPace(link, "k", 1200)
-    interval = 60 / (1200 * USED_SHARE)
+    slept: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr(pace.time, "sleep", slept.append)
+    paced, interval = RedisPace(link, "k", 6), 60 / (6 * USED_SHARE)
     share = interval * PROCESSES
-    paced.wait()
-    assert interval / 2 < paced.wait() < share / 2
+
+    def told(waits: int) -> list[float]:
+        """Seconds that each of some waits would have slept; nobody does."""
+        slept.clear()
+        for _ in range(waits):
+            paced.wait()
+        return list(slept)
+
+    assert told(2) == [0, pytest.approx(interval, rel=0.5)]
     server.kill()
     # The first one too: others have used the budget up to now.
-    assert all(paced.wait() >= share * 0.9 for _ in range(3))
+    assert told(3) == [pytest.approx(share * number, rel=0.2) for number in (1, 2, 3)]
     server.start()
-    time.sleep(0.11)
-    paced.wait()
-    assert paced.wait() >= share * 0.9, "others may not have noticed yet"
-    time.sleep(1.5)
-    paced.wait()
-    assert interval / 2 < paced.wait() < share / 2
+    sleep(0.11)
+    assert told(1) == [pytest.approx(share * 4, rel=0.2)], "others may not have noticed yet"
+    paced._careful_until = 0.0
+    assert told(2) == [pytest.approx(interval * number, rel=0.5) for number in (1, 2)]
 
 
 def test_the_shares_of_all_processes_together_fit_into_the_limit() -> None:
@@ -105,17 +117,17 @@ def test_the_shares_of_all_processes_together_fit_into_the_limit() -> None:
     for per_minute in (120, 600):
         interval = 60 * PROCESSES / (per_minute * USED_SHARE)
         assert PROCESSES * (int(60 / interval) + 1) <= per_minute
-    local = LocalPace(6000)
-    assert local.wait() == 0
-    assert local.wait() == pytest.approx(60 * PROCESSES / (6000 * USED_SHARE), rel=0.2)
+    local = LocalPace(6)
+    assert local.reserve() == 0
+    assert local.reserve() == pytest.approx(60 * PROCESSES / (6 * USED_SHARE), rel=0.2)
 
 
 def test_each_token_has_its_own_pace_and_keeps_it() -> None:
     """One profile's backfill stops all others; or each client of a profile starts a budget of its own."""
     for extra in ({}, {"redis_url": "redis://127.0.0.1:1/6"}):
         values = Settings(_env_file=None, **extra)
-        ann = pace_for(values, "gumroad", "token-ann")
-        assert ann is pace_for(values, "gumroad", "token-ann")
-        assert ann is not pace_for(values, "gumroad", "token-bob")
-        assert ann is not pace_for(values, "whop", "token-ann")
+        ann = pace_for(values, "gumroad", "token-ann", 120)
+        assert ann is pace_for(values, "gumroad", "token-ann", 120)
+        assert ann is not pace_for(values, "gumroad", "token-bob", 120)
+        assert ann is not pace_for(values, "whop", "token-ann", 120)
         assert "token" not in repr(vars(ann))

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 
-from creator_pipeline.monitoring import dagster_checks, installation
+from creator_pipeline.monitoring import dagster_checks
 from creator_pipeline.runtime.liveness import Absences
 
 
@@ -29,22 +29,28 @@ def instance(answer: dict[str, set[str]] | Exception) -> dg.DagsterInstance:
     return made
 
 
-def test_a_house_without_workers_is_told_of() -> None:
+def test_an_installation_without_workers_is_told_of() -> None:
     """Guards: a night in which every run waited for workers that a deployment had not started."""
     with instance({}) as nobody, instance({"runs@w1": set()}) as somebody, dg.DagsterInstance.ephemeral() as plain:
-        assert [problem.id for problem in dagster_checks.workers(nobody)] == ["workers/none"]
-        assert list(dagster_checks.workers(somebody)) == []
-        assert list(dagster_checks.workers(plain)) == []
+        assert [(one.name, one.state) for one in dagster_checks.workers(nobody, "workers/none")] == [
+            ("workers/none", "no")
+        ]
+        assert [one.state for one in dagster_checks.workers(somebody, "workers/none")] == ["ok"]
+        assert list(dagster_checks.workers(plain, "workers/none")) == []
 
 
 @pytest.mark.parametrize(
     ("answer", "state", "word"),
-    [({}, "no", "None answers"), ({"runs@w1": set()}, "ok", "runs@w1"), (OSError("refused"), "no", "broker")],
+    [
+        ({}, "no", "No Celery worker answers"),
+        ({"runs@w1": set()}, "ok", "runs@w1"),
+        (OSError("refused"), "no", "broker"),
+    ],
 )
 def test_the_doctor_names_the_workers(answer: dict[str, set[str]] | Exception, state: str, word: str) -> None:
     """Guards: "all is well" with a broker that nobody reaches."""
     with instance(answer) as made:
-        (finding,) = installation.workers(made)
+        (finding,) = dagster_checks.workers(made, "celery workers")
     assert finding.state == state
     assert word in finding.detail
 

@@ -107,7 +107,7 @@ def test_what_fails_is_told_once_with_its_place_and_without_what_it_held(
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=180,
     )
     events = [json.loads(line) for envelope in taken for line in envelope.splitlines() if '"level":' in line]
     told = [(event["message"], event["exception"]["values"][-1]) for event in events]

@@ -10,7 +10,7 @@ from sqlalchemy import event as listening
 from creator_pipeline.runtime.outcome import Outcome
 from creator_pipeline_tests.support import servers
 from creator_pipeline_tests.support.installation import QUIET, RANGE_END, RANGE_START
-from creator_pipeline_tests.test_definitions import ROOT
+from creator_pipeline_tests.support.paths import ROOT
 
 DAYS = 40
 FIRST, SECOND = dg.AssetKey("first"), dg.AssetKey("second")

@@ -14,8 +14,8 @@ from creator_pipeline.store import engine as room
 from creator_pipeline.store.engine import KEEPALIVE, open_warehouse, ping
 from creator_pipeline.store.load import replace
 from creator_pipeline.store.tables import profiles, sales_events
-from creator_pipeline_tests.store.test_load import T0, event, of_day
 from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support.ledger_samples import T0, event, of_day
 from creator_pipeline_tests.support.tables import rows
 
 
@@ -54,10 +54,10 @@ def test_a_database_that_does_not_exist_is_for_a_person_to_fix(migrated_postgres
 
 def test_the_spelling_of_hosting_providers_works(migrated_postgres):
     """Guards: postgres://, which SQLAlchemy no longer knows."""
-    house = open_warehouse(migrated_postgres.replace("postgresql://", "postgres://", 1))
-    ping(house)
-    assert house.is_postgres
-    house.engine.dispose()
+    warehouse = open_warehouse(migrated_postgres.replace("postgresql://", "postgres://", 1))
+    ping(warehouse)
+    assert warehouse.is_postgres
+    warehouse.engine.dispose()
 
 
 def test_a_folder_in_place_of_the_file_and_a_file_that_is_no_database_are_told(tmp_path):
@@ -72,35 +72,35 @@ def test_a_folder_in_place_of_the_file_and_a_file_that_is_no_database_are_told(t
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(sqlite_warehouse):
     """Guards: a partition of which the first half was kept when the disk was full."""
-    house = sqlite_warehouse
-    with house.write() as connection:
+    warehouse = sqlite_warehouse
+    with warehouse.write() as connection:
         replace(connection, sales_events, [event(1)], of_day(), what="test")
-    before = rows(house, sales_events)
+    before = rows(warehouse, sales_events)
 
     def small(connection, _record, _proxy) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 4}")
 
-    sa_event.listen(house.engine, "checkout", small)
-    with pytest.raises(TransientError, match="disk is full") as caught, house.write() as connection:
+    sa_event.listen(warehouse.engine, "checkout", small)
+    with pytest.raises(TransientError, match="disk is full") as caught, warehouse.write() as connection:
         replace(connection, sales_events, [event(n, name="x" * 900) for n in range(400)], of_day(), what="test")
     assert "Free space" in caught.value.hint
-    sa_event.remove(house.engine, "checkout", small)
-    house.engine.dispose()
-    assert rows(house, sales_events) == before
+    sa_event.remove(warehouse.engine, "checkout", small)
+    warehouse.engine.dispose()
+    assert rows(warehouse, sales_events) == before
 
 
 def test_a_locked_file_waits_and_then_says_so(sqlite_warehouse, monkeypatch):
     """Guards: `database is locked` as a bug report."""
-    house = sqlite_warehouse
-    sa_event.listen(house.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 50"))
-    house.engine.dispose()
-    other = sqlite3.connect(house.engine.url.database, isolation_level=None)
+    warehouse = sqlite_warehouse
+    sa_event.listen(warehouse.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 50"))
+    warehouse.engine.dispose()
+    other = sqlite3.connect(warehouse.engine.url.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(TransientError, match="was locked") as caught, house.write():
+    with pytest.raises(TransientError, match="was locked") as caught, warehouse.write():
         pass
     assert "PostgreSQL" in caught.value.hint
-    with house.read() as connection:
+    with warehouse.read() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
     other.execute("ROLLBACK")
     other.close()

@@ -17,11 +17,12 @@ from creator_pipeline.platforms import personal
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.queue.pace import LocalPace
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import erasure, profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import daily_revenue, gumroad_sales, metadata, sales_events, whop_subscriptions
 from creator_pipeline_tests.support.filling import address, fill
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 PERIOD = DayWindow(today() - timedelta(days=60), today())
 
@@ -72,7 +73,15 @@ def test_every_table_is_erased_and_exported_and_nobody_else_is_touched(warehouse
     exported = {table for table, _ in erasure.export_profile(warehouse, "mallory", personal())}
     assert exported == set(metadata.tables) - {"erased_buyers"}
     assert "bea" not in str(list(erasure.export_profile(warehouse, "mallory", personal()))).lower()
-    assert {t.name for t in (*erasure.DELETED, *erasure.RENAMED, *erasure.OTHERS)} == set(metadata.tables)
+    assert {
+        t.name
+        for t in (
+            *(table for one in personal().values() for table in one.deleted),
+            *erasure.DELETED,
+            *erasure.RENAMED,
+            *erasure.OTHERS,
+        )
+    } == set(metadata.tables)
     erasure.erase_profile(warehouse, "mallory", personal())
     left = everything(warehouse)
     assert "mallory" not in left.lower()
@@ -130,8 +139,8 @@ def test_an_erasure_waits_for_a_transaction_that_writes_for_the_profile(warehous
     with warehouse.write() as connection:
         fill(connection, "mallory")
     with warehouse.write() as connection:
-        profiles.keep(connection, "mallory")
-        eraser = threading.Thread(target=erasure.erase_profile, args=(warehouse, "mallory"))
+        lock_profile(connection, "mallory")
+        eraser = threading.Thread(target=erasure.erase_profile, args=(warehouse, "mallory", personal()))
         eraser.start()
         time.sleep(0.2)
         assert eraser.is_alive()

@@ -1,19 +1,17 @@
 """The one way rows get in, on both databases."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import and_, select, text
+from sqlalchemy import select, text
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.store import load
 from creator_pipeline.store.load import Change, replace, upsert
 from creator_pipeline.store.tables import gumroad_products, sales_events
+from creator_pipeline_tests.support.ledger_samples import DAY, T0, event, of_day
 from creator_pipeline_tests.support.tables import rows
 
-T0 = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
-DAY = date(2026, 10, 1)
 HOSTILE = [
     "tab\there",
     "line\nfeed",
@@ -30,32 +28,9 @@ HOSTILE = [
 ]
 
 
-def event(
-    number: int,
-    day: date = DAY,
-    *,
-    name: str | None = "Zine",
-    gross: int = 7_000_000,
-    moment: datetime = T0,
-    profile: str = "alice",
-) -> LedgerEvent:
-    """A ledger row."""
-    return LedgerEvent(
-        id=f"gumroad:{profile}:{number}:sale", profile_id=profile, platform="gumroad", event_type="sale", external_id=str(number),
-        product_id=None, product_name=name, occurred_at=datetime(day.year, day.month, day.day, 8, tzinfo=UTC), occurred_on=day,
-        quantity=1, gross_micros=gross, fee_micros=0, net_micros=gross, currency="USD", source=f"{day}|{profile}",
-        first_seen_at=moment, ingested_at=moment,
-    )  # fmt: skip
-
-
-def of_day(day: date = DAY):
-    """The scope of one partition."""
-    return and_(sales_events.c.profile_id == "alice", sales_events.c.occurred_on == day)
-
-
-def put(house, events, *, scope=None, allow_shrink=False) -> Change:
+def put(warehouse, events, *, scope=None, allow_shrink=False) -> Change:
     """One load in a transaction of its own."""
-    with house.write() as connection:
+    with warehouse.write() as connection:
         scope = of_day() if scope is None else scope
         return replace(connection, sales_events, events, scope, what="test", allow_shrink=allow_shrink)
 

@@ -11,9 +11,9 @@ from creator_pipeline.store.tables import platform_connections
 TOKEN = "gr_token"
 
 
-def add(house, ring, profile_id="alice", token=TOKEN) -> None:
+def add(warehouse, ring, profile_id="alice", token=TOKEN) -> None:
     """A profile with a connection."""
-    with house.write() as connection:
+    with warehouse.write() as connection:
         profiles.add_profile(connection, profile_id, f"{profile_id}@example.com")
         profiles.connect(connection, ring, "gumroad", profile_id, token)
 

@@ -20,6 +20,7 @@ from creator_pipeline.mail import history
 from creator_pipeline.mail.outbox import Mail
 from creator_pipeline.mail.outbox import write as write_mail
 from creator_pipeline.orchestration.retention import kept
+from creator_pipeline.platforms import personal
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import retention
@@ -40,34 +41,34 @@ OLD = timedelta(days=1000)
 KEEP = Keep(sign_in=("password_reset",))
 
 
-def keys(house: Warehouse, table: Table, column: str = "id") -> set[str]:
+def keys(warehouse: Warehouse, table: Table, column: str = "id") -> set[str]:
     """What is left of a table."""
-    with house.read() as connection:
+    with warehouse.read() as connection:
         return set(connection.execute(select(table.c[column])).scalars())
 
 
-def deliveries(house: Warehouse, *rows: tuple[str, str, str, timedelta], **more: Any) -> None:
+def deliveries(warehouse: Warehouse, *rows: tuple[str, str, str, timedelta], **more: Any) -> None:
     """Deliveries: id, provider, status, age."""
     base = {"verified": True, "payload": "{}", "repeats": 0, **more}
-    with house.write() as connection:
+    with warehouse.write() as connection:
         for name, provider, status, age in rows:
             told = {"delivery_id": name, "provider": provider, "status": status, "received_at": now() - age}
             connection.execute(insert(webhook_events).values(base | told))
 
 
-def jobs(house: Warehouse, *rows: tuple[str, str, str, timedelta]) -> None:
+def jobs(warehouse: Warehouse, *rows: tuple[str, str, str, timedelta]) -> None:
     """Jobs: id, kind, status, age."""
     base = {"profile_id": "alice", "source": "gumroad", "payload": "{}", "attempts": 1}
-    with house.write() as connection:
+    with warehouse.write() as connection:
         for name, kind, status, age in rows:
             at = now() - age
             told = {"id": name, "kind": kind, "status": status, "visible_at": at, "created_at": at, "finished_at": at}
             connection.execute(insert(ingestion_jobs).values(base | told))
 
 
-def age_all(house: Warehouse, table: Table, column: str, moment: datetime) -> None:
+def age_all(warehouse: Warehouse, table: Table, column: str, moment: datetime) -> None:
     """Make every row as old."""
-    with house.write() as connection:
+    with warehouse.write() as connection:
         connection.execute(table.update().values({column: moment}))
 
 
@@ -88,7 +89,7 @@ def test_deliveries_that_are_done_go_and_those_that_are_due_stay(warehouse: Ware
     )
     deliveries(warehouse, ("its run is over", "whop", "queued", OLD), job_id="ended")
     deliveries(warehouse, ("given up, to be replayed", "whop", "queued", OLD), job_id="dead")
-    done = retention.sweep(warehouse, KEEP, now())
+    done = retention.delete_old(warehouse, KEEP, now(), personal())
     assert keys(warehouse, webhook_events, "delivery_id") == {
         "waits",
         "failed",
@@ -97,7 +98,7 @@ def test_deliveries_that_are_done_go_and_those_that_are_due_stay(warehouse: Ware
         "given up, to be replayed",
     }
     assert done["webhook_events"] == 5
-    assert not any(retention.sweep(warehouse, KEEP, now()).values())
+    assert not any(retention.delete_old(warehouse, KEEP, now(), personal()).values())
 
 
 def test_jobs_that_are_completed_go_and_no_other(warehouse: Warehouse) -> None:
@@ -110,7 +111,7 @@ def test_jobs_that_are_completed_go_and_no_other(warehouse: Warehouse) -> None:
         ("new", "webhook", "completed", timedelta(days=89)),
         *((status, "webhook", status, OLD) for status in ("queued", "running", "failed", "dead")),
     )
-    assert retention.sweep(warehouse, KEEP, now())["ingestion_jobs"] == 2
+    assert retention.delete_old(warehouse, KEEP, now(), personal())["ingestion_jobs"] == 2
     assert keys(warehouse, ingestion_jobs) == {"upload", "new", "queued", "running", "failed", "dead"}
     assert JobQueue(warehouse, None).replay(["dead"]) == ["dead"]
 
@@ -133,21 +134,21 @@ def test_of_a_mail_the_text_goes_first_and_what_it_is_known_by_last(
         connection.execute(insert(email_messages).values(row | at | {"id": "told"}))
         connection.execute(email_messages.update().where(email_messages.c.id == "link").values(status="delivered"))
     age_all(warehouse, email_messages, "created_at", now() - timedelta(days=3))
-    assert retention.sweep(warehouse, KEEP, now())["email_messages: text"] == 1
+    assert retention.delete_old(warehouse, KEEP, now(), personal())["email_messages: text"] == 1
     with warehouse.read() as connection:
         texts = dict(connection.execute(select(email_messages.c.id, email_messages.c.payload)).all())
     assert "secret-of-the-link" not in texts["link"]
     assert "secret-of-the-link" in texts["waits"]
     age_all(warehouse, email_messages, "created_at", now() - timedelta(days=31))
-    assert retention.sweep(warehouse, KEEP, now())["email_messages: text"] == 1
+    assert retention.delete_old(warehouse, KEEP, now(), personal())["email_messages: text"] == 1
     with warehouse.read() as connection:
         owner = history.Owner("alice", "a@example.com", "every")
         known = history.told_to(connection, owner.email, ["ingestion_failed"])
     assert [(each.id, each.tags) for each in known] == [("told", told)]
     age_all(warehouse, email_messages, "created_at", now() - OLD)
-    assert retention.sweep(warehouse, KEEP, now())["email_messages"] == 2
+    assert retention.delete_old(warehouse, KEEP, now(), personal())["email_messages"] == 2
     assert keys(warehouse, email_messages) == {"waits"}
-    assert not any(retention.sweep(warehouse, KEEP, now()).values())
+    assert not any(retention.delete_old(warehouse, KEEP, now(), personal()).values())
 
 
 def test_money_stays_whatever_is_set(warehouse: Warehouse) -> None:
@@ -155,7 +156,7 @@ def test_money_stays_whatever_is_set(warehouse: Warehouse) -> None:
     with warehouse.write() as connection:
         fill(connection, "alice")
     strict = Keep(1, 1, 1, 1, 1, 1, 1)
-    done = retention.sweep(warehouse, strict, now() + OLD)
+    done = retention.delete_old(warehouse, strict, now() + OLD, personal())
     assert done["gumroad_sales: buyers"] == 1
     with warehouse.read() as connection:
         sale = connection.execute(select(gumroad_sales)).mappings().one()
@@ -165,7 +166,7 @@ def test_money_stays_whatever_is_set(warehouse: Warehouse) -> None:
             t.name for t in metadata.sorted_tables if connection.execute(select(func.count()).select_from(t)).scalar()
         }
     assert set(metadata.tables) - left == {"health_reports", "email_messages", "erased_buyers"}
-    assert not any(retention.sweep(warehouse, strict, now() + OLD).values())
+    assert not any(retention.delete_old(warehouse, strict, now() + OLD, personal()).values())
 
 
 def test_nothing_goes_that_is_to_be_kept(warehouse: Warehouse) -> None:
@@ -174,7 +175,7 @@ def test_nothing_goes_that_is_to_be_kept(warehouse: Warehouse) -> None:
     jobs(warehouse, ("done", "webhook", "completed", OLD))
     with warehouse.write() as connection:
         fill(connection, "alice")
-    assert not any(retention.sweep(warehouse, Keep(0, 0, 0, 0, 0, 0, 0), now() + OLD).values())
+    assert not any(retention.delete_old(warehouse, Keep(0, 0, 0, 0, 0, 0, 0), now() + OLD, personal()).values())
 
 
 def test_sweeps_beside_each_other_and_beside_work_delete_each_row_once(
@@ -185,7 +186,9 @@ def test_sweeps_beside_each_other_and_beside_work_delete_each_row_once(
     jobs(warehouse, *((f"old-{number}", "webhook", "completed", OLD) for number in range(300)))
     queue, counts = JobQueue(warehouse, None), list[int]()
     workers = [
-        threading.Thread(target=lambda: counts.append(retention.sweep(warehouse, KEEP, now())["ingestion_jobs"]))
+        threading.Thread(
+            target=lambda: counts.append(retention.delete_old(warehouse, KEEP, now(), personal())["ingestion_jobs"])
+        )
         for _ in range(2)
     ]
     for worker in workers:

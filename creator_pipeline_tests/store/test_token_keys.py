@@ -37,14 +37,14 @@ from creator_pipeline.core.secrets import key_ring
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import open_warehouse
 url, home, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3].split(",")
-house, ring, turns = open_warehouse(url), key_ring(None, home), 0
+warehouse, ring, turns = open_warehouse(url), key_ring(None, home), 0
 print("ready", flush=True)
 while not (home / "stop").exists():
     turns += 1
     for name in names:
-        token = profiles.get_connection(house, ring, "gumroad", name).access_token
+        token = profiles.get_connection(warehouse, ring, "gumroad", name).access_token
         assert token.startswith(f"token-of-{name}-"), token
-    with house.write() as connection:
+    with warehouse.write() as connection:
         name = names[turns % len(names)]
         profiles.connect(connection, ring, "gumroad", name, f"token-of-{name}-{turns}", refresh_token="again")
     time.sleep(0.01)
@@ -52,9 +52,9 @@ print(turns)
 """
 
 
-def under(house: Warehouse, key: str) -> bool:
+def under(warehouse: Warehouse, key: str) -> bool:
     """Whether every stored token is under this very key."""
-    with house.read() as connection:
+    with warehouse.read() as connection:
         rows = connection.execute(select(platform_connections.c.access_token, platform_connections.c.refresh_token))
         tokens = [token for row in rows for token in row if token]
     for token in tokens:

@@ -1,42 +1,43 @@
-"""Clients of Gumroad without a server, which page as the service does, and what tests keep of a sale."""
+"""Clients of Gumroad without a server, which page as the service does, and a small row of a sale."""
 
 from datetime import date
 from typing import NamedTuple
 
+from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.http import Usage
 from creator_pipeline.platforms.gumroad.client import SalesPage, SlowQueryError
 
 
-class Kept(NamedTuple):
-    """What these tests keep of a sale."""
+class SaleDay(NamedTuple):
+    """The row that these tests make of a sale."""
 
     id: str
     partition_day: date
 
 
-def keep(sale) -> Kept:
-    """As the rows do."""
-    return Kept(sale["id"], date.fromisoformat(sale["created_at"][:10]))
+def sale_day(sale) -> SaleDay:
+    """The day as the rows of the product have it."""
+    return SaleDay(sale["id"], date.fromisoformat(sale["created_at"][:10]))
 
 
-class Asked:
-    """A page of a client without a server: it is made when it is asked for, and its error told with the answer."""
+class PendingPage:
+    """A request for a page: the page is made when it is asked for, and an error is raised by the result."""
 
     def __init__(self, make, *where) -> None:
         try:
             self._page, self._error = make(*where), None
-        except SlowQueryError as error:
+        except PipelineError as error:
             self._page, self._error = None, error
         self.open = True
 
-    def answer(self):
-        """Once."""
-        self.drop()
+    def result(self):
+        """The page, once."""
+        self.cancel()
         if self._error:
             raise self._error
         return self._page
 
-    def drop(self) -> None:
+    def cancel(self) -> None:
         """Once."""
         assert self.open
         self.open = False
@@ -48,9 +49,9 @@ class Pages:
     def __init__(self, pages, _end) -> None:
         self.pages, self.usage = pages, Usage()
 
-    def begin_sales_page(self, window, key=None) -> Asked:
+    def start_sales_page(self, window, key=None) -> PendingPage:
         """As the client's."""
-        return Asked(self.sales_page, window, key)
+        return PendingPage(self.sales_page, window, key)
 
     def sales_page(self, _window, key=None) -> SalesPage:
         """By position."""
@@ -70,12 +71,12 @@ class Keyset:
             for number, (day, second) in enumerate(sorted(times))
         ]
         self.slow_days, self.asked, self.usage = slow_days, 0, Usage()
-        self.begun = []
+        self.pending = []
 
-    def begin_sales_page(self, window, key=None) -> Asked:
+    def start_sales_page(self, window, key=None) -> PendingPage:
         """As the client's."""
-        self.begun.append(Asked(self.sales_page, window, key))
-        return self.begun[-1]
+        self.pending.append(PendingPage(self.sales_page, window, key))
+        return self.pending[-1]
 
     def sales_page(self, window, key=None) -> SalesPage:
         """Newest first; a window that is too long times out."""

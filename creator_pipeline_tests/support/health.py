@@ -1,4 +1,4 @@
-"""A small house that is watched by pipeline_health, to be broken one thing at a time."""
+"""A small installation that is watched by pipeline_health, to be broken one thing at a time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from creator_pipeline.definitions import defs
 from creator_pipeline.monitoring import health, health_sensor
 from creator_pipeline.platforms.gumroad.access import GumroadResource
 from creator_pipeline.runtime.resources import WarehouseResource
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 RESOURCES = {"warehouse": WarehouseResource(), "gumroad": GumroadResource()}
 PUBLIC = "https://pipeline.example.com"
@@ -27,9 +27,9 @@ PUBLIC = "https://pipeline.example.com"
 
 @dataclass
 class Watched:
-    """A small house in order, and the sensor that watches it."""
+    """A small installation in order, and the sensor that watches it."""
 
-    house: Warehouse
+    warehouse: Warehouse
     server: SandboxServer
     instance: dg.DagsterInstance
     ring: KeyRing
@@ -51,11 +51,11 @@ class Watched:
 
     def open(self) -> dict[str, dict[str, Any]]:
         """Open reports by id."""
-        return {str(row["id"]): dict(row) for row in health.open_problems(self.house)}
+        return {str(row["id"]): dict(row) for row in health.open_problems(self.warehouse)}
 
     def mails(self) -> list[str]:
         """Subjects of what the sensor told: of what broke and of what was solved."""
-        with self.house.read() as connection:
+        with self.warehouse.read() as connection:
             found = select(email_messages.c.subject).where(email_messages.c.id.startswith("health"))
             return list(connection.execute(found.order_by(email_messages.c.created_at)).scalars())
 

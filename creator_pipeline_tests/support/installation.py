@@ -1,4 +1,4 @@
-"""A small house to run assets in: a sandbox of three sellers, their connections, a Dagster instance."""
+"""A small installation to run assets in: a sandbox of three sellers, their connections, a Dagster instance."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+from sqlalchemy import select
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, partition_key, today
 from creator_pipeline.definitions import defs
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
+from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import RANGE_END, RANGE_START
-from creator_pipeline.sandbox.compare import differences
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import ingestion_jobs
+from creator_pipeline_tests.support.code_location import sensor_named
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 SIZES = {"alice": 60, "bea": 40, "chen": 12}
 DAYS = 12
@@ -35,9 +38,9 @@ def small_sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-def connect_all(house: Warehouse, ring: KeyRing, server: SandboxServer) -> None:
+def connect_all(warehouse: Warehouse, ring: KeyRing, server: SandboxServer) -> None:
     """A profile and a connection for each seller."""
-    with house.write() as connection:
+    with warehouse.write() as connection:
         for profile_id, seller in server.world.gumroad.items():
             profiles.add_profile(connection, profile_id, seller.email, timezone=seller.timezone)
             profiles.connect(connection, ring, "gumroad", profile_id, seller.token)
@@ -74,10 +77,12 @@ def landed(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, int]:
     return counts
 
 
-def wrong_days(house: Warehouse, server: SandboxServer, *names: str) -> list[object]:
+def wrong_days(warehouse: Warehouse, server: SandboxServer, *names: str) -> list[object]:
     """Days on which the ledger isn't what the platform says."""
     return [
-        (name, *off) for name in names or SIZES for off in differences(house, name, server.world.gumroad.totals(name))
+        (name, *off)
+        for name in names or SIZES
+        for off in differences(warehouse, name, server.world.gumroad.totals(name))
     ]
 
 
@@ -86,3 +91,29 @@ def failure_text(result: Any) -> str:
     events = [e for e in result.all_events if e.event_type == dg.DagsterEventType.STEP_FAILURE]
     assert all(e.step_failure_data.user_failure_data for e in events), [e.step_failure_data.error for e in events]
     return "\n".join(e.step_failure_data.user_failure_data.description for e in events)
+
+
+def run_waiting(instance: dg.DagsterInstance) -> list[Any]:
+    """Do what the sensor of jobs asks for, as the daemon does."""
+    context = dg.build_sensor_context(instance=instance, definitions=defs)
+    made = sensor_named("webhook_jobs")(context, warehouse=WarehouseResource())
+    return [
+        defs.resolve_job_def(request.job_name).execute_in_process(
+            instance=instance,
+            tags=dict(request.tags),
+            raise_on_error=False,
+            run_config={**QUIET, **request.run_config},
+        )
+        for request in made.run_requests or []
+    ]
+
+
+def job_statuses(warehouse: Warehouse) -> list[str]:
+    """Status of every job of the queue."""
+    with warehouse.read() as connection:
+        return sorted(connection.execute(select(ingestion_jobs.c.status)).scalars())
+
+
+def totals_of_chen(sandbox: SandboxServer) -> dict[object, tuple[int, ...]]:
+    """What chen sold by the platform's own figures, by day."""
+    return {day: tuple(total) for day, total in sandbox.world.gumroad.totals("chen").items()}

@@ -19,8 +19,8 @@ MADE_AT = 1_776_000_000
 """Seconds; the time of every file whose test doesn't say another."""
 
 
-def add_profiles(house: Warehouse, *names: str) -> None:
-    with house.write() as connection:
+def add_profiles(warehouse: Warehouse, *names: str) -> None:
+    with warehouse.write() as connection:
         for name in names or ("alice",):
             profiles.add_profile(connection, name, f"{name}@example.com")
 
@@ -30,8 +30,8 @@ def taken(path: Path, profile_id: str = "alice", at: int = MADE_AT) -> File:
     return File(str(path), profile_id, path.stat().st_size, at * 10**9, "settled", digest(str(path)), None)
 
 
-def land(house: Warehouse, path: Path, profile_id: str = "alice", at: int = MADE_AT, **options: Any) -> Ingested:
-    return ingest(house, taken(path, profile_id, at), **options)
+def land(warehouse: Warehouse, path: Path, profile_id: str = "alice", at: int = MADE_AT, **options: Any) -> Ingested:
+    return ingest(warehouse, taken(path, profile_id, at), **options)
 
 
 def drop(source: Path, folder: Path, name: str | None = None) -> Path:
@@ -43,30 +43,30 @@ def drop(source: Path, folder: Path, name: str | None = None) -> Path:
     return target
 
 
-def ledger(house: Warehouse, profile_id: str = "alice") -> list[tuple[Any, ...]]:
+def ledger(warehouse: Warehouse, profile_id: str = "alice") -> list[tuple[Any, ...]]:
     """Every row of the ledger, without the moments of loading."""
     columns = [column for column in sales_events.c if column.name not in {"ingested_at", "first_seen_at"}]
-    with house.read() as connection:
+    with warehouse.read() as connection:
         rows = connection.execute(
             select(*columns).where(sales_events.c.profile_id == profile_id).order_by(sales_events.c.id)
         )
         return [tuple(row) for row in rows]
 
 
-def everything(house: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+def everything(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
     """Ledger, rows and uploads, without the moments of loading."""
-    with house.read() as connection:
+    with warehouse.read() as connection:
         royalties = connection.execute(select(kdp_royalties).order_by(*kdp_royalties.primary_key)).all()
         uploads = connection.execute(
             select(*(column for column in kdp_uploads.c if column.name != "uploaded_at")).order_by(kdp_uploads.c.id)
         ).all()
-    return {"ledger": ledger(house), "rows": [tuple(r) for r in royalties], "uploads": [tuple(u) for u in uploads]}
+    return {"ledger": ledger(warehouse), "rows": [tuple(r) for r in royalties], "uploads": [tuple(u) for u in uploads]}
 
 
-def royalties(house: Warehouse, event_type: str = "royalty") -> dict[str, str]:
+def royalties(warehouse: Warehouse, event_type: str = "royalty") -> dict[str, str]:
     """Money of the ledger per currency, as the manifest writes it; currencies of nothing are left out."""
     events = sales_events.c
-    with house.read() as connection:
+    with warehouse.read() as connection:
         rows = connection.execute(
             select(events.currency, func.sum(events.net_micros))
             .where(events.event_type == event_type)
@@ -75,10 +75,10 @@ def royalties(house: Warehouse, event_type: str = "royalty") -> dict[str, str]:
         return {code: to_text(int(micros), code) for code, micros in rows if micros}
 
 
-def quantity(house: Warehouse, event_type: str = "royalty") -> int:
+def quantity(warehouse: Warehouse, event_type: str = "royalty") -> int:
     """Net units, or pages."""
     events = sales_events.c
-    with house.read() as connection:
+    with warehouse.read() as connection:
         return int(
             connection.execute(
                 select(func.coalesce(func.sum(events.quantity), 0)).where(events.event_type == event_type)
@@ -86,12 +86,12 @@ def quantity(house: Warehouse, event_type: str = "royalty") -> int:
         )
 
 
-def upload(house: Warehouse, upload_id: str) -> dict[str, Any]:
-    with house.read() as connection:
+def upload(warehouse: Warehouse, upload_id: str) -> dict[str, Any]:
+    with warehouse.read() as connection:
         return dict(connection.execute(select(kdp_uploads).where(kdp_uploads.c.id == upload_id)).mappings().one())
 
 
-def statuses(house: Warehouse) -> dict[str, str]:
+def statuses(warehouse: Warehouse) -> dict[str, str]:
     """File name -> status."""
-    with house.read() as connection:
+    with warehouse.read() as connection:
         return dict(connection.execute(select(kdp_uploads.c.file_name, kdp_uploads.c.status)).all())

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import tenacity
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.queue.pace import LocalPace
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support import installation as small
-from creator_pipeline_tests.support.health import PUBLIC, RESOURCES, Watched
+from creator_pipeline_tests.support import whop_installation
+from creator_pipeline_tests.support.health import PUBLIC, Watched
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 QUIET = {"telemetry": {"enabled": False}}
-__all__ = ["RESOURCES"]
 
 
 @pytest.fixture
@@ -49,10 +50,6 @@ def loaded(warehouse: Warehouse, sandbox: SandboxServer, ring: KeyRing, client: 
     window = DayWindow(today() - timedelta(days=130), today() + timedelta(days=1))
     list(load_sales(warehouse, client, ring, "chen", window))
     return warehouse
-
-
-def truth(sandbox: SandboxServer) -> dict[object, tuple[int, ...]]:
-    return {day: tuple(total) for day, total in sandbox.world.gumroad.totals("chen").items()}
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +82,51 @@ def watched(
         monkeypatch.setenv("GUMROAD_API_URL", server.gumroad_url)
         small.connect_all(sqlite_warehouse, ring, server)
         yield Watched(sqlite_warehouse, server, instance, ring, inbox, monkeypatch)
+
+
+@pytest.fixture
+def gumroad_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
+    """Three sellers with few sales on twelve days."""
+    with small.small_sandbox() as running:
+        monkeypatch.setenv("GUMROAD_API_URL", running.gumroad_url)
+        yield running
+
+
+@pytest.fixture
+def gumroad_warehouse(sqlite_warehouse: Warehouse, ring: KeyRing, gumroad_sandbox: SandboxServer) -> Warehouse:
+    """On SQLite, each seller connected, nothing loaded."""
+    small.connect_all(sqlite_warehouse, ring, gumroad_sandbox)
+    return sqlite_warehouse
+
+
+@pytest.fixture
+def gumroad_instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """With the sellers' partitions; retries of a step without their ten seconds."""
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0.01)
+    with small.new_instance() as made:
+        yield made
+
+
+@pytest.fixture
+def whop_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
+    """Three accounts on five days."""
+    with whop_installation.sandbox() as running:
+        monkeypatch.setenv("WHOP_API_URL", running.whop_url)
+        monkeypatch.setenv("WHOP_REQUESTS_PER_MINUTE", "60000000")
+        yield running
+
+
+@pytest.fixture
+def whop_warehouse(sqlite_warehouse: Warehouse, ring: KeyRing, whop_sandbox: SandboxServer) -> Warehouse:
+    """On SQLite, each account connected, nothing loaded."""
+    whop_installation.connect_all(sqlite_warehouse, ring, whop_sandbox)
+    return sqlite_warehouse
+
+
+@pytest.fixture
+def whop_instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """With the accounts' partitions; retries of a step and of a request without their seconds."""
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0.01)
+    monkeypatch.setattr(tenacity.wait_random_exponential, "__call__", lambda *_: 0.001)
+    with whop_installation.new_instance() as made:
+        yield made

@@ -10,6 +10,6 @@ def consumers() -> ForkServerContext:
     """Where the room is imported once for all of them: four imports cost more than the tests."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["creator_pipeline_tests.queue.test_processes", "creator_pipeline_tests.queue.test_pace"]
+        ["creator_pipeline_tests.queue.test_jobs_processes", "creator_pipeline_tests.queue.test_pace"]
     )
     return context

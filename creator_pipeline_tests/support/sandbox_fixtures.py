@@ -4,8 +4,7 @@ from datetime import date
 import httpx
 import pytest
 
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 TODAY = date(2026, 9, 20)
 

@@ -1,4 +1,4 @@
-"""A small house to run Whop's assets in: a sandbox of three accounts on five days, and a Dagster instance."""
+"""A small installation to run Whop's assets in: a sandbox of three accounts on five days, and a Dagster instance."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ from sqlalchemy import text
 from creator_pipeline.core.windows import DayWindow, partition_key, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.whop.jobs import CHANGES
-from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.platforms.whop.sandbox.compare import differences as whop_differences
 from creator_pipeline.runtime.tags import RANGE_END, RANGE_START
-from creator_pipeline.sandbox.compare import whop_differences
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import profiles as profiles_table
 from creator_pipeline.store.tables import sales_events, whop_payments, whop_subscriptions
-from creator_pipeline_tests.support.code_location import sensor_named
 from creator_pipeline_tests.support.installation import QUIET
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.tables import rows
 
 NAMES = ("alice", "bea", "chen")
@@ -51,9 +48,9 @@ def new_instance() -> Iterator[dg.DagsterInstance]:
             yield instance
 
 
-def connect_all(house: Warehouse, ring, server: SandboxServer) -> None:
+def connect_all(warehouse: Warehouse, ring, server: SandboxServer) -> None:
     """A profile and a connection for each account, and a person who only buys."""
-    with house.write() as connection:
+    with warehouse.write() as connection:
         for account in server.world.whop.values():
             name = account.profile
             profiles.add_profile(connection, name, f"{name}@example.com")
@@ -85,32 +82,22 @@ def changes(instance: dg.DagsterInstance, profile_id: str = "alice") -> Any:
     return run(instance, "whop_changes", run_config=CHANGES.config(profile_id))
 
 
-def run_waiting(instance: dg.DagsterInstance) -> list[Any]:
-    """What the daemon does with the sensor's requests."""
-    context = dg.build_sensor_context(instance=instance, definitions=defs)
-    made = sensor_named("webhook_jobs")(context, warehouse=WarehouseResource())
-    return [
-        run(instance, request.job_name, dict(request.tags), run_config=request.run_config)
-        for request in made.run_requests or []
-    ]
-
-
-def wrong(house: Warehouse, server: SandboxServer, *names: str) -> list[object]:
+def wrong(warehouse: Warehouse, server: SandboxServer, *names: str) -> list[object]:
     """Days and currencies in which the ledger isn't what the platform says."""
     part = server.world.whop
-    return [(name, *off) for name in names or NAMES for off in whop_differences(house, name, part.totals(name))]
+    return [(name, *off) for name in names or NAMES for off in whop_differences(warehouse, name, part.totals(name))]
 
 
-def digests(house: Warehouse, *, stamps: bool = False) -> dict[str, str]:
+def digests(warehouse: Warehouse, *, stamps: bool = False) -> dict[str, str]:
     """A hash of each of Whop's tables. With ``stamps``, one that a row written again would change."""
     return {
-        table.name: hashlib.sha256(repr(rows(house, table, stamps=stamps)).encode()).hexdigest() for table in TABLES
+        table.name: hashlib.sha256(repr(rows(warehouse, table, stamps=stamps)).encode()).hexdigest() for table in TABLES
     }
 
 
-def ask(house: Warehouse, query: str) -> list[Any]:
+def ask(warehouse: Warehouse, query: str) -> list[Any]:
     """What a query answers, as it stands."""
-    with house.read() as connection:
+    with warehouse.read() as connection:
         return list(connection.execute(text(query)).mappings())
 
 
@@ -127,3 +114,8 @@ def checks_of(instance: dg.DagsterInstance) -> dict[str, bool]:
                     if event and event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                         found[key.name] = event.asset_check_evaluation_data.passed
     return found
+
+
+def subscriptions(warehouse) -> list:
+    """The seed's query about a person's memberships, as it stands."""
+    return ask(warehouse, "SELECT * FROM whop_subscriptions WHERE profile_id = 'fan'")

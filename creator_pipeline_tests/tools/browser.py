@@ -28,11 +28,10 @@ from creator_pipeline.core.windows import now, today
 from creator_pipeline.mail import page_link
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import daily_revenue, kdp_uploads
 from creator_pipeline_tests.support.gateway import Gateway
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 SIZES = {"phone": (360, 740), "desk": (1280, 900)}
 _ARGUMENTS = (

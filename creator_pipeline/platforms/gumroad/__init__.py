@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from creator_pipeline.platforms.contract import (
-    Checks,
-    Credential,
-    DagsterParts,
-    Later,
-    OAuth,
-    Platform,
-    Rate,
-    Webhooks,
-)
+from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
 from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.personal import PERSONAL
 
@@ -29,14 +18,14 @@ PLATFORM = Platform(
         help="Access token of the account; else GUMROAD_ACCESS_TOKEN. Stored encrypted.",
         variable="GUMROAD_ACCESS_TOKEN",
     ),
-    rate=Rate("gumroad_requests_per_minute"),
+    rate=Rate("GUMROAD_REQUESTS_PER_MINUTE", 120),
     where_to_connect="creator-pipeline profiles connect {profile_id}, or profiles add {profile_id} --email … "
     "--gumroad-token …",
     known_names={"sale field": SALE_KEYS},
     personal=PERSONAL,
-    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
-    webhooks=Later[Webhooks](f"{_HERE}.webhook", "WEBHOOKS"),
-    oauth=Later[OAuth](f"{_HERE}.connect", "OAUTH"),
-    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
-    stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
+    dagster=Later(f"{_HERE}.definitions", "PARTS"),
+    webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
+    oauth=Later(f"{_HERE}.connect", "OAUTH"),
+    checks=Later(f"{_HERE}.probes", "CHECKS"),
+    stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

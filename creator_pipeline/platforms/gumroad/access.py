@@ -7,12 +7,12 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.http import Renew
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.queue.pace import pace_for
-from creator_pipeline.runtime.resources import PlatformResource, key_ring
+from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
+from creator_pipeline.store.token_keys import installation_ring
 
 SOURCE = PLATFORM.source
 
@@ -24,14 +24,13 @@ def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> G
         ConfigError: the profile doesn't exist or isn't connected.
         AuthError: its connection was revoked.
     """
-    connection = profiles.get_connection(warehouse, key_ring(config), PLATFORM.in_ledger, profile_id)
+    connection = profiles.get_connection(warehouse, installation_ring(config), PLATFORM.in_ledger, profile_id)
     return client_of_token(config, connection.access_token, renew=_renewal(config, warehouse, profile_id))
 
 
 def client_of_token(config: Settings, token: str, *, renew: Renew | None = None) -> GumroadClient:
     """A client with a token, at the token's pace."""
-    pace = pace_for(config, PLATFORM.name, token, config.gumroad_requests_per_minute)
-    return GumroadClient(config.gumroad_api_url, token, pace, renew=renew)
+    return GumroadClient(config.gumroad_api_url, token, PLATFORM.pace(config, token), renew=renew)
 
 
 def _renewal(config: Settings, warehouse: Warehouse, profile_id: str) -> Renew | None:
@@ -40,7 +39,7 @@ def _renewal(config: Settings, warehouse: Warehouse, profile_id: str) -> Renew |
         app = oauth.oauth_app(config)
     except ConfigError:
         return None
-    return lambda refused: oauth.refresh(warehouse, key_ring(config), app, profile_id, refused)
+    return lambda refused: oauth.refresh(warehouse, installation_ring(config), app, profile_id, refused)
 
 
 class GumroadResource(PlatformResource):

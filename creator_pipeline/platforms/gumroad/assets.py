@@ -13,17 +13,8 @@ from creator_pipeline.platforms.gumroad.models import SaleRow
 from creator_pipeline.platforms.gumroad.sync import Loaded, load_products, load_sales, rebuild_ledger
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 from creator_pipeline.runtime.partitions import profile_partitions
-from creator_pipeline.runtime.streams import (
-    DailyStream,
-    Landed,
-    Request,
-    Snapshot,
-    SnapshotStream,
-    Usage,
-    by_day,
-    daily_asset,
-    snapshot_asset,
-)
+from creator_pipeline.runtime.stream_assets import daily_asset, snapshot_asset
+from creator_pipeline.runtime.streams import DailyStream, Landed, Request, Snapshot, SnapshotStream, Usage, by_day
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales
 
 PRODUCTS = dg.AssetKey(["gumroad", "products"])

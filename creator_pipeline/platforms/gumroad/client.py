@@ -1,4 +1,4 @@
-"""Gumroad's API: https://gumroad.com/api, and what its public source adds to it."""
+"""Gumroad's API: https://gumroad.com/api, and what its public source tells beyond that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError, TransientError
-from creator_pipeline.core.http import Answer, ApiClient, Begun, Pace, Renew, Usage
+from creator_pipeline.core.http import Answer, ApiClient, Pace, Renew, Usage
+from creator_pipeline.core.pending_request import PendingRequest
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import catalog
 
@@ -28,23 +29,6 @@ class SalesPage(NamedTuple):
 
     sales: list[Json]
     next_key: str | None
-
-
-class BegunPage:
-    """A page that was asked for: :meth:`answer` or :meth:`drop` must follow, once."""
-
-    def __init__(self, begun: Begun) -> None:
-        self._begun = begun
-        self.drop = begun.drop
-
-    def answer(self) -> SalesPage:
-        """Wait for it.
-
-        Raises:
-            SlowQueryError: the window is too long for the server.
-        """
-        body = self._begun.body()
-        return SalesPage(_objects(body, "sales"), _next_key(body))
 
 
 class SummaryDay(NamedTuple):
@@ -93,7 +77,8 @@ class GumroadClient:
         base_url: ``https://api.gumroad.com`` or a stand-in.
         token: of the seller.
         pace: the token's budget of requests.
-        renew: gives a new token for one that is refused.
+        connections: requests under way at the same time.
+        renew: returns a new token in place of one that is refused.
     """
 
     def __init__(
@@ -123,7 +108,7 @@ class GumroadClient:
         return _object(self._api.get("/v2/user"), "user")
 
     def products(self) -> Iterator[Json]:
-        """The whole catalogue, newest first, from servers that page it and from those that don't.
+        """Every product, newest first, from servers that page the list and from those that don't.
 
         Raises:
             DataError: a page key came twice.
@@ -146,17 +131,17 @@ class GumroadClient:
         Raises:
             SlowQueryError: the window is too long for the server.
         """
-        return self.begin_sales_page(window, key).answer()
+        return self.start_sales_page(window, key).result()
 
-    def begin_sales_page(self, window: DayWindow, key: str | None = None) -> BegunPage:
-        """:meth:`sales_page` in two parts: it is asked for now."""
+    def start_sales_page(self, window: DayWindow, key: str | None = None) -> PendingRequest[SalesPage]:
+        """Ask for a page without waiting for it; its result is that of :meth:`sales_page`."""
         parameters = {"after": window.start.isoformat(), "before": window.end.isoformat()}
         if key is not None:
             parameters["page_key"] = key
-        return BegunPage(self._api.begin("/v2/sales", parameters))
+        return self._api.start("/v2/sales", parameters, _sales_page)
 
     def sale(self, sale_id: str) -> Json | None:
-        """One sale in any state; None where it isn't there, or is another seller's."""
+        """One sale in any state; None where there is none, or it is another seller's."""
         try:
             return _object(self._api.get(f"/v2/sales/{quote(sale_id, safe='')}"), "sale")
         except RejectedError as error:
@@ -172,7 +157,7 @@ class GumroadClient:
     def summary(self, first: date, last: date) -> dict[date, SummaryDay] | None:
         """Gumroad's own totals per day, both dates inclusive, in the seller's time zone; empty days are left out.
 
-        None on servers without the endpoint. A range it finds too long is asked for in halves.
+        None on servers without the endpoint. A range that the server refuses as too long is asked for in halves.
         """
         parameters = {"from": first.isoformat(), "to": last.isoformat(), "group_by": "day"}
         try:
@@ -208,12 +193,16 @@ class GumroadClient:
 
 
 def repeated_key(path: str, key: str) -> DataError:
-    """The error of a walk that would never end."""
+    """The error of pages that would never end."""
     return DataError(
         f"Gumroad {path}: the page key {key} came twice.",
         hint="Nothing was written for this window. Run it again; if it stays, the API has changed.",
         column="next_page_key",
     )
+
+
+def _sales_page(body: Any) -> SalesPage:
+    return SalesPage(_objects(body, "sales"), _next_key(body))
 
 
 def _next_key(body: Json) -> str | None:

@@ -8,11 +8,12 @@ from uuid import uuid4
 
 from creator_pipeline.core.errors import AuthError, PipelineError
 from creator_pipeline.core.windows import today
-from creator_pipeline.platforms.contract import Connected, Connecting, OAuth
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth, subscriptions
 from creator_pipeline.platforms.gumroad.access import client_of_token
+from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.oauth import Grant
+from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth
 from creator_pipeline.queue.jobs import NewJob
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
@@ -73,4 +74,11 @@ def _authorize_url(config: Settings, state: str, verifier: str) -> str:
     return oauth.authorize_url(oauth.oauth_app(config), state, verifier)
 
 
-OAUTH = OAuth(oauth.CALLBACK_PATH, oauth.oauth_app, _authorize_url, connect)
+OAUTH = OAuth(
+    oauth.CALLBACK_PATH,
+    oauth.oauth_app,
+    _authorize_url,
+    connect,
+    events=len(RESOURCES),
+    where_to_revoke="Gumroad, Settings, Advanced, Authorized applications.",
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from creator_pipeline.platforms.contract import Backfill, DagsterParts, Refresh, Schedule
+from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
 from creator_pipeline.platforms.gumroad import assets, checks, jobs
 from creator_pipeline.platforms.gumroad.access import GumroadResource
 from creator_pipeline.runtime.tags import LOAD_DAYS

@@ -12,9 +12,9 @@ from creator_pipeline.core.money import MICROS_PER_CENT, from_cents
 from creator_pipeline.core.windows import DayWindow, contiguous, now
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
 from creator_pipeline.platforms.gumroad.sync import PLATFORM
-from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import replace
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import gumroad_sales, platform_totals, sales_events
 
 SCAN_DAYS = 366
@@ -144,5 +144,5 @@ def remember(warehouse: Warehouse, profile_id: str, first: date, last: date, tot
         columns.bucket <= last.isoformat(),
     )
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         replace(connection, platform_totals, rows, scope, what=f"totals of {profile_id}", allow_shrink=True)

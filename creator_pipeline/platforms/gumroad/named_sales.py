@@ -20,9 +20,10 @@ from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row, without_buyers
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
 from creator_pipeline.platforms.gumroad.sync import PLATFORM, currencies, load_sales
-from creator_pipeline.store import erasure, profiles
+from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import gumroad_sales
 
 _RECENT = timedelta(days=1)
@@ -143,7 +144,7 @@ def _store(
 
 def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], events: list[LedgerEvent]) -> int:
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
         change = replace_sales(connection, PLATFORM, profile_id, [row.id for row in rows], events)
     return change.inserted + change.updated + change.deleted

@@ -6,22 +6,22 @@ which is why it happens under a lock and is stored before anyone uses it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import select, update
 
 from creator_pipeline.core.errors import AuthError, ConfigError, DataError, RejectedError, TransientError
-from creator_pipeline.core.http import retry_after
+from creator_pipeline.core.http import is_temporary, retry_after
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.gumroad.catalog import SCOPES
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.locks import lock
 from creator_pipeline.store.tables import platform_connections
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def refresh(warehouse: Warehouse, ring: KeyRing, app: OAuthApp, profile_id: str,
     connections = platform_connections
     mine = (connections.c.provider == "gumroad") & (connections.c.profile_id == profile_id)
     with warehouse.write() as connection:
-        _lock(connection, profile_id)
+        lock(connection, f"gumroad-refresh/{profile_id}")
         row = connection.execute(select(connections).where(mine)).mappings().first()
         if row is None or row["status"] == "revoked" or not row["access_token"]:
             return None
@@ -162,13 +162,6 @@ def _try_refresh(app: OAuthApp, refresh_token: str) -> Grant | AuthError:
         return _ask(app, {"grant_type": "refresh_token", "refresh_token": refresh_token})
     except AuthError as error:
         return error
-
-
-def _lock(connection: Connection, profile_id: str) -> None:
-    # SQLite's transaction has locked the whole file already.
-    if connection.dialect.name == "postgresql":
-        key = int.from_bytes(hashlib.sha256(f"gumroad-refresh/{profile_id}".encode()).digest()[:8], signed=True)
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def _ask(app: OAuthApp, form: Mapping[str, str]) -> Grant:
@@ -210,7 +203,7 @@ def _refusal(
     response: httpx.Response, answer: Mapping[str, Any]
 ) -> AuthError | ConfigError | TransientError | RejectedError:
     status, word = response.status_code, str(answer.get("error", ""))
-    if status in {408, 429} or status >= 500:
+    if is_temporary(status):
         return TransientError(f"Gumroad's token address: HTTP {status}.", retry_after=retry_after(response.headers))
     if word == "invalid_grant":
         return AuthError(

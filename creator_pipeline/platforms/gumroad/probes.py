@@ -11,20 +11,23 @@ from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding, NothingKnown
 from creator_pipeline.core.errors import AuthError, TransientError
 from creator_pipeline.core.windows import today
-from creator_pipeline.platforms.contract import Account, Checks
+from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.gumroad import PLATFORM, drift, oauth
 from creator_pipeline.platforms.gumroad.access import SOURCE, gumroad_client
 from creator_pipeline.platforms.gumroad.client import classify
 from creator_pipeline.platforms.gumroad.ping_checks import missing_pings
+from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.runtime.refused_tokens import note_refusal
-from creator_pipeline.runtime.resources import key_ring
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_connection
 from creator_pipeline.store.tables import gumroad_sales
+from creator_pipeline.store.token_keys import installation_ring
 
 DAYS = 90
 """Days of the ledger that are compared with Gumroad's totals after a deployment."""
+PINGS = "pings/"
+"""Names of the daily checks begin with it."""
 SETTLED = timedelta(days=2)
 """Younger days are left out: what was sold a minute ago is at the platform before it is here."""
 
@@ -74,13 +77,13 @@ def daily(warehouse: Warehouse, config: Settings, profile_id: str) -> Check | No
     """The check whether Gumroad sends pings for a profile; None where no pings are wanted. Takes eight requests."""
     if not config.enable_gumroad or config.gumroad_webhook_secret is None:
         return None
-    return Check(f"pings/{profile_id}", lambda: _pings(warehouse, config, profile_id))
+    return Check(f"{PINGS}{profile_id}", lambda: _pings(warehouse, config, profile_id))
 
 
 def _pings(warehouse: Warehouse, config: Settings, profile_id: str) -> Iterator[Finding]:
     """Events of a profile's account that Gumroad doesn't tell us of."""
     try:
-        token = get_connection(warehouse, key_ring(config), PLATFORM.in_ledger, profile_id).access_token
+        token = get_connection(warehouse, installation_ring(config), PLATFORM.in_ledger, profile_id).access_token
         with Caller(config.gumroad_api_url, token, classify) as caller:
             missing = missing_pings(caller, config, profile_id)
     except (AuthError, TransientError) as error:
@@ -89,7 +92,7 @@ def _pings(warehouse: Warehouse, config: Settings, profile_id: str) -> Iterator[
         raise NothingKnown from error
     if missing:
         yield Finding(
-            f"pings/{profile_id}",
+            f"{PINGS}{profile_id}",
             "no",
             f"Gumroad sends no ping of {profile_id}'s account for {', '.join(missing)}.",
             _connect_again(profile_id),
@@ -137,4 +140,4 @@ def _agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> Iterator
     yield Finding(name, "no", f"{len(off)} days differ; the first: {off[0].describe()}", hint)
 
 
-CHECKS = Checks(setup=setup, account=account, daily=daily, smoke=smoke)
+CHECKS = Checks(setup=setup, account=account, daily=daily, daily_prefix=PINGS, smoke=smoke)

@@ -14,9 +14,10 @@ from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import SaleRow, without_buyers
 from creator_pipeline.platforms.gumroad.refund_shares import days_to_settle, settle
-from creator_pipeline.store import erasure, profiles
+from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import gumroad_sales, sales_events
 
 _DAYS_AT_ONCE = 366
@@ -81,7 +82,7 @@ class RefundSettler:
     def _write(self, rows: list[SaleRow], *, with_ledger: bool) -> None:
         events = [event for row in rows for event in gumroad_events(ledger_sale(row), row.ingested_at)]
         with self._warehouse.write() as connection:
-            profiles.keep(connection, self._profile_id)
+            lock_profile(connection, self._profile_id)
             upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
             if with_ledger and upsert(connection, sales_events, events).any:
                 note_changes(connection, "gumroad", self._profile_id, {event.occurred_on for event in events})

@@ -10,19 +10,21 @@ from functools import cache
 from sqlalchemy import and_, select
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_window
-from creator_pipeline.platforms.gumroad.catalog import unknown_keys
+from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
 from creator_pipeline.platforms.gumroad.fetch import fetch_sales
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
-from creator_pipeline.store import erasure, profiles
+from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales
 
 PLATFORM = "gumroad"
@@ -88,12 +90,12 @@ def load_sales(
     def listed_in() -> dict[str, str]:
         return currencies(warehouse, profile_id)
 
-    def keep(sale: Json) -> SaleRow:
-        new_keys.update(unknown_keys(sale))
+    def make_row(sale: Json) -> SaleRow:
+        new_keys.update(unknown_keys([sale], SALE_KEYS))
         # Asked for here, the database answers while the second page is on its way, and not before the first one.
         return sale_row(profile_id, sale, listed_in(), ring, moment)
 
-    for chunk in fetch_sales(client, window, keep=keep):
+    for chunk in fetch_sales(client, window, make_row=make_row):
         rows = refunds.settled(chunk.window, chunk.sales)
         yield _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
         moment = now()
@@ -115,7 +117,7 @@ def _store(
     events = [event for row in rows for event in gumroad_events(ledger_sale(row), moment)] if with_ledger else []
     what = f"gumroad/sales {window.start} to {window.end} of {profile_id}"
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         sales_change = replace(
             connection,
             gumroad_sales,
@@ -137,7 +139,7 @@ def rebuild_ledger(warehouse: Warehouse, profile_id: str, window: DayWindow, *, 
     columns = [gumroad_sales.c[name] for name in GumroadSale._fields]
     moment = now()
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         stored = [
             GumroadSale(*row) for row in connection.execute(select(*columns).where(_in_window(profile_id, window)))
         ]
@@ -158,7 +160,7 @@ def load_products(
     rows = {row.id: row for row in (product_row(profile_id, item, moment) for item in client.products())}
     mine = gumroad_products.c.profile_id == profile_id
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         stored = [ProductRow(*row) for row in connection.execute(select(gumroad_products).where(mine))]
         present = sum(row.removed_at is None for row in stored)
         if present >= GUARD_ROWS and len(rows) < present * GUARD_SHARE and not allow_shrink:

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from creator_pipeline.platforms.contract import Account, Delivery, RefusedDelivery, Webhooks
 from creator_pipeline.platforms.gumroad import PLATFORM
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
+from creator_pipeline.platforms.webhooks import Account, Delivery, RefusedDelivery, Webhooks
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.profiles import PROFILE_ID
 

@@ -1,126 +1,240 @@
-"""One window of sales being read, newest first: what is held of it, how much is left, what can be handed on."""
+"""Reads the sales of one window page by page, newest first, and tells which days are complete."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Generator, Iterable
+from datetime import date, timedelta
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from creator_pipeline.core.errors import TransientError
+from creator_pipeline.core.pending_request import PendingRequest
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
-from creator_pipeline.platforms.gumroad.client import Json
+from creator_pipeline.platforms.gumroad.client import GumroadClient, Json, SalesPage, SlowQueryError, repeated_key
 
-REMEMBERED = 2_000
-"""Ids kept to recognize a row that a later page repeats."""
+CHUNK_ROWS = 1_000
+"""Rows of complete days that make a chunk before the window is read to its end: bounds memory."""
+RECENT_IDS = 2_000
+"""Ids remembered, to recognize a sale that a later page repeats."""
+
+_ONE_DAY = timedelta(days=1)
 
 
-class Kept(Protocol):
-    """What is kept of a sale, and tells its place."""
+class Row(Protocol):
+    """A row made of a sale."""
 
     @property
     def id(self) -> str:
-        """Gumroad's."""
+        """Gumroad's id of the sale."""
         ...
 
     @property
     def partition_day(self) -> date:
-        """The UTC day it was made."""
+        """The UTC day of the sale."""
         ...
 
 
-T = TypeVar("T", bound=Kept)
+T = TypeVar("T", bound=Row)
 
 
 class Chunk(NamedTuple, Generic[T]):
-    """Every sale of the days of ``window``, complete."""
+    """Every sale of the days of ``window``."""
 
     window: DayWindow
     sales: list[T]
 
 
-def joined(chunks: Iterable[Chunk[T]], most: int) -> list[Chunk[T]]:
-    """The chunks with those that touch made one, newest first: each is a transaction, which costs as much as a
-    hundred sales.
+class Page(NamedTuple, Generic[T]):
+    """The rows of one page, the key of the next one (None on the last), and the seconds waited for it."""
+
+    rows: list[T]
+    next_key: str | None
+    seconds: float
+
+
+class SalesPass(Generic[T]):
+    """One pass over an account's sales: what the readers of its windows share.
 
     Args:
-        most: sales of a chunk that nothing is added to any more.
+        client: of the account.
+        make_row: makes a row of a sale; may be called by several threads at once.
+        whole_windows: a window is one chunk, because its days may come out of order.
+
+    Attributes:
+        late_days: days of which a sale came after the day had been handed on: the order of the pages was broken.
     """
-    found: list[Chunk[T]] = []
-    for chunk in sorted(chunks, key=lambda chunk: chunk.window):
-        last = found[-1] if found else None
-        if last is not None and last.window.end == chunk.window.start and len(last.sales) < most:
-            found[-1] = Chunk(DayWindow(last.window.start, chunk.window.end), [*last.sales, *chunk.sales])
-        else:
-            found.append(chunk)
-    return found[::-1]
+
+    def __init__(self, client: GumroadClient, make_row: Callable[[Json], T], *, whole_windows: bool = False) -> None:
+        self.client = client
+        self.make_row = make_row
+        self.whole_windows = whole_windows
+        self.late_days: set[date] = set()
+        self._waited_before = client.usage.waited_seconds
+
+    def waited_seconds(self) -> float:
+        """Seconds that the token's pace, or a retry, has cost."""
+        return self.client.usage.waited_seconds - self._waited_before
 
 
-@dataclass
-class Walk:
-    """One window being read, newest first. ``start`` rises when another reader takes the older part."""
+class Strategy(Protocol[T]):
+    """A way to read windows: one after the other, or several at once."""
 
-    start: date
-    end: date
-    whole: bool = False
-    key: str | None = None
-    read: int = 0
-    held: int = 0
-    seen: tuple[date, date] | None = None
-    open_end: date = field(init=False)
-    oldest: date = field(init=False)
-    keys: set[str] = field(default_factory=set[str])
-    days: dict[date, list[Any]] = field(default_factory=dict[date, list[Any]])
-    recent: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    known: set[str] = field(default_factory=set[str])
+    def read(self, windows: Iterable[WindowReader[T]]) -> Generator[Chunk[T]]:
+        """Chunks of whole days that tile the windows.
 
-    def __post_init__(self) -> None:
-        self.open_end = self.oldest = self.end
+        Raises:
+            TransientError: the query for a single day times out, or the client says so.
+            PipelineError: as the client says.
+        """
+        ...
 
-    def window(self) -> DayWindow:
-        """What it covers now."""
-        return DayWindow(self.start, self.end)
 
-    def passed(self, sales: Iterable[Json]) -> bool:
-        """Whether a sale of before the window is among them, as far as their text tells."""
-        start = self.start.isoformat()
+class WindowReader(Generic[T]):
+    """Reads one window. Only :meth:`fetch_page` may be called while another thread calls :meth:`split_off`.
+
+    Args:
+        sales: the pass that this is a part of.
+        window: of at least one day.
+
+    Attributes:
+        complete: the last page of the window has been added.
+        rows_read: of all pages so far.
+    """
+
+    def __init__(self, sales: SalesPass[T], window: DayWindow) -> None:
+        self.complete = False
+        self.rows_read = 0
+        self._pass = sales
+        self._start, self._end = window
+        # Days from here on have been handed on, or belong to nobody.
+        self._handed_on = self._end
+        # Pages so far have reached this day; it may go on in the next one.
+        self._oldest = self._end
+        self._days_seen: tuple[date, date] | None = None
+        self._rows: dict[date, list[T]] = {}
+        self._rows_held = 0
+        self._recent_ids: deque[str] = deque(maxlen=RECENT_IDS)
+        self._known_ids: set[str] = set()
+        self._key: str | None = None
+        self._keys: set[str] = set()
+        self._ahead: PendingRequest[SalesPage] | None = None
+
+    def close(self) -> None:
+        """Cancel the request that is under way."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            self._ahead = None
+
+    def fetch_page(self) -> Page[T]:
+        """Wait for the next page and make its rows; the page after it is asked for before the rows are made.
+
+        Raises:
+            SlowQueryError: the window is too long for the server; :meth:`halve` it.
+            PipelineError: as the client says.
+        """
+        client, began = self._pass.client, time.monotonic()
+        request = self._ahead or client.start_sales_page(self._window(), self._key)
+        self._ahead = None
+        page = request.result()
+        seconds = time.monotonic() - began
+        # The server works on the next page while this one is made into rows. Where readers wait for the token's pace,
+        # that would gain nothing.
+        if page.next_key and not self._pass.waited_seconds() and not self._reaches_before(page.sales):
+            self._ahead = client.start_sales_page(self._window(), page.next_key)
+        return Page([self._pass.make_row(sale) for sale in page.sales], page.next_key, seconds)
+
+    def add_page(self, page: Page[T]) -> Chunk[T] | None:
+        """Add a page's rows; returns a chunk if complete days have enough rows, or if the window is complete.
+
+        Raises:
+            DataError: a page key came twice.
+        """
+        own = [row for row in page.rows if self._start <= row.partition_day < self._end]
+        self._pass.late_days.update(row.partition_day for row in own if not self._add(row))
+        days = [row.partition_day for row in own]
+        newest = max(days, default=None)
+        if newest is not None:
+            self._days_seen = min(days), self._days_seen[1] if self._days_seen else newest
+        self.rows_read += len(page.rows)
+        if page.next_key is None or any(row.partition_day < self._start for row in page.rows):
+            self.complete = True
+            return self._take_days(self._start)
+        if page.next_key in self._keys:
+            raise repeated_key("/v2/sales", page.next_key)
+        self._keys.add(page.next_key)
+        self._key = page.next_key
+        if newest is not None:
+            # The newest day of this page, not the oldest: rows within a page may stand in any order.
+            self._oldest = min(self._oldest, newest)
+        return self._take_days(self._oldest + _ONE_DAY) if self._has_chunk() else None
+
+    def days_left(self) -> int:
+        """Days older than those that pages have reached."""
+        return (self._oldest - self._start).days
+
+    def rows_per_day(self) -> float:
+        """Sales a day of the part read so far."""
+        first, last = self._days_seen or (self._oldest, self._end)
+        return self.rows_read / max(1, (last - first).days)
+
+    def pages_left(self) -> float:
+        """Pages left if the rest of the window has as many sales a day as the part read so far."""
+        return self.rows_per_day() * self.days_left() / PAGE_SIZE
+
+    def split_off(self, days_kept: int) -> WindowReader[T]:
+        """Give up the days older than the next ``days_kept``, at least one day; returns a reader of those."""
+        kept = min(max(1, days_kept), self.days_left() - 1)
+        middle = self._oldest - timedelta(days=kept)
+        older = WindowReader(self._pass, DayWindow(self._start, middle))
+        self._start = middle
+        return older
+
+    def halve(self, error: SlowQueryError) -> WindowReader[T]:
+        """Give up the older half of what is left, as the server found it too long; returns a reader of that half.
+
+        Raises:
+            TransientError: only one day is left.
+        """
+        # The day that pages have reached stays with this reader.
+        if self.days_left() < (2 if self._oldest == self._end else 1):
+            raise TransientError(f"{error.message} This happened for {self._start} alone.") from error
+        return self.split_off(self.days_left() // 2)
+
+    def _window(self) -> DayWindow:
+        return DayWindow(self._start, self._end)
+
+    def _reaches_before(self, sales: Iterable[Json]) -> bool:
+        """Whether a sale of before the window is among these, as far as their text tells."""
+        start = self._start.isoformat()
         return any(str(sale.get("created_at", ""))[:10] < start for sale in sales)
 
-    def per_day(self) -> float:
-        """Sales a day of the part already read."""
-        first, last = self.seen or (self.oldest, self.end)
-        return self.read / max(1, (last - first).days)
-
-    def left(self) -> float:
-        """Pages left, were all of the window as dense as the part already read."""
-        return self.per_day() * (self.oldest - self.start).days / PAGE_SIZE
-
-    def take(self, sale: Kept) -> bool:
-        """Keep the sale; False where its day was already handed on."""
-        if sale.id in self.known:
+    def _add(self, row: T) -> bool:
+        """Add the row, once; returns False where its day has been handed on."""
+        if row.id in self._known_ids:
             return True
-        if len(self.recent) == REMEMBERED:
-            self.known.discard(self.recent[0])
-        self.recent.append(sale.id)
-        self.known.add(sale.id)
-        if sale.partition_day >= self.open_end:
+        if len(self._recent_ids) == RECENT_IDS:
+            self._known_ids.discard(self._recent_ids[0])
+        self._recent_ids.append(row.id)
+        self._known_ids.add(row.id)
+        if row.partition_day >= self._handed_on:
             return False
-        self.days.setdefault(sale.partition_day, []).append(sale)
-        self.held += 1
+        self._rows.setdefault(row.partition_day, []).append(row)
+        self._rows_held += 1
         return True
 
-    def flush(self, start: date) -> Chunk[Any]:
-        """Hand on the days from ``start`` to what was handed on before."""
-        window = DayWindow(start, self.open_end)
-        days = sorted(day for day in self.days if day >= start)
-        sales = [kept for day in days for kept in self.days.pop(day)]
-        self.held -= len(sales)
-        self.open_end = start
-        return Chunk(window, sales)
-
-    def ripe(self, enough: int) -> bool:
-        """Whether so many sales are held of days that no later page can add to."""
-        if self.whole or self.held < enough:
+    def _has_chunk(self) -> bool:
+        """Whether the days that no later page adds to have enough rows."""
+        if self._pass.whole_windows or self._rows_held < CHUNK_ROWS:
             return False
-        return sum(len(sales) for day, sales in self.days.items() if day > self.oldest) >= enough
+        return sum(len(rows) for day, rows in self._rows.items() if day > self._oldest) >= CHUNK_ROWS
+
+    def _take_days(self, first: date) -> Chunk[T]:
+        """The days from ``first`` to those handed on before."""
+        window = DayWindow(first, self._handed_on)
+        days = sorted(day for day in self._rows if day >= first)
+        rows = [row for day in days for row in self._rows.pop(day)]
+        self._rows_held -= len(rows)
+        self._handed_on = first
+        return Chunk(window, rows)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import Connection
 
-from creator_pipeline.platforms.contract import DagsterParts, Later, Platform
+from creator_pipeline.platforms.contract import Later, PageLine, Platform
 from creator_pipeline.platforms.kdp.owner import owner_of_partition
 from creator_pipeline.platforms.kdp.personal import PERSONAL
 
 _HERE = "creator_pipeline.platforms.kdp"
+
+
+def _page_line(connection: Connection, profile_id: str) -> PageLine:
+    from creator_pipeline.platforms.kdp.page import page_line
+
+    return page_line(connection, profile_id)
+
 
 PLATFORM = Platform(
     name="kdp",
@@ -19,8 +26,10 @@ PLATFORM = Platform(
     personal=PERSONAL,
     owner_of_partition=owner_of_partition,
     named_unit=True,
-    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
-    uploads=Later[Any](f"{_HERE}.upload", "UPLOADS"),
+    page_line=_page_line,
+    dagster=Later(f"{_HERE}.definitions", "PARTS"),
+    checks=Later(f"{_HERE}.probes", "CHECKS"),
+    uploads=Later(f"{_HERE}.upload", "UPLOADS"),
     commands={"kdp": f"{_HERE}.command"},
-    stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
+    stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from creator_pipeline.platforms.contract import DagsterParts
+from creator_pipeline.platforms.dagster_parts import DagsterParts
 from creator_pipeline.platforms.kdp import assets
 from creator_pipeline.platforms.kdp.sensor import KDP_INGEST, kdp_inbox
 

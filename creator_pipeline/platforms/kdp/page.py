@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, select
@@ -11,21 +11,12 @@ from sqlalchemy import Connection, select
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import plain_error, short_moment
 from creator_pipeline.platforms.contract import PageLine
+from creator_pipeline.platforms.uploads import UploadedReport
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import kdp_uploads
 
 _SHOWN_UPLOADS = 10
 _SHOWN_PROBLEMS = 5
-
-
-class UploadedReport(NamedTuple):
-    """An uploaded report. ``at`` is when it was uploaded, as text; ``problems`` are sentences."""
-
-    name: str
-    state: str
-    at: str
-    bad: bool
-    problems: list[str]
 
 
 def page_line(connection: Connection, profile_id: str) -> PageLine:

@@ -11,6 +11,7 @@ from typing import Literal
 from creator_pipeline.core.errors import DataError, PipelineError
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.inspect import describe
+from creator_pipeline.platforms.kdp.page import uploaded_reports
 from creator_pipeline.platforms.kdp.parse import MAX_BYTES
 from creator_pipeline.platforms.kdp.upload_records import end_job_of_stored
 from creator_pipeline.platforms.uploads import IncomingFile, StoredFile, Uploads
@@ -114,4 +115,5 @@ UPLOADS = Uploads(
     name_of=name_of,
     describe=describe_file,
     enqueue=enqueue,
+    reports=uploaded_reports,
 )

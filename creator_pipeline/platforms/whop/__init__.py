@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from creator_pipeline.platforms.contract import Checks, Credential, DagsterParts, Later, Platform, Rate, Webhooks
+from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
 from creator_pipeline.platforms.whop.catalog import ACCESS, MEMBERSHIP_KEYS, PAYMENT_KEYS
 from creator_pipeline.platforms.whop.personal import PERSONAL
 
@@ -21,16 +19,17 @@ PLATFORM = Platform(
         variable="WHOP_API_KEY",
         account_variable="WHOP_ACCOUNT_ID",
     ),
-    rate=Rate("whop_requests_per_minute"),
+    rate=Rate("WHOP_REQUESTS_PER_MINUTE", 600),
     where_to_connect="creator-pipeline profiles add {profile_id} --email … --whop-key …",
     known_names={
         "membership field": MEMBERSHIP_KEYS,
         "membership status": ACCESS.keys(),
         "payment field": PAYMENT_KEYS,
     },
+    buyer_accounts="user_",
     personal=PERSONAL,
-    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
-    webhooks=Later[Webhooks](f"{_HERE}.webhook", "WEBHOOKS"),
-    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
-    stand_in=Later[Any](f"{_HERE}.sandbox.stand_in", "STAND_IN"),
+    dagster=Later(f"{_HERE}.definitions", "PARTS"),
+    webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
+    checks=Later(f"{_HERE}.probes", "CHECKS"),
+    stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -10,12 +10,12 @@ from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.customers import Customers
 from creator_pipeline.platforms.whop.tiers import Tiers, parse_tiers
 from creator_pipeline.queue.cache import cache_for
-from creator_pipeline.queue.pace import pace_for
-from creator_pipeline.runtime.resources import PlatformResource, key_ring
+from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
+from creator_pipeline.store.token_keys import installation_ring
 
 SOURCE = PLATFORM.source
 
@@ -40,14 +40,14 @@ def whop_access(config: Settings, warehouse: Warehouse, profile_id: str) -> Whop
         ConfigError: the profile doesn't exist or isn't connected.
         AuthError: its connection was revoked.
     """
-    connection = profiles.get_connection(warehouse, key_ring(config), PLATFORM.in_ledger, profile_id)
-    key, per_minute = connection.access_token, config.whop_requests_per_minute
+    connection = profiles.get_connection(warehouse, installation_ring(config), PLATFORM.in_ledger, profile_id)
+    key = connection.access_token
     # Each operation of a key has a budget of its own at Whop.
     client = WhopClient(
         config.whop_api_url,
         key,
-        lambda operation: pace_for(config, PLATFORM.name, f"{key}:{operation}", per_minute),
-        customers=Customers(cache_for(config), key_ring(config), key),
+        lambda operation: PLATFORM.pace(config, f"{key}:{operation}"),
+        customers=Customers(cache_for(config), installation_ring(config), key),
     )
     return WhopAccess(client, account_id_of(config, connection.external_account_id))
 

@@ -1,4 +1,4 @@
-"""What Whop's answers mean: errors by what must be done about them, pages by their cursors."""
+"""Reads Whop's answers: the error of each, named by what must be done about it; the rows and cursor of a page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BadParameterError(RejectedError):
     """A parameter of the request is refused.
 
     Attributes:
-        parameter: its name, where Whop tells.
+        parameter: its name, where the answer has it.
     """
 
     def __init__(self, message: str, *, hint: str = "", parameter: str | None = None) -> None:
@@ -38,7 +38,7 @@ class BadParameterError(RejectedError):
 
 
 def _error_of(body: object) -> tuple[str, str | None]:
-    """Message and parameter of an error's body; OAuth's errors are a text where others have an object."""
+    """Message and parameter of an error's body; in errors of OAuth ``error`` is a text, in others an object."""
     error = cast("Json", body).get("error") if isinstance(body, dict) else None
     if isinstance(error, dict):
         told = cast("Json", error)
@@ -104,7 +104,7 @@ def next_cursor(path: str, body: Json) -> str | None:
     """The cursor of the next page; None on the last one.
 
     Raises:
-        DataError: the answer doesn't tell whether it is the last page.
+        DataError: the answer doesn't say whether it is the last page.
     """
     info = body.get("page_info")
     more = cast("Json", info).get("has_next_page") if isinstance(info, dict) else None
@@ -120,7 +120,7 @@ def next_cursor(path: str, body: Json) -> str | None:
 
 
 def missing(path: str, name: str, expected: str, found: object) -> DataError:
-    """The error of an answer that lacks what matters."""
+    """The error of an answer without a required field."""
     return DataError(
         f"Whop's answer to {path} has no usable {name!r}.",
         hint="The API may have changed; nothing was written.",

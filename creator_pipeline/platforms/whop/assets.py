@@ -12,17 +12,8 @@ from creator_pipeline.platforms.whop.sync import LoadedPayments, load_payments, 
 from creator_pipeline.platforms.whop.sync_memberships import TierChange, load_memberships
 from creator_pipeline.platforms.whop.tier_mails import on_tier_change
 from creator_pipeline.runtime.partitions import profile_partitions
-from creator_pipeline.runtime.streams import (
-    DailyStream,
-    Landed,
-    Request,
-    Snapshot,
-    SnapshotStream,
-    Usage,
-    by_day,
-    daily_asset,
-    snapshot_asset,
-)
+from creator_pipeline.runtime.stream_assets import daily_asset, snapshot_asset
+from creator_pipeline.runtime.streams import DailyStream, Landed, Request, Snapshot, SnapshotStream, Usage, by_day
 from creator_pipeline.store.tables import whop_payments, whop_subscriptions
 
 PROFILES = profile_partitions(SOURCE)

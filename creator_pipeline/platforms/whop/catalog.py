@@ -190,4 +190,4 @@ PAYMENT_DROPPED = frozenset(
 """Keys left out of ``raw``: what is personal, and what a list leaves empty (``settlement_time_at``), which would make
 the row depend on the way it was read."""
 MEMBERSHIP_KEYS, PAYMENT_KEYS = MEMBERSHIP_KEPT | MEMBERSHIP_DROPPED, PAYMENT_KEPT | PAYMENT_DROPPED
-"""Every key of this dialect. A new one is kept in ``raw`` and warned about."""
+"""Every key of this dialect. A new one is kept in ``raw``, without addresses, and warned about."""

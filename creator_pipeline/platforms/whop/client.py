@@ -1,4 +1,4 @@
-"""Whop's API v1 in the dialect of :data:`catalog.API_VERSION_DATE`: https://docs.whop.com/developer/api."""
+"""Whop's API v1 in the version of :data:`catalog.API_VERSION_DATE`: https://docs.whop.com/developer/api."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class WhopClient:
         base_url: ``https://api.whop.com/api/v1`` or a stand-in.
         key: an account key.
         pace: gives each operation its budget.
-        customers: buyers that needn't be asked for again.
+        customers: a cache of buyers; None to ask the API each time.
+        connections: requests under way at the same time.
     """
 
     def __init__(
@@ -66,9 +67,9 @@ class WhopClient:
         return self._api.usage
 
     def fetch_customer(self, member_id: str) -> Json | None:
-        """A buyer of the account (``mber_…``): who, their e-mail, what they spent; None where there is none.
+        """A buyer of the account (``mber_…``): name, e-mail address, amount spent; None where there is none.
 
-        At most an hour old where buyers are kept.
+        At most an hour old where there is a cache.
         """
         if self._customers is None:
             return self._one("members", member_id)
@@ -104,7 +105,10 @@ class WhopClient:
     ) -> Iterator[Json]:
         """Memberships of an account, oldest first, so that one bought meanwhile comes at the end.
 
-        A wrong account is an empty list for Whop, not an error. Both bounds are exclusive.
+        Args:
+            account_id: ``biz_…``; None for the account of the key. A wrong one gives an empty list, not an error.
+            statuses: any of these; none for all.
+            created_after, created_before: exclusive.
         """
         return self._list(
             "memberships",
@@ -128,7 +132,13 @@ class WhopClient:
         created_before: datetime | None = None,
         status: str | None = None,
     ) -> Iterator[Json]:
-        """Payments of an account, oldest first. Both bounds are exclusive; one status at a time."""
+        """Payments of an account, oldest first.
+
+        Args:
+            account_id: ``biz_…``; None for the account of the key.
+            created_after, created_before: exclusive.
+            status: only this one.
+        """
         return self._list(
             "payments",
             account_id=account_id,
@@ -214,7 +224,7 @@ class WhopClient:
         """Every row, page after page; a row that a later page repeats comes once.
 
         Raises:
-            DataError: a cursor came twice, or an answer lacks what the walk needs.
+            DataError: a cursor came twice, or an answer lacks its rows or its cursor.
         """
         path = catalog.OPERATIONS[operation]
         params = {name: _text(value) for name, value in filters.items() if value is not None}

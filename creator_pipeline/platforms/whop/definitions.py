@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.platforms.contract import Backfill, DagsterParts, Refresh, Schedule
+from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
 from creator_pipeline.platforms.whop import assets, checks, jobs
 from creator_pipeline.platforms.whop.access import WhopResource
 

@@ -1,7 +1,7 @@
-"""What to read for a window of days, for named objects and for what changed, with the fewest requests.
+"""Reads the objects of a window of days, named objects, and what has changed, with the fewest requests.
 
-No list of the dated dialect can be asked for what was *updated*, so a change is found by what it leaves behind: a
-refund and a dispute are rows with a creation time of their own, and everything else changes only while it isn't final.
+No list of this version of the API can be filtered by the time of an update. So a change is found by other means: a
+refund and a dispute are rows with a creation time of their own, and everything else changes only until it is final.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop import catalog
 from creator_pipeline.platforms.whop.answers import Json, NotFoundError
 from creator_pipeline.platforms.whop.client import WhopClient
-from creator_pipeline.platforms.whop.models import optional_money, text
-from creator_pipeline.platforms.whop.models import time as time_of
+from creator_pipeline.platforms.whop.models import FIELDS, optional_money
 from creator_pipeline.platforms.whop.refunds import (
     has_disputes,
     has_refunds,
@@ -26,9 +25,9 @@ from creator_pipeline.platforms.whop.refunds import (
 )
 
 UNLISTED_DISPUTE_WINDOW = timedelta(days=120)
-"""How old a payment may be whose dispute is looked for where the server has no list of disputes."""
+"""The oldest payment whose dispute is searched for, where the server has no list of disputes."""
 _TICK = timedelta(milliseconds=1)
-"""Whop's times have milliseconds, and its bounds are exclusive."""
+"""The resolution of Whop's times; its bounds are exclusive."""
 
 
 @dataclass
@@ -48,7 +47,7 @@ class Payments:
 
 
 class StoredPayment(NamedTuple):
-    """What is known of a payment: status, ids of its refunds, (id, status) of its disputes."""
+    """A payment as it is stored: its status, the ids of its refunds, (id, status) of its disputes."""
 
     id: str
     status: str
@@ -65,9 +64,9 @@ def payments_of_window(client: WhopClient, account_id: str | None, window: DayWi
     start, end = _midnight(window.start), _midnight(window.end)
     found = Payments()
     for payment in client.payments(account_id, created_after=start - _TICK, created_before=end):
-        if start <= time_of("payment", payment, "created_at") < end:
+        if start <= FIELDS.time("payment", payment, "created_at") < end:
             found.payments[payment["id"]] = payment
-    _add_money_back(client, account_id, found)
+    _add_refunds_and_disputes(client, account_id, found)
     return found
 
 
@@ -80,11 +79,11 @@ def payments_named(client: WhopClient, account_id: str | None, ids: Iterable[str
             found.missing.append(payment_id)
         else:
             found.payments[payment_id] = payment
-    _add_money_back(client, account_id, found)
+    _add_refunds_and_disputes(client, account_id, found)
     return found
 
 
-def _add_money_back(client: WhopClient, account_id: str | None, found: Payments) -> None:
+def _add_refunds_and_disputes(client: WhopClient, account_id: str | None, found: Payments) -> None:
     refunded = [payment for payment in found.payments.values() if has_refunds(payment)]
     if len(refunded) == 1:
         found.refunds[refunded[0]["id"]] = list(client.refunds(account_id, payment_id=refunded[0]["id"]))
@@ -98,15 +97,15 @@ def _add_money_back(client: WhopClient, account_id: str | None, found: Payments)
         except NotFoundError:
             found.disputes_listed = False
             for payment in disputed:
-                found.disputes[payment["id"]] = _told_by_substatus(payment)
+                found.disputes[payment["id"]] = _dispute_of_substatus(payment)
 
 
 def _earliest(payments: Iterable[Json]) -> datetime:
-    return min(time_of("payment", payment, "created_at") for payment in payments) - _TICK
+    return min(FIELDS.time("payment", payment, "created_at") for payment in payments) - _TICK
 
 
 def _add_refunds(client: WhopClient, account_id: str | None, found: Payments, refunded: Sequence[Json]) -> None:
-    """All refunds since the first of these payments; ends as soon as each has given back what it says."""
+    """Refunds since the first of these payments, until all of their refunded amounts are explained."""
     owed = {payment["id"]: _refunded_micros(payment) for payment in refunded}
     for refund in client.refunds(account_id, created_after=_earliest(refunded)):
         payment_id = payment_of_refund(refund)
@@ -114,7 +113,7 @@ def _add_refunds(client: WhopClient, account_id: str | None, found: Payments, re
         if payment is None:
             continue
         found.refunds.setdefault(payment_id, []).append(refund)
-        entry = refund_entry(refund, text("payment", payment, "currency").upper())
+        entry = refund_entry(refund, FIELDS.text("payment", payment, "currency").upper())
         if entry["status"] == catalog.REFUND_SUCCEEDED and payment_id in owed:
             owed[payment_id] -= entry["micros"]
             if owed[payment_id] <= 0:
@@ -128,10 +127,10 @@ def _refunded_micros(payment: Json) -> int:
     return refunded.micros if refunded else 0
 
 
-def _told_by_substatus(payment: Json) -> list[Json]:
-    """The dispute a payment speaks of, where the server has no list of disputes: the whole payment, at its last change.
+def _dispute_of_substatus(payment: Json) -> list[Json]:
+    """The dispute that a payment's substatus names, where the server has no list of disputes; at most one.
 
-    What it lacks (its fee, its own times) is not known to us either.
+    Its amount is the whole payment, its time that of the payment's last change; its fee is unknown.
     """
     _, sign, status = str(payment["substatus"]).partition("dispute_")
     if not sign or status == "warning":
@@ -162,50 +161,53 @@ class Changed(NamedTuple):
 def changed_payments(
     client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment], since: datetime
 ) -> Changed:
-    """Ids of stored payments that are not what they were: new refunds and disputes since ``since``, and open payments.
+    """Ids of stored payments that have changed: by a refund or dispute since ``since``, or because they were not final.
 
     Args:
-        since: no refund or dispute created before it is unknown; open disputes are asked for from here too, so it
-            must not be later than the first of those.
+        client: of the account.
+        account_id: ``biz_…``; None for the account of the key.
+        stored: every stored payment that may have changed.
+        since: every refund and dispute created before it is stored, and no stored dispute that is still open was
+            created before it.
     """
     known = {payment.id: payment for payment in stored}
     changed: set[str] = set()
     for refund in client.refunds(account_id, created_after=since):
         payment = known.get(payment_of_refund(refund))
         succeeded = refund.get("status") == catalog.REFUND_SUCCEEDED
-        if payment and succeeded is (text("refund", refund, "id") not in payment.refunds):
+        if payment and succeeded is (FIELDS.text("refund", refund, "id") not in payment.refunds):
             changed.add(payment.id)
     disputes_listed = True
     try:
         for dispute in client.disputes(account_id, created_after=since):
             payment = known.get(payment_of_dispute(dispute))
-            if payment and (dispute["id"], text("dispute", dispute, "status")) not in payment.disputes:
+            if payment and (dispute["id"], FIELDS.text("dispute", dispute, "status")) not in payment.disputes:
                 changed.add(payment.id)
     except NotFoundError:
         disputes_listed = False
         changed |= _disputed(client, account_id, known, since - UNLISTED_DISPUTE_WINDOW)
-    return Changed(frozenset(changed) | _moved(client, account_id, stored), disputes_listed)
+    return Changed(frozenset(changed) | _no_longer_open(client, account_id, stored), disputes_listed)
 
 
 def _disputed(
     client: WhopClient, account_id: str | None, known: Mapping[str, StoredPayment], since: datetime
 ) -> set[str]:
-    """Payments made since ``since`` whose substatus tells of another dispute than is stored."""
+    """Payments made since ``since`` whose substatus names another dispute than is stored."""
     changed: set[str] = set()
     for payment in client.payments(account_id, created_after=since):
         stored = known.get(payment["id"])
         if stored is None:
             continue
-        told = {(entry["id"], entry["status"]) for entry in _told_by_substatus(payment)}
-        if told != set(stored.disputes):
+        named = {(entry["id"], entry["status"]) for entry in _dispute_of_substatus(payment)}
+        if named != set(stored.disputes):
             changed.add(stored.id)
     return changed
 
 
-def _moved(client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment]) -> frozenset[str]:
-    """Payments that were open and are not in that state any more.
+def _no_longer_open(client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment]) -> frozenset[str]:
+    """Stored payments that were not final and may have another status now.
 
-    A list of each state where that is fewer requests than one for each payment.
+    One list for each status, where that is fewer requests than one for each payment.
     """
     unfinished = [p for p in stored if p.status != "paid" and p.status not in catalog.DEAD_PAYMENTS]
     states = {payment.status for payment in unfinished}
@@ -260,9 +262,11 @@ def memberships_named(client: WhopClient, ids: Iterable[str]) -> Memberships:
 def changed_memberships(
     client: WhopClient, account_id: str | None, stored: dict[str, str], since: datetime
 ) -> Memberships:
-    """Memberships that can have changed: the living ones, the new ones, and those that were living and are not listed.
+    """Memberships that may have changed: the living ones, the new ones, and those that were living and are not listed.
 
     Args:
+        client: of the account.
+        account_id: ``biz_…``; None for the account of the key.
         stored: status of each stored membership by id.
         since: every membership created before it is stored.
     """

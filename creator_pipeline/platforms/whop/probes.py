@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, RejectedError
-from creator_pipeline.platforms.contract import Account, Checks
+from creator_pipeline.platforms.contract import Checks
+from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.platforms.whop import PLATFORM, catalog
 from creator_pipeline.platforms.whop.access import account_id_of
 from creator_pipeline.platforms.whop.answers import NotFoundError, classify

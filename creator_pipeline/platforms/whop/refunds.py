@@ -9,20 +9,9 @@ from typing import Any, cast
 import orjson
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.json_fields import Json
 from creator_pipeline.platforms.whop import catalog
-from creator_pipeline.platforms.whop.models import (
-    Json,
-    PaymentRow,
-    bad,
-    money,
-    number,
-    optional_money,
-    optional_text,
-    optional_time,
-    payment_raw,
-    text,
-    time,
-)
+from creator_pipeline.platforms.whop.models import FIELDS, PaymentRow, money, optional_money, payment_raw
 
 
 def _utc(moment: datetime) -> str:
@@ -31,15 +20,15 @@ def _utc(moment: datetime) -> str:
 
 def payment_of_refund(refund: Json) -> str:
     """Id of the payment a refund reverses."""
-    return text("refund", refund, "payment_id")
+    return FIELDS.text("refund", refund, "payment_id")
 
 
 def payment_of_dispute(dispute: Json) -> str:
     """Id of the payment a dispute is about."""
     payment = dispute.get("payment")
     if not isinstance(payment, dict):
-        raise bad("dispute", dispute, "payment", "an object")
-    return text("dispute's payment", cast("Json", payment), "id")
+        raise FIELDS.bad("dispute", dispute, "payment", "an object")
+    return FIELDS.text("dispute's payment", cast("Json", payment), "id")
 
 
 def refund_entry(refund: Json, currency: str) -> Json:
@@ -48,15 +37,15 @@ def refund_entry(refund: Json, currency: str) -> Json:
     Raises:
         DataError: a key that matters is missing, or a refund that succeeded has no amount in ``currency``.
     """
-    status = text("refund", refund, "status")
+    status = FIELDS.text("refund", refund, "status")
     settled = optional_money("refund", refund, "amount")
     if status == catalog.REFUND_SUCCEEDED and (settled is None or settled.currency != currency):
-        raise bad("refund", refund, "amount", f"the settled amount in {currency}")
+        raise FIELDS.bad("refund", refund, "amount", f"the settled amount in {currency}")
     return {
-        "id": text("refund", refund, "id"),
+        "id": FIELDS.text("refund", refund, "id"),
         "micros": settled.micros if settled and settled.currency == currency else 0,
         "status": status,
-        "at": _utc(time("refund", refund, "created_at")),
+        "at": _utc(FIELDS.time("refund", refund, "created_at")),
     }
 
 
@@ -68,19 +57,19 @@ def dispute_entry(dispute: Json, currency: str, left_micros: int) -> Json:
         left_micros: what refunds left of the payment: no dispute takes more, and one in another currency takes all of
             it, because its amount is told in the card's currency only.
     """
-    told = number("dispute", dispute, "amount")
-    same = text("dispute", dispute, "currency").upper() == currency
-    status = text("dispute", dispute, "status")
+    told = FIELDS.decimal_micros("dispute", dispute, "amount")
+    same = FIELDS.text("dispute", dispute, "currency").upper() == currency
+    status = FIELDS.text("dispute", dispute, "status")
     inquiry = dispute.get("inquiry")
     if not isinstance(inquiry, bool):
-        raise bad("dispute", dispute, "inquiry", "true or false")
+        raise FIELDS.bad("dispute", dispute, "inquiry", "true or false")
     fee = optional_money("dispute", dispute, "fee")
     return {
-        "id": text("dispute", dispute, "id"),
+        "id": FIELDS.text("dispute", dispute, "id"),
         "micros": min(told, left_micros) if same else left_micros,
         "status": status,
-        "at": _utc(time("dispute", dispute, "created_at")),
-        "changed_at": _utc(time("dispute", dispute, "updated_at")),
+        "at": _utc(FIELDS.time("dispute", dispute, "created_at")),
+        "changed_at": _utc(FIELDS.time("dispute", dispute, "updated_at")),
         "inquiry": inquiry or status.startswith(catalog.INQUIRY_PREFIX),
         "fee_micros": fee.micros if fee else 0,
         "fee_currency": fee.currency if fee else None,
@@ -95,7 +84,7 @@ def _dumps(entries: Iterable[Json]) -> str:
 def _product_name(payment: Json) -> str | None:
     items = payment.get("line_items")
     if not isinstance(items, list):
-        raise bad("payment", payment, "line_items", "a list")
+        raise FIELDS.bad("payment", payment, "line_items", "a list")
     for item in cast("list[Any]", items):
         if isinstance(item, dict) and cast("Json", item).get("product_id") == payment.get("product_id"):
             title = cast("Json", item).get("product_title") or cast("Json", item).get("label")
@@ -109,14 +98,14 @@ def _fee(payment: Json, status: str, currency: str, total_micros: int) -> int | 
         return None
     after = money("payment", payment, "amount_after_fees")
     if after.currency != currency:
-        raise bad("payment", payment, "amount_after_fees", f"an amount in {currency}")
+        raise FIELDS.bad("payment", payment, "amount_after_fees", f"an amount in {currency}")
     return total_micros - after.micros
 
 
 def has_refunds(payment: Json) -> bool:
     """Whether a payment shows any sign of a refund, so that its refunds must be read."""
     refunded = optional_money("payment", payment, "refunded_amount")
-    at = optional_time("payment", payment, "refunded_at")
+    at = FIELDS.optional_time("payment", payment, "refunded_at")
     return bool((refunded and refunded.micros) or at or "refund" in str(payment.get("substatus")))
 
 
@@ -135,14 +124,14 @@ def payment_row(
         DataError: a key that matters is missing, or a refund or dispute is of another payment.
     """
     what = "payment"
-    status, currency = text(what, payment, "status"), text(what, payment, "currency").upper()
+    status, currency = FIELDS.text(what, payment, "status"), FIELDS.text(what, payment, "currency").upper()
     total = optional_money(what, payment, "total")
     if total is None and status == "paid":
-        raise bad(what, payment, "total", "the amount that was paid")
+        raise FIELDS.bad(what, payment, "total", "the amount that was paid")
     if total is not None and total.currency != currency:
-        raise bad(what, payment, "total", f"an amount in {currency}")
+        raise FIELDS.bad(what, payment, "total", f"an amount in {currency}")
     total_micros = total.micros if total else 0
-    payment_id = text(what, payment, "id")
+    payment_id = FIELDS.text(what, payment, "id")
     read = [refund_entry(refund, currency) for refund in _of(payment_id, refunds, payment_of_refund)]
     # Only what went back: an attempt that failed is seen or not seen depending on the way the payment was read.
     given_back = [entry for entry in read if entry["status"] == catalog.REFUND_SUCCEEDED]
@@ -154,21 +143,21 @@ def payment_row(
         if not entry["inquiry"] and entry["status"] != "won":
             left -= entry["micros"]
     refunded = optional_money(what, payment, "refunded_amount")
-    created_at = time(what, payment, "created_at")
+    created_at = FIELDS.time(what, payment, "created_at")
     return PaymentRow(
         profile_id=profile_id,
         id=payment_id,
         partition_day=created_at.date(),
         created_at=created_at,
-        paid_at=optional_time(what, payment, "paid_at"),
-        updated_at=time(what, payment, "updated_at"),
+        paid_at=FIELDS.optional_time(what, payment, "paid_at"),
+        updated_at=FIELDS.time(what, payment, "updated_at"),
         status=status,
-        substatus=optional_text(what, payment, "substatus"),
-        billing_reason=optional_text(what, payment, "billing_reason"),
-        membership_id=optional_text(what, payment, "membership_id"),
-        product_id=optional_text(what, payment, "product_id"),
+        substatus=FIELDS.optional_text(what, payment, "substatus"),
+        billing_reason=FIELDS.optional_text(what, payment, "billing_reason"),
+        membership_id=FIELDS.optional_text(what, payment, "membership_id"),
+        product_id=FIELDS.optional_text(what, payment, "product_id"),
         product_name=_product_name(payment),
-        plan_id=optional_text(what, payment, "plan_id"),
+        plan_id=FIELDS.optional_text(what, payment, "plan_id"),
         currency=currency,
         total_micros=total_micros,
         fee_micros=_fee(payment, status, currency, total_micros),

@@ -11,18 +11,19 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.windows import DayWindow, now, partition_key
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.ledger.replace import note_changes
+from creator_pipeline.ledger.replace import of_profile, replace_events
 from creator_pipeline.platforms.whop import catalog, fetch
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.fetch import Payments, StoredPayment
 from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events
-from creator_pipeline.platforms.whop.models import PaymentRow, new_keys
+from creator_pipeline.platforms.whop.models import PaymentRow
 from creator_pipeline.platforms.whop.refunds import payment_row
-from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import sales_events, whop_payments
 
 PLATFORM = "whop"
@@ -69,8 +70,7 @@ def _in_window(profile_id: str, window: DayWindow) -> ColumnElement[bool]:
 
 def _ledger_of_window(profile_id: str, window: DayWindow) -> ColumnElement[bool]:
     return and_(
-        sales_events.c.platform == PLATFORM,
-        sales_events.c.profile_id == profile_id,
+        of_profile(PLATFORM, profile_id),
         # A refund has a day of its own, so a payment's rows are found by the partition they came from.
         sales_events.c.source >= partition_key(window.start, ""),
         sales_events.c.source < partition_key(window.end, ""),
@@ -105,11 +105,17 @@ def rebuild_ledger(
     """Make the ledger rows of the payments created in ``window`` equal to what is stored; the API isn't asked."""
     scope, what = _in_window(profile_id, window), f"whop/payments {window.start} to {window.end} of {profile_id}"
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         rows = [PaymentRow(*row) for row in connection.execute(select(whop_payments).where(scope))]
         events = _events_of(rows, now())
-        change = _replace_ledger(
-            connection, profile_id, events, _ledger_of_window(profile_id, window), what, allow_shrink=allow_shrink
+        change = replace_events(
+            connection,
+            PLATFORM,
+            profile_id,
+            _ledger_of_window(profile_id, window),
+            events,
+            what=f"ledger of {what}",
+            allow_shrink=allow_shrink,
         )
     return LoadedPayments(rows, events, Change(), change)
 
@@ -143,8 +149,7 @@ def refresh_payments(
     named = list(found.payments)
     scope = and_(whop_payments.c.profile_id == profile_id, whop_payments.c.id.in_(named))
     ledger_scope = and_(
-        sales_events.c.platform == PLATFORM,
-        sales_events.c.profile_id == profile_id,
+        of_profile(PLATFORM, profile_id),
         sales_events.c.external_id.in_(named),
     )
     return _store_payments(warehouse, profile_id, found, scope, ledger_scope, f"whop/payments of {profile_id}")
@@ -210,16 +215,24 @@ def _store_payments(
     ]
     events = _events_of(rows, moment) if ledger_scope is not None else []
     with warehouse.write() as connection:
-        profiles.keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         if not rows and not allow_shrink:
             refuse_nothing(connection, select(whop_payments.c.id).where(scope).limit(1), what)
         change = replace(connection, whop_payments, rows, scope, what=what, allow_shrink=allow_shrink)
         ledger_change = (
-            _replace_ledger(connection, profile_id, events, ledger_scope, what, allow_shrink=allow_shrink)
+            replace_events(
+                connection,
+                PLATFORM,
+                profile_id,
+                ledger_scope,
+                events,
+                what=f"ledger of {what}",
+                allow_shrink=allow_shrink,
+            )
             if ledger_scope is not None
             else Change()
         )
-    new = new_keys(found.payments.values(), catalog.PAYMENT_KEYS)
+    new = unknown_keys(found.payments.values(), catalog.PAYMENT_KEYS)
     return LoadedPayments(rows, events, change, ledger_change, tuple(found.missing), new, found.disputes_listed)
 
 
@@ -229,22 +242,6 @@ def _events_of(rows: Iterable[PaymentRow], moment: datetime) -> list[LedgerEvent
         for row in rows
         for event in whop_events(WhopPayment(*(getattr(row, name) for name in WhopPayment._fields)), moment)
     ]
-
-
-def _replace_ledger(
-    connection: Connection,
-    profile_id: str,
-    events: Sequence[LedgerEvent],
-    scope: ColumnElement[bool],
-    what: str,
-    *,
-    allow_shrink: bool,
-) -> Change:
-    before = set(connection.execute(select(sales_events.c.occurred_on).where(scope).distinct()).scalars())
-    change = replace(connection, sales_events, events, scope, what=f"ledger of {what}", allow_shrink=allow_shrink)
-    if change.any:
-        note_changes(connection, PLATFORM, profile_id, before | {event.occurred_on for event in events})
-    return change
 
 
 def refuse_nothing(connection: Connection, stored: Select[tuple[str]], what: str) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, update
 
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.whop import catalog, fetch
@@ -20,7 +21,6 @@ from creator_pipeline.platforms.whop.models import (
     account_of,
     address_hashes,
     membership_row,
-    new_keys,
     plan_of,
     without_buyers,
 )
@@ -29,7 +29,7 @@ from creator_pipeline.platforms.whop.tiers import FREE, People, Standing, Tiers,
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.erasure import forgotten
 from creator_pipeline.store.load import Change, replace
-from creator_pipeline.store.profiles import keep
+from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import platform_connections, profiles, whop_subscriptions
 
 
@@ -176,7 +176,7 @@ def _store_memberships(
     mine = whop_subscriptions.c.account_profile_id == profile_id
     what = f"whop/memberships of {profile_id}"
     with warehouse.write() as connection:
-        keep(connection, profile_id)
+        lock_profile(connection, profile_id)
         before = [MembershipRow(*row) for row in connection.execute(select(whop_subscriptions).where(mine))]
         if before and not fresh and found.whole and not allow_shrink:
             refuse_nothing(connection, select(whop_subscriptions.c.id).where(mine).limit(1), what)
@@ -199,7 +199,7 @@ def _store_memberships(
         members=len(found.members),
         without_address=len(found.members) - len(hashes),
         missing=tuple(found.missing),
-        new_keys=new_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
+        new_keys=unknown_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
     )
 
 

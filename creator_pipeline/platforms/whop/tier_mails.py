@@ -23,12 +23,13 @@ def on_tier_change(
     """
     from creator_pipeline.mail import outbox
     from creator_pipeline.mail.outbox import Mail, digest, event_key
+    from creator_pipeline.mail.values import tier_values
 
     owner = connection.execute(select(profiles.c.email, profiles.c.notify).where(profiles.c.id == profile_id)).one()
     if owner.notify == "none":
         return None
     key = event_key("subscription", digest(profile_id, tier, plan_name or "", change_id))
-    values = {"tier": tier, "plan_name": plan_name or tier}
+    values = tier_values(tier, plan_name)
     try:
         outbox.add(connection, settings.load(), Mail(key, "subscription_updated", owner.email, values, profile_id))
     except PipelineError as error:

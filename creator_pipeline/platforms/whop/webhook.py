@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,25 +11,16 @@ from uuid import uuid4
 import orjson
 from standardwebhooks import Webhook
 
+from creator_pipeline.core import signatures
 from creator_pipeline.core.errors import ConfigError, RejectedError
-from creator_pipeline.core.windows import now
-from creator_pipeline.platforms.contract import Account, Delivery, RefusedDelivery, SignedTest, Webhooks
+from creator_pipeline.platforms.webhooks import Account, Delivery, RefusedDelivery, SignedTest, Webhooks
 from creator_pipeline.platforms.whop import PLATFORM
 from creator_pipeline.settings import Settings
-
-TOLERANCE_SECONDS = 300
-"""Both ways. The timestamp is that of the send: verify on receipt, not when the queue gets to it."""
 
 Kind = Literal["membership", "payment", "member", "plan", "ignored"]
 
 _PREFIX: Mapping[str, str] = {"membership": "mem_", "payment": "pay_", "member": "mber_", "plan": "plan_"}
 _ID = re.compile(r"[A-Za-z0-9_]{1,100}")
-
-
-class BadSignatureError(RejectedError):
-    """A delivery isn't Whop's, is too old, or its headers can't be read."""
-
-    code = "bad_signature"
 
 
 class Reread(NamedTuple):
@@ -53,11 +43,12 @@ class Reread(NamedTuple):
 def verify(secret: str, headers: Mapping[str, str], body: bytes, *, moment: datetime | None = None) -> str:
     """Check a delivery's signature over its raw bytes; returns its ``webhook-id``.
 
-    The key is the literal UTF-8 bytes of the whole secret, ``ws_`` included: nothing is decoded. A header with several
-    signatures is good if one of them is.
+    The key is the literal UTF-8 bytes of the whole secret, ``ws_`` included: nothing is decoded.
 
     Args:
+        secret: of the webhook.
         headers: names in any case.
+        body: as it came: the signature is over these very bytes.
         moment: the time of receipt; now by default.
 
     Raises:
@@ -66,29 +57,7 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, *, moment: date
     """
     if not secret:
         raise ConfigError("WHOP_WEBHOOK_SECRET is not set.", hint="Whop: Developer, Webhooks; it begins with ws_.")
-    named = {name.lower(): value for name, value in headers.items()}
-    try:
-        delivery_id, sent = named["webhook-id"], int(named["webhook-timestamp"])
-        signatures = named["webhook-signature"].split(" ")
-        webhook = Webhook(secret.encode())
-        expected = webhook.sign(delivery_id, datetime.fromtimestamp(sent, UTC), body.decode())
-    except KeyError as error:
-        raise BadSignatureError(f"The delivery has no header {error.args[0]}.") from None
-    except (ValueError, OverflowError, OSError):
-        raise BadSignatureError("The delivery's headers or body can't be read.") from None
-    received = (moment or now()).timestamp()
-    if abs(received - sent) > TOLERANCE_SECONDS:
-        raise BadSignatureError("The delivery's timestamp is more than five minutes off.", hint="Check the clock.")
-    if not delivery_id or not any(_equal(expected, signature) for signature in signatures):
-        raise BadSignatureError(
-            "The delivery's signature doesn't fit.",
-            hint="WHOP_WEBHOOK_SECRET is the whole secret of this very webhook, beginning with ws_.",
-        )
-    return delivery_id
-
-
-def _equal(expected: str, signature: str) -> bool:
-    return hmac.compare_digest(expected.encode(), signature.encode())
+    return signatures.verify(secret.encode(), headers, body, moment=moment)
 
 
 def reread(delivery_id: str, body: bytes) -> Reread:

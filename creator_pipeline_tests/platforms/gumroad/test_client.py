@@ -7,10 +7,11 @@ import orjson
 import pytest
 
 from creator_pipeline.core.errors import AuthError, DataError, RejectedError, TransientError
-from creator_pipeline.core.http import Answer, Begun
+from creator_pipeline.core.http import Answer
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.platforms.gumroad.client import SlowQueryError, classify
-from creator_pipeline_tests.platforms.gumroad.conftest import FIXTURES
+from creator_pipeline.platforms.gumroad.client import GumroadClient, SlowQueryError, classify
+from creator_pipeline_tests.support.gumroad_samples import FIXTURES
+from creator_pipeline_tests.support.http_server import TOKEN, Free, Server, says
 
 KINDS = {"never": (RejectedError, AuthError), "narrow window": (SlowQueryError,), "restart walk": (RejectedError,)}
 # OAuth has a client of its own, and the deprecated page numbers are never asked for.
@@ -25,6 +26,13 @@ COMMON = {408, 429, 500, 502, 503, 504}
 @pytest.fixture
 def client(sandbox, client_of):
     return client_of(sandbox)
+
+
+@pytest.fixture
+def server():
+    running = Server()
+    yield running
+    running.close()
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=[case["name"] for case in ERRORS])
@@ -118,9 +126,9 @@ def test_revoked_and_narrowed_tokens_are_told_apart(sandbox, client):
         ([], "sales"),
     ],
 )
-def test_an_answer_without_its_list_is_an_error_and_not_an_empty_day(client, monkeypatch, body, column):
+def test_an_answer_without_its_list_is_an_error_and_not_an_empty_day(server, body, column):
     """Guards: a renamed key read as 'no sales', after which the replace deletes the day."""
-    monkeypatch.setattr(client._api, "begin", lambda *_: Begun(RejectedError("never asked"), lambda: body))
-    with pytest.raises(DataError) as caught:
+    server.script = [says(200, orjson.dumps(body))]
+    with GumroadClient(server.url, TOKEN, Free()) as client, pytest.raises(DataError) as caught:
         client.sales_page(DayWindow(today(), today() + timedelta(days=1)))
     assert (caught.value.column, caught.value.expected) == (column, "a list of objects")

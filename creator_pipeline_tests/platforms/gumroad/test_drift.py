@@ -9,12 +9,12 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.gumroad.checks import agrees_with_gumroad
 from creator_pipeline.platforms.gumroad.jobs import DRIFT
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.runtime.resources import WarehouseResource
-from creator_pipeline.sandbox.compare import differences
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events
-from creator_pipeline_tests.support.pipeline_fixtures import truth
+from creator_pipeline_tests.support.installation import totals_of_chen
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 def scan(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
@@ -41,7 +41,7 @@ def test_a_refund_of_an_old_sale_is_found_the_next_night_with_three_requests(
     before = sum(sandbox.faults.requests.values())
     assert scan(instance).success
     assert sum(sandbox.faults.requests.values()) - before <= 3
-    assert differences(loaded, "chen", truth(sandbox)) == []
+    assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
 
 
 def test_a_quiet_night_costs_one_request(
@@ -61,7 +61,7 @@ def test_without_the_endpoint_the_last_days_are_read_instead(
     sandbox.gumroad.has_summary = False
     sandbox.world.gumroad.add_sale("chen", price=1500)
     assert scan(instance).success
-    assert differences(loaded, "chen", truth(sandbox)) == []
+    assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
 
 
 def test_the_check_names_profile_day_amount_and_the_command(

@@ -1,9 +1,11 @@
 """Every sale of a window once, whatever the pages do, and not many requests more than pages."""
 
+import itertools
 import math
 import threading
 from collections import Counter
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,12 +13,12 @@ from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import AuthError, DataError, TransientError
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.platforms.gumroad import fetch as room
-from creator_pipeline.platforms.gumroad.window_reader import Chunk, joined
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
-from creator_pipeline_tests.core.test_windows import tiles
-from creator_pipeline_tests.support.gumroad_paging import Kept, Keyset, Pages, keep
+from creator_pipeline.platforms.gumroad import fetch, parallel_reader, window_reader
+from creator_pipeline.platforms.gumroad.fetch import merged
+from creator_pipeline.platforms.gumroad.window_reader import Chunk
+from creator_pipeline_tests.support.gumroad_paging import Keyset, Pages, SaleDay, sale_day
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
+from creator_pipeline_tests.support.windows import tiles
 
 YEAR = DayWindow(today() - timedelta(days=364), today() + timedelta(days=1))
 
@@ -34,8 +36,8 @@ def _no_faults(server):
 
 
 def fetch_sales(client, window, **options):
-    """The sales' places."""
-    return room.fetch_sales(client, window, keep=keep, **options)
+    """Ids and days of the sales."""
+    return fetch.fetch_sales(client, window, make_row=sale_day, **options)
 
 
 def read(client, window=YEAR) -> dict[str, int]:
@@ -107,13 +109,19 @@ def test_a_page_key_that_comes_twice_is_an_error(server, client_of):
 
 
 @pytest.mark.parametrize(
-    ("sales", "days", "extra"),
-    [(0, 365, 1), (1, 365, 1), (9, 365, 1), (10, 365, 1), (11, 365, 1), (500, 365, 1), (5000, 365, 25)],
+    ("sales", "page_seconds", "extra"),
+    [(0, 0, 1), (1, 0, 1), (9, 0, 1), (10, 0, 1), (11, 0, 1), (500, 0, 1), (500, 0.05, 4), (5000, None, 25)],
 )
-def test_reading_in_parallel_costs_hardly_more_requests_than_there_are_pages(client_of, sales, days, extra):
+def test_reading_in_parallel_costs_hardly_more_requests_than_there_are_pages(
+    client_of, monkeypatch, sales, page_seconds, extra
+):
     """Guards: a small account that pays for the splitting of large ones: the budget is 120 requests a minute."""
-    with SandboxServer(World.invented(5, today=today(), sizes={"alice": sales}, days=days)) as server:
+    with SandboxServer(World.invented(5, today=today(), sizes={"alice": sales}, days=365)) as server:
         client = client_of(server)
+        if page_seconds is not None:
+            # Measured, a page on a busy machine takes so long that its window is split.
+            ticks = itertools.count(step=page_seconds)
+            monkeypatch.setattr(window_reader, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
         assert read(client) == listed(server)
         pages = max(1, math.ceil(len(server.world.gumroad["alice"].rows) / 10))
         assert client.usage.requests <= pages + extra
@@ -125,20 +133,20 @@ def test_a_large_account_is_read_by_several_readers(client_of):
         server.faults.every(1, "slow", path="/v2/sales")
         server.faults.delay = 0.01
         client, threads = client_of(server), set()
-        real = client.begin_sales_page
+        real = client.start_sales_page
 
-        def begin(window, key=None):
+        def start(window, key=None):
             threads.add(threading.current_thread().name)
             return real(window, key)
 
-        client.begin_sales_page = begin
+        client.start_sales_page = start
         read(client)
         assert len(threads) > 1
 
 
 def test_finished_days_are_handed_on_before_the_end(client_of, monkeypatch):
     """Guards: a year of sales held in memory, and lost when the last page fails."""
-    monkeypatch.setattr(room, "FLUSH_ROWS", 50)
+    monkeypatch.setattr(window_reader, "CHUNK_ROWS", 50)
     with SandboxServer(World.invented(6, today=today(), sizes={"alice": 600}, days=60)) as server:
         chunks = list(fetch_sales(client_of(server), YEAR, readers=1))
         assert len(chunks) > 5
@@ -164,15 +172,15 @@ def test_a_consumer_that_stops_early_leaves_no_thread(server, client_of):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("gumroad-sales")]
 
 
-def test_a_sale_that_cannot_be_kept_ends_the_fetch():
+def test_a_sale_that_cannot_be_made_a_row_ends_the_fetch():
     """Incident: an error in a reader's thread that left the consumer waiting for ever."""
     pages = Pages([[{"id": "x==", "created_at": f"{today()}T00:00:00Z"}]], today())
 
-    def refuse(_sale) -> Kept:
+    def refuse(_sale) -> SaleDay:
         raise DataError("no usable price", hint="", column="price")
 
     with pytest.raises(DataError, match="no usable price"):
-        list(room.fetch_sales(pages, DayWindow(today(), today() + timedelta(days=1)), keep=refuse))
+        list(fetch.fetch_sales(pages, DayWindow(today(), today() + timedelta(days=1)), make_row=refuse))
 
 
 TIMES = st.lists(
@@ -192,21 +200,51 @@ TIMES = st.lists(
     st.sampled_from([1, 4]),
     st.sampled_from([5, 2000]),
 )
-def test_chunks_tile_the_window_and_hold_each_sale_once(times, first, days, slow_days, readers, flush):
+def test_chunks_tile_the_window_and_hold_each_sale_once(times, first, days, slow_days, readers, chunk_rows):
     """Guards: a day between two chunks, which the replace would never touch."""
     window = DayWindow(YEAR.start + timedelta(days=first), YEAR.start + timedelta(days=first + days))
     client = Keyset(times, slow_days)
-    names = ("FLUSH_ROWS", "SPLIT_PAGES", "STRETCH_PAGES", "SPLIT_SECONDS", "SLOW_PAGE_SECONDS")
-    old = {name: getattr(room, name) for name in names}
-    vars(room).update(zip(names, (flush, 3, 2, 0.0, 0.0), strict=True))
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window_reader, "CHUNK_ROWS", chunk_rows)
+        for name, value in {"SPLIT_PAGES": 3, "KEPT_PAGES": 2, "SPLIT_SECONDS": 0.0, "MIN_PAGE_SECONDS": 0.0}.items():
+            patch.setattr(parallel_reader, name, value)
         chunks = list(fetch_sales(client, window, readers=readers))
-    finally:
-        vars(room).update(old)
     assert tiles(sorted(chunk.window for chunk in chunks), window.start, window.end)
-    assert not any(asked.open for asked in client.begun), "a connection that is never given back"
-    expected = [row["id"] for row in client.rows if window.start <= keep(row).partition_day < window.end]
+    assert not any(asked.open for asked in client.pending), "a connection that is never given back"
+    expected = [row["id"] for row in client.rows if window.start <= sale_day(row).partition_day < window.end]
     assert Counter(sale.id for chunk in chunks for sale in chunk.sales) == Counter(expected)
+
+
+@pytest.mark.parametrize("readers", [1, 4])
+def test_complete_days_are_handed_on_before_the_error_that_ends_the_fetch(monkeypatch, readers):
+    """Guards: a load that fails at its last page and begins again from the first."""
+    monkeypatch.setattr(window_reader, "CHUNK_ROWS", 5)
+    client, chunks = Keyset([(YEAR.start + timedelta(days=day), 0) for day in range(30)], 0), []
+
+    def page(window, key=None, real=client.sales_page):
+        if client.asked == 2:
+            raise DataError("no usable 'sales'", hint="", column="sales")
+        return real(window, key)
+
+    client.sales_page = page
+    with pytest.raises(DataError):
+        chunks.extend(fetch_sales(client, YEAR, readers=readers))
+    # Of twenty sales that were read, the oldest's day may go on in the page that failed.
+    assert 9 <= sum(len(chunk.sales) for chunk in chunks) <= 19
+
+
+@pytest.mark.parametrize(("days", "alone"), [(2, True), (3, False)])
+def test_a_window_too_short_to_be_split_is_read_in_the_callers_thread(days, alone):
+    """Guards: five threads started for each night's two days."""
+    client, threads = Keyset([(YEAR.start + timedelta(days=day), 0) for day in range(30)], 0), set()
+
+    def watch(sale) -> SaleDay:
+        threads.add(threading.current_thread())
+        return sale_day(sale)
+
+    window = DayWindow(YEAR.start, YEAR.start + timedelta(days=days))
+    assert sum(len(chunk.sales) for chunk in fetch.fetch_sales(client, window, make_row=watch)) == days
+    assert (threads == {threading.current_thread()}) is alone
 
 
 def test_an_empty_window_asks_nothing():
@@ -225,12 +263,12 @@ def test_the_next_page_is_asked_for_before_the_rows_of_the_last_are_made(paced, 
         client.usage.waited_seconds += paced
         return real(window, key)
 
-    def watch(sale) -> Kept:
+    def watch(sale) -> SaleDay:
         seen.append(client.asked)
-        return keep(sale)
+        return sale_day(sale)
 
     client.sales_page = page
-    list(room.fetch_sales(client, YEAR, readers=1, keep=watch))
+    list(fetch.fetch_sales(client, YEAR, readers=1, make_row=watch))
     assert seen == [count for count in asked for _ in range(10)]
 
 
@@ -238,9 +276,9 @@ def test_chunks_that_touch_are_one_up_to_a_size():
     """Guards: a transaction for each of a small account's readers, and one of a whole large account."""
     days = [YEAR.start + timedelta(days=day) for day in range(6)]
 
-    def chunk(first: int, last: int) -> Chunk[Kept]:
-        return Chunk(DayWindow(days[first], days[last]), [Kept(str(day), day) for day in days[first:last]])
+    def chunk(first: int, last: int) -> Chunk[SaleDay]:
+        return Chunk(DayWindow(days[first], days[last]), [SaleDay(str(day), day) for day in days[first:last]])
 
-    assert joined([chunk(4, 5), chunk(0, 1), chunk(1, 3)], 10) == [chunk(4, 5), chunk(0, 3)]
-    assert joined([chunk(2, 3), chunk(0, 2), chunk(3, 4)], 2) == [chunk(2, 4), chunk(0, 2)]
-    assert joined([], 1) == []
+    assert merged([chunk(4, 5), chunk(0, 1), chunk(1, 3)], 10) == [chunk(4, 5), chunk(0, 3)]
+    assert merged([chunk(2, 3), chunk(0, 2), chunk(3, 4)], 2) == [chunk(2, 4), chunk(0, 2)]
+    assert merged([], 1) == []

@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.platforms.gumroad import catalog
-from creator_pipeline.platforms.gumroad.catalog import unknown_keys
+from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import SaleRow, amount, local_day, product_row, sale_row
 from creator_pipeline.platforms.gumroad.sandbox.sale_json import sale_fields
 from creator_pipeline.platforms.gumroad.sandbox.shapes import to_cents
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales
-from creator_pipeline_tests.platforms.gumroad.conftest import FIXTURES, fixture, sale_of
+from creator_pipeline_tests.support.gumroad_samples import FIXTURES, fixture, sale_of
 
 NOW = datetime(2026, 9, 20, 12, tzinfo=UTC)
 SALES = sorted(path.stem for path in FIXTURES.glob("sale_*.json"))
@@ -228,15 +229,25 @@ def test_a_missing_or_changed_field_is_an_error_that_names_it(row, field, value)
 def test_fields_nobody_has_heard_of_are_kept_and_named(row):
     """Guards: a new fact of the API lost in silence."""
     sale = sale_of("sale_discover", loyalty_points=12)
-    assert unknown_keys(sale) == {"loyalty_points"}
+    assert unknown_keys([sale], SALE_KEYS) == {"loyalty_points"}
     assert json.loads(row(sale).raw)["loyalty_points"] == 12
+
+
+def test_an_address_in_a_field_nobody_has_heard_of_is_not_stored(row):
+    """Guards: a new field of the API with the buyer in it, stored in clear and found by no erasure."""
+    who = {"who": ["Ada <ada@example.com>", {"ada%40example.com": 1}], "points": 7}
+    raw = row(sale_of("sale_discover", loyalty=who)).raw
+    assert json.loads(raw)["loyalty"] == {"who": ["Ada <[address]>", {"[address]": 1}], "points": 7}
+    assert json.loads(raw)["product_name"] == sale_of("sale_discover")["product_name"]
+    product = fixture("product_show")["product"] | {"collaborators": [{"email": "ada@example.com"}]}
+    assert json.loads(product_row("alice", product, NOW).raw)["collaborators"] == [{"email": "[address]"}]
 
 
 @pytest.mark.parametrize("name", [*SALES, *PAGES])
 def test_no_field_of_the_fixtures_is_unknown(name):
     """Guards: a check that cries on every run, so that nobody reads it."""
     body = fixture(name)
-    odd = {key for sale in body.get("sales") or [body["sale"]] for key in unknown_keys(sale)}
+    odd = {key for sale in body.get("sales") or [body["sale"]] for key in unknown_keys([sale], SALE_KEYS)}
     assert odd <= {"loyalty_points", "later_addition"}
 
 

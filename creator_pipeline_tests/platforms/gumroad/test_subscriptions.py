@@ -10,7 +10,7 @@ from creator_pipeline.core.errors import RejectedError
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.subscriptions import post_url, register
 from creator_pipeline.queue.pace import LocalPace
-from creator_pipeline.sandbox.server import SandboxServer
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 PUBLIC = "https://gateway.example"
 

@@ -31,7 +31,7 @@ class Inbox:
     """A folder, a warehouse and an instance; ticks as the daemon makes them."""
 
     root: Path
-    house: Warehouse
+    warehouse: Warehouse
     instance: dg.DagsterInstance
     cursor: str | None = None
     run_keys: set[str] = field(default_factory=set)
@@ -89,7 +89,7 @@ def test_a_file_is_taken_once_when_it_has_settled(inbox):
     assert request.tags["creator_pipeline/profile"] == "alice"
     assert inbox.instance.get_dynamic_partitions("kdp_uploads") == [file.partition]
     assert inbox.run(request).success
-    assert kdp_landing.quantity(inbox.house) == 81
+    assert kdp_landing.quantity(inbox.warehouse) == 81
     for _ in range(3):
         assert not inbox.tick().run_requests
     assert path.exists()
@@ -119,7 +119,7 @@ def test_copies_are_one_upload_and_a_corrected_file_is_a_new_one(inbox):
     bad.write_bytes(as_csv([row[:-1] for row in rows]))
     (request,) = inbox.asked()
     assert not inbox.run(request).success
-    assert kdp_landing.statuses(inbox.house)["corrected.csv"] == "rejected"
+    assert kdp_landing.statuses(inbox.warehouse)["corrected.csv"] == "rejected"
     bad.write_bytes(as_csv([*rows, rows[-1]]))
     (request,) = inbox.asked()
     assert inbox.run(request).success
@@ -153,7 +153,7 @@ def test_a_name_that_is_no_text_is_told_and_holds_up_nobody(inbox):
     Path(os.fsdecode(odd)).write_bytes(b"x")
     kdp_landing.drop(COMBINED, inbox.root / "alice")
     assert len(inbox.asked()) == 1
-    assert "/M\\udce4rz.csv: " in scan(inbox.house, str(inbox.root), most=5).strays[0]
+    assert "/M\\udce4rz.csv: " in scan(inbox.warehouse, str(inbox.root), most=5).strays[0]
 
 
 def test_unfinished_and_hidden_files_wait_and_strays_are_told(inbox, monkeypatch):
@@ -166,14 +166,14 @@ def test_unfinished_and_hidden_files_wait_and_strays_are_told(inbox, monkeypatch
     for _ in range(3):
         result = inbox.tick()
         assert not result.run_requests
-    found = scan(inbox.house, str(inbox.root), most=5)
+    found = scan(inbox.warehouse, str(inbox.root), most=5)
     assert sorted(line.split(": ", 1)[1][:20] for line in found.strays) == [
         "put it into the fold",
         "put it into the fold",
         "there is no profile ",
     ]
     assert "3 not taken" in result.skip_reason.skip_message
-    kdp_landing.add_profiles(inbox.house, "alicia")
+    kdp_landing.add_profiles(inbox.warehouse, "alicia")
     assert len(inbox.asked()) == 1
     monkeypatch.setenv("ENABLE_KDP", "false")
     kdp_landing.drop(ESTIMATOR, inbox.root / "alice")
@@ -191,7 +191,7 @@ def test_the_same_content_for_another_profile_is_refused_and_told(inbox):
     kdp_landing.drop(COMBINED, inbox.root / "bea")
     assert inbox.asked() == []
     assert "for profile 'alice' before" in inbox.tick().skip_reason.skip_message
-    assert kdp_landing.ledger(inbox.house, "bea") == []
+    assert kdp_landing.ledger(inbox.warehouse, "bea") == []
 
 
 def test_ten_thousand_files_leave_the_cursor_small_and_come_in_portions(inbox):
@@ -208,7 +208,7 @@ def test_ten_thousand_files_leave_the_cursor_small_and_come_in_portions(inbox):
         assert len(inbox.cursor) < 2_000
         seen += [request.run_key for request in requests]
     assert len(set(seen)) == 3 * MOST_PER_TICK
-    with inbox.house.read() as connection:
+    with inbox.warehouse.read() as connection:
         assert len(connection.execute(select(kdp_files.c.location)).all()) == 10_000
 
 
@@ -222,7 +222,7 @@ def test_an_inbox_may_be_any_store(inbox, monkeypatch):
     assert [each.folder for each in listing("memory://bucket")] == ["alice"]
     (request,) = inbox.asked()
     assert inbox.run(request).success
-    assert kdp_landing.statuses(inbox.house) == {"report.csv": "accepted"}
+    assert kdp_landing.statuses(inbox.warehouse) == {"report.csv": "accepted"}
     store.rm("/bucket", recursive=True)
     assert listing("memory://bucket") == []
 
@@ -286,7 +286,7 @@ def test_the_job_of_an_upload_through_the_gateway_ends_with_its_run(inbox):
     good, bad = COMBINED, FIXTURES / "csv_isbn_scientific.csv"
     for number, path in enumerate((good, bad)):
         file = kdp_landing.taken(path)
-        with inbox.house.write() as connection:
+        with inbox.warehouse.write() as connection:
             connection.execute(
                 insert(ingestion_jobs).values(
                     id=str(number),
@@ -303,10 +303,10 @@ def test_the_job_of_an_upload_through_the_gateway_ends_with_its_run(inbox):
         kdp_landing.drop(path, inbox.root / "alice", f"{file.partition}-{path.name}")
     for request in inbox.asked():
         inbox.run(request)
-    with inbox.house.read() as connection:
+    with inbox.warehouse.read() as connection:
         jobs = connection.execute(select(ingestion_jobs).order_by(ingestion_jobs.c.id)).mappings().all()
     assert [job["status"] for job in jobs] == ["completed", "dead"]
-    assert jobs[0]["events_count"] == len(kdp_landing.ledger(inbox.house))
+    assert jobs[0]["events_count"] == len(kdp_landing.ledger(inbox.warehouse))
     assert "scientific" in jobs[1]["error"] or "held back" in jobs[1]["error"]
     assert all(job["finished_at"] and job["run_id"] for job in jobs)
-    assert set(kdp_landing.statuses(inbox.house)) == {good.name, bad.name}
+    assert set(kdp_landing.statuses(inbox.warehouse)) == {good.name, bad.name}

@@ -1,35 +1,13 @@
-import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
 
 import pytest
 
-from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.sandbox.data import WhopAccount
-from creator_pipeline.sandbox.data import World
-from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline_tests.support import paths
-
-TODAY = date(2026, 9, 20)
-EVERYTHING = DayWindow(date(2026, 1, 1), date(2026, 9, 22))
-FIXTURES = paths.FIXTURES / "whop"
-MOMENT = datetime(2026, 9, 20, 12, tzinfo=UTC)
-
-
-class NoPace:
-    def wait(self) -> float:
-        return 0.0
-
-
-def fixture(name: str) -> dict:
-    return json.loads((FIXTURES / "2026-10-15-1" / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def open_client(server: SandboxServer, key: str) -> WhopClient:
-    return WhopClient(server.whop_url, key, lambda _operation: NoPace())
+from creator_pipeline_tests.support.sandbox import SandboxServer, World
+from creator_pipeline_tests.support.whop_samples import TODAY, open_client
 
 
 @pytest.fixture
@@ -50,7 +28,7 @@ def client(server: SandboxServer, account: WhopAccount) -> Iterator[WhopClient]:
 
 
 @pytest.fixture
-def house(warehouse: Warehouse) -> Warehouse:
+def two_profiles(warehouse: Warehouse) -> Warehouse:
     with warehouse.write() as connection:
         profiles.add_profile(connection, "alice", "alice@example.com")
         profiles.add_profile(connection, "fan", "Fan@example.com")

@@ -2,9 +2,7 @@
 
 from datetime import date, timedelta
 
-import dagster as dg
 import pytest
-import tenacity
 from sqlalchemy import select
 
 from creator_pipeline.core.windows import DayWindow, partition_key, today
@@ -24,63 +22,43 @@ from creator_pipeline_tests.support.whop_installation import (
     range_of,
     run,
     scan,
+    subscriptions,
     wrong,
 )
 
 KEYS = {partition_key(day, name) for day in WINDOW.each() for name in NAMES}
 
 
-@pytest.fixture
-def server(monkeypatch):
-    with small.sandbox() as running:
-        monkeypatch.setenv("WHOP_API_URL", running.whop_url)
-        monkeypatch.setenv("WHOP_REQUESTS_PER_MINUTE", "60000000")
-        yield running
-
-
-@pytest.fixture
-def house(sqlite_warehouse, ring, server):
-    small.connect_all(sqlite_warehouse, ring, server)
-    return sqlite_warehouse
-
-
-@pytest.fixture
-def instance(monkeypatch):
-    # Retries of a step and of a request, without their seconds.
-    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0.01)
-    monkeypatch.setattr(tenacity.wait_random_exponential, "__call__", lambda *_: 0.001)
-    with small.new_instance() as made:
-        yield made
-
-
-def test_one_run_loads_all_days_of_all_profiles_and_reports_each(warehouse, ring, server, instance):
+def test_one_run_loads_all_days_of_all_profiles_and_reports_each(warehouse, ring, whop_sandbox, whop_instance):
     """Guards: a request for each day, a currency added to another, and row counts of the range on every partition."""
-    small.connect_all(warehouse, ring, server)
-    assert run(instance, "whop_sync", range_of()).success
-    assert wrong(warehouse, server) == []
+    small.connect_all(warehouse, ring, whop_sandbox)
+    assert run(whop_instance, "whop_sync", range_of()).success
+    assert wrong(warehouse, whop_sandbox) == []
     for key, table in ((PAYMENTS, whop_payments), (EVENTS, sales_events)):
-        counts = landed(instance, key)
+        counts = landed(whop_instance, key)
         assert set(counts) == KEYS
         assert sum(counts.values()) == len(rows(warehouse, table))
-    assert server.faults.requests["/api/v1/payments"] <= 3 * (len(quarters(WINDOW)) + 1)
-    assert all(checks_of(instance).values())
+    assert whop_sandbox.faults.requests["/api/v1/payments"] <= 3 * (len(quarters(WINDOW)) + 1)
+    assert all(checks_of(whop_instance).values())
 
 
-def test_a_rerun_changes_no_row(warehouse, ring, server, instance):
+def test_a_rerun_changes_no_row(warehouse, ring, whop_sandbox, whop_instance):
     """Guards: doubled revenue after a rerun, and rows stamped anew each night."""
-    small.connect_all(warehouse, ring, server)
+    small.connect_all(warehouse, ring, whop_sandbox)
     for _ in range(2):
         before = digests(warehouse, stamps=True)
-        assert run(instance, "whop_sync", range_of()).success
-        assert all(scan(instance, name).success for name in NAMES)
+        assert run(whop_instance, "whop_sync", range_of()).success
+        assert all(scan(whop_instance, name).success for name in NAMES)
     assert digests(warehouse, stamps=True) == before
 
 
-def test_with_faults_and_changes_between_the_pages_nothing_is_lost_and_nothing_counts_twice(house, server, instance):
+def test_with_faults_and_changes_between_the_pages_nothing_is_lost_and_nothing_counts_twice(
+    whop_warehouse, whop_sandbox, whop_instance
+):
     """Guards: a page that moved on under the reader, and a sync that gives up at the first bad gateway."""
-    part, account, turn = server.world.whop, server.world.whop["alice"], iter(range(1000))
+    part, account, turn = whop_sandbox.world.whop, whop_sandbox.world.whop["alice"], iter(range(1000))
     first = set(account.tables["memberships"])
-    server.whop.page_limit = 20
+    whop_sandbox.whop.page_limit = 20
 
     def meanwhile() -> None:
         number = next(turn)
@@ -91,25 +69,25 @@ def test_with_faults_and_changes_between_the_pages_nothing_is_lost_and_nothing_c
         elif number % 3 == 2:
             part.cancel_at_period_end("alice", sorted(first)[number])
 
-    server.whop.between_pages = lambda: next(turn) < 12 and meanwhile()
+    whop_sandbox.whop.between_pages = lambda: next(turn) < 12 and meanwhile()
     for number, kind in ((5, "502"), (7, "429_retry_after"), (11, "reset"), (13, "truncated")):
-        server.faults.every(number, kind, path="/api/v1/")
-    server.faults.retry_after = 0
-    assert run(instance, "whop_sync", range_of("alice", "alice")).success
-    assert scan(instance).success
-    stored = [row[0] for row in rows(house, whop_subscriptions)]
+        whop_sandbox.faults.every(number, kind, path="/api/v1/")
+    whop_sandbox.faults.retry_after = 0
+    assert run(whop_instance, "whop_sync", range_of("alice", "alice")).success
+    assert scan(whop_instance).success
+    stored = [row[0] for row in rows(whop_warehouse, whop_subscriptions)]
     assert first <= set(stored)
     assert len(stored) == len(set(stored))
-    server.whop.between_pages = None
-    caught = small.changes(instance)
+    whop_sandbox.whop.between_pages = None
+    caught = small.changes(whop_instance)
     assert caught.success, failure_text(caught)
     assert run(
-        instance, "whop_sync", range_of("alice", "alice", DayWindow(today(), today() + timedelta(days=1)))
+        whop_instance, "whop_sync", range_of("alice", "alice", DayWindow(today(), today() + timedelta(days=1)))
     ).success
-    assert wrong(house, server, "alice") == []
-    caught_up = digests(house)
-    assert scan(instance).success
-    assert digests(house) == caught_up
+    assert wrong(whop_warehouse, whop_sandbox, "alice") == []
+    caught_up = digests(whop_warehouse)
+    assert scan(whop_instance).success
+    assert digests(whop_warehouse) == caught_up
 
 
 SITUATIONS = {
@@ -133,62 +111,61 @@ def tiers(server) -> str:
     return f'{{"{plans["Monthly"]}": {{"tier": "pro"}}, "{plans["Yearly"]}": {{"tier": "basic"}}}}'
 
 
-def subscriptions(house) -> list:
-    """The seed's query about a person's memberships, as it stands."""
-    return small.ask(house, "SELECT * FROM whop_subscriptions WHERE profile_id = 'fan'")
-
-
-def paying(house) -> tuple | None:
+def paying(warehouse) -> tuple | None:
     """The seed's query about a person who pays, as it stands: tier and plan."""
-    found = small.ask(house, "SELECT * FROM profiles WHERE id = 'fan' AND subscription_tier != 'free'")
+    found = small.ask(warehouse, "SELECT * FROM profiles WHERE id = 'fan' AND subscription_tier != 'free'")
     return (found[0]["subscription_tier"], found[0]["plan_name"]) if found else None
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_the_seeds_queries_answer_as_a_person_would_expect(house, server, instance, monkeypatch, situation):
+def test_the_seeds_queries_answer_as_a_person_would_expect(
+    whop_warehouse, whop_sandbox, whop_instance, monkeypatch, situation
+):
     """Guards: a trial that is shut out, and a customer who left and is served for ever."""
-    monkeypatch.setenv("WHOP_TIERS", tiers(server))
+    monkeypatch.setenv("WHOP_TIERS", tiers(whop_sandbox))
     happen, status, expected = SITUATIONS[situation]
-    mine, _ = server.world.whop.buy("alice", "Monthly", email="FAN@example.com")
-    happen(server.world.whop, mine)
-    assert scan(instance).success
-    (row,) = subscriptions(house)
+    mine, _ = whop_sandbox.world.whop.buy("alice", "Monthly", email="FAN@example.com")
+    happen(whop_sandbox.world.whop, mine)
+    assert scan(whop_instance).success
+    (row,) = subscriptions(whop_warehouse)
     assert (row["id"], row["status"], bool(row["cancel_at_period_end"])) == (
         mine["id"], status, situation == "cancelled_at_period_end",
     )  # fmt: skip
-    assert paying(house) == expected
+    assert paying(whop_warehouse) == expected
 
 
-def test_past_due_gives_no_access_where_the_seller_says_so(house, server, instance, monkeypatch):
+def test_past_due_gives_no_access_where_the_seller_says_so(whop_warehouse, whop_sandbox, whop_instance, monkeypatch):
     """Guards: a setting that is read by nobody."""
     monkeypatch.setenv("WHOP_PAST_DUE_ACCESS", "false")
-    mine, _ = server.world.whop.buy("alice", email="fan@example.com")
-    server.world.whop.past_due("alice", mine["id"])
-    assert scan(instance).success
-    assert paying(house) is None
+    mine, _ = whop_sandbox.world.whop.buy("alice", email="fan@example.com")
+    whop_sandbox.world.whop.past_due("alice", mine["id"])
+    assert scan(whop_instance).success
+    assert paying(whop_warehouse) is None
 
 
-def test_of_two_memberships_the_better_one_counts_also_across_accounts(house, server, instance, monkeypatch):
+def test_of_two_memberships_the_better_one_counts_also_across_accounts(
+    whop_warehouse, whop_sandbox, whop_instance, monkeypatch
+):
     """Guards: a second, cheaper purchase that takes the first one's tier away."""
-    monkeypatch.setenv("WHOP_TIERS", tiers(server)[:-1] + ', "*": {"tier": "other"}}')
-    part = server.world.whop
+    monkeypatch.setenv("WHOP_TIERS", tiers(whop_sandbox)[:-1] + ', "*": {"tier": "other"}}')
+    part = whop_sandbox.world.whop
     best, _ = part.buy("alice", "Monthly", email="fan@example.com")
     part.buy("alice", "Yearly", email="fan@example.com")
     part.buy("bea", "Course", email="fan@example.com")
     for name in ("alice", "bea"):
-        assert scan(instance, name).success
-    assert (len(subscriptions(house)), paying(house)) == (3, ("pro", "Monthly"))
+        assert scan(whop_instance, name).success
+    assert (len(subscriptions(whop_warehouse)), paying(whop_warehouse)) == (3, ("pro", "Monthly"))
     for plan, expected in ((best, ("basic", "Yearly")),):
         part.expire("alice", plan["id"])
-        assert scan(instance).success
-        assert paying(house) == expected
+        assert scan(whop_instance).success
+        assert paying(whop_warehouse) == expected
 
 
-def loaded(house, instance) -> dict[str, str]:
+def loaded(warehouse, instance) -> dict[str, str]:
     """Everything of alice is in the tables; returns their digests."""
     assert run(instance, "whop_sync", range_of("alice", "alice")).success
     assert scan(instance).success
-    return digests(house, stamps=True)
+    return digests(warehouse, stamps=True)
 
 
 @pytest.mark.parametrize(
@@ -204,119 +181,127 @@ def loaded(house, instance) -> dict[str, str]:
         ("tiers", "WHOP_TIERS", "active"),
     ],
 )
-def test_bad_answers_are_clear_and_lose_no_row(house, ring, server, instance, monkeypatch, what, says, state):
+def test_bad_answers_are_clear_and_lose_no_row(
+    whop_warehouse, ring, whop_sandbox, whop_instance, monkeypatch, what, says, state
+):
     """Guards: an empty answer that empties a table, and a message nobody can act on."""
-    before, account = loaded(house, instance), server.world.whop["alice"]
+    before, account = loaded(whop_warehouse, whop_instance), whop_sandbox.world.whop["alice"]
     match what:
         case "revoked":
             account.revoked = True
         case "forbidden":
             account.permissions -= {"member:basic:read", "payment:basic:read"}
         case "account":
-            with house.write() as connection:
+            with whop_warehouse.write() as connection:
                 profiles.connect(connection, ring, "whop", "alice", account.key, external_account_id="biz_wrong")
         case "version":
             monkeypatch.setattr(catalog, "API_VERSION_DATE", "2031-01-01")
         case "502":
-            server.faults.every(1, "502", path="/api/v1/")
+            whop_sandbox.faults.every(1, "502", path="/api/v1/")
         case "repeat_key":
-            server.whop.page_limit = 10
-            server.faults.every(1, "repeat_key", path="/api/v1/")
+            whop_sandbox.whop.page_limit = 10
+            whop_sandbox.faults.every(1, "repeat_key", path="/api/v1/")
         case "flag":
             monkeypatch.setenv("ENABLE_WHOP", "false")
         case _:
             monkeypatch.setenv("WHOP_TIERS", '{"plan_x": "pro"}')
-    result = scan(instance)
+    result = scan(whop_instance)
     assert says in failure_text(result)
     if what != "tiers":
-        again = run(instance, "whop_sync", range_of("alice", "alice"))
+        again = run(whop_instance, "whop_sync", range_of("alice", "alice"))
         assert not again.success
         assert (says if what not in ("forbidden", "revoked") else "") in failure_text(again)
-    assert digests(house, stamps=True) == before
-    with house.read() as connection:
+    assert digests(whop_warehouse, stamps=True) == before
+    with whop_warehouse.read() as connection:
         mine = platform_connections.c.profile_id == "alice"
         assert connection.execute(select(platform_connections.c.status).where(mine)).scalar_one() == state
 
 
-def test_a_key_that_may_not_see_addresses_is_told_by_a_check_and_loses_no_row(house, server, instance):
+def test_a_key_that_may_not_see_addresses_is_told_by_a_check_and_loses_no_row(
+    whop_warehouse, whop_sandbox, whop_instance
+):
     """Guards: a null in the place of every address, which at Whop is no error."""
-    before = loaded(house, instance)
-    assert checks_of(instance)["addresses_readable"]
-    server.world.whop["alice"].permissions -= {"member:email:read"}
-    assert scan(instance).success
-    assert not checks_of(instance)["addresses_readable"]
-    assert len(rows(house, whop_subscriptions)) == len(server.world.whop["alice"].tables["memberships"])
+    before = loaded(whop_warehouse, whop_instance)
+    assert checks_of(whop_instance)["addresses_readable"]
+    whop_sandbox.world.whop["alice"].permissions -= {"member:email:read"}
+    assert scan(whop_instance).success
+    assert not checks_of(whop_instance)["addresses_readable"]
+    assert len(rows(whop_warehouse, whop_subscriptions)) == len(whop_sandbox.world.whop["alice"].tables["memberships"])
     assert before
 
 
-def test_an_empty_account_that_nothing_is_stored_of_is_told_by_a_check(house, ring, server, instance):
+def test_an_empty_account_that_nothing_is_stored_of_is_told_by_a_check(
+    whop_warehouse, ring, whop_sandbox, whop_instance
+):
     """Guards: a typing error in WHOP_ACCOUNT_ID, which at Whop is an empty list."""
-    with house.write() as connection:
-        key = server.world.whop["alice"].key
+    with whop_warehouse.write() as connection:
+        key = whop_sandbox.world.whop["alice"].key
         profiles.connect(connection, ring, "whop", "alice", key)
-    assert scan(instance).success
-    assert checks_of(instance)["account_sells"]
-    with house.write() as connection:
+    assert scan(whop_instance).success
+    assert checks_of(whop_instance)["account_sells"]
+    with whop_warehouse.write() as connection:
         connection.execute(whop_subscriptions.delete())
         profiles.connect(connection, ring, "whop", "alice", key, external_account_id="biz_typo")
-    assert scan(instance).success
-    assert not checks_of(instance)["account_sells"]
+    assert scan(whop_instance).success
+    assert not checks_of(whop_instance)["account_sells"]
 
 
-def test_an_unknown_status_is_kept_named_and_gives_no_access(house, server, instance):
+def test_an_unknown_status_is_kept_named_and_gives_no_access(whop_warehouse, whop_sandbox, whop_instance):
     """Guards: a new word of Whop's that stops the sync, or opens the door."""
-    mine, _ = server.world.whop.buy("alice", email="fan@example.com", status="frozen_solid")
-    assert scan(instance).success
-    assert (subscriptions(house)[0]["status"], paying(house)) == ("frozen_solid", None)
-    assert not checks_of(instance)["statuses_known"]
-    assert mine["id"] == subscriptions(house)[0]["id"]
+    mine, _ = whop_sandbox.world.whop.buy("alice", email="fan@example.com", status="frozen_solid")
+    assert scan(whop_instance).success
+    assert (subscriptions(whop_warehouse)[0]["status"], paying(whop_warehouse)) == ("frozen_solid", None)
+    assert not checks_of(whop_instance)["statuses_known"]
+    assert mine["id"] == subscriptions(whop_warehouse)[0]["id"]
 
 
-def test_the_ledger_is_rebuilt_from_what_is_stored_without_a_request(house, server, instance):
+def test_the_ledger_is_rebuilt_from_what_is_stored_without_a_request(whop_warehouse, whop_sandbox, whop_instance):
     """Guards: a rule of the ledger that changes, and a year that must be read again for it."""
-    assert run(instance, "whop_sync", range_of()).success
-    old = next(row for row in server.world.whop["alice"].tables["payments"].values() if row["substatus"] == "succeeded")
-    server.world.whop.refund("alice", old["id"], "1")
-    assert run(instance, "whop_sync", range_of()).success
-    before, asked = digests(house), server.faults.requests.total()
+    assert run(whop_instance, "whop_sync", range_of()).success
+    old = next(
+        row for row in whop_sandbox.world.whop["alice"].tables["payments"].values() if row["substatus"] == "succeeded"
+    )
+    whop_sandbox.world.whop.refund("alice", old["id"], "1")
+    assert run(whop_instance, "whop_sync", range_of()).success
+    before, asked = digests(whop_warehouse), whop_sandbox.faults.requests.total()
     # Today's refund of an older payment isn't today's partition's to replace.
     recent = range_of(window=DayWindow(today(), today() + timedelta(days=1)))
-    assert run(instance, "whop_sync", recent, asset_selection=[EVENTS]).success
-    assert digests(house) == before
-    with house.write() as connection:
+    assert run(whop_instance, "whop_sync", recent, asset_selection=[EVENTS]).success
+    assert digests(whop_warehouse) == before
+    with whop_warehouse.write() as connection:
         connection.execute(sales_events.delete().where(sales_events.c.profile_id != "bea"))
-    assert run(instance, "whop_sync", range_of(), asset_selection=[EVENTS]).success
-    assert digests(house) == before
-    assert server.faults.requests.total() == asked
+    assert run(whop_instance, "whop_sync", range_of(), asset_selection=[EVENTS]).success
+    assert digests(whop_warehouse) == before
+    assert whop_sandbox.faults.requests.total() == asked
 
 
-def test_payments_alone_leave_the_ledger_as_it_is(house, server, instance):
+def test_payments_alone_leave_the_ledger_as_it_is(whop_warehouse, whop_sandbox, whop_instance):
     """Guards: an asset that writes another's table without a trace of it."""
-    assert run(instance, "whop_sync", range_of(), asset_selection=[PAYMENTS]).success
-    assert rows(house, whop_payments)
-    assert rows(house, sales_events) == []
-    assert landed(instance, EVENTS) == {}
+    assert run(whop_instance, "whop_sync", range_of(), asset_selection=[PAYMENTS]).success
+    assert rows(whop_warehouse, whop_payments)
+    assert rows(whop_warehouse, sales_events) == []
+    assert landed(whop_instance, EVENTS) == {}
 
 
-def test_one_profiles_failure_leaves_the_others_alone(house, server, instance):
+def test_one_profiles_failure_leaves_the_others_alone(whop_warehouse, whop_sandbox, whop_instance):
     """Guards: a night in which nobody's sales came because one key was revoked."""
-    server.world.whop["bea"].revoked = True
-    result = run(instance, "whop_sync", range_of())
+    whop_sandbox.world.whop["bea"].revoked = True
+    result = run(whop_instance, "whop_sync", range_of())
     assert not result.success
     assert "|bea" in failure_text(result)
-    assert wrong(house, server, "alice", "chen") == []
-    assert set(landed(instance, PAYMENTS)) == {key for key in KEYS if "|bea" not in key}
+    assert wrong(whop_warehouse, whop_sandbox, "alice", "chen") == []
+    assert set(landed(whop_instance, PAYMENTS)) == {key for key in KEYS if "|bea" not in key}
 
 
-def test_previews_tell_nothing_about_a_buyer(house, server, instance):
+def test_previews_tell_nothing_about_a_buyer(whop_warehouse, whop_sandbox, whop_instance):
     """Guards: a customer list in the metadata of a run."""
-    loaded(house, instance)
+    loaded(whop_warehouse, whop_instance)
     for key in (MEMBERSHIPS, PAYMENTS, EVENTS):
-        for record in instance.fetch_materializations(key, limit=200).records:
+        for record in whop_instance.fetch_materializations(key, limit=200).records:
             told = repr(record.asset_materialization.metadata)
             for word in ("@", "Ex Ample", "user_", "mber_"):
                 assert word not in told
-    newest = instance.get_latest_materialization_event(MEMBERSHIPS).asset_materialization.metadata
+    newest = whop_instance.get_latest_materialization_event(MEMBERSHIPS).asset_materialization.metadata
     assert {"with_access", "matched_to_nobody", "by_status", "preview", "api_requests"} <= set(newest)
 
 

@@ -14,7 +14,7 @@ from creator_pipeline.core.errors import AuthError, ConfigError, DataError, Tran
 from creator_pipeline.core.http import Answer
 from creator_pipeline.platforms.whop import answers, catalog
 from creator_pipeline.platforms.whop.client import WhopClient
-from creator_pipeline_tests.platforms.whop.conftest import FIXTURES, NoPace, fixture, open_client
+from creator_pipeline_tests.support.whop_samples import FIXTURES, NoPace, fixture, open_client
 
 
 def classified(name: str):

@@ -12,9 +12,9 @@ from creator_pipeline.platforms.whop.customers import Customers
 from creator_pipeline.platforms.whop.sandbox.data import WhopAccount
 from creator_pipeline.queue.cache import Cache
 from creator_pipeline.queue.redis_client import RedisLink
-from creator_pipeline.sandbox.server import SandboxServer
-from creator_pipeline_tests.platforms.whop.conftest import NoPace
+from creator_pipeline_tests.support.sandbox import SandboxServer
 from creator_pipeline_tests.support.servers import RedisServer
+from creator_pipeline_tests.support.whop_samples import NoPace
 
 Open = Callable[..., WhopClient]
 

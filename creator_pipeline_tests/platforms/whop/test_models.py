@@ -8,9 +8,9 @@ import pytest
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events
-from creator_pipeline.platforms.whop.models import address_hashes, membership_row, money, number, plan_of
+from creator_pipeline.platforms.whop.models import FIELDS, address_hashes, membership_row, money, plan_of
 from creator_pipeline.platforms.whop.refunds import has_refunds, payment_row
-from creator_pipeline_tests.platforms.whop.conftest import MOMENT, fixture
+from creator_pipeline_tests.support.whop_samples import MOMENT, fixture
 
 PERSONAL = ("@", "quillfeather", "ada", "4242", "visa", "+1555", "dark mode", "mpg", "crm_id", "192.0.2")
 
@@ -71,7 +71,7 @@ def test_money_of_another_shape_is_refused_by_name(value) -> None:
 def test_a_json_number_becomes_what_was_written(written) -> None:
     """0.1 + 0.2 style arithmetic on a plan's float price put a stray micro into the table."""
     item = orjson.loads(f'{{"id": "plan_1", "price": {written}}}')
-    assert number("plan", item, "price") == int(Decimal(written) * 1_000_000)
+    assert FIELDS.decimal_micros("plan", item, "price") == int(Decimal(written) * 1_000_000)
 
 
 def test_a_plan_of_the_fixtures() -> None:

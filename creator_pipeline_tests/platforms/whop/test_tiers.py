@@ -16,7 +16,7 @@ from creator_pipeline.platforms.whop.tiers import (
     standings,
     unknown_statuses,
 )
-from creator_pipeline_tests.platforms.whop.conftest import MOMENT, fixture
+from creator_pipeline_tests.support.whop_samples import MOMENT, fixture
 
 NOBODY = People({}, {})
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from creator_pipeline.core.errors import ConfigError, RejectedError
+from creator_pipeline.core.signatures import BadSignatureError
 from creator_pipeline.platforms.whop.sandbox.webhooks import signed_headers
-from creator_pipeline.platforms.whop.webhook import BadSignatureError, reread, verify
-from creator_pipeline_tests.platforms.whop.conftest import FIXTURES
+from creator_pipeline.platforms.whop.webhook import reread, verify
+from creator_pipeline_tests.support.whop_samples import FIXTURES
 
 HOOKS = FIXTURES / "2026-10-15-1" / "webhooks"
 SECRET = "ws_test_f1x7ure0secret0not0real0copperleaf"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from creator_pipeline.platforms.gumroad.sandbox.data import EVENTS, GumroadPart, GumroadSeller
@@ -20,6 +20,7 @@ from creator_pipeline.platforms.gumroad.sandbox.sale_json import product_fields,
 from creator_pipeline.platforms.gumroad.sandbox.shapes import opaque_id
 from creator_pipeline.platforms.gumroad.sandbox.summary import GROUPS, summary
 from creator_pipeline.sandbox.faults import Faults
+from creator_pipeline.sandbox.responses import not_found
 
 JSON = "application/json; charset=utf-8"
 NO_STORE = {"cache-control": "no-store, no-cache"}
@@ -45,11 +46,6 @@ def failure(message: str) -> Response:
 def bad_parameter(message: str) -> Response:
     """400 in its own shape, without ``success``."""
     return Response(orjson.dumps({"status": 400, "error": message}), 400, media_type=JSON)
-
-
-def not_found() -> Response:
-    """The page of an unknown route."""
-    return HTMLResponse("<!DOCTYPE html><title>Not found</title>", 404)
 
 
 def _unauthorized(reason: str) -> Response:

@@ -106,7 +106,7 @@ class GumroadSeller:
         return ZoneInfo(self.timezone)
 
     def load(self, sales: Iterable[Sale]) -> None:
-        """Fills the shelves with a history in any order."""
+        """Load a history, in any order."""
         for sale in sales:
             self.sales[sale.id] = sale
             self.numbers[sale.order_id] = sale

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 from sqlalchemy import func, select
 
 from creator_pipeline.core.money import MICROS_PER_CENT
+from creator_pipeline.platforms.kdp import PLATFORM
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events
 
@@ -106,7 +107,7 @@ def prior_month(seed: int, today: date) -> InventedReport:
 def ledger_totals(warehouse: Warehouse, profile_id: str, month: date) -> ReportTotals:
     """The totals of one month in the ledger."""
     events = sales_events.c
-    mine = (events.profile_id == profile_id) & (events.platform == "amazon_kdp") & (events.occurred_on == month)
+    mine = (events.profile_id == profile_id) & (events.platform == PLATFORM.in_ledger) & (events.occurred_on == month)
     with warehouse.read() as connection:
         counts = dict(
             connection.execute(

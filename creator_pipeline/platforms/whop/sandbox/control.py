@@ -12,10 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from creator_pipeline.platforms.whop.sandbox.data import WhopPart
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+from creator_pipeline.sandbox.responses import json_response
 
 
 class WhopControl:
@@ -49,22 +46,24 @@ class WhopControl:
         """The truth of one account: a list of days and currencies, amounts in micros."""
         profile = request.path_params["profile"]
         if profile not in self.part:
-            return _json({"error": f"no profile {profile}"}, 404)
+            return json_response({"error": f"no profile {profile}"}, 404)
         found = self.part.totals(profile).items()
-        return _json([{"day": day, "currency": currency, **figures._asdict()} for (day, currency), figures in found])
+        return json_response(
+            [{"day": day, "currency": currency, **figures._asdict()} for (day, currency), figures in found]
+        )
 
     async def change(self, request: Request) -> Response:
         """Something happens to an account: one of ``verbs``, with its arguments as a JSON object."""
         profile, verb = request.path_params["profile"], request.path_params["verb"]
         if profile not in self.part or verb not in self.verbs:
-            return _json({"error": f"no profile {profile} or no {verb}", "verbs": sorted(self.verbs)}, 404)
+            return json_response({"error": f"no profile {profile} or no {verb}", "verbs": sorted(self.verbs)}, 404)
         wish = cast("dict[str, Any]", orjson.loads(await request.body() or b"{}"))
         for name in {"at", "created"} & wish.keys():
             wish[name] = datetime.fromisoformat(wish[name])
         try:
-            return _json(self.verbs[verb](profile, **wish))
+            return json_response(self.verbs[verb](profile, **wish))
         except (KeyError, StopIteration, TypeError, ValueError) as error:
-            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+            return json_response({"error": f"{type(error).__name__}: {error}"}, 400)
 
     def _buy(self, profile: str, **wish: Any) -> dict[str, Any]:
         membership, payment = self.part.buy(profile, **wish)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
 from creator_pipeline.core.money import from_decimal
 from creator_pipeline.platforms.whop.sandbox.object_json import (
@@ -23,23 +22,13 @@ from creator_pipeline.platforms.whop.sandbox.object_json import (
     stamp,
     undated_refund_json,
 )
+from creator_pipeline.sandbox.compare import Day, DayFigures
 
 PERMISSIONS = frozenset(
     {"member:basic:read", "member:email:read", "payment:basic:read", "payment:dispute:read", "plan:basic:read"}
 )
 FEE_SHARE = Decimal("0.07")
 DISPUTE_FEE = Decimal("15.00")
-
-
-class WhopDay(NamedTuple):
-    """One UTC day of an account in one currency, in micros; money that went back stands on its own day."""
-
-    sales: int = 0
-    gross_micros: int = 0
-    fee_micros: int = 0
-    refunded_micros: int = 0
-    charged_back_micros: int = 0
-    dispute_fee_micros: int = 0
 
 
 @dataclass
@@ -240,9 +229,12 @@ class WhopPart:
         self._tell(account, "dispute.updated", dispute)
         return dispute
 
-    def totals(self, profile: str) -> dict[tuple[date, str], WhopDay]:
-        """The truth by UTC day and currency (upper case); days without money are absent."""
-        sums: dict[tuple[date, str], list[int]] = {}
+    def totals(self, profile: str) -> dict[Day, DayFigures]:
+        """The truth by UTC day and currency, without days that have no money.
+
+        Money that went back stands on the day on which it did.
+        """
+        sums: dict[Day, list[int]] = {}
 
         def add(at: str, currency: str, place: int, amount: Decimal) -> None:
             key = (datetime.fromisoformat(at).date(), currency.upper())
@@ -267,4 +259,4 @@ class WhopPart:
                 add(dispute["created_at"], "usd", 5, amount_of(dispute["fee"]))
                 if dispute["status"] == "won":
                     add(dispute["updated_at"], payment["currency"], 4, -left)
-        return {key: WhopDay(*values) for key, values in sorted(sums.items()) if any(values)}
+        return {key: DayFigures(*values) for key, values in sorted(sums.items()) if any(values)}

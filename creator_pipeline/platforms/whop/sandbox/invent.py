@@ -20,8 +20,15 @@ PLANS = (
 STATUSES = ("active", "active", "active", "trialing", "past_due", "completed", "canceled", "expired", "unresolved")
 
 
-def invented_whop(seed: int, today: date, sizes: Mapping[str, int] | None = None, days: int = 120) -> WhopPart:
-    """Accounts with as many memberships as ``sizes`` says, over the ``days`` UTC days that end with ``today``."""
+def invented_accounts(seed: int, today: date, days: int = 120, sizes: Mapping[str, int] | None = None) -> WhopPart:
+    """Accounts with a history of memberships and payments.
+
+    Args:
+        seed: another seed is another history.
+        today: the last UTC day.
+        days: UTC days of the history, ``today`` included.
+        sizes: memberships of each account, by profile.
+    """
     midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
 
     def clock() -> datetime:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import httpx
 import pytest
 
-from creator_pipeline.sandbox.data import World
+from creator_pipeline_tests.support.sandbox import World
 
 
 def counted(row: dict) -> bool:

@@ -1,0 +1,59 @@
+"""Connecting an account in the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.queue.jobs import JobQueue
+from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import Warehouse
+
+
+class Connected(NamedTuple):
+    """What connecting by OAuth made. ``problem`` says why there are no webhooks, where ``hooks`` is 0."""
+
+    job_id: str
+    hooks: int
+    problem: str
+
+
+class Connecting(NamedTuple):
+    """What connecting by OAuth works with.
+
+    Attributes:
+        queue: takes the job of the first sync.
+        code: of the platform's answer.
+        verifier: PKCE's secret.
+    """
+
+    config: Settings
+    warehouse: Warehouse
+    ring: KeyRing
+    queue: JobQueue
+    profile_id: str
+    code: str
+    verifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """Connecting an account in the browser. The gateway keeps state and cookie.
+
+    Attributes:
+        callback_path: of the route that the platform sends the browser back to.
+        check: raises ConfigError where the application is not set up.
+        authorize_url: (settings, state, PKCE verifier) to the platform's page.
+        connect: stores tokens, registers webhooks, adds the first job to the queue; raises PipelineError.
+        events: kinds of events that ``connect`` registers webhooks for.
+        where_to_revoke: where a person takes the connection back, as a sentence.
+    """
+
+    callback_path: str
+    check: Callable[[Settings], object]
+    authorize_url: Callable[[Settings, str, str], str]
+    connect: Callable[[Connecting], Connected]
+    events: int
+    where_to_revoke: str

@@ -1,0 +1,86 @@
+"""The commands of profiles: whose token connects whom, upload keys, links to connect."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner, Result
+
+from creator_pipeline.cli import cli
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.gateway import connect_links
+from creator_pipeline.store import profile_keys, profiles
+from creator_pipeline.store.engine import Warehouse
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def alice(warehouse: Warehouse, ring: KeyRing) -> Warehouse:
+    """A warehouse with a profile that sells on Gumroad."""
+    with warehouse.write() as connection:
+        profiles.add_profile(connection, "alice", "alice@example.com")
+        profiles.connect(connection, ring, "gumroad", "alice", "token")
+    return warehouse
+
+
+def add(name: str, *more: str) -> Result:
+    return CliRunner().invoke(cli, ["profiles", "add", name, "--email", f"{name}@example.com", *more])
+
+
+@pytest.mark.parametrize(
+    ("provider", "variable", "option"),
+    [("gumroad", "GUMROAD_ACCESS_TOKEN", "--gumroad-token"), ("whop", "WHOP_API_KEY", "--whop-key")],
+)
+def test_the_token_of_the_environment_connects_one_profile(
+    sqlite_warehouse: Warehouse,
+    ring: KeyRing,
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str,
+    variable: str,
+    option: str,
+) -> None:
+    """Guards: a token that was set and read by nothing; and one account booked for everybody who was added after it."""
+    monkeypatch.setenv(variable, "token-1")
+    monkeypatch.setenv("WHOP_ACCOUNT_ID", "biz_1")
+    assert f"connected to {provider}" in add("alice").output
+    second = add("bea")
+    assert f"{variable} is alice's" in second.output
+    assert second.exit_code == 0
+    assert profiles.connected(sqlite_warehouse, provider) == ["alice"]
+
+    refused = add("bea", option, "token-1")
+    assert isinstance(refused.exception, ConfigError)
+    assert "alice's" in refused.exception.message
+    assert f"connected to {provider}" in add("bea", option, "token-2").output
+
+    monkeypatch.setenv(variable, "token-3")
+    add("alice")
+    found = profiles.get_connection(sqlite_warehouse, ring, provider, "alice")
+    assert (found.access_token, found.external_account_id) == ("token-1", "biz_1" if provider == "whop" else None)
+    with sqlite_warehouse.write() as connection:
+        profiles.mark_revoked(connection, provider, "alice", "It is gone.")
+    add("alice")
+    assert profiles.get_connection(sqlite_warehouse, ring, provider, "alice").access_token == "token-3"
+
+
+def test_a_key_is_printed_once_and_only_its_digest_is_stored(alice: Warehouse):
+    """Guards: a copied database that opens the door."""
+    key = run("profiles", "key", "alice").strip()
+    assert profile_keys.owner(alice, key) == "alice"
+    assert key not in str(profiles.get_profile(alice, "alice"))
+
+
+def test_a_link_to_connect_is_printed(alice: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch):
+    """Guards: a link that fails only once the seller has clicked it."""
+    with pytest.raises(ConfigError, match="GUMROAD_CLIENT_ID"):
+        run("profiles", "connect", "alice")
+    monkeypatch.setenv("GUMROAD_CLIENT_ID", "id")
+    monkeypatch.setenv("GUMROAD_CLIENT_SECRET", "secret")
+    link = run("profiles", "connect", "alice").strip()
+    assert link.startswith("http://127.0.0.1:8088/oauth/gumroad/start?profile_id=alice&link=")
+    assert connect_links.profile_of_link(ring, link.partition("link=")[2]) == "alice"

@@ -1,0 +1,80 @@
+"""Deliveries that wait: listed, put back, kept while their account is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from creator_pipeline.cli import cli
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.gateway import replay
+from creator_pipeline.gateway.intake import Intake
+from creator_pipeline.platforms.webhooks import Delivery
+from creator_pipeline.queue.jobs import JobQueue
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline_tests.support.gateway import settings_of
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def intake(warehouse: Warehouse, **values: bool) -> Intake:
+    return Intake(warehouse, JobQueue(warehouse, None), settings_of(os.environ["DATABASE_URL"], **values))
+
+
+@pytest.fixture
+def alice(warehouse: Warehouse, ring: KeyRing) -> Warehouse:
+    """A warehouse with a profile that sells on Gumroad."""
+    with warehouse.write() as connection:
+        profiles.add_profile(connection, "alice", "alice@example.com")
+        profiles.connect(connection, ring, "gumroad", "alice", "token")
+    return warehouse
+
+
+def sale(number: int) -> Delivery:
+    return Delivery("gumroad", f"d{number}", "sale", {"sale_ids": [f"s{number}"]}, profile_id="alice")
+
+
+def test_dead_jobs_are_listed_and_put_back(alice: Warehouse):
+    """Guards: dead letters that can only be brought back by hand in the database."""
+    intake(alice).commit([sale(1), sale(2)])
+    queue = JobQueue(alice, None)
+    for lease in queue.dequeue(10, 60):
+        queue.fail(lease.id, lease.attempt, "Gumroad says no.", None)
+    rows = json.loads(run("webhooks", "list", "--status", "failed", "--json"))
+    assert {(row["delivery_id"], row["error"]) for row in rows} == {
+        ("d1", "Gumroad says no."),
+        ("d2", "Gumroad says no."),
+    }
+    assert "1 jobs are in the queue again" in run("webhooks", "replay", "d1")
+    assert "job queued" in run("webhooks", "list")
+    assert "1 jobs are in the queue again" in run("webhooks", "replay", "--all")
+    assert queue.depth()["queued"] == 2
+    with pytest.raises(ConfigError, match="waits for a replay"):
+        run("webhooks", "replay", "unknown")
+
+
+def test_what_was_only_stored_while_a_source_was_off_becomes_a_job(alice: Warehouse):
+    """Guards: a flag that was switched on again and leaves a hole."""
+    intake(alice, enable_gumroad=False).commit([sale(1), sale(2)])
+    queue = JobQueue(alice, None)
+    assert queue.depth()["queued"] == 0
+    assert replay.replay(alice, queue, settings_of(os.environ["DATABASE_URL"]), None) == 2
+    assert replay.replay(alice, queue, settings_of(os.environ["DATABASE_URL"]), None) == 0
+    assert queue.depth()["queued"] == 2
+
+
+def test_a_delivery_for_a_revoked_account_waits(alice: Warehouse):
+    """Guards: a dead letter for each ping of an account that must be connected again first."""
+    with alice.write() as connection:
+        profiles.mark_revoked(connection, "gumroad", "alice", "refused")
+    (stored,), jobs = intake(alice).commit([sale(1)])
+    assert (stored.status, jobs) == ("stored", [])

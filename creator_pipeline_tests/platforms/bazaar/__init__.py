@@ -1,0 +1,30 @@
+"""Bazaar, an invented platform: orders by an API with pages, refunds, a signed webhook. Written after
+docs/adding-a-platform.md; nothing outside this folder knows it."""
+
+from __future__ import annotations
+
+from creator_pipeline.platforms.contract import Checks, Credential, Later, Platform, Rate
+from creator_pipeline.platforms.dagster_parts import DagsterParts
+from creator_pipeline.platforms.webhooks import Webhooks
+from creator_pipeline_tests.platforms.bazaar.tables import ORDER_KEYS, PERSONAL
+
+_HERE = "creator_pipeline_tests.platforms.bazaar"
+
+PLATFORM = Platform(
+    name="bazaar",
+    label="Bazaar",
+    colour="#2a9d8f",
+    partitions="bazaar_profiles",
+    credential=Credential(
+        option="--bazaar-token",
+        help="Token of the shop; else BAZAAR_TOKEN. Stored encrypted.",
+        variable="BAZAAR_TOKEN",
+    ),
+    rate=Rate("BAZAAR_REQUESTS_PER_MINUTE", 6_000_000),
+    where_to_connect="creator-pipeline profiles add {profile_id} --email … --bazaar-token …",
+    known_names={"order field": ORDER_KEYS},
+    personal=PERSONAL,
+    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
+    webhooks=Later[Webhooks](f"{_HERE}.webhook", "WEBHOOKS"),
+    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
+)

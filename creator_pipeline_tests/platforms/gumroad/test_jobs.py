@@ -1,0 +1,128 @@
+"""From a job in the queue to the ledger: what webhooks name is read from the API, once, by one run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import dagster as dg
+from sqlalchemy import select
+
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.definitions import defs
+from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
+from creator_pipeline.platforms.gumroad.sandbox.compare import differences
+from creator_pipeline.queue.jobs import MAX_ATTEMPTS
+from creator_pipeline.runtime.queue_jobs import job_queue
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import sales_events
+from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
+from creator_pipeline_tests.support.sandbox import SandboxServer
+
+
+def test_many_deliveries_of_a_profile_become_one_run_and_the_ledger_equals_the_platform(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: a run for each of a launch day's pings queued for hours behind each other."""
+    world = sandbox.world.gumroad
+    new = [world.add_sale("chen", price=1900 + n) for n in range(3)]
+    old = next(
+        sale
+        for sale in world["chen"].rows
+        if sale.price > 500 and sale.charged and not sale.refunded_cents and not sale.gift
+    )
+    world.refund("chen", old.id)
+    queue = job_queue(loaded)
+    for sale_id in [*(sale.id for sale in new), old.id, new[0].id]:
+        queue.enqueue("chen", "gumroad", "webhook", {"sale_ids": [sale_id]})
+    runs = run_waiting(instance)
+    assert [run.success for run in runs] == [True]
+    assert job_statuses(loaded) == ["completed"] * 5
+    assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
+    assert run_waiting(instance) == []
+
+
+def test_each_touched_day_is_shown_as_materialized(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: the UI said a day was read last night while its rows had changed at noon."""
+    sale = sandbox.world.gumroad.add_sale("chen", price=4200)
+    job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": [sale.id]})
+    run_waiting(instance)
+    records = instance.fetch_materializations(dg.AssetKey(["sales_events", "gumroad"]), limit=10).records
+    assert [record.partition_key for record in records] == [f"{datetime.now(UTC).date()}|chen"]
+
+
+def test_ids_that_are_not_the_sellers_change_nothing(
+    loaded: Warehouse, sandbox: SandboxServer, client: GumroadClient, ring: KeyRing
+) -> None:
+    """Incident: a buyer wrote another sale's id into a custom field named sale_id."""
+    foreign = sandbox.world.gumroad["alice"].rows[0].id
+    with loaded.read() as connection:
+        before = connection.execute(select(sales_events).order_by(sales_events.c.id)).all()
+    done = refresh_sales(loaded, client, ring, "chen", [foreign, "no such sale=="])
+    assert set(done.not_found) == {foreign, "no such sale=="}
+    with loaded.read() as connection:
+        assert connection.execute(select(sales_events).order_by(sales_events.c.id)).all() == before
+
+
+def test_reading_again_what_did_not_change_writes_nothing(
+    loaded: Warehouse, sandbox: SandboxServer, client: GumroadClient, ring: KeyRing
+) -> None:
+    """Incident: every repeated delivery made a day look changed and rolled it up again."""
+    named = [sale.id for sale in sandbox.world.gumroad["chen"].rows[:5]]
+    assert refresh_sales(loaded, client, ring, "chen", named).changed == 0
+
+
+def test_the_day_is_read_whole_where_that_takes_fewer_requests(
+    loaded: Warehouse, sandbox: SandboxServer, client: GumroadClient, ring: KeyRing
+) -> None:
+    """Incident: a hundred refunds of one day cost a hundred requests of a budget of 120 a minute."""
+    world = sandbox.world.gumroad
+    sales = [world.add_sale("chen", price=1000) for _ in range(30)]
+    refresh_sales(loaded, client, ring, "chen", [sale.id for sale in sales])
+    for sale in sales:
+        world.refund("chen", sale.id)
+    before = client.usage.requests
+    refresh_sales(loaded, client, ring, "chen", [sale.id for sale in sales])
+    assert client.usage.requests - before <= 5
+    assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
+
+
+def test_a_failed_run_gives_its_jobs_back_and_an_outage_never_makes_them_dead_at_once(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: one bad night of the API and the day's webhooks were gone."""
+    sale = sandbox.world.gumroad.add_sale("chen", price=700)
+    job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": [sale.id]})
+    sandbox.world.gumroad.revoke("chen")
+    assert [run.success for run in run_waiting(instance)] == [False]
+    assert job_statuses(loaded) == ["failed"]
+    assert MAX_ATTEMPTS > 1
+
+
+def test_a_run_whose_lease_another_holds_does_nothing(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: a run that had slept through its lease acked a job that another run was working on."""
+    sale = sandbox.world.gumroad.add_sale("chen", price=700)
+    queue = job_queue(loaded)
+    job_id = queue.enqueue("chen", "gumroad", "webhook", {"sale_ids": [sale.id]})
+    [lease] = queue.dequeue(1, 60)
+    config = {"ops": {"gumroad_refresh_sales": {"config": {"profile_id": "chen", "leases": [f"{job_id}:99"]}}}}
+    run = defs.resolve_job_def("gumroad_refresh").execute_in_process(run_config=config, instance=instance)
+    assert run.success
+    assert job_statuses(loaded) == ["running"]
+    assert queue.ack(job_id, lease.attempt)
+
+
+def test_nothing_is_handed_out_while_a_run_of_the_profile_is_at_work(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: leases ran out in the queue behind a long initial sync, and five of them made a job dead."""
+    instance.create_run_for_job(
+        defs.resolve_job_def("ledger"), status=dg.DagsterRunStatus.STARTED, tags={"creator_pipeline/profile": "chen"}
+    )
+    job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": ["x"]})
+    assert run_waiting(instance) == []
+    assert job_statuses(loaded) == ["queued"]

@@ -1,0 +1,38 @@
+"""The commands of KDP, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from creator_pipeline_tests.support import kdp_landing
+from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FIXTURES, MANIFEST
+from creator_pipeline_tests.support.project import Project
+
+
+@pytest.fixture
+def kdp(project: Project) -> Project:
+    """With the profile alice."""
+    code, said = project.run("creator-pipeline", "profiles", "add", "alice", "--email", "alice@example.com")
+    assert code == 0, said
+    return project
+
+
+def test_the_commands_tell_the_truth_by_their_exit_codes(kdp):
+    """Guards: a script that goes on after a refused report."""
+    bad = str(FIXTURES / "csv_isbn_scientific.csv")
+    code, said = kdp.run("creator-pipeline", "kdp", "inspect", str(COMBINED), "--json")
+    assert code == 0, said
+    (told,) = json.loads(said)
+    assert (told["verdict"], told["royalty_by_currency"]["USD"]) == ("accept", "78.24")
+    code, said = kdp.run("creator-pipeline", "kdp", "inspect", bad, str(ESTIMATOR))
+    assert (code, "column ASIN/ISBN" in said, "2026-03/2026-04" in said) == (1, True, True), said
+    code, said = kdp.run("creator-pipeline", "kdp", "ingest", str(COMBINED), "--profile", "nobody")
+    assert (code, "no profile 'nobody'" in said) == (2, True), said
+    code, said = kdp.run("creator-pipeline", "kdp", "ingest", str(COMBINED), bad, "--profile", "alice")
+    assert (code, "row: 2" in said, "in the ledger of alice" in said) == (1, True, True), said
+    assert kdp_landing.statuses(kdp.warehouse) == {COMBINED.name: "accepted", "csv_isbn_scientific.csv": "quarantined"}
+    assert kdp_landing.quantity(kdp.warehouse) == MANIFEST[COMBINED.name]["net_units"]
+    code, said = kdp.run("creator-pipeline", "kdp", "ingest", str(ESTIMATOR), "--profile", "alice")
+    assert code == 0, said

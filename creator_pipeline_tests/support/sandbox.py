@@ -1,0 +1,84 @@
+"""The sandbox with the platforms of this repository, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Self
+
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms.gumroad.sandbox.api import GumroadApi
+from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart
+from creator_pipeline.platforms.gumroad.sandbox.oauth import OAuth
+from creator_pipeline.platforms.gumroad.sandbox.pings import PingSender
+from creator_pipeline.platforms.whop.sandbox.api import PREFIX, WhopApi
+from creator_pipeline.platforms.whop.sandbox.data import WhopPart
+from creator_pipeline.platforms.whop.sandbox.webhooks import WebhookSender
+from creator_pipeline.sandbox import server, world
+
+STAND_INS = [platform.stand_in.get() for platform in PLATFORMS if platform.stand_in]
+
+
+class World(world.World):
+    """The invented world; a property for each platform that is served."""
+
+    @classmethod
+    def invented(
+        cls,
+        seed: int = 7,
+        *,
+        today: date,
+        sizes: Mapping[str, int] | None = None,
+        whop_sizes: Mapping[str, int] | None = None,
+        days: int = 120,
+    ) -> Self:
+        """Gumroad's sellers with ``sizes`` sales, Whop's accounts with ``whop_sizes`` memberships."""
+        given = {"gumroad": sizes, "whop": whop_sizes}
+        chosen = {name: counts for name, counts in given.items() if counts is not None}
+        return cls.of(STAND_INS, seed, today=today, days=days, sizes=chosen)
+
+    @property
+    def gumroad(self) -> GumroadPart:
+        return self.parts["gumroad"]
+
+    @property
+    def whop(self) -> WhopPart:
+        return self.parts["whop"]
+
+
+class SandboxServer(server.SandboxServer):
+    """The running sandbox; a property for each thing that tests change or ask."""
+
+    world: World
+
+    @property
+    def gumroad_url(self) -> str:
+        return self.url
+
+    @property
+    def resend_url(self) -> str:
+        return self.url
+
+    @property
+    def whop_url(self) -> str:
+        return f"{self.url}{PREFIX}"
+
+    @property
+    def gumroad(self) -> GumroadApi:
+        return self.services["gumroad"].api
+
+    @property
+    def oauth(self) -> OAuth:
+        return self.services["gumroad"].oauth
+
+    @property
+    def pings(self) -> PingSender:
+        return self.services["gumroad"].pings
+
+    @property
+    def whop(self) -> WhopApi:
+        return self.services["whop"].api
+
+    @property
+    def webhooks(self) -> WebhookSender:
+        return self.services["whop"].webhooks

@@ -1,0 +1,77 @@
+"""What a real daemon does by itself: one of them for all, because starting it costs more than its work."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from sqlalchemy import select
+
+from creator_pipeline.core.windows import today
+from creator_pipeline.store.tables import sales_events
+from creator_pipeline_tests.support import kdp_landing
+from creator_pipeline_tests.support.installation import WINDOW
+from creator_pipeline_tests.support.kdp_samples import ESTIMATOR, FINAL, FIXTURES, MANIFEST
+
+TODAY = today().isoformat()
+YESTERDAY = WINDOW.end.fromordinal(WINDOW.end.toordinal() - 2).isoformat()
+
+
+def waited(condition, seconds: float) -> float:
+    """Seconds until it holds."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, "too late"
+        time.sleep(0.2)
+    return time.monotonic() - started
+
+
+def days_of(warehouse, platform: str) -> set[str]:
+    """Days of the ledger that have rows of a platform."""
+    events = sales_events.c
+    with warehouse.read() as connection:
+        rows = connection.execute(select(events.occurred_on).where(events.platform == platform).distinct()).scalars()
+        return {day.isoformat() for day in rows}
+
+
+def hand_over_two_days(project) -> None:
+    """Today by our command, yesterday by Dagster's."""
+    code, said = project.run(
+        *("creator-pipeline", "backfill", "gumroad", "--profile", "alice"), "--from", TODAY, "--to", TODAY, "--submit"
+    )
+    assert code == 0, said
+    assert "handed to the daemon" in said
+    code, said = project.run(
+        *("dagster", "job", "backfill", "-w", "workspace.yaml", "-j", "gumroad_sync"),
+        *("--partitions", f"{YESTERDAY}|alice", "--noprompt"),
+    )
+    assert code == 0, said[-3000:]
+
+
+@pytest.mark.timeout(480)
+def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped(with_alice, record_property):
+    """Guards: backfills that say COMPLETED and did nothing, because a location's name differs; an upload that waits
+    for the night.
+    """
+    project, warehouse, inbox = with_alice, with_alice.warehouse, with_alice.root / "home" / "kdp_inbox" / "alice"
+    hand_over_two_days(project)
+    kdp_landing.drop(ESTIMATOR, inbox)
+    daemon = project.start("dagster-daemon", "run", "-w", "workspace.yaml", start_new_session=True)
+    try:
+        waited(lambda: days_of(warehouse, "gumroad") == {YESTERDAY, TODAY}, 120)
+        waited(lambda: kdp_landing.quantity(warehouse) == MANIFEST[ESTIMATOR.name]["net_units"], 120)
+        kdp_landing.drop(FIXTURES / "csv_missing_currency_column.csv", inbox)
+        kdp_landing.drop(FINAL, inbox)
+        record_property(
+            "seconds_from_drop_to_ledger",
+            round(waited(lambda: kdp_landing.royalties(warehouse, "pages_read") != {}, 90), 1),
+        )
+        waited(lambda: "rejected" in kdp_landing.statuses(warehouse).values(), 90)
+    finally:
+        os.killpg(daemon.pid, signal.SIGTERM)
+        try:
+            daemon.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(daemon.pid, signal.SIGKILL)
+            daemon.communicate()
