@@ -23,7 +23,7 @@ from creator_pipeline.mail.wording import plain_error, short_moment
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import PageLine, Platform
 from creator_pipeline.platforms.oauth import OAuth
-from creator_pipeline.platforms.uploads import UploadedReport, Uploads
+from creator_pipeline.platforms.uploads import UploadedFile
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source, label_of
@@ -63,6 +63,14 @@ class Sums(NamedTuple):
     amounts: list[str]
 
 
+class UploadSection(NamedTuple):
+    """The newest uploads to one platform. ``noun`` is what is uploaded, in the singular."""
+
+    name: str
+    noun: str
+    files: list[UploadedFile]
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Everything the page shows, as text."""
@@ -76,7 +84,7 @@ class View:
     words: str
     table: list[Sums]
     left_out: bool
-    uploads: list[UploadedReport]
+    uploads: list[UploadSection]
     notify: str
     choices: Mapping[str, str]
     categories: Mapping[str, str]
@@ -90,7 +98,11 @@ def read(warehouse: Warehouse, config: Settings, profile_id: str) -> View:
     with warehouse.read() as connection:
         profile = connection.execute(select(profiles).where(profiles.c.id == profile_id)).one()
         lines = list(_lines(connection, config, profile_id))
-        uploads = [report for part in _upload_parts() for report in part.reports(connection, config, profile_id)]
+        uploads = [
+            UploadSection(platform.name, part.noun, list(part.reports(connection, config, profile_id)))
+            for platform in PLATFORMS
+            if platform.uploads is not None and (part := platform.uploads.get())
+        ]
         why = unsubscribe.why_suppressed(connection, profile.email, "security")
         wanted = unsubscribe.wanted(connection, profile.email)
     return View(
@@ -149,10 +161,6 @@ def _table(rows: Sequence[tuple[date, str, str, int]], last: date) -> list[Sums]
     ]
 
 
-def _upload_parts() -> list[Uploads]:
-    return [platform.uploads.get() for platform in PLATFORMS if platform.uploads is not None]
-
-
 def _sources() -> list[Source]:
     return [platform.source for platform in PLATFORMS]
 
@@ -169,7 +177,7 @@ def _lines(connection: Connection, config: Settings, profile_id: str) -> Iterato
             own = (row for row in found if row.provider == platform.in_ledger and not _of_buyer(platform, row))
             yield _connection(config, platform, next(own, None))
         elif platform.page_line is not None:
-            yield Line(platform.name, platform.label, *platform.page_line(connection, profile_id))
+            yield Line(platform.name, platform.label, *platform.page_line.get()(connection, profile_id))
 
 
 def _of_buyer(platform: Platform, row: Any) -> bool:

@@ -26,7 +26,12 @@ _log = logging.getLogger(__name__)
 
 
 class DeliveryWriter:
-    """Group commit over one thread. Made, started and used in one event loop."""
+    """Group commit over one thread. Made, started and used in one event loop.
+
+    Args:
+        intake: writes a batch.
+        queue: announces the jobs of what was written.
+    """
 
     def __init__(self, intake: Intake, queue: JobQueue) -> None:
         self._intake = intake
@@ -57,7 +62,7 @@ class DeliveryWriter:
         await asyncio.to_thread(self._hints.shutdown)
 
     async def store(self, delivery: Delivery) -> Stored:
-        """Returns once the delivery is durable.
+        """Store a delivery; returns once it is durable.
 
         Raises:
             TransientError: it is not, or not known to be: the sender must send it again.

@@ -1,4 +1,4 @@
-"""Refusals in one shape: ``{"error": {"code", "message", "hint"}}``, or a page for a person."""
+"""Refusals have one shape: ``{"error": {"code", "message", "hint"}}``, or a page for a person."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ class GatewayError(Exception):
     """A request that is answered with a refusal.
 
     Args:
+        status: of HTTP.
         code: stable word for machines.
-        message, hint: what is wrong, and what to do about it. Without secrets and addresses.
+        message: what is wrong, without secrets and addresses.
+        hint: what to do about it, without secrets and addresses.
+        headers: of the answer.
         detail: more keys of the ``error`` object.
         as_page: answer a person, whatever the request accepts.
     """

@@ -1,4 +1,4 @@
-"""Live, ready, measured."""
+"""``/healthz``, ``/readyz``, ``/metrics``: whether it lives, whether it is ready, what it counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.settings import Settings
 
 TICK_SECONDS = 600
-"""A sensor that hasn't ticked for so long is dead; the slowest of the house ticks every minute or so."""
+"""A sensor that hasn't ticked for so long is dead; the slowest of ours ticks every minute or so."""
 _LAST_TICK = "SELECT max(timestamp) FROM job_ticks WHERE type = 'SENSOR'"
 
 router = APIRouter(tags=["health"])

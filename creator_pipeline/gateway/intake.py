@@ -1,4 +1,4 @@
-"""What becomes of a delivery: whose it is, the row that remembers it, and the jobs that follow from it."""
+"""What becomes of a delivery: whose it is, its row in ``webhook_events``, and the jobs that follow from it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,13 @@ def job_id(delivery: Delivery, profile_id: str, repeat: int = 0) -> str:
 
 
 class Intake:
-    """Writes deliveries and their jobs. Safe to share between threads."""
+    """Writes deliveries and their jobs. Safe to share between threads.
+
+    Args:
+        warehouse: where both are stored.
+        queue: takes the jobs.
+        config: flags, and what platforms look up to find an owner.
+    """
 
     def __init__(self, warehouse: Warehouse, queue: JobQueue, config: Settings) -> None:
         self._warehouse = warehouse
@@ -65,7 +71,7 @@ class Intake:
         self._config = config
 
     def commit(self, batch: Sequence[Delivery]) -> tuple[list[Stored], list[NewJob]]:
-        """One transaction; returns what became of each delivery, and the jobs to announce.
+        """Write a batch in one transaction; returns what became of each delivery, and the jobs to announce.
 
         Raises:
             TransientError: nothing was written.

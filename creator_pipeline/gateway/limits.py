@@ -1,4 +1,4 @@
-"""What each route may cost: bytes, seconds, requests. The table, and the counting."""
+"""How much each route takes: bytes, seconds, requests. The table, and the counting."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import asyncio
 from dataclasses import dataclass
 
 from creator_pipeline.gateway.errors import GatewayError, too_many
-from creator_pipeline.platforms.kdp.parse import MAX_BYTES
+from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.queue.limits import Limits
 
 MIB = 1 << 20
 FORM_OVERHEAD = 64 * 1024
 """Bytes of a multipart body beside the file itself."""
+_LARGEST_UPLOAD = max((part.uploads.get().max_bytes for part in PLATFORMS if part.uploads), default=MIB)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """For the paths that begin with ``prefix``.
+    """What the paths that begin with ``prefix`` take.
 
     Attributes:
         caller, api: requests of one address, and of all, in the words of :mod:`creator_pipeline.queue.limits`.
@@ -39,10 +40,10 @@ class Rule:
 
 
 RULES = (
-    # A platform sends all its deliveries from few addresses, and Gumroad never repeats one that was answered 429:
-    # only a flood may meet this limit. A round trip to Redis for each would cost more than it guards.
+    # A platform sends all its deliveries from few addresses, and not every one repeats what was answered 429: only a
+    # flood may meet this limit. A round trip to Redis for each would cost more than it protects.
     Rule("/webhooks/", "5000/second", "10000/second", shared=False, body_bytes=MIB),
-    Rule("/uploads/", "60/minute", "600/minute", body_bytes=MAX_BYTES + FORM_OVERHEAD, body_seconds=300.0),
+    Rule("/uploads/", "60/minute", "600/minute", body_bytes=_LARGEST_UPLOAD + FORM_OVERHEAD, body_seconds=300.0),
     Rule("/jobs/", "600/minute", "6000/minute"),
     Rule("/oauth/", "60/minute", "600/minute"),
     Rule("/api/", "60/minute", "600/minute"),
@@ -60,7 +61,11 @@ def rule_for(path: str) -> Rule:
 
 
 class Gate:
-    """Counts requests. Without Redis each process counts for itself."""
+    """Counts requests.
+
+    Args:
+        shared: counts over all processes; without Redis each process counts for itself.
+    """
 
     def __init__(self, shared: Limits) -> None:
         self._shared = shared

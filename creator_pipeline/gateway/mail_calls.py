@@ -1,4 +1,4 @@
-"""The two webhooks that are about mail: what is to be done is decided in :mod:`creator_pipeline.mail`."""
+"""The two webhooks about mail. :mod:`creator_pipeline.mail` decides what follows from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def resend_event(services: Services, headers: Mapping[str, str], body: byt
 
 
 async def auth_mail(services: Services, headers: Mapping[str, str], body: bytes) -> AuthHookResult:
-    """Store the mails that a call of Supabase's Send Email hook asks for; its caller waits, so nothing is sent yet."""
+    """Store the mails that a call of Supabase's Send Email hook asks for. Its caller waits, so nothing is sent yet."""
     if services.secret("supabase_hook_secret") is None:
         return AuthHookResult(401, {})
     return await asyncio.to_thread(

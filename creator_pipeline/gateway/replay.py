@@ -21,10 +21,12 @@ _SHOWN = ("received_at", "provider", "event_type", "profile_id", "status", "job_
 
 
 def deliveries(warehouse: Warehouse, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-    """The newest first, each with the status and error of its job.
+    """The newest deliveries first, each with the status and error of its job.
 
     Args:
+        warehouse: where they are stored.
         status: of the delivery or of its job; None for all.
+        limit: how many at most.
     """
     asked = (
         select(*(events.c[name] for name in _SHOWN), jobs.c.status.label("job_status"), jobs.c.error)
@@ -42,6 +44,9 @@ def replay(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collect
     """Put jobs that ended badly back, and make jobs of deliveries that were only stored; returns their number.
 
     Args:
+        warehouse: where both are stored.
+        queue: takes the jobs.
+        config: flags; what is switched off stays stored.
         ids: of deliveries or jobs; None for all.
     """
     return len(queue.replay(_dead(warehouse, ids))) + _stored(warehouse, queue, config, ids)

@@ -181,7 +181,7 @@ class Platform:
     owner_of_partition: Callable[[Warehouse, str], str | None] = last_dimension
     named_unit: bool = False
     buyer_accounts: str = ""
-    page_line: Callable[[Connection, str], PageLine] | None = None
+    page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

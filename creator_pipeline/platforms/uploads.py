@@ -1,24 +1,17 @@
-"""Files that people upload to a platform: what the gateway's route needs, and a file while it arrives."""
+"""Files that people upload to a platform."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
-from uuid import uuid4
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import fsspec
 from sqlalchemy import Connection
 
-from creator_pipeline.core.errors import TransientError
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-
-_INCOMING = ".incoming"
 
 
 class StoredFile(NamedTuple):
@@ -29,8 +22,8 @@ class StoredFile(NamedTuple):
     location: str
 
 
-class UploadedReport(NamedTuple):
-    """A report on the creator's page. ``at`` is when it was uploaded, as text; ``problems`` are sentences."""
+class UploadedFile(NamedTuple):
+    """A line of the uploads on the creator's page. ``at`` is when it came, as text; ``problems`` are sentences."""
 
     name: str
     state: str
@@ -39,90 +32,29 @@ class UploadedReport(NamedTuple):
     problems: list[str]
 
 
-class IncomingFile:
-    """A file while it arrives: written to a local folder first, then moved into the inbox as a whole.
-
-    Args:
-        inbox: a directory, or an fsspec URL.
-        local_folder: folder for incomplete files of an inbox that is a URL. For a directory it is a hidden folder in
-            it, because a file can be renamed only within one disk.
-        hint: what to do where the inbox can't be written to.
-    """
-
-    def __init__(self, inbox: str, local_folder: Path, *, hint: str) -> None:
-        self._inbox, self._hint = inbox, hint
-        remote = "://" in inbox and not inbox.startswith("file://")
-        self._directory = None if remote else Path(inbox.removeprefix("file://"))
-        folder = self._directory / _INCOMING if self._directory else local_folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / uuid4().hex
-        self._file = self.path.open("xb")
-        self._digest = hashlib.sha256()
-        self.size = 0
-
-    def write(self, chunk: bytes) -> None:
-        """Append the next bytes."""
-        self._file.write(chunk)
-        self._digest.update(chunk)
-        self.size += len(chunk)
-
-    def close(self) -> None:
-        """Make the complete file durable."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-
-    def discard(self) -> None:
-        """Delete the file. Does nothing after :meth:`store`."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
-
-    def store(self, profile_id: str, name: str) -> StoredFile:
-        """Move the file into the profile's folder of the inbox, under its digest and name, as a whole or not at all.
-
-        Raises:
-            TransientError: the inbox can't be written to.
-        """
-        sha256 = self._digest.hexdigest()
-        target = str(PurePosixPath(profile_id) / f"{sha256[:16]}-{name}")
-        try:
-            if self._directory is None:
-                files, root = fsspec.core.url_to_fs(self._inbox)
-                files.put_file(str(self.path), f"{root.rstrip('/')}/{target}")
-                return StoredFile(sha256, name, f"{self._inbox.rstrip('/')}/{target}")
-            path = self._directory / target
-            path.parent.mkdir(exist_ok=True)
-            self.path.replace(path)
-        except OSError as error:
-            raise TransientError(f"The inbox can't be written to ({type(error).__name__}).", hint=self._hint) from None
-        return StoredFile(sha256, name, str(path))
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
-    """A kind of report that people upload to a platform. The gateway makes ``/uploads/{path}`` of it.
+    """The files that people upload. The gateway makes ``/uploads/NAME`` of it.
 
     Attributes:
-        path: last part of the route's path.
-        label: the platform's name for people.
         noun: what is uploaded, for people, in the singular.
-        endings: endings of the files that are taken.
+        endings: of the files that are taken: ``.csv``.
         max_bytes: size of the largest file that is taken.
-        begin: gives the file that an upload is written to.
-        name_of: the name to store a file under, by its content and the name its owner gave it. Raises DataError where
-            the content is of no kind that is taken.
-        describe: what is in a file, for the JSON answer. Raises DataError where the file is refused.
-        enqueue: stores the job of a file for a profile and returns the job's id. The same file again has the same job.
-        reports: the newest reports of a profile, newest first, for the creator's page.
+        inbox: (settings) to the directory or fsspec URL that the files go to.
+        inbox_hint: what to do where the inbox can't be written to.
+        name_of: (content, name that its owner gave it) to the name to store it under. Raises DataError where the
+            content is of no kind that is taken.
+        describe: (content, name) to what is in it, for the JSON answer. Raises DataError where the file is refused.
+        enqueue: (warehouse, queue, profile id, file) to the id of its job. The same file again has the same job.
+        reports: (connection, settings, profile id) to the newest files, newest first, for the creator's page.
     """
 
-    path: str
-    label: str
     noun: str
     endings: tuple[str, ...]
     max_bytes: int
-    begin: Callable[[Settings], IncomingFile]
+    inbox: Callable[[Settings], str]
+    inbox_hint: str
     name_of: Callable[[Path, str | None], str]
-    describe: Callable[[Path, str], dict[str, object]]
+    describe: Callable[[Path, str], Mapping[str, Any]]
     enqueue: Callable[[Warehouse, JobQueue, str, StoredFile], str]
-    reports: Callable[[Connection, Settings, str], Iterator[UploadedReport]]
+    reports: Callable[[Connection, Settings, str], Iterable[UploadedFile]]

@@ -1,4 +1,4 @@
-"""Bodies, headers and tokens at the gateway's doors, on a real database: never a 5xx."""
+"""Bodies, headers and tokens at the gateway's routes, on a real database: never a 5xx."""
 
 from __future__ import annotations
 

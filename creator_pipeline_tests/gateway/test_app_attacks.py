@@ -1,4 +1,4 @@
-"""Attacks on every door: each is refused, leaves a line in the log that says so, and no secret in it."""
+"""Attacks on every route: each is refused, leaves a line in the log that says so, and no secret in it."""
 
 from __future__ import annotations
 

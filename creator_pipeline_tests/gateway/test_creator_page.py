@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -238,6 +239,24 @@ def test_connections_say_their_state_and_offer_what_can_be_done(gateway: Gateway
     with warehouse.write() as connection:
         profiles.mark_synced(connection, "gumroad", "alice", now())
     assert "Synced" in enter(gateway).text
+
+
+def test_each_platform_has_its_line_and_a_buyer_s_connection_is_nobody_s_sales(gateway: Gateway):
+    """Guards: a platform that is missing on the page, and a buyer's account that is shown as the seller's."""
+    with gateway.services.warehouse.write() as connection:
+        profiles.connect(connection, gateway.ring, "whop", "alice", None, external_account_id="user_1")
+
+    def lines() -> dict[str, str]:
+        return {pages.said(line[0]): pages.said(line[1]) for line in enter(gateway).all("div") if is_line(line)}
+
+    assert lines() == {"Gumroad": "Connected", "Whop": "Not connected", "Amazon KDP": "No report yet"}
+    upload(gateway, "alice", "a.csv", "accepted")
+    assert lines()["Amazon KDP"].startswith("Report of ")
+
+
+def is_line(element: Any) -> bool:
+    """Whether an element has a platform's name and state."""
+    return [child.tag for child in element] == ["strong", "span"] and not pages.said(element).endswith("Accepted")
 
 
 def test_the_picture_is_said_in_words_and_in_a_table_each_currency_by_itself(gateway: Gateway):

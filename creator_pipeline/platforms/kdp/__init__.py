@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
-from creator_pipeline.platforms.contract import Later, PageLine, Platform
+from creator_pipeline.platforms.contract import Later, Platform
 from creator_pipeline.platforms.kdp.owner import owner_of_partition
 from creator_pipeline.platforms.kdp.personal import PERSONAL
 
 _HERE = "creator_pipeline.platforms.kdp"
-
-
-def _page_line(connection: Connection, profile_id: str) -> PageLine:
-    from creator_pipeline.platforms.kdp.page import page_line
-
-    return page_line(connection, profile_id)
-
 
 PLATFORM = Platform(
     name="kdp",
@@ -26,7 +17,7 @@ PLATFORM = Platform(
     personal=PERSONAL,
     owner_of_partition=owner_of_partition,
     named_unit=True,
-    page_line=_page_line,
+    page_line=Later(f"{_HERE}.page", "page_line"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),
     uploads=Later(f"{_HERE}.upload", "UPLOADS"),

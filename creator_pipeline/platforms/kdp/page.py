@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import plain_error, short_moment
 from creator_pipeline.platforms.contract import PageLine
-from creator_pipeline.platforms.uploads import UploadedReport
+from creator_pipeline.platforms.uploads import UploadedFile
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import kdp_uploads
 
@@ -34,7 +34,7 @@ def page_line(connection: Connection, profile_id: str) -> PageLine:
     return PageLine(f"Report of {short_moment(at)}", "", good=True)
 
 
-def uploaded_reports(connection: Connection, config: Settings, profile_id: str) -> Iterator[UploadedReport]:
+def uploaded_reports(connection: Connection, config: Settings, profile_id: str) -> Iterator[UploadedFile]:
     """The newest reports of a profile, newest first, with the problems of those that don't count."""
     uploads = kdp_uploads.c
     newest = (
@@ -46,7 +46,7 @@ def uploaded_reports(connection: Connection, config: Settings, profile_id: str) 
     for row in connection.execute(newest):
         bad = row.status in {"rejected", "quarantined"}
         problems = _problems(config, row.error) if bad else []
-        yield UploadedReport(one_line(row.file_name), row.status, short_moment(row.uploaded_at), bad, problems)
+        yield UploadedFile(one_line(row.file_name), row.status, short_moment(row.uploaded_at), bad, problems)
 
 
 def _problems(config: Settings, error: str | None) -> list[str]:

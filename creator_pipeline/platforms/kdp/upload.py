@@ -14,18 +14,12 @@ from creator_pipeline.platforms.kdp.inspect import describe
 from creator_pipeline.platforms.kdp.page import uploaded_reports
 from creator_pipeline.platforms.kdp.parse import MAX_BYTES
 from creator_pipeline.platforms.kdp.upload_records import end_job_of_stored
-from creator_pipeline.platforms.uploads import IncomingFile, StoredFile, Uploads
+from creator_pipeline.platforms.uploads import StoredFile, Uploads
 from creator_pipeline.queue.jobs import JobQueue
-from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 
 _UNSAFE = re.compile(r"[^\w.()\- ]+")
 _log = logging.getLogger(__name__)
-
-
-def begin(config: Settings) -> IncomingFile:
-    """The file that an upload is written to."""
-    return IncomingFile(config.inbox, config.home / "kdp_incoming", hint="Check KDP_INBOX and its disk.")
 
 
 def name_of(path: Path, given: str | None) -> str:
@@ -106,12 +100,11 @@ def enqueue(warehouse: Warehouse, queue: JobQueue, profile_id: str, file: Stored
 
 
 UPLOADS = Uploads(
-    path="kdp",
-    label="Amazon KDP",
     noun="KDP report",
     endings=(".xlsx", ".csv"),
     max_bytes=MAX_BYTES,
-    begin=begin,
+    inbox=lambda config: config.inbox,
+    inbox_hint="Check KDP_INBOX and its disk.",
     name_of=name_of,
     describe=describe_file,
     enqueue=enqueue,
