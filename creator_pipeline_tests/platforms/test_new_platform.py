@@ -183,7 +183,7 @@ def test_a_webhook_becomes_a_row_by_the_queue_and_a_forged_one_does_not(bazaar, 
 
 def test_doctor_and_health_have_its_lines(bazaar, instance, shop):
     """Guards: a platform that breaks and that nobody looks at."""
-    lines = {finding.name: finding for finding in doctor.findings(settings.load())}
+    lines = {finding.name: finding for finding in doctor.findings(settings.load(), definitions.build)}
     assert lines["bazaar alice api"].state == "ok"
     assert lines["bazaar webhooks"].state == "ok"
     assert lines["flag ENABLE_BAZAAR"].state == "ok"
@@ -220,7 +220,7 @@ def test_its_flag_switches_it_off(bazaar, instance, monkeypatch):
     monkeypatch.setenv("ENABLE_BAZAAR", "false")
     assert not load(instance).success
     assert ledger(bazaar) == {}
-    lines = {finding.name: finding for finding in doctor.findings(settings.load())}
+    lines = {finding.name: finding for finding in doctor.findings(settings.load(), definitions.build)}
     assert lines["flag ENABLE_BAZAAR"].state == "off"
 
 
