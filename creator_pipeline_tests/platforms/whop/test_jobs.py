@@ -230,7 +230,7 @@ def test_the_nights_ask_for_every_account_and_for_the_days_that_were_missed(whop
     for schedule in (schedule_named("whop_changes_nightly"), schedule_named("whop_memberships_weekly")):
         assert [r.tags[PROFILE_TAG] for r in tick(schedule, whop_instance, moment)] == ["alice", "bea", "chen"]
     whop_instance.delete_dynamic_partition("whop_profiles", "chen")
-    context = dg.build_sensor_context(whop_instance=whop_instance)
+    context = dg.build_sensor_context(instance=whop_instance)
     found = sensors.profiles_sensor(context, warehouse=WarehouseResource())
     assert [request.partition_keys for request in found.dynamic_partitions_requests] == [["chen"]]
 
