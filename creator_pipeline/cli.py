@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from creator_pipeline import __version__, settings
 from creator_pipeline.core.errors import ConfigError, PipelineError
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 COMMANDS = {
     "backfill": "creator_pipeline.commands.backfill",
@@ -59,7 +56,7 @@ def cli(context: click.Context) -> None:
     context.obj = _definitions
 
 
-def _definitions() -> dg.Definitions:
+def _definitions() -> Any:
     from creator_pipeline.definitions import defs
 
     return defs

@@ -14,7 +14,7 @@ def build() -> dg.Definitions:
     """The definitions of the platforms of this moment."""
     parts = {platform.name: platform.dagster.get() for platform in PLATFORMS}
     return dg.Definitions(
-        assets=[*(asset for part in parts.values() for asset in part.assets), daily_revenue.daily_revenue_asset],
+        assets=[*(asset for part in parts.values() for asset in part.assets), daily_revenue.daily_revenue_asset()],
         asset_checks=[
             *(check for part in parts.values() for check in part.checks),
             daily_revenue.equals_ledger,

@@ -8,17 +8,11 @@ import pytest
 
 COMMANDS = {
     "a command of this package": (
-        "creator-pipeline",
-        "backfill",
-        "gumroad",
-        "--profile",
-        "nobody",
-        "--from",
-        "2026-01-01",
+        "creator-pipeline backfill gumroad --profile nobody --from 2026-01-01 --to 2026-01-02"
     ),
-    "the list of definitions": ("dg", "list", "defs"),
-    "the definitions' check": ("dg", "check", "defs"),
-    "a code server": ("dagster", "job", "list", "-w", "workspace.yaml"),
+    "the list of definitions": "dg list defs",
+    "the definitions' check": "dg check defs",
+    "a code server": "dagster job list -w workspace.yaml",
 }
 
 
@@ -30,8 +24,9 @@ def warnings_in(said: str) -> list[str]:
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_no_command_begins_with_warnings_about_dagster(project, command):
     """Incident: each command began with a page of warnings, in which a real one was lost."""
-    _, said = project.run(*command)
+    _, said = project.run(*command.split())
     assert said
+    assert "Usage:" not in said
     assert warnings_in(said) == []
 
 

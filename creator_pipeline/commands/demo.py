@@ -10,11 +10,15 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from creator_pipeline import settings
 from creator_pipeline.commands.processes import Processes, free_port
+
+if TYPE_CHECKING:
+    from creator_pipeline.runtime.run_here import LoadDefinitions
 
 _WORKSPACE = """load_from:
   - python_module:
@@ -25,14 +29,16 @@ _WORKSPACE = """load_from:
 
 @click.command("demo")
 @click.option("--exit", "exit_at_end", is_flag=True, help="End when all is loaded: 0 when every figure agrees, else 1.")
-def command(*, exit_at_end: bool) -> None:
+@click.pass_obj
+def command(load_definitions: LoadDefinitions, *, exit_at_end: bool) -> None:
     """Start stand-ins of the platforms and Dagster, load three invented profiles, compare, and stay until Ctrl-C."""
     home = _fresh_home()
     # SIGINT too: Dagster gives SIGTERM the handler of SIGINT, which a shell's background job has set to ignore.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
-    with Processes(home / "logs") as processes, contextlib.suppress(KeyboardInterrupt):
-        agrees = _play(processes)
+    # Not DAGSTER_HOME/logs: Dagster sends every file in there to its makers and deletes it, telemetry off or not.
+    with Processes(home / "process_logs") as processes, contextlib.suppress(KeyboardInterrupt):
+        agrees = _play(processes, load_definitions)
         if exit_at_end:
             raise click.exceptions.Exit(0 if agrees else 1)
         click.echo("Ctrl-C ends it all.")
@@ -59,7 +65,7 @@ def _fresh_home() -> Path:
     return home
 
 
-def _play(processes: Processes) -> bool:
+def _play(processes: Processes, load_definitions: LoadDefinitions) -> bool:
     from creator_pipeline.commands import demo_story as story
 
     python = sys.executable
@@ -78,7 +84,7 @@ def _play(processes: Processes) -> bool:
     click.echo("Starting stand-ins of the platforms, the gateway, and Dagster …")
     processes.wait_for("sandbox", f"{sandbox}/_sandbox/world", 60)
     demo = story.begin(sandbox)
-    failures = story.load(demo)
+    failures = story.load(demo, load_definitions())
     processes.wait_for("gateway", f"{gateway}/healthz", 60)
     processes.wait_for("dagster", f"{ui}/server_info", 180)
     story.upload(demo)

@@ -15,7 +15,7 @@ from creator_pipeline import settings
 from creator_pipeline.platforms import PLATFORMS
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    import dagster as dg
 
     from creator_pipeline.core.windows import DayWindow
     from creator_pipeline.platforms.contract import Platform
@@ -71,7 +71,7 @@ def begin(sandbox: str) -> Demo:
     return Demo(settings.load(), warehouse(), sandbox, world, SHOWN_PROFILE, WAIT_SECONDS)
 
 
-def load(demo: Demo) -> list[str]:
+def load(demo: Demo, defs: dg.Definitions) -> list[str]:
     """Connect each profile and backfill it, as ``profiles add`` and ``backfill`` do; returns what failed."""
     from creator_pipeline.core.windows import DayWindow
     from creator_pipeline.runtime.context import instance
@@ -85,7 +85,7 @@ def load(demo: Demo) -> list[str]:
         for profile_id, accounts in profiles.items():
             _connect(demo, profile_id, accounts)
             for platform, _, _ in accounts:
-                failures += _backfill(demo.warehouse, dagster, platform, profile_id, window)
+                failures += _backfill(defs, demo.warehouse, dagster, platform, profile_id, window)
     for line in failures:
         click.echo(line, err=True)
     return failures
@@ -114,9 +114,13 @@ def _connect(demo: Demo, profile_id: str, accounts: list[tuple[Platform, StandIn
 
 
 def _backfill(
-    warehouse: Warehouse, dagster: DagsterInstance, platform: Platform, profile_id: str, window: DayWindow
+    defs: dg.Definitions,
+    warehouse: Warehouse,
+    dagster: dg.DagsterInstance,
+    platform: Platform,
+    profile_id: str,
+    window: DayWindow,
 ) -> list[str]:
-    from creator_pipeline.definitions import defs
     from creator_pipeline.orchestration import backfill
     from creator_pipeline.runtime.run_here import run_here
     from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG

@@ -14,7 +14,7 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.monitoring.run_checks import run
 
 if TYPE_CHECKING:
-    import dagster as dg
+    from creator_pipeline.runtime.run_here import LoadDefinitions
 
 _WORDS = {state: state for state in ("ok", "no", "off", "unknown")}
 _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yellow"}
@@ -22,10 +22,11 @@ _COLOURS = {"ok": "green", "no": "red", "off": "bright_black", "unknown": "yello
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, hint}.")
-def command(*, as_json: bool) -> None:
+@click.pass_obj
+def command(load_definitions: LoadDefinitions, *, as_json: bool) -> None:
     """Check every integration and table; exit 1 when something that is configured doesn't work."""
     try:
-        found = findings(settings.load())
+        found = findings(settings.load(), load_definitions)
     except ConfigError as error:
         found = [Finding("settings", "no", error.message, error.hint)]
     click.echo(json.dumps([finding.as_json() for finding in found], indent=1) if as_json else table(found))
@@ -33,24 +34,18 @@ def command(*, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def findings(config: settings.Settings) -> list[Finding]:
-    """All lines."""
+def findings(config: settings.Settings, load_definitions: LoadDefinitions) -> list[Finding]:
+    """All lines. The definitions are loaded by the check of Dagster, so that they break no other line."""
     from creator_pipeline.monitoring import dagster_checks, installation_checks, mail_checks, platform_checks
     from creator_pipeline.runtime.context import instance, key_ring
 
     checks = [
         *installation_checks.checks(config),
-        Check("dagster storage", lambda: dagster_checks.storage(instance, _repository)),
+        Check("dagster storage", lambda: dagster_checks.storage(instance, load_definitions)),
         *platform_checks.doctor_checks(config, key_ring),
         *mail_checks.setup(config),
     ]
     return run(checks, config)
-
-
-def _repository() -> dg.RepositoryDefinition:
-    from creator_pipeline.definitions import defs
-
-    return defs.get_repository_def()
 
 
 def table(found: Sequence[Finding], words: Mapping[str, str] = _WORDS) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from creator_pipeline.commands import doctor
 from creator_pipeline.core.checks import Finding
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.monitoring.run_checks import run
+
+if TYPE_CHECKING:
+    from creator_pipeline.runtime.run_here import LoadDefinitions
 
 WORDS = {"ok": "pass", "no": "FAIL", "off": "off", "unknown": "unknown"}
 SECONDS = 45.0
@@ -21,20 +25,22 @@ _TOO_MUCH = ("table ", "flag ")
 @click.command("smoke")
 @click.option("--staging", is_flag=True, help="Write, too: a mail to OPS_EMAIL, a delivery of our own.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, hint}.")
-def command(*, staging: bool, as_json: bool) -> None:
+@click.pass_obj
+def command(load_definitions: LoadDefinitions, *, staging: bool, as_json: bool) -> None:
     """Check a deployment: integrations, figures, error rates, mails. Exit 1 when a line fails."""
-    found = _findings(staging=staging)
+    found = _findings(load_definitions, staging=staging)
     click.echo(json.dumps([one.as_json() for one in found], indent=1) if as_json else doctor.table(found, WORDS))
     if any(finding.state == "no" for finding in found):
         raise click.exceptions.Exit(1)
 
 
-def _findings(*, staging: bool) -> list[Finding]:
+def _findings(load_definitions: LoadDefinitions, *, staging: bool) -> list[Finding]:
     from creator_pipeline.monitoring import smoke
     from creator_pipeline.runtime.context import instance, warehouse
 
     config = settings.load()
-    shown = [one for one in doctor.findings(config) if one.state == "no" or not one.name.startswith(_TOO_MUCH)]
+    lines = doctor.findings(config, load_definitions)
+    shown = [one for one in lines if one.state == "no" or not one.name.startswith(_TOO_MUCH)]
     try:
         opened = warehouse()
         checks = [*smoke.reading(config, opened, instance), *(smoke.writing(config, opened) if staging else [])]

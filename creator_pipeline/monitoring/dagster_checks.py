@@ -15,13 +15,13 @@ from creator_pipeline.monitoring.health import INSTALLATION
 from creator_pipeline.platforms import sources
 from creator_pipeline.runtime.dagster_internals import next_execution
 from creator_pipeline.runtime.hooks import sources_of
+from creator_pipeline.runtime.run_here import LoadDefinitions
 from creator_pipeline.runtime.tags import PROFILE_TAG, RANGE_START
 
 if TYPE_CHECKING:
     from creator_pipeline.runtime.dagster_internals import InstigatorState
 
 OpenInstance = Callable[[], dg.DagsterInstance]
-OpenRepository = Callable[[], dg.RepositoryDefinition]
 DAEMON_SILENT_SECONDS = 300.0
 """Dagster's daemons tell of themselves every 30 s."""
 SILENT_SECONDS = 600.0
@@ -32,14 +32,14 @@ _ERROR_CHARACTERS = 300
 _HINT_OF_JOB = "Read the run's log in the UI, fix the cause, then start the job again there."
 
 
-def storage(open_instance: OpenInstance, repository: OpenRepository) -> Iterator[Finding]:
+def storage(open_instance: OpenInstance, load_definitions: LoadDefinitions) -> Iterator[Finding]:
     """Dagster's storage, its daemons, its workers, and what is switched off: lines of the doctor."""
     with open_instance() as instance:
         instance.get_runs_count()
         yield Finding("dagster storage", "ok", type(instance.run_storage).__name__)
         yield daemons(instance)
         yield from workers(instance, "celery workers")
-        yield stopped(instance, repository())
+        yield stopped(instance, load_definitions().get_repository_def())
 
 
 def health_checks(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> list[Check]:

@@ -19,39 +19,46 @@ DAILY_REVENUE = dg.AssetKey("daily_revenue")
 PICTURE_DAYS = 90
 
 
-@dg.asset(
-    key=DAILY_REVENUE,
-    deps=[dg.AssetKey(["sales_events", source.provider]) for source in sources()],
-    group_name="ledger",
-    kinds={"python", "table"},
-    owners=OWNERS,
-    description="Units, refunds and money per day, profile, platform and currency. Only days whose ledger changed "
-    "are added up again; the picture shows the net revenue of the last 90 days.",
-    metadata=column_schema(daily_revenue),
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26)),
-)
-def daily_revenue_asset(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
-    """Add up the days that changed and draw the last ninety."""
-    house = warehouse.open()
-    done, last = roll_up(house), today()
-    rows = last_days(house, last - timedelta(days=PICTURE_DAYS - 1), last)
-    totals = sums(rows)
-    text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals, sources())}"
-    picture = draw(rows, last, sources(), PICTURE_DAYS)
-    with house.read() as connection:
-        count = connection.execute(select(func.count()).select_from(daily_revenue)).scalar_one()
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": count,
-            "days_added_up": done.days,
-            **done.change.metadata(),
-            **{
-                f"net_90_days_{platform}_{currency}": to_text(net, currency)
-                for (platform, currency), net in totals.items()
-            },
-            "picture": dg.MetadataValue.md(f"{as_markdown(picture, text)}\n\n{text}."),
-        }
+def daily_revenue_asset() -> dg.AssetsDefinition:
+    """The asset ``daily_revenue``, which follows the ledger of each platform."""
+
+    @dg.asset(
+        key=DAILY_REVENUE,
+        deps=[dg.AssetKey(["sales_events", source.provider]) for source in sources()],
+        group_name="ledger",
+        kinds={"python", "table"},
+        owners=OWNERS,
+        description="Units, refunds and money per day, profile, platform and currency. Only days whose ledger changed "
+        "are added up again; the picture shows the net revenue of the last 90 days.",
+        metadata=column_schema(daily_revenue),
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=timedelta(hours=48), warn_window=timedelta(hours=26)
+        ),
     )
+    def roll_up_ledger(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
+        """Add up the days that changed and draw the last ninety."""
+        house = warehouse.open()
+        done, last = roll_up(house), today()
+        rows = last_days(house, last - timedelta(days=PICTURE_DAYS - 1), last)
+        totals = sums(rows)
+        text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals, sources())}"
+        picture = draw(rows, last, sources(), PICTURE_DAYS)
+        with house.read() as connection:
+            count = connection.execute(select(func.count()).select_from(daily_revenue)).scalar_one()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": count,
+                "days_added_up": done.days,
+                **done.change.metadata(),
+                **{
+                    f"net_90_days_{platform}_{currency}": to_text(net, currency)
+                    for (platform, currency), net in totals.items()
+                },
+                "picture": dg.MetadataValue.md(f"{as_markdown(picture, text)}\n\n{text}."),
+            }
+        )
+
+    return roll_up_ledger
 
 
 @dg.asset_check(

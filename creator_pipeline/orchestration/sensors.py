@@ -56,8 +56,9 @@ def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseRes
     for platform in PLATFORMS:
         if not platform.connects:
             continue
-        wanted = set(connected(house, platform.in_ledger))
+        # In this order: a profile is connected first and gets its partition then, so whoever is there is wanted.
         there = set(context.instance.get_dynamic_partitions(platform.partitions))
+        wanted = set(connected(house, platform.in_ledger))
         definition = dg.DynamicPartitionsDefinition(name=platform.partitions)
         if new := sorted(wanted - there):
             requests.append(definition.build_add_request(new))

@@ -1,6 +1,7 @@
 """The demo, as a newcomer starts it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from creator_pipeline_tests.support.paths import ROOT
 from creator_pipeline_tests.support.project import BIN, copy_project
 
 
@@ -38,6 +40,7 @@ def none_left(folder: Path, seconds: float = 60) -> list[str]:
 def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_killed(tmp_path):
     """Guards: a first impression that fails, and a port that stays taken after Ctrl-C."""
     copy_project(tmp_path)
+    shutil.copy(ROOT / "dagster.yaml", tmp_path)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -51,6 +54,10 @@ def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_kill
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("equal on every day, to the cent") >= 3
     assert "Every figure agrees" in ended.stdout
+    home = tmp_path / ".data/demo"
+    assert {path.stem for path in (home / "process_logs").iterdir()} == {"sandbox", "gateway", "dagster"}
+    # Dagster sends what is in this folder to its makers, and deletes it.
+    assert list((home / "logs").glob("*")) == []
     assert none_left(tmp_path) == []
     process = subprocess.Popen(
         [BIN / "creator-pipeline", "demo"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **arguments

@@ -120,7 +120,7 @@ class Traffic:
         whop = self.system.sandbox.webhooks
         account = self.system.sandbox.world.whop[name].id.encode()
         accepted = {delivery for delivery, said in whop.log if said == 202}
-        open_ = sum(account in whop.kept[key].body for key in whop.kept.keys() - accepted)
+        open_ = sum(account in whop.deliveries[key].body for key in whop.deliveries.keys() - accepted)
         return open_ + max(0, self.events[name] + self.repeated[name] - self.pings_accepted(name))
 
     def pings_accepted(self, name: str) -> int:

@@ -10,6 +10,7 @@ from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration import schedules, sensors
 from creator_pipeline.platforms.gumroad.ledger import gumroad_events
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support.code_location import schedule_named
@@ -108,6 +109,28 @@ def test_the_profiles_sensor_keeps_partitions_in_step_with_connections(gumroad_w
         found = sense(sensors.profiles_sensor, gumroad_instance)
     asked = {type(request).__name__: request.partition_keys for request in found.dynamic_partitions_requests}
     assert asked == {"AddDynamicPartitionsRequest": ["chen"], "DeleteDynamicPartitionsRequest": ["gone"]}
+
+
+def test_a_profile_that_is_connected_during_a_tick_keeps_its_partition(
+    gumroad_warehouse, gumroad_instance, ring, monkeypatch
+):
+    """Guards: a backfill whose partition is taken away, because the tick saw the partition and not the connection."""
+    gumroad_instance.delete_dynamic_partition("gumroad_profiles", "chen")
+    read = sensors.connected
+
+    def connected_then_partition(warehouse, provider):
+        found = read(warehouse, provider)
+        if provider == "gumroad":
+            # What ``profiles add`` and ``backfill`` do right after the connections were read.
+            with warehouse.write() as connection:
+                profiles.add_profile(connection, "dora", "dora@example.com")
+                profiles.connect(connection, ring, "gumroad", "dora", "token")
+            gumroad_instance.add_dynamic_partitions("gumroad_profiles", ["dora"])
+        return found
+
+    monkeypatch.setattr(sensors, "connected", connected_then_partition)
+    found = sense(sensors.profiles_sensor, gumroad_instance)
+    assert [request.partition_keys for request in found.dynamic_partitions_requests] == [["chen"]]
 
 
 def test_the_ledger_sensor_asks_once_for_a_change_and_again_after_a_run_that_failed(sqlite_warehouse, gumroad_instance):

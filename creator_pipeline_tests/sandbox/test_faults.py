@@ -69,20 +69,20 @@ def test_repeated_rows_and_shuffled_pages(server, api):
 
 
 def test_repeated_key_never_ends(server, api):
-    """Guards: a walk that never ends."""
+    """Guards: a list that never ends."""
     server.faults.every(1, "repeat_key")
     key = api.get("/v2/sales").json()["next_page_key"]
     for _ in range(3):
         assert api.get("/v2/sales", params={"page_key": key}).json()["next_page_key"] == key
 
 
-def test_sales_that_arrive_during_a_walk_are_not_seen_until_the_next(server, walk):
+def test_sales_that_arrive_during_a_reading_are_not_seen_until_the_next(server, all_rows):
     """Guards: pages shifting under the reader."""
     server.faults.every(5, "arrivals")
-    assert len(walk()) == 430
+    assert len(all_rows()) == 430
     server.faults.clear()
     truth = server.world.gumroad.totals("alice")
-    rows = walk()
+    rows = all_rows()
     assert len(rows) > 430
     assert len(rows) == len(server.world.gumroad["alice"].rows)
     charged = [r for r in rows if r.get("refunded") is not None]

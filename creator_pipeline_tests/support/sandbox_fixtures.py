@@ -23,7 +23,7 @@ def api(server: SandboxServer) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def walk(api: httpx.Client):
+def all_rows(api: httpx.Client):
     """Reads every page of a list by its page keys."""
 
     def read(path: str = "/v2/sales", name: str = "sales", **params: str) -> list[dict]:

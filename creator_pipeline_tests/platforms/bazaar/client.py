@@ -29,6 +29,12 @@ def classify(answer: Answer) -> PipelineError | None:
 class BazaarClient(ApiClient):
     """One shop, by its token."""
 
+    def __enter__(self) -> BazaarClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def orders(self, window: DayWindow) -> Iterator[dict[str, Any]]:
         """The orders made in half-open days, page by page."""
         page: str | None = "1"

@@ -50,13 +50,13 @@ class WebhookSender:
 
     Attributes:
         log: ``(delivery id, status or the name of the error)`` of every attempt, oldest first.
-        kept: every delivery by its id, the dropped ones too, for :meth:`replay`.
+        deliveries: every delivery by its id, the dropped ones too, for :meth:`replay`.
     """
 
     def __init__(self, part: WhopPart, factor: float = 1.0) -> None:
         self.part, self.factor = part, factor
         self.log: list[tuple[str, int | str]] = []
-        self.kept: dict[str, Delivery] = {}
+        self.deliveries: dict[str, Delivery] = {}
         self._queue: list[Delivery] = []
         self._numbers = itertools.count()
         self._wake = threading.Condition()
@@ -84,12 +84,12 @@ class WebhookSender:
 
     def replay(self, delivery_id: str) -> None:
         """Sends a delivery again under the same ``webhook-id``, signed anew."""
-        old = self.kept[delivery_id]
+        old = self.deliveries[delivery_id]
         self._push(Delivery(0.0, next(self._numbers), old.url, old.secret, old.id, old.body), 0.0)
 
     def _push(self, delivery: Delivery, delay: float) -> None:
         with self._wake:
-            self.kept[delivery.id] = delivery
+            self.deliveries[delivery.id] = delivery
             delivery.due = time.monotonic() + delay * self.factor
             heapq.heappush(self._queue, delivery)
             self._wake.notify_all()

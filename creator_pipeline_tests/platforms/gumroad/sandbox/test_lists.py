@@ -20,9 +20,9 @@ def test_a_world_of_the_same_seed_and_day_is_the_same_and_another_seed_is_not():
     assert worlds[0] == worlds[1] != worlds[2]
 
 
-def test_walk_gives_every_listed_sale_once_newest_first(server, walk):
+def test_the_pages_give_every_listed_sale_once_newest_first(server, all_rows):
     """Guards: rows lost or doubled where a page breaks within one second."""
-    rows = walk()
+    rows = all_rows()
     assert len(rows) == 430
     assert len({row["id"] for row in rows}) == 430
     times = [row["created_at"] for row in rows]
@@ -54,17 +54,17 @@ def test_walk_gives_every_listed_sale_once_newest_first(server, walk):
         lambda row: row["created_at"].startswith("2026-09-20"),
     ],
 )
-def test_every_kind_of_sale_is_in_the_list(walk, kind):
+def test_every_kind_of_sale_is_in_the_list(all_rows, kind):
     """Guards: a trap that isn't in the sandbox isn't tried by anybody."""
-    assert any(kind(row) for row in walk())
+    assert any(kind(row) for row in all_rows())
 
 
-def test_sum_of_the_rows_is_the_truth_by_day(server, walk):
+def test_sum_of_the_rows_is_the_truth_by_day(server, all_rows):
     """Guards: truth and rows drifting apart would make every later test of the pipeline worthless."""
     days: Counter[date] = Counter()
     gross: Counter[date] = Counter()
     fees: Counter[date] = Counter()
-    for row in filter(counted, walk()):
+    for row in filter(counted, all_rows()):
         day = date.fromisoformat(row["created_at"][:10])
         days[day] += 1
         gross[day] += row["price"]
@@ -75,10 +75,10 @@ def test_sum_of_the_rows_is_the_truth_by_day(server, walk):
     }
 
 
-def test_refunds_of_dollar_sales_can_be_read_from_the_row_to_the_cent(server, walk):
+def test_refunds_of_dollar_sales_can_be_read_from_the_row_to_the_cent(server, all_rows):
     """Guards: a refund booked in US cents must show in the refundable text exactly."""
     shop = server.world.gumroad["alice"]
-    partial = [row for row in walk() if row["partially_refunded"] and row["currency"] == "usd"]
+    partial = [row for row in all_rows() if row["partially_refunded"] and row["currency"] == "usd"]
     for row in partial:
         left = round(float(row["amount_refundable_in_currency"].replace(",", "")) * 100)
         assert row["price"] - left == shop.sales[row["id"]].refunded_cents
@@ -127,10 +127,10 @@ def test_unknown_parameter_is_ignored_and_gives_page_one_again(api):
 
 
 @pytest.mark.parametrize("name", ["product_id", "order_id"])
-def test_filters_choose_rows(api, walk, name):
+def test_filters_choose_rows(api, all_rows, name):
     """Guards: a filter that is ignored returns somebody else's rows."""
     row = api.get("/v2/sales").json()["sales"][3]
-    rows = walk(**{name: str(row[name])})
+    rows = all_rows(**{name: str(row[name])})
     assert row["id"] in [found["id"] for found in rows]
     assert {found[name] for found in rows} == {row[name]}
     assert len(rows) < 430
@@ -162,19 +162,19 @@ def test_bad_parameters_are_400_in_their_own_shape(api, query, error):
     assert answer.json() == {"status": 400, "error": error}
 
 
-def test_one_sale_is_found_by_id_also_a_gift_receivers(server, api, walk):
+def test_one_sale_is_found_by_id_also_a_gift_receivers(server, api, all_rows):
     """Guards: a ping about a row the list never shows."""
     shop = server.world.gumroad["alice"]
     receiver = next(sale for sale in shop.sales.values() if sale.gift == "receiver")
     assert api.get(f"/v2/sales/{receiver.id}").json()["sale"]["is_gift_receiver_purchase"] is True
-    assert receiver.id not in {row["id"] for row in walk()}
+    assert receiver.id not in {row["id"] for row in all_rows()}
     missing = api.get("/v2/sales/yjcEqgsG9ZVMee6Df6oVLQ==")
     assert (missing.status_code, missing.json()) == (200, {"success": False, "message": "The sale was not found."})
 
 
-def test_products_page_by_ten_and_come_in_one_answer_from_an_older_server(server, api, walk):
+def test_products_page_by_ten_and_come_in_one_answer_from_an_older_server(server, api, all_rows):
     """Guards: readers of one page lose the eleventh product."""
-    products = walk("/v2/products", "products")
+    products = all_rows("/v2/products", "products")
     assert len(products) == len({product["id"] for product in products}) == 13
     assert {product["currency"] for product in products} == {"usd", "eur", "gbp", "jpy"}
     assert any(not product["published"] for product in products)

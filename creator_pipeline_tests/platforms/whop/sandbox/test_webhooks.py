@@ -11,7 +11,7 @@ from creator_pipeline.platforms.whop.webhook import reread, verify
 SECRET = "ws_sandbox_secret"
 
 
-class Door(BaseHTTPRequestHandler):
+class Receiver(BaseHTTPRequestHandler):
     status = 202
     got: ClassVar[list[tuple[dict[str, str], bytes]]] = []
 
@@ -27,39 +27,39 @@ class Door(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def door():
-    httpd = HTTPServer(("127.0.0.1", 0), Door)
+def receiver():
+    httpd = HTTPServer(("127.0.0.1", 0), Receiver)
     thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    Door.got.clear()
-    Door.status = 202
+    Receiver.got.clear()
+    Receiver.status = 202
     yield f"http://127.0.0.1:{httpd.server_port}/webhooks/whop"
     httpd.shutdown()
     thread.join()
     httpd.server_close()
 
 
-def test_a_delivery_is_verified_and_names_what_changed(door, server, account) -> None:
-    account.hooks[door] = SECRET
+def test_a_delivery_is_verified_and_names_what_changed(receiver, server, account) -> None:
+    account.hooks[receiver] = SECRET
     _, payment = server.world.whop.buy("alice")
     server.world.whop.refund("alice", payment["id"], "1")
     assert server.webhooks.wait_idle()
-    told = [reread(verify(SECRET, headers, body), body) for headers, body in Door.got]
+    told = [reread(verify(SECRET, headers, body), body) for headers, body in Receiver.got]
     assert [knock.event_type for knock in told] == ["membership.activated", "payment.succeeded", "refund.created"]
     assert told[2].ids == (payment["id"],)
 
 
-def test_a_failing_endpoint_is_tried_four_times_and_a_replay_keeps_the_id(door, server, account) -> None:
+def test_a_failing_endpoint_is_tried_four_times_and_a_replay_keeps_the_id(receiver, server, account) -> None:
     """After a short outage Whop drops the event for good: only a replay, or the periodic scan, brings it back."""
-    account.hooks[door] = SECRET
-    Door.status = 503
+    account.hooks[receiver] = SECRET
+    Receiver.status = 503
     membership = next(iter(account.tables["memberships"]))
     server.world.whop.past_due("alice", membership)
     assert server.webhooks.wait_idle()
     assert [status for _, status in server.webhooks.log] == [503] * 4
-    Door.status = 202
-    (delivery_id,) = server.webhooks.kept
+    Receiver.status = 202
+    (delivery_id,) = server.webhooks.deliveries
     server.webhooks.replay(delivery_id)
     assert server.webhooks.wait_idle()
-    assert {headers["webhook-id"] for headers, _ in Door.got} == {delivery_id}
-    assert len(Door.got) == 5
+    assert {headers["webhook-id"] for headers, _ in Receiver.got} == {delivery_id}
+    assert len(Receiver.got) == 5
