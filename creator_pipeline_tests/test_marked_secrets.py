@@ -31,6 +31,7 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail import outbox
 from creator_pipeline.monitoring import health_sensor
+from creator_pipeline.platforms import sources
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.runtime import hooks
@@ -195,7 +196,9 @@ def runs(instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
     for job, words in asked:
         words["tags"] = {PROFILE_TAG: "alice", TRIGGER_TAG: "nightly", **words.get("tags", {})}
         done = defs.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False, **words)
-        hooks.tell(instance, instance.get_run_by_id(done.run_id), failed=not done.success)
+        finished = instance.get_run_by_id(done.run_id)
+        for source in hooks.sources_of(finished, sources()):
+            hooks.tell(instance, finished, source, failed=not done.success)
         assert done.success is (job == "ledger"), job
     health_sensor.pipeline_health(
         dg.build_sensor_context(instance=instance, resources=RESOURCES, repository_def=defs.get_repository_def())

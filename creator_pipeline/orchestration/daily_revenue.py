@@ -88,7 +88,7 @@ def refunds_within_sales(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """Look for external ids whose ledger rows add up to less than nothing."""
     events = sales_events.c
     # Where external ids name what was sold, many sales share one.
-    by_sale = [platform.in_ledger for platform in PLATFORMS if not platform.personal.ids_name_things]
+    by_sale = [platform.in_ledger for platform in PLATFORMS if not platform.personal.get().ids_name_things]
     with warehouse.open().read() as connection:
         rows = connection.execute(
             select(events.platform, events.profile_id, events.external_id)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.gumroad import PLATFORM as GUMROAD
 from creator_pipeline.platforms.kdp import PLATFORM as KDP
 from creator_pipeline.platforms.whop import PLATFORM as WHOP
-from creator_pipeline.store.personal import Personal
 from creator_pipeline.store.source import Source
+
+if TYPE_CHECKING:
+    from creator_pipeline.store.personal import Personal
 
 PLATFORMS: list[Platform] = [GUMROAD, WHOP, KDP]
 """The one list. Everything that differs by platform loops over it."""
@@ -25,7 +29,7 @@ def of_provider(provider: str) -> Platform | None:
 
 def personal() -> dict[str, Personal]:
     """Provider to what its platform says of the personal data in its tables."""
-    return {platform.in_ledger: platform.personal for platform in PLATFORMS}
+    return {platform.in_ledger: platform.personal.get() for platform in PLATFORMS}
 
 
 def sources() -> list[Source]:

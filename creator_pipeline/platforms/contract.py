@@ -31,8 +31,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from creator_pipeline.core.checks import Check, Finding
-from creator_pipeline.settings import Settings
-from creator_pipeline.store.personal import Personal
 from creator_pipeline.store.source import Source, last_dimension
 
 if TYPE_CHECKING:
@@ -43,7 +41,9 @@ if TYPE_CHECKING:
     from creator_pipeline.platforms.oauth import OAuth
     from creator_pipeline.platforms.uploads import Uploads
     from creator_pipeline.platforms.webhooks import Account, Webhooks
+    from creator_pipeline.settings import Settings
     from creator_pipeline.store.engine import Warehouse
+    from creator_pipeline.store.personal import Personal
 
 Part = TypeVar("Part")
 NO_LIMIT = 6_000_000.0
@@ -168,7 +168,7 @@ class Platform:
     provider: str = ""
     partitions: str
     dagster: Later[DagsterParts]
-    personal: Personal
+    personal: Later[Personal]
     credential: Credential | None = None
     rate: Rate | None = None
     oauth: Later[OAuth] | None = None

@@ -83,7 +83,11 @@ def _whose(meta: dict[str, Any], told: dict[str, object]) -> dict[str, object]:
     profile = named[0] if told.get("partition") and named else tags.get(PROFILE_TAG)
     if profile is None and len(set(named)) == 1:
         profile = named[0]
-    first = str(meta.get("step_key") or meta.get("job_name") or "").partition("_")[0]
+    named, asset = str(meta.get("job_name") or ""), str(told.get("asset") or "")
+    if asset:
+        # An asset of the ledger is named after the provider; its step after the platform.
+        named = str(meta.get("step_key") or "") if asset.startswith("sales_events/") else asset.partition("/")[0]
+    first = named.partition("_")[0]
     return {"profile": profile, "source": _OWN.get(first, first)}
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from creator_pipeline.store.engine import Warehouse
+if TYPE_CHECKING:
+    from creator_pipeline.store.engine import Warehouse
 
 
 def last_dimension(_warehouse: Warehouse, key: str) -> str | None:

@@ -14,8 +14,8 @@ import orjson
 from creator_pipeline import settings
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail import outbox
+from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.kdp.sensor import kdp_inbox
-from creator_pipeline.runtime.partitions import DYNAMIC, kdp_uploads
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.profiles import connected
@@ -65,10 +65,11 @@ def _write(path: Path, content: bytes) -> None:
 def _do(instance: dg.DagsterInstance, file: Path) -> None:
     wish = orjson.loads(file.read_bytes())
     if wish["partition"]:
-        instance.add_dynamic_partitions(str(kdp_uploads.name), [wish["partition"]])
+        instance.add_dynamic_partitions("kdp_uploads", [wish["partition"]])
     warehouse = open_warehouse(settings.load().warehouse_url)
-    for provider, name in DYNAMIC.items():
-        instance.add_dynamic_partitions(name, connected(warehouse, provider))
+    for platform in PLATFORMS:
+        if platform.connects:
+            instance.add_dynamic_partitions(platform.partitions, connected(warehouse, platform.in_ledger))
     pid = os.fork()
     if pid == 0:
         _be_run(instance, wish)

@@ -146,7 +146,7 @@ def test_a_killed_backfill_tells_what_is_left_and_once_that_it_was_done(
         hooks.tell(instance, run, GUMROAD, failed=True)
     assert [kind for kind, _ in mails(loaded)] == ["backfill_failed"]
     for _ in range(2):
-        done = {"profile_id": "chen", "backfill_id": "b1", "source": "gumroad", "partitions": 7, "failed": 0}
+        done = {"profile_id": "chen", "backfill_id": "b1", "source": GUMROAD, "partitions": 7, "failed": 0}
         notify_backfill(loaded, settings.load(), **done)
     assert sorted(kind for kind, _ in mails(loaded)) == ["backfill_failed", "backfill_finished"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
 from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
-from creator_pipeline.platforms.gumroad.personal import PERSONAL
 
 _HERE = "creator_pipeline.platforms.gumroad"
 
@@ -22,7 +21,7 @@ PLATFORM = Platform(
     where_to_connect="creator-pipeline profiles connect {profile_id}, or profiles add {profile_id} --email … "
     "--gumroad-token …",
     known_names={"sale field": SALE_KEYS},
-    personal=PERSONAL,
+    personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
     oauth=Later(f"{_HERE}.connect", "OAUTH"),

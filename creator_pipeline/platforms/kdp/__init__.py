@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from creator_pipeline.platforms.contract import Later, Platform
 from creator_pipeline.platforms.kdp.owner import owner_of_partition
-from creator_pipeline.platforms.kdp.personal import PERSONAL
 
 _HERE = "creator_pipeline.platforms.kdp"
 
@@ -14,7 +13,7 @@ PLATFORM = Platform(
     colour="#146eb4",
     provider="amazon_kdp",
     partitions="kdp_uploads",
-    personal=PERSONAL,
+    personal=Later(f"{_HERE}.personal", "PERSONAL"),
     owner_of_partition=owner_of_partition,
     named_unit=True,
     page_line=Later(f"{_HERE}.page", "page_line"),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import TYPE_CHECKING
 
-from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import kdp_uploads
+if TYPE_CHECKING:
+    from creator_pipeline.store.engine import Warehouse
 
 
 def owner_of_partition(warehouse: Warehouse, key: str) -> str | None:
     """The profile of the upload whose digest begins with a partition's key; None where there is none."""
+    # The process that reads a report imports this module and needs no database.
+    from sqlalchemy import select
+
+    from creator_pipeline.store.tables import kdp_uploads
+
     with warehouse.read() as connection:
         found = select(kdp_uploads.c.profile_id).where(kdp_uploads.c.id.startswith(key, autoescape=True))
         return connection.execute(found).scalar()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
 from creator_pipeline.platforms.whop.catalog import ACCESS, MEMBERSHIP_KEYS, PAYMENT_KEYS
-from creator_pipeline.platforms.whop.personal import PERSONAL
 
 _HERE = "creator_pipeline.platforms.whop"
 
@@ -27,7 +26,7 @@ PLATFORM = Platform(
         "payment field": PAYMENT_KEYS,
     },
     buyer_accounts="user_",
-    personal=PERSONAL,
+    personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),

@@ -3,10 +3,8 @@ docs/adding-a-platform.md; nothing outside this folder knows it."""
 
 from __future__ import annotations
 
-from creator_pipeline.platforms.contract import Checks, Credential, Later, Platform, Rate
-from creator_pipeline.platforms.dagster_parts import DagsterParts
-from creator_pipeline.platforms.webhooks import Webhooks
-from creator_pipeline_tests.platforms.bazaar.tables import ORDER_KEYS, PERSONAL
+from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
+from creator_pipeline_tests.platforms.bazaar.tables import ORDER_KEYS
 
 _HERE = "creator_pipeline_tests.platforms.bazaar"
 
@@ -23,8 +21,8 @@ PLATFORM = Platform(
     rate=Rate("BAZAAR_REQUESTS_PER_MINUTE", 6_000_000),
     where_to_connect="creator-pipeline profiles add {profile_id} --email … --bazaar-token …",
     known_names={"order field": ORDER_KEYS},
-    personal=PERSONAL,
-    dagster=Later[DagsterParts](f"{_HERE}.definitions", "PARTS"),
-    webhooks=Later[Webhooks](f"{_HERE}.webhook", "WEBHOOKS"),
-    checks=Later[Checks](f"{_HERE}.probes", "CHECKS"),
+    personal=Later(f"{_HERE}.tables", "PERSONAL"),
+    dagster=Later(f"{_HERE}.definitions", "PARTS"),
+    webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
+    checks=Later(f"{_HERE}.probes", "CHECKS"),
 )
