@@ -42,8 +42,8 @@ def command(
     """
     from creator_pipeline.orchestration import backfill
 
-    house, defs = warehouse(), load_definitions()
-    window = backfill.check(house, source, profile_id, first.date(), last.date())
+    stored, defs = warehouse(), load_definitions()
+    window = backfill.check(stored, source, profile_id, first.date(), last.date())
     with instance() as dagster:
         if hand_over:
             backfill_id = backfill.submit(defs, dagster, source, profile_id, window, allow_shrink=allow_shrink)
@@ -52,13 +52,13 @@ def command(
             )
             return
         dagster.add_dynamic_partitions(backfill.parts_of(source)[0].partitions, [profile_id])
-        todo = backfill.plan(house, dagster, source, profile_id, window)
+        todo = backfill.plan(stored, dagster, source, profile_id, window)
         if todo.resumed:
             click.echo(f"Resumed: {len(todo.days)} of {window.days} days are left.")
         with click.progressbar(
             length=len(todo.days), label=f"{source} {profile_id}", file=sys.stderr, show_pos=True
         ) as bar:
-            failures = backfill.execute(defs, house, dagster, todo, allow_shrink=allow_shrink, on_progress=bar.update)
+            failures = backfill.execute(defs, stored, dagster, todo, allow_shrink=allow_shrink, on_progress=bar.update)
     if failures:
         for line in failures:
             click.echo(line, err=True)

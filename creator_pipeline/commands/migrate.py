@@ -14,12 +14,12 @@ from creator_pipeline.store.engine import translated
 @click.option("--down", is_flag=True, help="Go back to REVISION instead.")
 def command(revision: str, *, down: bool) -> None:
     """Bring the warehouse's tables up to date. Everything else does this by itself on first use."""
-    house = warehouse()
-    with translated(house.engine):
+    stored = warehouse()
+    with translated(stored.engine):
         if down:
-            migrate.downgrade(house.engine, revision)
+            migrate.downgrade(stored.engine, revision)
             click.echo(f"The warehouse is at revision {revision}.")
-        elif migrate.upgrade(house.engine, revision):
+        elif migrate.upgrade(stored.engine, revision):
             click.echo(f"The warehouse is at revision {migrate.HEAD if revision == 'head' else revision} now.")
         else:
             click.echo(f"The warehouse is at revision {migrate.HEAD} already.")

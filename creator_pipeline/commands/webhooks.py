@@ -52,8 +52,8 @@ def replay(ids: tuple[str, ...], *, everything: bool) -> None:
     if not ids and not everything:
         raise click.UsageError("Name deliveries or jobs, or say --all.")
     config = settings.load()
-    house = warehouse()
-    count = room.replay(house, JobQueue(house, connect(config)), config, None if everything else ids)
+    stored = warehouse()
+    count = room.replay(stored, JobQueue(stored, connect(config)), config, None if everything else ids)
     if ids and not count:
         raise ConfigError(
             "Nothing by that name waits for a replay.", hint="creator-pipeline webhooks list --status dead"

@@ -18,7 +18,7 @@ class Finding:
     Attributes:
         name: the same as long as it is the same thing: ``redis``, ``queue/SOURCE``, ``connection/PROVIDER/PROFILE``.
         detail: what was found, without secrets and addresses.
-        hint: the command or the step that mends it; empty where nothing need be done.
+        hint: the command or the step that fixes it; empty where nothing need be done.
         subject: what it is about, for the subject of a mail; empty where no mail is sent of it.
         profile_id: whose it is; empty for the installation's.
         told: the run that failed has a mail of its own.

@@ -37,7 +37,14 @@ class FieldReader:
     shows_values: bool = False
 
     def bad(self, what: str, item: Json, key: str, expected: str) -> DataError:
-        """The error of a field that is missing or not what it should be."""
+        """The error of a field that is missing or not what it should be.
+
+        Args:
+            what: kind of the object (``sale``).
+            item: the object; the error names its ``id``.
+            key: of the field.
+            expected: what should have been there, in words.
+        """
         value = item.get(key)
         found = "nothing" if value is None else type(value).__name__
         return DataError(
@@ -49,14 +56,22 @@ class FieldReader:
         )
 
     def text(self, what: str, item: Json, key: str) -> str:
-        """A text that is not empty."""
+        """A text that is not empty.
+
+        Raises:
+            DataError: it is missing, empty or no text.
+        """
         value = item.get(key)
         if not isinstance(value, str) or not value:
             raise self.bad(what, item, key, "text")
         return value
 
     def optional_text(self, what: str, item: Json, key: str) -> str | None:
-        """A text or null."""
+        """A text or null.
+
+        Raises:
+            DataError: it is neither, or its key is missing and ``absent_is_null`` is False.
+        """
         self._check_presence(what, item, key, "text or null")
         value = item.get(key)
         if value is None or isinstance(value, str):
@@ -64,7 +79,11 @@ class FieldReader:
         raise self.bad(what, item, key, "text or null")
 
     def time(self, what: str, item: Json, key: str) -> datetime:
-        """An ISO time with its zone, as aware UTC."""
+        """An ISO time with its zone, as aware UTC.
+
+        Raises:
+            DataError: it is missing or no ISO time, has no zone, or is outside the years 1 to 9999 in UTC.
+        """
         try:
             return aware_utc(self.text(what, item, key))
         except ValueError:
@@ -75,7 +94,11 @@ class FieldReader:
         return None if self.optional_text(what, item, key) is None else self.time(what, item, key)
 
     def flag(self, what: str, item: Json, key: str) -> bool:
-        """True or false."""
+        """True or false.
+
+        Raises:
+            DataError: it is missing or neither of them.
+        """
         value = item.get(key)
         if not isinstance(value, bool):
             raise self.bad(what, item, key, "true or false")
@@ -95,6 +118,9 @@ class FieldReader:
             key: of the field.
             most: the largest amount of it, of either sign.
             expected: what should have been there, for the error.
+
+        Raises:
+            DataError: it is missing, no whole number, or larger than ``most``.
         """
         value = item.get(key)
         if not is_whole(value, most):
@@ -105,6 +131,9 @@ class FieldReader:
         """A JSON number in units of a currency, in micros.
 
         A float's repr is the shortest text that reads back as the same float: what the server wrote, up to 15 digits.
+
+        Raises:
+            DataError: it is missing, no number, not finite, or more than a million million units.
         """
         value = item.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float):

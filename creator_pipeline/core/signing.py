@@ -20,7 +20,14 @@ def sign(ring: KeyRing, purpose: str, word: Any) -> str:
 
 
 def read(ring: KeyRing, purpose: str, token: str, max_age: int) -> Any:
-    """The word of :func:`sign`; None where the token is not ours or older than ``max_age`` seconds."""
+    """The word of :func:`sign`; None where the token is not ours or older than ``max_age`` seconds.
+
+    Args:
+        ring: the keys of this installation.
+        purpose: what it was signed for.
+        token: from :func:`sign`.
+        max_age: seconds.
+    """
     from itsdangerous import BadData
 
     try:

@@ -41,7 +41,14 @@ class Metrics:
         self._registry.register(_Outside(depth, waiting, cache))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
+        """Count a request that was answered.
+
+        Args:
+            method: of HTTP.
+            route: path of the route, with the names of its parameters and not their values.
+            status: of HTTP.
+            seconds: the time it took.
+        """
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 

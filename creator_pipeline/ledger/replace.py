@@ -82,7 +82,14 @@ def replace_window(
 
 
 def note_changes(connection: Connection, platform: str, profile_id: str, days: Iterable[date]) -> None:
-    """Remember, in the same transaction, that these days of the ledger must be rolled up again."""
+    """Remember, in the same transaction, that these days of the ledger must be rolled up again.
+
+    Args:
+        connection: of the transaction that changes the ledger.
+        platform: as the ledger calls it.
+        profile_id: whose days.
+        days: UTC days, by ``occurred_on``; in any order, each once.
+    """
     # In one order for everyone: two loads of one profile would wait for each other for ever.
     given = [day.isoformat() for day in sorted(days)]
     # One value holds all days: a statement for each, or a stage, costs several times as much as the sales' own rows.

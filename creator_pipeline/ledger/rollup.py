@@ -88,7 +88,13 @@ def _roll_up(connection: Connection, keys: list[tuple[date, str, str]]) -> Chang
 def last_days(
     warehouse: Warehouse, first: date, last: date, profile_id: str | None = None
 ) -> list[tuple[date, str, str, int]]:
-    """(day, platform, currency, net micros) of a profile, else over all of them, both dates inclusive."""
+    """(UTC day, platform, currency, net micros of ``currency``), in no order.
+
+    Args:
+        warehouse: where the roll-up is.
+        first, last: UTC days, both inclusive.
+        profile_id: whose days; None for the sum over all profiles.
+    """
     table = daily_revenue.c
     whose = [] if profile_id is None else [table.profile_id == profile_id]
     with warehouse.read() as connection:

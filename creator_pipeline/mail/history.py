@@ -57,7 +57,14 @@ def tags_for(source: str, unit: str) -> dict[str, str]:
 
 
 def told_to(connection: Connection, to: str, kinds: Sequence[str], since: datetime | None = None) -> list[Told]:
-    """Mails of these kinds that reached, or are to reach, a reader; the newest first."""
+    """Mails of these kinds that reached, or are to reach, a reader; the newest first, 200 at most.
+
+    Args:
+        connection: reads the outbox.
+        to: the reader's address, as the outbox has it.
+        kinds: names of kinds of mails.
+        since: aware UTC; only mails that were written after it. None for all.
+    """
     table = email_messages
     recent = [] if since is None else [table.c.created_at > since]
     rows = connection.execute(
@@ -75,7 +82,14 @@ def _tags_of(payload: str) -> dict[str, str]:
 
 
 def open_failure(connection: Connection, owner: Owner, source: str, unit: str) -> Told | None:
-    """The first mail of a failure whose recovery was not told yet."""
+    """The first mail of a failure whose recovery was not told yet; None where no failure is open.
+
+    Args:
+        connection: reads the outbox.
+        owner: the reader of the mails.
+        source: name of the source.
+        unit: what fails and recovers by itself within the source: a file's id; empty for a whole source.
+    """
     wanted, first = tags_for(source, unit), None
     for told in told_to(connection, owner.email, ["ingestion_failed", "ingestion_recovered"]):
         if wanted.items() <= told.tags.items():

@@ -137,6 +137,19 @@ def notify_backfill(
     """A backfill ended: one digest for each profile in it; one when it was resumed and nothing is left to do.
 
     Without failures only for who asked for every success, or was told of failures before.
+
+    Args:
+        warehouse: has the outbox.
+        settings: of this installation.
+        profile_id: whose partitions.
+        backfill_id: the same from every teller.
+        source: the platform that was read.
+        partitions: number of partitions that were to be loaded.
+        failed: number of those that did not land.
+        failed_partitions: keys of those that did not land.
+        events_count: number of ledger events; None where it is not known.
+        next_step: what to do about failures, a sentence.
+        run_url: where Dagster's UI shows the backfill; for ops only.
     """
     values = {
         "backfill_id": backfill_id,
@@ -176,7 +189,17 @@ def notify_revoked(
     reconnect_url: str | None = None,
     next_step: str = "Connect the platform again.",
 ) -> list[str]:
-    """A platform refuses the connection's token: the owner is told once, until the connection has worked again."""
+    """A platform refuses the connection's token: the owner is told once, until the connection has worked again.
+
+    Args:
+        warehouse: has the connection and the outbox.
+        settings: of this installation.
+        profile_id: whose connection.
+        source: the platform that refuses.
+        reason: the error's message; cleaned here of stack trace and secrets.
+        reconnect_url: where the owner connects again; None where there is no such page.
+        next_step: what to do, a sentence.
+    """
     table = platform_connections
     with warehouse.write() as connection:
         owner = history.owner_of(connection, profile_id)

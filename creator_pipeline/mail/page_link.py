@@ -38,7 +38,14 @@ def mailbox(ring: KeyRing, address: str) -> str:
 
 
 def is_current(warehouse: Warehouse, ring: KeyRing, profile_id: str, told: str) -> bool:
-    """Whether the profile exists and its address is still that mailbox."""
+    """Whether the profile exists and its address is still that mailbox.
+
+    Args:
+        warehouse: has the profile.
+        ring: the keys of this installation.
+        profile_id: the link's profile.
+        told: the link's mailbox, as :func:`read` returns it.
+    """
     with warehouse.read() as connection:
         address = connection.execute(select(profiles.c.email).where(profiles.c.id == profile_id)).scalar()
     return address is not None and mailbox(ring, address) == told

@@ -58,7 +58,14 @@ def masked(address: str) -> str:
 
 
 def token(settings: Settings, category: str, *, address: str, profile_id: str | None) -> str:
-    """The same for the same reader and category, so that a payload with it is the same at each attempt."""
+    """The same for the same reader and category, so that a payload with it is the same at each attempt.
+
+    Args:
+        settings: name the keys.
+        category: a key of :data:`creator_pipeline.mail.kinds.CATEGORIES`.
+        address: the reader's; only its hash is used, and only where there is no profile.
+        profile_id: the reader's; None for a reader without a profile.
+    """
     ring = installation_ring(settings)
     return _signer(ring).dumps({"u": profile_id or _HASHED + ring.hash_address(address), "k": category})
 
@@ -88,7 +95,14 @@ def read(warehouse: Warehouse, settings: Settings, made: str) -> Choice | None:
 
 
 def turn_off(warehouse: Warehouse, settings: Settings, made: str, *, everything: bool = False) -> bool:
-    """Send this category, or no notice at all, to its reader any more; False for a bad token. May be repeated."""
+    """Turn a category of notices off for the token's reader; False for a bad token. May be repeated.
+
+    Args:
+        warehouse: has the suppressions.
+        settings: name the keys.
+        made: from :func:`token`.
+        everything: turn off every category of notices, not only the token's.
+    """
     choice = read(warehouse, settings, made)
     if choice is None:
         return False

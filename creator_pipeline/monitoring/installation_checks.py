@@ -127,7 +127,11 @@ def disk(home: Path) -> Iterator[Finding]:
 
 
 def sentry(config: Settings) -> Iterator[Finding]:
-    """Whether errors can be reported."""
+    """Whether errors can be reported.
+
+    Raises:
+        ConfigError: SENTRY_DSN is set, and sentry-sdk is not installed.
+    """
     if config.sentry_dsn is None:
         yield Finding("sentry", "off", "SENTRY_DSN is not set.")
     elif importlib.util.find_spec("sentry_sdk") is None:

@@ -75,6 +75,11 @@ class Plan:
 def check(warehouse: Warehouse, source: str, profile_id: str, first: date, last: date) -> DayWindow:
     """The window of both dates inclusive.
 
+    Args:
+        warehouse: tells whether the profile exists and is connected.
+        source, profile_id: name of the platform, and whose days.
+        first, last: UTC days, both inclusive.
+
     Raises:
         ConfigError: says which argument is wrong and what would be right.
     """
@@ -101,7 +106,16 @@ def check(warehouse: Warehouse, source: str, profile_id: str, first: date, last:
 
 
 def plan(warehouse: Warehouse, instance: dg.DagsterInstance, source: str, profile_id: str, window: DayWindow) -> Plan:
-    """A new backfill, or the unfinished one of the same source, profile and dates with the days it has left."""
+    """A new backfill, or the unfinished one of the same source, profile and dates with the days it has left.
+
+    Args:
+        warehouse, instance: where the backfill and its runs are recorded.
+        source, profile_id: name of the platform, and whose days.
+        window: half-open UTC days.
+
+    Raises:
+        ConfigError: the unfinished one is under way, or the platform has no days to read.
+    """
     jobs = ingestion_jobs.c
     payload = orjson.dumps({"from": window.start.isoformat(), "to": window.end.isoformat()}).decode()
     with warehouse.write() as connection:
@@ -187,7 +201,15 @@ def execute(
     allow_shrink: bool,
     on_progress: Callable[[int], None],
 ) -> list[str]:
-    """Run what is left, here; returns what failed, a line each. The ledger's roll-up follows."""
+    """Run what is left, here; returns what failed, a line each. The ledger's roll-up follows.
+
+    Args:
+        defs, instance: where the jobs are, and where their runs are recorded.
+        warehouse: where the backfill's end is noted.
+        todo: what is left.
+        allow_shrink: accept that most of what is stored goes away.
+        on_progress: called with 1 for each partition that lands.
+    """
     platform, backfill = parts_of(todo.source)
     last_asset = backfill.assets[-1].to_user_string()
     failures: list[str] = []
@@ -256,8 +278,7 @@ def submit(
     Args:
         defs: of this code location.
         instance: takes the backfill.
-        source: name of the platform.
-        profile_id: whose days.
+        source, profile_id: name of the platform, and whose days.
         window: half-open UTC days.
         allow_shrink: accept that most of what is stored goes away.
     """
@@ -271,11 +292,7 @@ def submit(
         assets=list(backfill.assets),
         partitions=[partition_key(day, profile_id) for day in window.each()],
         created_at=now(),
-        tags={
-            PROFILE_TAG: profile_id,
-            TRIGGER_TAG: "backfill",
-            **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
-        },
+        tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "backfill", **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {})},
         title=f"{source} of {profile_id}",
         description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
     )

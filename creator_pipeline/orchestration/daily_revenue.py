@@ -37,13 +37,13 @@ def daily_revenue_asset() -> dg.AssetsDefinition:
     )
     def roll_up_ledger(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
         """Add up the days that changed and draw the last ninety."""
-        house = warehouse.open()
-        done, last = roll_up(house), today()
-        rows = last_days(house, last - timedelta(days=PICTURE_DAYS - 1), last)
+        stored = warehouse.open()
+        done, last = roll_up(stored), today()
+        rows = last_days(stored, last - timedelta(days=PICTURE_DAYS - 1), last)
         totals = sums(rows)
         text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals, sources())}"
         picture = draw(rows, last, sources(), PICTURE_DAYS)
-        with house.read() as connection:
+        with stored.read() as connection:
             count = connection.execute(select(func.count()).select_from(daily_revenue)).scalar_one()
         return dg.MaterializeResult(
             metadata={

@@ -26,12 +26,12 @@ def write_digests(context: dg.OpExecutionContext, config: DigestConfig, warehous
     Raises:
         PipelineError: somebody's mail could not be written; names them.
     """
-    house, environment = warehouse.open(), settings.load()
+    stored, environment = warehouse.open(), settings.load()
     monday = _monday(config.week)
     failed: list[str] = []
-    for profile_id in digest.readers(house):
+    for profile_id in digest.readers(stored):
         try:
-            key = digest.write(house, environment, profile_id, monday, sources())
+            key = digest.write(stored, environment, profile_id, monday, sources())
         except PipelineError as error:
             context.log.error("The digest of %s could not be written: %s", profile_id, error)
             failed.append(profile_id)

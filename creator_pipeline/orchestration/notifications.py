@@ -63,13 +63,13 @@ def email_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: Warehous
     """Send what waits in the outbox, and write the digests of backfills that ended; the cursor says which were."""
     from creator_pipeline.mail import outbox
 
-    house, config, cursor = warehouse.open(), settings.load(), context.cursor
+    stored, config, cursor = warehouse.open(), settings.load(), context.cursor
     try:
-        told = _digests(context.instance, house, config, orjson.loads(cursor) if cursor else {})
+        told = _digests(context.instance, stored, config, orjson.loads(cursor) if cursor else {})
         cursor = orjson.dumps(told).decode()
     except Exception:
         context.log.exception("The digests of backfills could not be written.")
-    report = outbox.flush(house, config, limit=_PER_TICK)
+    report = outbox.flush(stored, config, limit=_PER_TICK)
     return dg.SensorResult(skip_reason=str(report), cursor=cursor)
 
 

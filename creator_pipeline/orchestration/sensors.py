@@ -52,13 +52,13 @@ def profiles_at_work(instance: dg.DagsterInstance) -> set[str]:
 def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Add a partition for each connection, and take it away when the connection is gone and no run needs it."""
     liveness.fail_dead_runs(context.instance)
-    house, requests, busy = warehouse.open(), [], profiles_in_use(context.instance)
+    stored, requests, busy = warehouse.open(), [], profiles_in_use(context.instance)
     for platform in PLATFORMS:
         if not platform.connects:
             continue
         # In this order: a profile is connected first and gets its partition then, so whoever is there is wanted.
         there = set(context.instance.get_dynamic_partitions(platform.partitions))
-        wanted = set(connected(house, platform.in_ledger))
+        wanted = set(connected(stored, platform.in_ledger))
         definition = dg.DynamicPartitionsDefinition(name=platform.partitions)
         if new := sorted(wanted - there):
             requests.append(definition.build_add_request(new))

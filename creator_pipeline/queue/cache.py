@@ -55,6 +55,12 @@ class Cache:
     def set(self, kind: str, of: Any, value: Any, ttl: float) -> None:
         """Keep a value for ``ttl`` seconds at most.
 
+        Args:
+            kind: what sort of answer it is; counted apart.
+            of: the input that the answer depends on; JSON-able, order of keys doesn't matter.
+            value: JSON-able.
+            ttl: seconds; a random part of it, at most ``JITTER``, is taken off.
+
         Raises:
             ValueError: the value is None, which reads as a miss.
         """

@@ -90,10 +90,7 @@ class JobQueue:
         return job.id
 
     def add(self, connection: Connection, new: Sequence[NewJob]) -> list[str]:
-        """Put jobs in within the caller's transaction; returns the ids that were new.
-
-        Call :meth:`announce` after the commit.
-        """
+        """Put jobs in within the caller's transaction; returns the new ids. Call :meth:`announce` after the commit."""
         return table.add(connection, new)
 
     def announce(self, new: Iterable[NewJob]) -> None:
@@ -162,7 +159,13 @@ class JobQueue:
         return done
 
     def extend(self, job_id: str, attempt: int, seconds: float, *, run_id: str | None = None) -> bool:
-        """Make a lease end so many seconds from now; False where it is lost, and the work should stop."""
+        """Make a lease end later; False where it is lost, and the work should stop.
+
+        Args:
+            job_id, attempt: the lease.
+            seconds: from now until it ends, by the database's clock.
+            run_id: noted as the job's run; None leaves what is noted.
+        """
         return bool(self.extend_all([Lease(job_id, attempt)], seconds, run_id=run_id))
 
     def extend_all(self, leases: Iterable[Lease], seconds: float, *, run_id: str | None = None) -> list[str]:
@@ -178,8 +181,7 @@ class JobQueue:
 
         Args:
             error: without secrets and buyers' addresses.
-            retry_in: seconds until it may be tried again, or ``dead`` after ``MAX_ATTEMPTS``; None where trying
-                again can't help: it is ``failed`` at once.
+            retry_in: seconds until it may be tried again, or ``dead`` after ``MAX_ATTEMPTS``; None: ``failed`` at once.
         """
         return bool(self.fail_all([Lease(job_id, attempt)], error, retry_in))
 

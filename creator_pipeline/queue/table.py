@@ -168,7 +168,14 @@ def leased(connection: Connection) -> ColumnElement[bool]:
 
 
 def claim_group(connection: Connection, group: Group, lease_seconds: float, limit: int) -> list[Job]:
-    """All due jobs of one group, or none while a run is working on some of it."""
+    """Hand out due jobs of one group, the oldest first; none while a run is working on some of it.
+
+    Args:
+        connection: of a write transaction.
+        group: source, profile id and kind.
+        lease_seconds: until the jobs may be handed out again.
+        limit: jobs at most.
+    """
     source, profile_id, kind = group
     same = and_(jobs.c.source == source, jobs.c.profile_id == profile_id, jobs.c.kind == kind)
     # Rows skipped as locked would let a second claimer start another run with the rest of the group.

@@ -63,7 +63,14 @@ class Outcome:
         }
 
     def materialized(self, key: dg.AssetKey, partition: str | None, rows: int, metadata: Mapping[str, Any]) -> None:
-        """Log one partition of one asset as it stands now."""
+        """Log one partition of one asset as it stands now.
+
+        Args:
+            key: of the asset.
+            partition: its key; None for an asset without partitions.
+            rows: number of rows of the partition.
+            metadata: shown beside the number of rows.
+        """
         name = key.to_user_string()
         self.rows[name] = self.rows.get(name, 0) + rows
         landed = dg.AssetMaterialization(

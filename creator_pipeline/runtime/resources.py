@@ -51,7 +51,11 @@ class PlatformResource(dg.ConfigurableResource):  # pyright: ignore[reportMissin
     """What the resource of each platform has; the platform adds the way to its client."""
 
     def source(self) -> Source:
-        """The platform."""
+        """The platform.
+
+        Raises:
+            NotImplementedError: the platform's resource does not say.
+        """
         raise NotImplementedError
 
     def ring(self) -> KeyRing:

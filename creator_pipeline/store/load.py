@@ -128,7 +128,11 @@ def upsert(connection: Connection, table: Table, rows: Iterable[Row]) -> Change:
 
 
 def row_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A row in column order; a column that is not named is null."""
+    """A row in column order; a column that is not named is null.
+
+    Raises:
+        KeyError: a name is no column of the table.
+    """
     unknown = values.keys() - table.c.keys()
     if unknown:
         raise KeyError(f"{table.name} has no column {', '.join(sorted(unknown))}")

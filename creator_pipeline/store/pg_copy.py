@@ -20,7 +20,11 @@ _ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"), ("\0", "
 
 
 def copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
-    """COPY rows into a PostgreSQL table over the connection's own transaction."""
+    """COPY rows into a PostgreSQL table over the connection's own transaction.
+
+    Raises:
+        DBAPIError: PostgreSQL refuses them; the subclass says why (``IntegrityError``).
+    """
     cells = map(_cells, zip(*rows, strict=True))
     lines = map("\t".join, zip(*cells, strict=True))
     buffer = io.BytesIO("\n".join((*lines, "")).encode())

@@ -171,7 +171,7 @@ def connected(warehouse: Warehouse, provider: str) -> list[str]:
 
 
 def holder_of(connection: Connection, ring: KeyRing, provider: str, token: str) -> str | None:
-    """The profile whose connection to ``provider`` has this very token."""
+    """Id of the profile whose active connection to ``provider`` has this very token, given in clear; None: nobody's."""
     table = platform_connections.c
     rows = connection.execute(
         select(table.profile_id, table.access_token).where(
@@ -222,6 +222,10 @@ def unknown_profile(warehouse: Warehouse, profile_id: str) -> ConfigError:
 def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_id: str) -> PlatformConnection:
     """The profile's connection, tokens decrypted.
 
+    Args:
+        warehouse, ring: has the tokens, and decrypts them.
+        provider, profile_id: the platform, and whose account it is.
+
     Raises:
         ConfigError: no such profile, not connected, or the key is gone.
         AuthError: the connection is marked revoked.
@@ -230,8 +234,7 @@ def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_i
         row = (
             connection.execute(
                 select(platform_connections).where(
-                    platform_connections.c.provider == provider,
-                    platform_connections.c.profile_id == profile_id,
+                    platform_connections.c.provider == provider, platform_connections.c.profile_id == profile_id
                 )
             )
             .mappings()
@@ -273,7 +276,7 @@ def last_syncs(warehouse: Warehouse, provider: str) -> dict[str, datetime]:
 
 
 def mark_synced(connection: Connection, provider: str, profile_id: str, moment: datetime) -> None:
-    """Note the end of a good sync."""
+    """Note a good sync that began at ``moment``, aware UTC, and mark the connection active."""
     connection.execute(
         update(platform_connections)
         .where(platform_connections.c.provider == provider, platform_connections.c.profile_id == profile_id)
@@ -282,7 +285,7 @@ def mark_synced(connection: Connection, provider: str, profile_id: str, moment: 
 
 
 def mark_revoked(connection: Connection, provider: str, profile_id: str, reason: str) -> bool:
-    """Mark the connection; True when it was not marked before (so that the owner is told once)."""
+    """Mark the connection revoked, with the reason; True when it was not marked before (the owner is told once)."""
     return bool(
         connection.execute(
             update(platform_connections)
