@@ -39,7 +39,13 @@ class Drift:
 
 
 def ledger_totals(warehouse: Warehouse, profile_id: str, first: date, last: date) -> dict[date, SummaryDay]:
-    """The ledger per day of the seller, both dates inclusive, counted as Gumroad counts: charged sales only."""
+    """The ledger per day of the seller, both dates inclusive, counted as Gumroad counts: charged sales only.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose sales.
+        first, last: days as ``gumroad_sales.local_day`` has them.
+    """
     sales, events = gumroad_sales.c, sales_events.c
     sold, back = events.event_type == "sale", events.event_type == "refund"
     nothing = literal(0)
@@ -100,6 +106,12 @@ def scan(
 
     A day that was read for these very totals and still differs isn't asked for every night: the check
     ``agrees_with_gumroad`` shows it.
+
+    Args:
+        warehouse: where the tables are.
+        client: of the profile's account.
+        profile_id: whose sales.
+        first, last: days in the seller's time zone, both inclusive; no UTC day after ``last`` is read again.
     """
     totals = client.summary(first, last)
     if totals is None:
@@ -130,7 +142,14 @@ def _zone_spread(warehouse: Warehouse, profile_id: str) -> tuple[int, int]:
 
 
 def remember(warehouse: Warehouse, profile_id: str, first: date, last: date, totals: Mapping[date, SummaryDay]) -> None:
-    """Keep Gumroad's totals of the range, for the next scan and for the check."""
+    """Keep Gumroad's totals of the range, for the next scan and for the check.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose totals.
+        first, last: the range, days in the seller's time zone, both inclusive.
+        totals: in US cents, by day; what is stored of other days of the range is deleted.
+    """
     moment = now()
     rows = [
         (PLATFORM, profile_id, day.isoformat(), units, from_cents(gross), from_cents(refunded), "USD", moment)

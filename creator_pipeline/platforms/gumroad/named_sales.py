@@ -58,6 +58,13 @@ def refresh_sales(
     A stored sale costs one request; where many of one day are named, reading the day costs fewer. A sale that isn't
     stored is looked for among the newest, because the list shows only what counts: read by its id, a test purchase
     looks like a sale.
+
+    Args:
+        warehouse: where the tables are.
+        client: of the profile's account.
+        ring: hashes the buyers' addresses.
+        profile_id: whose sales.
+        sale_ids: Gumroad's ids.
     """
     stored = _days_of(warehouse, profile_id, sale_ids)
     whole_days, single = _cheaper(warehouse, profile_id, stored)

@@ -56,7 +56,11 @@ class ParallelReader(Generic[T]):
         self._chunks: queue.Queue[Chunk[T] | None] = queue.Queue(maxsize=readers)
 
     def read(self, windows: Iterable[WindowReader[T]]) -> Generator[Chunk[T]]:
-        """Chunks in the order in which they are complete; see :class:`Strategy`."""
+        """Chunks in the order in which they are complete; see :class:`Strategy`.
+
+        Raises:
+            BaseException: the first error of a thread, once all threads have ended; see :class:`Strategy`.
+        """
         self._waiting.extend(windows)
         with ThreadPoolExecutor(self._readers, thread_name_prefix="gumroad-sales") as pool:
             running = self._readers

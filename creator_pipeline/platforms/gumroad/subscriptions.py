@@ -48,6 +48,12 @@ def register(client: Subscriptions, public_url: str, secret: str, profile_id: st
     Asking twice makes two, and then every event comes twice: so it is looked up first, doubles are deleted, and so
     are those at the profile's former addresses (another secret). Subscriptions of others are left alone.
 
+    Args:
+        client: of the profile's account.
+        public_url: where Gumroad reaches this installation, without a slash at the end.
+        secret: ``GUMROAD_WEBHOOK_SECRET``; the address is derived from it.
+        profile_id: whose pings.
+
     Raises:
         RejectedError: Gumroad refuses the address: it must be public, http or https.
         PipelineError: whatever the client raises.

@@ -83,6 +83,15 @@ def load_sales(
 
     Each chunk of whole days is one transaction over both tables. One pass over the API; stopping anywhere and
     running again is safe.
+
+    Args:
+        warehouse: where the tables are.
+        client: of the profile's account.
+        ring: hashes the buyers' addresses.
+        profile_id: whose sales.
+        window: half-open UTC days.
+        with_ledger: write the ledger too; else it stays as it is.
+        allow_shrink: accept that most rows go away.
     """
     refunds, new_keys, moment = RefundSettler(warehouse, client, profile_id, window), set[str](), now()
 
@@ -135,7 +144,14 @@ def _store(
 
 
 def rebuild_ledger(warehouse: Warehouse, profile_id: str, window: DayWindow, *, allow_shrink: bool = False) -> Loaded:
-    """Make the ledger of ``window`` equal to what the stored sales say; the API isn't asked."""
+    """Make the ledger of ``window`` equal to what the stored sales say; the API isn't asked.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose ledger.
+        window: half-open UTC days.
+        allow_shrink: accept that most rows go away.
+    """
     columns = [gumroad_sales.c[name] for name in GumroadSale._fields]
     moment = now()
     with warehouse.write() as connection:
@@ -152,6 +168,12 @@ def load_products(
     warehouse: Warehouse, client: GumroadClient, profile_id: str, *, allow_shrink: bool = False
 ) -> tuple[list[ProductRow], Change]:
     """Make the stored catalogue equal to the API's; what is gone keeps its row and gets ``removed_at``.
+
+    Args:
+        warehouse: where the tables are.
+        client: of the profile's account.
+        profile_id: whose products.
+        allow_shrink: accept that most products are gone.
 
     Raises:
         DataError: the catalogue shrank to less than half.

@@ -79,7 +79,12 @@ def _spec(
     hooks=hooks_of(PLATFORM.source),
 )
 def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
-    """Ingest each upload of the run, each in one transaction with its rows in the ledger."""
+    """Ingest each upload of the run, each in one transaction with its rows in the ledger.
+
+    Raises:
+        ConfigError: the feature flag of KDP is off.
+        dg.Failure: an upload is refused or can't be ingested; names the partitions. The other uploads have landed.
+    """
     require_enabled(settings.load(), PLATFORM.source)
     store, outcome, landed = warehouse.open(), Outcome(context), list[Ingested]()
     done_before = outcome.done_before()

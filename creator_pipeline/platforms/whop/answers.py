@@ -120,7 +120,14 @@ def next_cursor(path: str, body: Json) -> str | None:
 
 
 def missing(path: str, name: str, expected: str, found: object) -> DataError:
-    """The error of an answer without a required field."""
+    """The error of an answer without a required field.
+
+    Args:
+        path: of the request.
+        name: of the field, from the top: ``page_info.end_cursor``.
+        expected: what the field should hold, in words.
+        found: what it holds; the error names its type only.
+    """
     return DataError(
         f"Whop's answer to {path} has no usable {name!r}.",
         hint="The API may have changed; nothing was written.",

@@ -93,7 +93,11 @@ FIELDS = FieldReader(
 
 
 def money(what: str, item: Json, key: str) -> Money:
-    """A Money object: exact decimal text in units of its currency, never cents."""
+    """A Money object: exact decimal text in units of its currency, never cents.
+
+    Raises:
+        DataError: the key is missing, or its value is no amount with a currency in exact decimal text.
+    """
     value = item.get(key)
     if not isinstance(value, dict):
         raise FIELDS.bad(what, item, key, "an amount with its currency")
@@ -107,7 +111,11 @@ def money(what: str, item: Json, key: str) -> Money:
 
 
 def optional_money(what: str, item: Json, key: str) -> Money | None:
-    """A Money object that may be null, but whose key must be there."""
+    """A Money object that may be null, but whose key must be there.
+
+    Raises:
+        DataError: the key is missing, or its value is neither null nor a Money object.
+    """
     if key not in item:
         raise FIELDS.bad(what, item, key, "an amount with its currency, or null")
     return None if item[key] is None else money(what, item, key)
@@ -139,7 +147,11 @@ def without_buyers(rows: Mapping[str, MembershipRow], hashes: Collection[str]) -
 
 
 def account_of(membership: Json) -> str:
-    """The account (``biz_…``) that sells a membership."""
+    """The account (``biz_…``) that sells a membership.
+
+    Raises:
+        DataError: the account or its id is missing.
+    """
     account = membership.get("account")
     if not isinstance(account, dict):
         raise FIELDS.bad("membership", membership, "account", "an object")
@@ -154,6 +166,13 @@ def membership_row(
     moment: datetime,
 ) -> MembershipRow:
     """The row of one membership, before it is known who holds it and what it gives (see :mod:`platforms.whop.tiers`).
+
+    Args:
+        account_profile_id: the profile whose account sells it.
+        item: the membership as the API tells it.
+        plans: by ``plan_…``; without its plan the row has no ``plan_name``.
+        holder_hash: keyed hash of the holder's e-mail; None where it isn't known.
+        moment: of the load; stored as ``first_seen_at`` and ``ingested_at``.
 
     Raises:
         DataError: a key that matters is missing.

@@ -24,7 +24,11 @@ def payment_of_refund(refund: Json) -> str:
 
 
 def payment_of_dispute(dispute: Json) -> str:
-    """Id of the payment a dispute is about."""
+    """Id of the payment a dispute is about.
+
+    Raises:
+        DataError: the payment or its id is missing.
+    """
     payment = dispute.get("payment")
     if not isinstance(payment, dict):
         raise FIELDS.bad("dispute", dispute, "payment", "an object")
@@ -56,6 +60,9 @@ def dispute_entry(dispute: Json, currency: str, left_micros: int) -> Json:
         currency: of the payment.
         left_micros: what refunds left of the payment: no dispute takes more, and one in another currency takes all of
             it, because its amount is told in the card's currency only.
+
+    Raises:
+        DataError: a key that matters is missing or has another type.
     """
     told = FIELDS.decimal_micros("dispute", dispute, "amount")
     same = FIELDS.text("dispute", dispute, "currency").upper() == currency
@@ -119,6 +126,12 @@ def payment_row(
     profile_id: str, payment: Json, refunds: Iterable[Json], disputes: Iterable[Json], moment: datetime
 ) -> PaymentRow:
     """The row of one payment with its refunds and disputes, as the API tells them.
+
+    Args:
+        profile_id: the profile whose account was paid.
+        payment: the payment.
+        refunds, disputes: all of this payment; one that comes twice counts once.
+        moment: of the load; stored as ``ingested_at``.
 
     Raises:
         DataError: a key that matters is missing, or a refund or dispute is of another payment.

@@ -89,6 +89,15 @@ def load_payments(
 ) -> LoadedPayments:
     """Make the stored payments created in ``window``, and their ledger rows, equal to the API's.
 
+    Args:
+        warehouse: where the tables are.
+        client: of the account.
+        profile_id: whose payments.
+        account_id: ``biz_…``; None for the account of the key.
+        window: half-open UTC days.
+        with_ledger: write the ledger too; else it stays as it is.
+        allow_shrink: accept that most rows, or all, go away.
+
     Raises:
         DataError: far fewer payments than are stored, or none where some are: for Whop a wrong account is empty.
     """
@@ -102,7 +111,14 @@ def load_payments(
 def rebuild_ledger(
     warehouse: Warehouse, profile_id: str, window: DayWindow, *, allow_shrink: bool = False
 ) -> LoadedPayments:
-    """Make the ledger rows of the payments created in ``window`` equal to what is stored; the API isn't asked."""
+    """Make the ledger rows of the payments created in ``window`` equal to what is stored; the API isn't asked.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose ledger.
+        window: half-open UTC days.
+        allow_shrink: accept that most rows go away.
+    """
     scope, what = _in_window(profile_id, window), f"whop/payments {window.start} to {window.end} of {profile_id}"
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
@@ -144,7 +160,15 @@ def stored_days(warehouse: Warehouse, profile_id: str, days: Iterable[date]) -> 
 def refresh_payments(
     warehouse: Warehouse, client: WhopClient, profile_id: str, account_id: str | None, ids: Iterable[str]
 ) -> LoadedPayments:
-    """Make the named payments, and their ledger rows, equal to the API's."""
+    """Make the named payments, and their ledger rows, equal to the API's.
+
+    Args:
+        warehouse: where the tables are.
+        client: of the account.
+        profile_id: whose payments.
+        account_id: ``biz_…``; None for the account of the key.
+        ids: ``pay_…``.
+    """
     found = fetch.payments_named(client, account_id, ids)
     named = list(found.payments)
     scope = and_(whop_payments.c.profile_id == profile_id, whop_payments.c.id.in_(named))
@@ -158,7 +182,15 @@ def refresh_payments(
 def refresh_changed_payments(
     warehouse: Warehouse, client: WhopClient, profile_id: str, account_id: str | None, since: datetime
 ) -> LoadedPayments:
-    """Find the stored payments that changed since ``since`` and read those again."""
+    """Find the stored payments that changed since ``since`` and read those again.
+
+    Args:
+        warehouse: where the tables are.
+        client: of the account.
+        profile_id: whose payments.
+        account_id: ``biz_…``; None for the account of the key.
+        since: with its zone; the start of the oldest dispute that is still open counts where it is earlier.
+    """
     stored, first_open = stored_payments(warehouse, profile_id)
     since = min(since, first_open) if first_open else since
     changed = fetch.changed_payments(client, account_id, stored, since)

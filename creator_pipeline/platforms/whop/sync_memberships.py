@@ -117,7 +117,21 @@ def refresh_memberships(
     *,
     tell: TellTier | None = None,
 ) -> LoadedMemberships:
-    """Make the named memberships equal to the API's; holders and tiers follow from all that is stored."""
+    """Make the named memberships equal to the API's; holders and tiers follow from all that is stored.
+
+    Args:
+        warehouse: where the tables are.
+        client: of the account.
+        ring: hashes the addresses of members and profiles.
+        profile_id: whose account sells the memberships.
+        account_id: ``biz_…``; None for the account of the key.
+        tiers: the tier of each plan or product.
+        ids: ``mem_…``.
+        tell: called with each tier that changed, within the transaction; None for no call.
+
+    Raises:
+        ConfigError: the key is of another account.
+    """
     found = fetch.memberships_named(client, ids)
     _check_account(found, account_id)
     return _store_memberships(warehouse, client, ring, profile_id, account_id, tiers, found, tell=tell)

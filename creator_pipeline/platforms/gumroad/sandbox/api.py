@@ -132,7 +132,12 @@ class GumroadApi:
         return Response(b'{"success":true,"sale":' + row + b"}", 200, media_type=JSON)
 
     def summary(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
-        """The platform's totals; ``from`` and ``to`` inclusive, in the seller's zone, by default the last 30 days."""
+        """The platform's totals; ``from`` and ``to`` inclusive, in the seller's zone, by default the last 30 days.
+
+        Raises:
+            BadParameterError: ``group_by`` is unknown, a date is malformed, ``from`` is after ``to``, or the range is
+                too long; the service answers with 400.
+        """
         if not self.has_summary:
             return not_found()
         asked = request.query_params

@@ -173,6 +173,9 @@ class GumroadPart(dict[str, GumroadSeller]):
 
         ``over`` may hold ``product`` (id or permalink), ``created_at`` (aware datetime), ``price`` (US cents),
         ``email`` and ``full_name`` of the buyer, and any other field of ``Sale``.
+
+        Raises:
+            SandboxError: the seller has no such product.
         """
         seller = self[profile]
         with self.lock:
@@ -204,7 +207,17 @@ class GumroadPart(dict[str, GumroadSeller]):
         return sale
 
     def refund(self, profile: str, sale_id: str, cents: int | None = None, *, pings: bool = False) -> Sale:
-        """Sends back ``cents`` US cents more, by default the rest."""
+        """Sends back ``cents`` US cents more, by default the rest.
+
+        Args:
+            profile: of the seller.
+            sale_id: of a charged sale.
+            cents: at least 1, at most what is left.
+            pings: tell ``on_event``.
+
+        Raises:
+            SandboxError: there is no such charged sale, or ``cents`` is out of range.
+        """
         with self.lock:
             sale = self[profile].sales.get(sale_id)
             if sale is None or not sale.charged:
@@ -248,7 +261,11 @@ class GumroadPart(dict[str, GumroadSeller]):
             seller.products = [product for product in seller.products if product.id != product_id]
 
     def edit_product(self, profile: str, product_id: str, **fields: object) -> Product:
-        """Changes fields of a product; its old sales show a new name at once."""
+        """Changes fields of a product; its old sales show a new name at once.
+
+        Raises:
+            SandboxError: the seller has no such product.
+        """
         seller = self[profile]
         with self.lock:
             product = seller.product(product_id)

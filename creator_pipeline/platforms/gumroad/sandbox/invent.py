@@ -75,6 +75,12 @@ def invented_times(rng: random.Random, today: date, days: int, count: int) -> li
 
     Some share a second, so that a page of ten breaks between them: rows 9 to 12 from the newest, a launch of twelve,
     and three in every forty.
+
+    Args:
+        rng: gives the random numbers.
+        today: the last UTC day.
+        days: UTC days that the instants spread over, ``today`` included; at least 2.
+        count: number of instants.
     """
     midnight = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())
     todays = min(count, max(6, count // max(days, 1) // 2))

@@ -23,7 +23,11 @@ class BadParameterError(ValueError):
 
 
 def parse_day(text: str, name: str) -> date:
-    """``YYYY-MM-DD`` and nothing else."""
+    """``YYYY-MM-DD`` and nothing else.
+
+    Raises:
+        BadParameterError: ``text`` is no such date; names the field ``name``.
+    """
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
@@ -108,7 +112,13 @@ def _choose(seller: GumroadSeller, low: int, high: int, tests: list[Callable[[Sa
 def sales_page(
     seller: GumroadSeller, asked: Mapping[str, str], fault: str | None, slow_window_days: int | None
 ) -> bytes:
-    """The answer to ``GET /v2/sales``; ``fault`` is a kind that spoils it.
+    """The answer to ``GET /v2/sales``.
+
+    Args:
+        seller: whose sales.
+        asked: the parameters of the query.
+        fault: ``timeout_400``, ``shuffle``, ``repeat_rows`` or ``repeat_key``; any other, and None, spoils nothing.
+        slow_window_days: a window of more days times out; None for no limit.
 
     Raises:
         BadParameterError: what the service answers with 400.

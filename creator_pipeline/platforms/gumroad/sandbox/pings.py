@@ -29,6 +29,12 @@ def sale_payload(
 
     ``price`` and ``gumroad_fee`` are US cents although ``currency`` names the product's. Every custom field stands at
     the top level too, where it overwrites a field of the same name.
+
+    Args:
+        seller: whose sale.
+        sale: what the body tells.
+        resource_name: name of the event.
+        test: adds ``test`` to the body.
     """
     product, buyer = sale.product, sale.buyer
     card = {"visual": "**** **** **** 4242", "type": "visa"} if sale.price else {"visual": None, "type": None}

@@ -144,7 +144,14 @@ def _later_fields(sale: Sale) -> dict[str, object]:
 
 
 def sale_json(sale: Sale, seller_id: str, zone: ZoneInfo, now: int) -> bytes:
-    """The sale as the API writes it; everything but ``timestamp`` is rendered once and kept."""
+    """The sale as the API writes it; everything but ``timestamp`` is rendered once and kept.
+
+    Args:
+        sale: what is written; it keeps what is rendered once.
+        seller_id: Gumroad's id of the seller.
+        zone: the seller's time zone.
+        now: seconds since 1970, for ``timestamp``.
+    """
     if sale.head is None:
         sale.head = orjson.dumps(sale_fields(sale, seller_id, zone))[:-1] + b',"timestamp":"'
     return sale.head + ago_text(now - sale.created).encode() + b'"}'

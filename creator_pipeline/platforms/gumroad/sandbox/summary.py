@@ -45,6 +45,11 @@ def summary(seller: GumroadSeller, start: date, end: date, group_by: str | None 
     """Totals of ``start`` to ``end``, both inclusive and in the seller's zone, in US cents.
 
     Charged sales only, refunded and charged-back ones included; groups without a sale are absent.
+
+    Args:
+        seller: whose sales.
+        start, end: the range.
+        group_by: one of :data:`GROUPS`; None for an answer without ``breakdown``.
     """
     zone = seller.zone
     first = int(datetime.combine(start, time(), zone).timestamp())

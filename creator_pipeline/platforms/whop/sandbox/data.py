@@ -96,7 +96,17 @@ class WhopPart:
         member: Json | None = None,
         paid: bool = True,
     ) -> tuple[Json, Json]:
-        """Someone buys a plan; returns the membership and its payment."""
+        """Someone buys a plan; returns the membership and its payment.
+
+        Args:
+            profile: of the account that sells.
+            plan: title of the plan.
+            created: time of the purchase, with its zone; None for the account's clock.
+            status: of the membership.
+            email: of a new member; None for an invented one.
+            member: who buys; None for a new member.
+            paid: the payment is paid two seconds later; else it stays open.
+        """
         account = self[profile]
         with self.lock:
             moment = created or account.clock()
@@ -185,6 +195,13 @@ class WhopPart:
         at: datetime | None = None,
     ) -> Json:
         """Money goes back: all that is left, or a part; any ``status`` but ``succeeded`` moves none.
+
+        Args:
+            profile: of the account.
+            payment_id: ``pay_…``.
+            amount: in units of the payment's currency; None for all that is left.
+            status: of the refund.
+            at: time of the refund, with its zone; None for the account's clock.
 
         Raises:
             ValueError: more than is left.

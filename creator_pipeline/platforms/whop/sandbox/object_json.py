@@ -36,7 +36,13 @@ def amount_of(value: Json | None) -> Decimal:
 
 
 def plan_json(plan_id: str, title: str, product: Json, currency: str, price: Decimal, days: int | None) -> Json:
-    """A plan; its two prices are JSON numbers."""
+    """A plan; its two prices are JSON numbers.
+
+    Args:
+        product: holds ``id``, ``title`` and ``account_id``.
+        currency, price: lower case; in units of ``currency``.
+        days: of a billing period; None for a plan that is paid once.
+    """
     nulls = (
         "attributes cancel_discount_intervals cancel_discount_percentage checkout_styling description "
         "effective_payment_method_configuration expiration_days image internal_notes invoice "
@@ -73,7 +79,12 @@ def plan_json(plan_id: str, title: str, product: Json, currency: str, price: Dec
 
 
 def member_json(member_id: str, account_id: str, user: Json | None, email: str | None, created: datetime) -> Json:
-    """A buyer of the account."""
+    """A buyer of the account.
+
+    Args:
+        member_id, account_id: ``mber_…`` and ``biz_…``.
+        user, email: null in the object where None.
+    """
     return {
         "access_level": "customer",
         "account_id": account_id,
@@ -96,7 +107,12 @@ def member_json(member_id: str, account_id: str, user: Json | None, email: str |
 def membership_json(
     membership_id: str, plan: Json, member: Json | None, status: str, created: datetime, ends: datetime | None
 ) -> Json:
-    """A membership of a plan; ``member`` is None while it is unclaimed."""
+    """A membership of a plan; ``member`` is None while it is unclaimed.
+
+    Args:
+        created: also the start of the current period.
+        ends: end of the current period; None for a membership without periods.
+    """
     price = plan["initial_price_due"]
     renewing = plan["plan_type"] == "renewal"
     user = member["user"] if member else None
@@ -129,7 +145,12 @@ def membership_json(
 
 
 def payment_json(payment_id: str, membership: Json, plan: Json, member: Json | None, created: datetime) -> Json:
-    """A payment that is still open."""
+    """A payment that is still open.
+
+    Args:
+        plan: tells currency, total and product.
+        member: None while the membership is unclaimed.
+    """
     total = plan["initial_price_due"]
     nulls = (
         "billing_address checkout_configuration_id client_secret customer_phone decline_code dispute_alerted_at "
@@ -185,7 +206,11 @@ def payment_json(payment_id: str, membership: Json, plan: Json, member: Json | N
 
 
 def refund_json(refund_id: str, payment: Json, amount: Decimal, status: str, created: datetime) -> Json:
-    """A refund of a payment."""
+    """A refund of a payment.
+
+    Args:
+        amount: in units of the payment's currency.
+    """
     value = money(amount, payment["currency"])
     nulls = "failure_message failure_reason metadata reason reference_status reference_type reference_value"
     return dict.fromkeys(nulls.split()) | {
@@ -222,7 +247,11 @@ def undated_refund_json(refund: Json, payment: Json) -> Json:
 
 
 def dispute_json(dispute_id: str, payment: Json, fee: Decimal, created: datetime) -> Json:
-    """A formal dispute that awaits a response; its amount is a JSON number."""
+    """A formal dispute that awaits a response; its amount is a JSON number.
+
+    Args:
+        fee: in US dollars.
+    """
     evidence = (
         "access_activity_log billing_address cancellation_policy_attachment cancellation_policy_disclosure "
         "customer_communication_attachment customer_email_address customer_name notes product_description "

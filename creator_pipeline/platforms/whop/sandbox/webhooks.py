@@ -22,7 +22,14 @@ TIMEOUT_SECONDS = 5.0
 
 
 def signed_headers(secret: str, delivery_id: str, body: bytes, moment: datetime) -> dict[str, str]:
-    """The headers of a delivery; the key is the literal bytes of the whole secret."""
+    """The headers of a delivery; the key is the literal bytes of the whole secret.
+
+    Args:
+        secret: of the webhook.
+        delivery_id: ``msg_…``.
+        body: the exact bytes that are sent, UTF-8.
+        moment: time of sending, with its zone; the header has whole seconds since 1970.
+    """
     signature = Webhook(secret.encode()).sign(delivery_id, moment, body.decode())
     return {
         "content-type": "application/json",
