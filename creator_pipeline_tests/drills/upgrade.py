@@ -162,9 +162,11 @@ def play(before: Path, folder: Path) -> list[str]:
         warehouse.engine.dispose()
         jobs = at.ask("SELECT id, kind, status, attempts FROM ingestion_jobs ORDER BY kind, id")
         wrong += [f"job {job}" for job in jobs if job[2] != "completed" or (job[1] == "webhook" and job[3] != 1)]
-        mails = Counter((mail.payload["to"][0], mail.payload["subject"]) for mail in server.resend.inbox)
+        mails = Counter((mail.payload["to"][0], mail.payload["text"]) for mail in server.resend.inbox)
         wrong += [f"{count} mails {mail}" for mail, count in mails.items() if count > 1]
-        print(f"after: {len(jobs)} jobs, {sum(mails.values())} mails: {sorted(subject for _, subject in mails)}")
+        print(
+            f"after: {len(jobs)} jobs, {sum(mails.values())} mails: {sorted(mail.payload['subject'] for mail in server.resend.inbox)}"
+        )
         return wrong
 
 
