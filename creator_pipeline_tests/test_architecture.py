@@ -265,3 +265,27 @@ def test_a_test_module_stands_where_what_it_tests_stands():
         if not any(name == module or name.startswith(f"{module}_") for module in modules):
             lost.append((folder / path.name).as_posix())
     assert set(lost) <= of_several
+
+
+def public_functions(body):
+    """Public functions of a module and methods of its public classes, but commands and routes: people read those."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node.body)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"):
+            decorators = " ".join(ast.unparse(each) for each in node.decorator_list)
+            a_route = node.returns is not None and ast.unparse(node.returns) == "Response"
+            if not a_route and not re.search(r"command|router|click", decorators):
+                yield node
+
+
+@pytest.mark.parametrize("path", [path for path in LONG if path.name != "env.py"], ids=name_of)
+def test_public_functions_say_what_they_take_and_raise(path):
+    """Guards: a reader who must read five functions to learn the unit of an argument."""
+    for node in public_functions(ast.parse(path.read_text(encoding="utf-8")).body):
+        said = ast.get_docstring(node) or ""
+        taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        if len([each for each in taken if each.arg not in ("self", "cls")]) >= 4:
+            assert "Args:" in said, node.name
+        if any(isinstance(each, ast.Raise) and each.exc is not None for each in ast.walk(node)):
+            assert "Raises:" in said, node.name

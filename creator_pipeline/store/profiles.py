@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select, update
 
@@ -15,10 +13,9 @@ from creator_pipeline.core.errors import AuthError, ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.profile_ids import check_profile_id, check_timezone
 from creator_pipeline.store.tables import platform_connections, profiles
 from creator_pipeline.store.upserts import insert_into
-
-PROFILE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +33,6 @@ class PlatformConnection:
 
     def __repr__(self) -> str:
         return f"PlatformConnection({self.provider}, {self.profile_id}, {self.status})"
-
-
-def check_profile_id(profile_id: str) -> str:
-    """The id itself.
-
-    Raises:
-        ConfigError: it would not be safe in a partition key, a folder's name or a URL.
-    """
-    if not PROFILE_ID.match(profile_id):
-        raise ConfigError(
-            f"{profile_id!r} can't be a profile's id.",
-            hint="Use up to 63 lower-case letters, digits, - and _, beginning with a letter or digit.",
-        )
-    return profile_id
-
-
-def check_timezone(name: str) -> str:
-    """The IANA zone's name itself.
-
-    Raises:
-        ConfigError: there is no such zone.
-    """
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ConfigError(f"{name!r} is no time zone.", hint="Use an IANA name such as America/Los_Angeles.") from None
-    return name
 
 
 def _upsert(connection: Connection, table: Any, values: dict[str, Any], keep: Sequence[str] = ()) -> None:
@@ -171,7 +141,14 @@ def connected(warehouse: Warehouse, provider: str) -> list[str]:
 
 
 def holder_of(connection: Connection, ring: KeyRing, provider: str, token: str) -> str | None:
-    """Id of the profile whose active connection to ``provider`` has this very token, given in clear; None: nobody's."""
+    """Id of the profile whose active connection has this very token; None where it is nobody's.
+
+    Args:
+        connection: of the warehouse.
+        ring: decrypts the stored tokens.
+        provider: as ``platform_connections`` calls the platform.
+        token: in clear.
+    """
     table = platform_connections.c
     rows = connection.execute(
         select(table.profile_id, table.access_token).where(
@@ -276,7 +253,14 @@ def last_syncs(warehouse: Warehouse, provider: str) -> dict[str, datetime]:
 
 
 def mark_synced(connection: Connection, provider: str, profile_id: str, moment: datetime) -> None:
-    """Note a good sync that began at ``moment``, aware UTC, and mark the connection active."""
+    """Note a good sync, and mark the connection active.
+
+    Args:
+        connection: of a transaction.
+        provider: as ``platform_connections`` calls the platform.
+        profile_id: whose connection.
+        moment: when the sync began, aware UTC.
+    """
     connection.execute(
         update(platform_connections)
         .where(platform_connections.c.provider == provider, platform_connections.c.profile_id == profile_id)
@@ -285,7 +269,14 @@ def mark_synced(connection: Connection, provider: str, profile_id: str, moment: 
 
 
 def mark_revoked(connection: Connection, provider: str, profile_id: str, reason: str) -> bool:
-    """Mark the connection revoked, with the reason; True when it was not marked before (the owner is told once)."""
+    """Mark the connection revoked; True when it was not marked before, so that the owner is told once.
+
+    Args:
+        connection: of a transaction.
+        provider: as ``platform_connections`` calls the platform.
+        profile_id: whose connection.
+        reason: what the platform answered.
+    """
     return bool(
         connection.execute(
             update(platform_connections)

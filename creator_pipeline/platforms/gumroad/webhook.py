@@ -18,7 +18,7 @@ from creator_pipeline.platforms.gumroad import PLATFORM
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.webhooks import Account, Delivery, RefusedDelivery, Webhooks
 from creator_pipeline.settings import Settings
-from creator_pipeline.store.profiles import PROFILE_ID
+from creator_pipeline.store.profile_ids import PROFILE_ID
 
 _ID = re.compile(r"[A-Za-z0-9_=-]{1,64}")
 _MAX_FIELDS, _MAX_DEPTH = 20_000, 8
