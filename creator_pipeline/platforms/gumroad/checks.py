@@ -96,13 +96,13 @@ class Tally:
 )
 def agrees_with_gumroad(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """Compare every profile's days; names those that differ and the command that reads them again."""
-    house, lines, hints, days = warehouse.open(), list[str](), list[str](), 0
-    for profile_id in connected(house, "gumroad"):
-        seen = drift.seen_totals(house, profile_id)
+    stored, lines, hints, days = warehouse.open(), list[str](), list[str](), 0
+    for profile_id in connected(stored, "gumroad"):
+        seen = drift.seen_totals(stored, profile_id)
         if not seen:
             continue
         days += len(seen)
-        for found in drift.differing(seen, drift.ledger_totals(house, profile_id, min(seen), max(seen))):
+        for found in drift.differing(seen, drift.ledger_totals(stored, profile_id, min(seen), max(seen))):
             lines.append(f"{profile_id} {found.describe()}")
             first, last = found.day - timedelta(days=1), found.day + timedelta(days=1)
             hints.append(f"creator-pipeline backfill gumroad --profile {profile_id} --from {first} --to {last}")
