@@ -95,10 +95,9 @@ def check(warehouse: Warehouse, source: str, profile_id: str, first: date, last:
     get_profile(warehouse, profile_id)
     platform, _ = parts_of(source)
     if profile_id not in connected(warehouse, platform.in_ledger):
-        option = platform.credential.option if platform.credential else ""
         raise ConfigError(
             f"{profile_id} is not connected to {source}.",
-            hint=f"creator-pipeline profiles add {profile_id} --email … {option} …",
+            hint=f"creator-pipeline profiles add {profile_id} --email … {platform.connect_option} …",
         )
     if not settings.load().enabled(source):
         raise ConfigError(f"ENABLE_{source.upper()} is off.", hint="Set it to true to read from the platform.")

@@ -44,8 +44,9 @@ def requests(platform: Platform, line: Schedule, warehouse: Warehouse, moment: d
         return
     profiles = connected(warehouse, platform.in_ledger)
     if not profiles:
-        option = platform.credential.option if platform.credential else ""
-        yield dg.SkipReason(f"No profile is connected to {platform.label}: creator-pipeline profiles add … {option} …")
+        yield dg.SkipReason(
+            f"No profile is connected to {platform.label}: creator-pipeline profiles add … {platform.connect_option} …"
+        )
         return
     synced = last_syncs(warehouse, platform.in_ledger) if line.window else {}
     for profile_id in profiles:

@@ -55,7 +55,7 @@ class Later(Generic[Part]):
     """A part of a platform, imported when it is first used.
 
     Attributes:
-        module: below ``creator_pipeline.platforms``, or a whole name outside it.
+        module: its whole name.
         name: of the value in that module.
     """
 
@@ -199,6 +199,11 @@ class Platform:
         from creator_pipeline.queue.pace import pace_for
 
         return pace_for(config, self.name, token, self.rate.per_minute(config) if self.rate else NO_LIMIT)
+
+    @property
+    def connect_option(self) -> str:
+        """The option of ``profiles add`` that connects an account; empty where there is none."""
+        return self.credential.option if self.credential else ""
 
     @property
     def connects(self) -> bool:

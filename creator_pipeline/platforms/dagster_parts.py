@@ -74,13 +74,11 @@ class DagsterParts:
     Attributes:
         assets, checks, jobs, sensors: definitions, merged with the installation's own.
         resource: the platform's client, by the platform's name; None where no API is read.
-        ledger: the asset of the platform's part of the ledger: ``daily_revenue`` follows it.
         schedules: lines of the one table.
         backfill, refresh: None where there are no days to read, or no webhooks.
     """
 
     assets: Sequence[dg.AssetsDefinition]
-    ledger: dg.AssetKey
     jobs: Sequence[Any]
     resource: dg.ConfigurableResource[Any] | None = None
     checks: Sequence[dg.AssetChecksDefinition] = ()

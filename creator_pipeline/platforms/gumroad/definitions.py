@@ -30,7 +30,6 @@ _CATALOGUE = dg.define_asset_job(
 
 PARTS = DagsterParts(
     assets=(assets.products, assets.sales),
-    ledger=checks.EVENTS,
     jobs=(_SYNC, jobs.REFRESH.job, jobs.DRIFT.job, _CATALOGUE),
     checks=(checks.agrees_with_gumroad,),
     resource=GumroadResource(),

@@ -135,20 +135,19 @@ class Payments:
 
     def add(self, part: LoadedPayments) -> None:
         """Count a committed part."""
-        loaded = part
         self.read += 1
-        self.gone += loaded.missing
-        self.new_keys |= loaded.new_keys
-        self.disputes_listed = self.disputes_listed and loaded.disputes_listed
-        if loaded.payments_change.deleted:
-            self.gone.append(f"{loaded.payments_change.deleted} of the list")
-        for row in loaded.payments:
+        self.gone += part.missing
+        self.new_keys |= part.new_keys
+        self.disputes_listed = self.disputes_listed and part.disputes_listed
+        if part.payments_change.deleted:
+            self.gone.append(f"{part.payments_change.deleted} of the list")
+        for row in part.payments:
             if row.refunded_micros != sum(entry["micros"] for entry in orjson.loads(row.refunds)):
                 self.not_explained.append(row.id)
             if row.status == "paid" and row.paid_at is not None:
                 self.sold_micros += row.total_micros
                 self.fee_micros += row.fee_micros or 0
-        for event in loaded.events:
+        for event in part.events:
             if event.event_type == "sale":
                 self.sold_in_ledger += event.gross_micros
                 self.fee_in_ledger += event.fee_micros

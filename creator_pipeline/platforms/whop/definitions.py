@@ -32,7 +32,6 @@ def _missed(day: date, synced: datetime | None, first: date) -> DayWindow:
 
 PARTS = DagsterParts(
     assets=(assets.memberships, assets.payments),
-    ledger=checks.EVENTS,
     jobs=(_SYNC, jobs.REFRESH.job, jobs.CHANGES.job, _MEMBERSHIPS),
     resource=WhopResource(),
     schedules=(

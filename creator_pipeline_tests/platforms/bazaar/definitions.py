@@ -111,7 +111,6 @@ _SYNC = dg.define_asset_job(
 
 PARTS = DagsterParts(
     assets=(daily_asset(STREAM),),
-    ledger=EVENTS,
     jobs=(_SYNC, REFRESH.job),
     resource=BazaarResource(),
     schedules=(
