@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 
 class LedgerEvent(NamedTuple):
-    """A row of ``sales_events``, in the order of its columns. Amounts in micros of ``currency``."""
+    """A row of ``sales_events``, in the order of its columns. Amounts in micros of ``currency``.
+
+    Attributes:
+        fee_exact: False while the fee is estimated.
+        belongs_to: day of a closed month that it belongs to, where it was booked later.
+        settled_on: the platform's own day of it, where it tells another than ``occurred_on``.
+    """
 
     id: str
     profile_id: str
@@ -26,3 +32,11 @@ class LedgerEvent(NamedTuple):
     source: str
     first_seen_at: datetime
     ingested_at: datetime
+    fee_exact: bool = True
+    belongs_to: date | None = None
+    settled_on: date | None = None
+
+    @property
+    def own_day(self) -> date:
+        """The day it belongs to, whether or not that day's month was closed when it became known."""
+        return self.belongs_to or self.occurred_on

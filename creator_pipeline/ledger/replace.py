@@ -5,11 +5,26 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Date, Text, and_, cast, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Date,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 
 from creator_pipeline.core import json_fields
-from creator_pipeline.core.windows import DayWindow, now
+from creator_pipeline.core.windows import DayWindow, now, partition_key
+from creator_pipeline.ledger.closing import Scope, with_closed_months
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.store.engine import is_postgres
 from creator_pipeline.store.load import Change, replace
@@ -21,7 +36,7 @@ def replace_events(
     connection: Connection,
     platform: str,
     profile_id: str,
-    scope: ColumnElement[bool],
+    scope: Scope,
     events: Sequence[LedgerEvent],
     *,
     what: str,
@@ -29,11 +44,14 @@ def replace_events(
 ) -> Change:
     """Make the rows of the ledger in a scope equal to ``events``, and remember the days that changed.
 
+    Rows of closed months stand: see :mod:`.closing`.
+
     Args:
         connection: of the transaction.
         platform: as the ledger calls it.
         profile_id: whose rows.
-        scope: which rows; of this platform and profile only.
+        scope: which rows of this platform and profile: (columns) to the condition. It must find a row wherever it is
+            booked: by the day it belongs to (:func:`own_days`), by its sale or by its source.
         events: what they are to be.
         what: the scope in words, for an error.
         allow_shrink: accept that most rows of the scope go away.
@@ -41,16 +59,46 @@ def replace_events(
     Raises:
         DataError: far fewer rows than are stored.
     """
-    before = set(connection.execute(select(sales_events.c.occurred_on).where(scope).distinct()).scalars())
-    change = replace(connection, sales_events, events, scope, what=what, allow_shrink=allow_shrink)
+    rows = with_closed_months(connection, platform, profile_id, scope, events)
+    columns = sales_events.c
+    here = and_(columns.platform == platform, columns.profile_id == profile_id, scope(columns))
+    before = set(connection.execute(select(columns.occurred_on).where(here).distinct()).scalars())
+    change = replace(connection, sales_events, rows, here, what=what, allow_shrink=allow_shrink)
     if change.any:
-        note_changes(connection, platform, profile_id, before | {event.occurred_on for event in events})
+        note_changes(connection, platform, profile_id, before | {row.occurred_on for row in rows})
     return change
 
 
-def of_profile(platform: str, profile_id: str) -> ColumnElement[bool]:
-    """The ledger's rows of one platform and profile."""
-    return and_(sales_events.c.platform == platform, sales_events.c.profile_id == profile_id)
+def own_days(window: DayWindow) -> Scope:
+    """Rows that belong to the days of a window, also those that were booked later.
+
+    Args:
+        window: half-open UTC days.
+    """
+
+    def scope(columns: Any) -> ColumnElement[bool]:
+        here = and_(columns.belongs_to.is_(None), _in(columns.occurred_on, window))
+        # Each part has its index.
+        return or_(here, _in(columns.belongs_to, window))
+
+    return scope
+
+
+def own_partitions(window: DayWindow) -> Scope:
+    """Sales of the days of a window, and what followed from them on whatever day; by their source.
+
+    Args:
+        window: half-open UTC days of the sales.
+    """
+
+    def scope(columns: Any) -> ColumnElement[bool]:
+        source = columns.source
+        # As text, so that the databases see that the index of these rows fits.
+        followed = and_(columns.event_type != literal_column("'sale'"), source >= partition_key(window.start, ""))
+        sold = and_(columns.event_type == "sale", own_days(window)(columns))
+        return or_(sold, and_(followed, source < partition_key(window.end, "")))
+
+    return scope
 
 
 def replace_window(
@@ -68,16 +116,15 @@ def replace_window(
         connection: of the transaction.
         platform: as the ledger calls it.
         profile_id: whose rows.
-        window: half-open UTC days, by ``occurred_on``.
+        window: half-open UTC days, by the day that a row belongs to.
         events: what the rows are to be.
         allow_shrink: accept that most rows go away.
 
     Raises:
         DataError: far fewer rows than are stored.
     """
-    day = sales_events.c.occurred_on
-    scope = and_(of_profile(platform, profile_id), day >= window.start, day < window.end)
     what = f"sales_events/{platform} {window.start} to {window.end} of {profile_id}"
+    scope = own_days(window)
     return replace_events(connection, platform, profile_id, scope, events, what=what, allow_shrink=allow_shrink)
 
 
@@ -122,6 +169,13 @@ def replace_sales(
         external_ids: the platform's ids of the sales.
         events: what their rows are to be.
     """
-    scope = and_(of_profile(platform, profile_id), sales_events.c.external_id.in_(external_ids))
+
+    def scope(columns: Any) -> ColumnElement[bool]:
+        return columns.external_id.in_(external_ids)
+
     what = f"sales of {profile_id}"
     return replace_events(connection, platform, profile_id, scope, events, what=what, allow_shrink=True)
+
+
+def _in(day: ColumnElement[Any], window: DayWindow) -> ColumnElement[bool]:
+    return and_(day >= window.start, day < window.end)

@@ -13,6 +13,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``dagster``         required: assets, jobs, schedules
 ``checks``          doctor, health and smoke say nothing beyond connection and flag
 ``personal``        required: every table of the platform says what an erasure does with it
+``books``           no payouts, no asset ``books/NAME``
 ``known_names``     new fields are not told
 ``stand_in``        the sandbox and the demo do without it
 ``commands``        no command of its own
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from creator_pipeline.core.http import Pace
+    from creator_pipeline.platforms.books import Books
     from creator_pipeline.platforms.dagster_parts import DagsterParts
     from creator_pipeline.platforms.oauth import OAuth
     from creator_pipeline.platforms.uploads import Uploads
@@ -175,6 +177,7 @@ class Platform:
     webhooks: Later[Webhooks] | None = None
     uploads: Later[Uploads] | None = None
     checks: Later[Checks] | None = None
+    books: Later[Books] | None = None
     stand_in: Later[Any] | None = None
     where_to_connect: str = ""
     known_names: Mapping[str, AbstractSet[str]] = field(default_factory=dict[str, AbstractSet[str]])

@@ -18,6 +18,8 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.personal import Personal
 from creator_pipeline.store.tables import (
+    closed_ledger,
+    closed_months,
     daily_revenue,
     email_messages,
     email_suppressions,
@@ -25,11 +27,16 @@ from creator_pipeline.store.tables import (
     health_reports,
     ingestion_jobs,
     ledger_changes,
+    ledger_first_seen,
     metadata,
+    payout_lines,
+    payouts,
+    platform_balances,
     platform_connections,
     platform_totals,
     profiles,
     sales_events,
+    unexplained,
     webhook_events,
 )
 from creator_pipeline.store.upserts import insert_into
@@ -39,6 +46,13 @@ SECRET_COLUMNS = frozenset({"access_token", "refresh_token", "upload_key_hash"})
 
 DELETED = (
     platform_totals,
+    platform_balances,
+    payouts,
+    payout_lines,
+    unexplained,
+    closed_months,
+    closed_ledger,
+    ledger_first_seen,
     ingestion_jobs,
     webhook_events,
     platform_connections,

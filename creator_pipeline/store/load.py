@@ -39,7 +39,7 @@ BATCH = 2_000
 
 STAMPS = frozenset({"ingested_at"})
 """Columns that say when a row changed, so they can't be what changed."""
-KEPT = frozenset({"first_seen_at"})
+KEPT = frozenset({"first_seen_at", "since"})
 """Columns that keep the value of the first load."""
 
 GUARD_ROWS = 50

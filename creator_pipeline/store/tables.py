@@ -5,7 +5,9 @@ Money columns end in ``_micros``: integer millionths of the unit of ``currency``
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table, false
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table, false, text, true
 
 from creator_pipeline.store.types import PlainText, UtcDateTime
 
@@ -254,28 +256,200 @@ kdp_royalties = Table(
     Index(None, "profile_id", "slice"),
 )
 
+
+def _only(condition: str) -> dict[str, Any]:
+    """An index of only these rows."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def _ledger_columns() -> list[Column[Any]]:
+    return [
+        _text("id", "Deterministic: platform, profile, the platform's id, event", key=True),
+        _text("profile_id", "Owner"),
+        _text("platform", "gumroad, whop or amazon_kdp"),
+        _text(
+            "event_type",
+            "sale, refund, chargeback, chargeback_reversal, royalty, pages_read, fee, fee_refund, affiliate_credit, "
+            "affiliate_share, payout_fee, adjustment, tax",
+        ),
+        _text("external_id", "The platform's id"),
+        _text("product_id", "The platform's id of the product", null=True),
+        _text("product_name", "Name for people", null=True),
+        _time("occurred_at", "The platform's time of the event; where it tells none, when it was first seen"),
+        _day("occurred_on", "UTC day of occurred_at"),
+        _int("quantity", "Units; negative where they came back"),
+        _micros("gross_micros", "Money before fees; negative where it went back"),
+        _micros("fee_micros", "The platform's fee, positive; negative where it went back"),
+        _micros("net_micros", "gross less fee"),
+        _text("currency", "Of the three amounts"),
+        _text("source", "Partition or file it came from"),
+        _time("first_seen_at", "When the pipeline first learned of it"),
+        _time("ingested_at", "When this version of the row was written"),
+        Column(
+            "fee_exact",
+            Boolean,
+            nullable=False,
+            server_default=true(),
+            comment="False while the fee is estimated and the platform's own line isn't known",
+        ),
+        _day("belongs_to", "Day of a closed month that it belongs to, where it was booked later", null=True),
+        _day("settled_on", "The platform's own day of it, where it tells another", null=True),
+    ]
+
+
 sales_events = Table(
     "sales_events",
     metadata,
-    _text("id", "Deterministic: platform, profile, the platform's id, event", key=True),
+    *_ledger_columns(),
+    Index(None, "profile_id", "platform", "occurred_on"),
+    Index("ix_sales_events_followed", "profile_id", "source", **_only("event_type <> 'sale'")),
+    Index("ix_sales_events_later", "profile_id", "belongs_to", **_only("belongs_to IS NOT NULL")),
+    comment="The ledger. Money that went back is its own negative row: a sum over any range is the truth.",
+)
+
+ledger_first_seen = Table(
+    "ledger_first_seen",
+    metadata,
+    _text("id", "Row of the ledger whose day is the one on which it was first seen", key=True),
     _text("profile_id", "Owner"),
     _text("platform", "gumroad, whop or amazon_kdp"),
-    _text("event_type", "sale, refund, chargeback, chargeback_reversal, royalty, pages_read, fee"),
-    _text("external_id", "The platform's id"),
-    _text("product_id", "The platform's id of the product", null=True),
-    _text("product_name", "Name for people", null=True),
-    _time("occurred_at", "The platform's time of the event; the sale's where it tells no other"),
-    _day("occurred_on", "UTC day of occurred_at"),
-    _int("quantity", "Units; negative where they came back"),
-    _micros("gross_micros", "Money before fees; negative where it went back"),
-    _micros("fee_micros", "The platform's fee, positive"),
-    _micros("net_micros", "gross less fee"),
-    _text("currency", "Of the three amounts"),
-    _text("source", "Partition or file it came from"),
+    _micros("gross_micros", "What had gone back by then, where that can grow", null=True),
     _time("first_seen_at", "When the pipeline first learned of it"),
-    _time("ingested_at", "When this version of the row was written"),
+    Index(None, "profile_id", "platform"),
+    comment="History that can't be read again. A ledger made anew keeps the days that stand here.",
+)
+
+closed_months = Table(
+    "closed_months",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("month", "YYYY-MM", key=True),
+    Column("closed_at", UtcDateTime, primary_key=True, comment="When it was closed"),
+    _time("reopened_at", "When it was opened again; null while it is closed", null=True),
+    _text("statement", "JSON of its figures at that moment"),
+    comment="Months whose rows of the ledger stand: each closing and each opening.",
+)
+
+closed_ledger = Table(
+    "closed_ledger",
+    metadata,
+    *_ledger_columns(),
     Index(None, "profile_id", "platform", "occurred_on"),
-    comment="The ledger. Money that went back is its own negative row: a sum over any range is the truth.",
+    comment="The ledger's rows of closed months, as they were when the month was closed.",
+)
+
+payouts = Table(
+    "payouts",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("payout_id", "The platform's id", key=True),
+    _micros("amount_micros", "What the bank gets"),
+    _text("currency", "Of the amount"),
+    _text("status", "As the platform says it"),
+    _text("state", "paid, on_the_way, released (came back, or was never sent) or planned"),
+    _time("created_at", "When it was made"),
+    _time("processed_at", "When it was sent, where the platform tells", null=True),
+    _day("period_end", "Last day that it covers, where the platform tells", null=True),
+    _micros("balance_micros", "What it took from the balance beside its fee; null until its lines are read", null=True),
+    _text("balance_currency", "Of the balance, and of the lines", null=True),
+    _micros("withheld_micros", "Income tax that the platform kept, in the balance's currency"),
+    _text("rate", "Printed rate from the balance's currency to the payout's, as text", null=True),
+    _day("released_on", "Day on which its money was back in the balance, where it is", null=True),
+    _flag("estimated", "Its lines are not all known"),
+    _time("lines_read_at", "When the lines that count were read", null=True),
+    _text("differs", "What a later reading says otherwise; null where nothing does", null=True),
+    _text("raw", "The platform's JSON without personal fields"),
+    _time("first_seen_at", "When it was first read"),
+    _time("ingested_at", "When this version of the row was written"),
+    comment="Payments to the bank.",
+)
+
+payout_lines = Table(
+    "payout_lines",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("payout_id", "The payout", key=True),
+    _int("line", "Number of the line, from 1", key=True),
+    _text("type", "In the platform's own word"),
+    _text("sale_id", "The platform's id of the sale", null=True),
+    _text("ledger_id", "Row of the ledger that it settles; null where none does", null=True),
+    _text("reason", "Why it is no row of the ledger, or what a part of it is made of", null=True),
+    _micros("gross_micros", "Before fees, where the platform tells", null=True),
+    _micros("fee_micros", "Fee, positive where it was taken, where the platform tells", null=True),
+    _micros("net_micros", "What it adds to the payout"),
+    _text("currency", "Of the three amounts"),
+    _day("occurred_on", "The platform's day of it"),
+    Index(None, "provider", "profile_id", "sale_id"),
+    Index(None, "ledger_id"),
+    comment="What each payout is made of.",
+)
+
+unexplained = Table(
+    "unexplained",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("scope", "payout, day, month or balance", key=True),
+    _text("key", "Which payout, day or month", key=True),
+    _text("currency", "Of the amount", key=True),
+    _text("reason", "What doesn't add up", key=True),
+    _micros("amount_micros", "The difference"),
+    _time("since", "When it was first found"),
+    comment="Money that an identity of the books doesn't explain. It is never spread over other rows.",
+)
+
+platform_balances = Table(
+    "platform_balances",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("currency", "Of the amount", key=True),
+    _text("part", "What it is a part of the balance: available, pending, reserve, upcoming, unpaid", key=True),
+    _micros("amount_micros", "As the platform says it"),
+    _time("seen_at", "When it was read"),
+    comment="The platforms' own balances, as last seen.",
+)
+
+whop_financial_activity = Table(
+    "whop_financial_activity",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("id", "Whop's id, line_…", key=True),
+    _text("line_type", "As Whop says it"),
+    _time("posted_at", "When it was booked"),
+    _day("posted_on", "UTC day of posted_at"),
+    _time("available_at", "When its money is available", null=True),
+    _text("payment_id", "pay_…", null=True),
+    _text("resource_id", "What it is of beside the payment: a refund, a dispute, a payout", null=True),
+    _text("product_id", "prod_…", null=True),
+    _text("product_name", "Title of the product", null=True),
+    _micros("amount_micros", "Signed; rounded once, half to even"),
+    _text("amount_exact", "The same as exact decimal text"),
+    _text("currency", "Of the amount"),
+    _micros("usd_micros", "In US dollars at the rate of the moment, where Whop knows one", null=True),
+    _text("raw", "The platform's JSON without personal fields"),
+    _time("first_seen_at", "When it was first read"),
+    _time("ingested_at", "When this version of the row was written"),
+    Index(None, "profile_id", "posted_on"),
+    Index(None, "profile_id", "payment_id"),
+    comment="Whop's own ledger: every movement of money.",
+)
+
+gumroad_earnings = Table(
+    "gumroad_earnings",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _int("year", "Calendar year", key=True),
+    _text("currency", "Of the amounts"),
+    _micros("gross_micros", "With the tax that Gumroad collected"),
+    _micros("fees_micros", "Fees as they were charged"),
+    _micros("taxes_micros", "Tax that Gumroad collected"),
+    _micros("affiliate_credit_micros", "Shares of affiliates"),
+    _micros("net_micros", "gross less the three"),
+    _time("seen_at", "When it was read"),
+    comment="Gumroad's own totals of a year.",
 )
 
 ledger_changes = Table(

@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.windows import DayWindow, now, partition_key
+from creator_pipeline.ledger.closing import Scope
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.ledger.replace import of_profile, replace_events
+from creator_pipeline.ledger.replace import replace_events
 from creator_pipeline.platforms.whop import catalog, fetch
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.fetch import Payments, StoredPayment
@@ -68,12 +69,10 @@ def _in_window(profile_id: str, window: DayWindow) -> ColumnElement[bool]:
     )
 
 
-def _ledger_of_window(profile_id: str, window: DayWindow) -> ColumnElement[bool]:
-    return and_(
-        of_profile(PLATFORM, profile_id),
-        # A refund has a day of its own, so a payment's rows are found by the partition they came from.
-        sales_events.c.source >= partition_key(window.start, ""),
-        sales_events.c.source < partition_key(window.end, ""),
+def _ledger_of_window(window: DayWindow) -> Scope:
+    # A refund has a day of its own, so a payment's rows are found by the partition they came from.
+    return lambda columns: and_(
+        columns.source >= partition_key(window.start, ""), columns.source < partition_key(window.end, "")
     )
 
 
@@ -103,7 +102,7 @@ def load_payments(
     """
     found = fetch.payments_of_window(client, account_id, window)
     scope = _in_window(profile_id, window)
-    ledger_scope = _ledger_of_window(profile_id, window) if with_ledger else None
+    ledger_scope = _ledger_of_window(window) if with_ledger else None
     what = f"whop/payments {window.start} to {window.end} of {profile_id}"
     return _store_payments(warehouse, profile_id, found, scope, ledger_scope, what, allow_shrink=allow_shrink)
 
@@ -128,7 +127,7 @@ def rebuild_ledger(
             connection,
             PLATFORM,
             profile_id,
-            _ledger_of_window(profile_id, window),
+            _ledger_of_window(window),
             events,
             what=f"ledger of {what}",
             allow_shrink=allow_shrink,
@@ -172,11 +171,8 @@ def refresh_payments(
     found = fetch.payments_named(client, account_id, ids)
     named = list(found.payments)
     scope = and_(whop_payments.c.profile_id == profile_id, whop_payments.c.id.in_(named))
-    ledger_scope = and_(
-        of_profile(PLATFORM, profile_id),
-        sales_events.c.external_id.in_(named),
-    )
-    return _store_payments(warehouse, profile_id, found, scope, ledger_scope, f"whop/payments of {profile_id}")
+    what = f"whop/payments of {profile_id}"
+    return _store_payments(warehouse, profile_id, found, scope, lambda columns: columns.external_id.in_(named), what)
 
 
 def refresh_changed_payments(
@@ -235,7 +231,7 @@ def _store_payments(
     profile_id: str,
     found: Payments,
     scope: ColumnElement[bool],
-    ledger_scope: ColumnElement[bool] | None,
+    ledger_scope: Scope | None,
     what: str,
     *,
     allow_shrink: bool = False,

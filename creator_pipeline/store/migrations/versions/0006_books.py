@@ -1,0 +1,462 @@
+"""the books: payouts, closed months, what isn't explained; fees that are estimated"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+_INDEXES = (
+    ("ix_sales_events_followed", "source", "event_type <> 'sale'"),
+    ("ix_sales_events_later", "belongs_to", "belongs_to IS NOT NULL"),
+)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "closed_ledger",
+        sa.Column(
+            "id", sa.Text(), nullable=False, comment="Deterministic: platform, profile, the platform's id, event"
+        ),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("platform", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
+        sa.Column(
+            "event_type",
+            sa.Text(),
+            nullable=False,
+            comment="sale, refund, chargeback, chargeback_reversal, royalty, pages_read, fee, fee_refund, affiliate_credit, affiliate_share, payout_fee, adjustment, tax",
+        ),
+        sa.Column("external_id", sa.Text(), nullable=False, comment="The platform's id"),
+        sa.Column("product_id", sa.Text(), nullable=True, comment="The platform's id of the product"),
+        sa.Column("product_name", sa.Text(), nullable=True, comment="Name for people"),
+        sa.Column(
+            "occurred_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="The platform's time of the event; where it tells none, when it was first seen",
+        ),
+        sa.Column("occurred_on", sa.Date(), nullable=False, comment="UTC day of occurred_at"),
+        sa.Column(
+            "quantity",
+            sa.Integer(),
+            autoincrement=False,
+            nullable=False,
+            comment="Units; negative where they came back",
+        ),
+        sa.Column(
+            "gross_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Money before fees; negative where it went back, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "fee_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The platform's fee, positive; negative where it went back, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "net_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="gross less fee, in millionths of the currency's unit",
+        ),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the three amounts"),
+        sa.Column("source", sa.Text(), nullable=False, comment="Partition or file it came from"),
+        sa.Column(
+            "first_seen_at", sa.DateTime(timezone=True), nullable=False, comment="When the pipeline first learned of it"
+        ),
+        sa.Column(
+            "ingested_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="When this version of the row was written",
+        ),
+        sa.Column(
+            "fee_exact",
+            sa.Boolean(),
+            server_default=sa.true(),
+            nullable=False,
+            comment="False while the fee is estimated and the platform's own line isn't known",
+        ),
+        sa.Column(
+            "belongs_to",
+            sa.Date(),
+            nullable=True,
+            comment="Day of a closed month that it belongs to, where it was booked later",
+        ),
+        sa.Column(
+            "settled_on", sa.Date(), nullable=True, comment="The platform's own day of it, where it tells another"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_closed_ledger")),
+        comment="The ledger's rows of closed months, as they were when the month was closed.",
+    )
+    op.create_index(
+        op.f("ix_closed_ledger_profile_id_platform_occurred_on"),
+        "closed_ledger",
+        ["profile_id", "platform", "occurred_on"],
+        unique=False,
+    )
+    op.create_table(
+        "closed_months",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("month", sa.Text(), nullable=False, comment="YYYY-MM"),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False, comment="When it was closed"),
+        sa.Column(
+            "reopened_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When it was opened again; null while it is closed",
+        ),
+        sa.Column("statement", sa.Text(), nullable=False, comment="JSON of its figures at that moment"),
+        sa.PrimaryKeyConstraint("profile_id", "month", "closed_at", name=op.f("pk_closed_months")),
+        comment="Months whose rows of the ledger stand: each closing and each opening.",
+    )
+    op.create_table(
+        "gumroad_earnings",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("year", sa.Integer(), autoincrement=False, nullable=False, comment="Calendar year"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amounts"),
+        sa.Column(
+            "gross_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="With the tax that Gumroad collected, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "fees_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Fees as they were charged, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "taxes_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Tax that Gumroad collected, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "affiliate_credit_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Shares of affiliates, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "net_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="gross less the three, in millionths of the currency's unit",
+        ),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was read"),
+        sa.PrimaryKeyConstraint("profile_id", "year", name=op.f("pk_gumroad_earnings")),
+        comment="Gumroad's own totals of a year.",
+    )
+    op.create_table(
+        "ledger_first_seen",
+        sa.Column(
+            "id", sa.Text(), nullable=False, comment="Row of the ledger whose day is the one on which it was first seen"
+        ),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("platform", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
+        sa.Column(
+            "gross_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="What had gone back by then, where that can grow, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "first_seen_at", sa.DateTime(timezone=True), nullable=False, comment="When the pipeline first learned of it"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_first_seen")),
+        comment="History that can't be read again. A ledger made anew keeps the days that stand here.",
+    )
+    op.create_index(
+        op.f("ix_ledger_first_seen_profile_id_platform"), "ledger_first_seen", ["profile_id", "platform"], unique=False
+    )
+    op.create_table(
+        "payout_lines",
+        sa.Column("provider", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("payout_id", sa.Text(), nullable=False, comment="The payout"),
+        sa.Column("line", sa.Integer(), autoincrement=False, nullable=False, comment="Number of the line, from 1"),
+        sa.Column("type", sa.Text(), nullable=False, comment="In the platform's own word"),
+        sa.Column("sale_id", sa.Text(), nullable=True, comment="The platform's id of the sale"),
+        sa.Column(
+            "ledger_id", sa.Text(), nullable=True, comment="Row of the ledger that it settles; null where none does"
+        ),
+        sa.Column(
+            "reason",
+            sa.Text(),
+            nullable=True,
+            comment="Why it is no row of the ledger, or what a part of it is made of",
+        ),
+        sa.Column(
+            "gross_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Before fees, where the platform tells, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "fee_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Fee, positive where it was taken, where the platform tells, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "net_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="What it adds to the payout, in millionths of the currency's unit",
+        ),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the three amounts"),
+        sa.Column("occurred_on", sa.Date(), nullable=False, comment="The platform's day of it"),
+        sa.PrimaryKeyConstraint("provider", "profile_id", "payout_id", "line", name=op.f("pk_payout_lines")),
+        comment="What each payout is made of.",
+    )
+    op.create_index(op.f("ix_payout_lines_ledger_id"), "payout_lines", ["ledger_id"], unique=False)
+    op.create_index(
+        op.f("ix_payout_lines_provider_profile_id_sale_id"),
+        "payout_lines",
+        ["provider", "profile_id", "sale_id"],
+        unique=False,
+    )
+    op.create_table(
+        "payouts",
+        sa.Column("provider", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("payout_id", sa.Text(), nullable=False, comment="The platform's id"),
+        sa.Column(
+            "amount_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="What the bank gets, in millionths of the currency's unit",
+        ),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amount"),
+        sa.Column("status", sa.Text(), nullable=False, comment="As the platform says it"),
+        sa.Column(
+            "state",
+            sa.Text(),
+            nullable=False,
+            comment="paid, on_the_way, released (came back, or was never sent) or planned",
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was made"),
+        sa.Column(
+            "processed_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When it was sent, where the platform tells",
+        ),
+        sa.Column("period_end", sa.Date(), nullable=True, comment="Last day that it covers, where the platform tells"),
+        sa.Column(
+            "balance_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="What it took from the balance beside its fee; null until its lines are read, in millionths of the currency's unit",
+        ),
+        sa.Column("balance_currency", sa.Text(), nullable=True, comment="Of the balance, and of the lines"),
+        sa.Column(
+            "withheld_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Income tax that the platform kept, in the balance's currency, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "rate",
+            sa.Text(),
+            nullable=True,
+            comment="Printed rate from the balance's currency to the payout's, as text",
+        ),
+        sa.Column(
+            "released_on",
+            sa.Date(),
+            nullable=True,
+            comment="Day on which its money was back in the balance, where it is",
+        ),
+        sa.Column("estimated", sa.Boolean(), nullable=False, comment="Its lines are not all known"),
+        sa.Column(
+            "lines_read_at", sa.DateTime(timezone=True), nullable=True, comment="When the lines that count were read"
+        ),
+        sa.Column(
+            "differs", sa.Text(), nullable=True, comment="What a later reading says otherwise; null where nothing does"
+        ),
+        sa.Column("raw", sa.Text(), nullable=False, comment="The platform's JSON without personal fields"),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was first read"),
+        sa.Column(
+            "ingested_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="When this version of the row was written",
+        ),
+        sa.PrimaryKeyConstraint("provider", "profile_id", "payout_id", name=op.f("pk_payouts")),
+        comment="Payments to the bank.",
+    )
+    op.create_table(
+        "platform_balances",
+        sa.Column("provider", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amount"),
+        sa.Column(
+            "part",
+            sa.Text(),
+            nullable=False,
+            comment="What it is a part of the balance: available, pending, reserve, upcoming, unpaid",
+        ),
+        sa.Column(
+            "amount_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="As the platform says it, in millionths of the currency's unit",
+        ),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was read"),
+        sa.PrimaryKeyConstraint("provider", "profile_id", "currency", "part", name=op.f("pk_platform_balances")),
+        comment="The platforms' own balances, as last seen.",
+    )
+    op.create_table(
+        "unexplained",
+        sa.Column("provider", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("scope", sa.Text(), nullable=False, comment="payout, day, month or balance"),
+        sa.Column("key", sa.Text(), nullable=False, comment="Which payout, day or month"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amount"),
+        sa.Column("reason", sa.Text(), nullable=False, comment="What doesn't add up"),
+        sa.Column(
+            "amount_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The difference, in millionths of the currency's unit",
+        ),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False, comment="When it was first found"),
+        sa.PrimaryKeyConstraint(
+            "provider", "profile_id", "scope", "key", "currency", "reason", name=op.f("pk_unexplained")
+        ),
+        comment="Money that an identity of the books doesn't explain. It is never spread over other rows.",
+    )
+    op.create_table(
+        "whop_financial_activity",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("id", sa.Text(), nullable=False, comment="Whop's id, line_…"),
+        sa.Column("line_type", sa.Text(), nullable=False, comment="As Whop says it"),
+        sa.Column("posted_at", sa.DateTime(timezone=True), nullable=False, comment="When it was booked"),
+        sa.Column("posted_on", sa.Date(), nullable=False, comment="UTC day of posted_at"),
+        sa.Column("available_at", sa.DateTime(timezone=True), nullable=True, comment="When its money is available"),
+        sa.Column("payment_id", sa.Text(), nullable=True, comment="pay_…"),
+        sa.Column(
+            "resource_id",
+            sa.Text(),
+            nullable=True,
+            comment="What it is of beside the payment: a refund, a dispute, a payout",
+        ),
+        sa.Column("product_id", sa.Text(), nullable=True, comment="prod_…"),
+        sa.Column("product_name", sa.Text(), nullable=True, comment="Title of the product"),
+        sa.Column(
+            "amount_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Signed; rounded once, half to even, in millionths of the currency's unit",
+        ),
+        sa.Column("amount_exact", sa.Text(), nullable=False, comment="The same as exact decimal text"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amount"),
+        sa.Column(
+            "usd_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="In US dollars at the rate of the moment, where Whop knows one, in millionths of the currency's unit",
+        ),
+        sa.Column("raw", sa.Text(), nullable=False, comment="The platform's JSON without personal fields"),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was first read"),
+        sa.Column(
+            "ingested_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="When this version of the row was written",
+        ),
+        sa.PrimaryKeyConstraint("profile_id", "id", name=op.f("pk_whop_financial_activity")),
+        comment="Whop's own ledger: every movement of money.",
+    )
+    op.create_index(
+        op.f("ix_whop_financial_activity_profile_id_payment_id"),
+        "whop_financial_activity",
+        ["profile_id", "payment_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_whop_financial_activity_profile_id_posted_on"),
+        "whop_financial_activity",
+        ["profile_id", "posted_on"],
+        unique=False,
+    )
+    op.add_column(
+        "sales_events",
+        sa.Column(
+            "fee_exact",
+            sa.Boolean(),
+            server_default=sa.true(),
+            nullable=False,
+            comment="False while the fee is estimated and the platform's own line isn't known",
+        ),
+    )
+    op.add_column(
+        "sales_events",
+        sa.Column(
+            "belongs_to",
+            sa.Date(),
+            nullable=True,
+            comment="Day of a closed month that it belongs to, where it was booked later",
+        ),
+    )
+    op.add_column(
+        "sales_events",
+        sa.Column(
+            "settled_on", sa.Date(), nullable=True, comment="The platform's own day of it, where it tells another"
+        ),
+    )
+    for name, column, condition in _INDEXES:
+        where = sa.text(condition)
+        op.create_index(name, "sales_events", ["profile_id", column], sqlite_where=where, postgresql_where=where)
+    if op.get_bind().dialect.supports_comments:
+        _comments(new=True)
+    # What was dated as its sale gets the day on which it was first seen, and that day can't be read again.
+    op.execute(
+        "INSERT INTO ledger_first_seen (id, profile_id, platform, gross_micros, first_seen_at) "
+        "SELECT id, profile_id, platform, -gross_micros, first_seen_at FROM sales_events WHERE platform = 'gumroad' "
+        "AND event_type IN ('refund', 'chargeback', 'chargeback_reversal')"
+    )
+
+
+def downgrade() -> None:
+    if op.get_bind().dialect.supports_comments:
+        _comments(new=False)
+    for name, _, _ in _INDEXES:
+        op.drop_index(name, table_name="sales_events")
+    op.drop_column("sales_events", "settled_on")
+    op.drop_column("sales_events", "belongs_to")
+    op.drop_column("sales_events", "fee_exact")
+    op.drop_index(op.f("ix_whop_financial_activity_profile_id_posted_on"), table_name="whop_financial_activity")
+    op.drop_index(op.f("ix_whop_financial_activity_profile_id_payment_id"), table_name="whop_financial_activity")
+    op.drop_table("whop_financial_activity")
+    op.drop_table("unexplained")
+    op.drop_table("platform_balances")
+    op.drop_table("payouts")
+    op.drop_index(op.f("ix_payout_lines_provider_profile_id_sale_id"), table_name="payout_lines")
+    op.drop_index(op.f("ix_payout_lines_ledger_id"), table_name="payout_lines")
+    op.drop_table("payout_lines")
+    op.drop_index(op.f("ix_ledger_first_seen_profile_id_platform"), table_name="ledger_first_seen")
+    op.drop_table("ledger_first_seen")
+    op.drop_table("gumroad_earnings")
+    op.drop_table("closed_months")
+    op.drop_index(op.f("ix_closed_ledger_profile_id_platform_occurred_on"), table_name="closed_ledger")
+    op.drop_table("closed_ledger")
+
+
+def _comments(*, new: bool) -> None:
+    more = ", fee_refund, affiliate_credit, affiliate_share, payout_fee, adjustment, tax" if new else ""
+    told = "where it tells none, when it was first seen" if new else "the sale's where it tells no other"
+    back = "; negative where it went back" if new else ""
+    for name, comment in (
+        ("event_type", f"sale, refund, chargeback, chargeback_reversal, royalty, pages_read, fee{more}"),
+        ("occurred_at", f"The platform's time of the event; {told}"),
+        ("fee_micros", f"The platform's fee, positive{back}, in millionths of the currency's unit"),
+    ):
+        op.alter_column("sales_events", name, comment=comment)
