@@ -13,7 +13,7 @@ GRANT SELECT ON alembic_version TO pipeline_gateway, pipeline_reader;
 GRANT SELECT, INSERT, UPDATE ON webhook_events, ingestion_jobs, email_messages, email_suppressions TO pipeline_gateway;
 GRANT DELETE ON email_suppressions TO pipeline_gateway;
 -- The creator's page, and whose a key is.
-GRANT SELECT ON profiles, daily_revenue, kdp_uploads TO pipeline_gateway;
+GRANT SELECT ON profiles, daily_revenue, kdp_uploads, gumroad_unreadable TO pipeline_gateway;
 GRANT UPDATE (notify) ON profiles TO pipeline_gateway;
 -- Connecting an account writes tokens; nothing here reads one.
 GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_error, last_synced_at, created_at)
@@ -25,7 +25,7 @@ GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_roya
 GRANT SELECT (id, display_name, subscription_tier, plan_name, timezone, created_at) ON profiles TO pipeline_reader;
 GRANT SELECT (profile_id, id, partition_day, created_at, local_day, product_id, product_name, quantity, price_micros,
     fee_micros, refunded_micros, refund_exact, affiliate_micros, listed_currency, refunded, partially_refunded,
-    chargedback, disputed, dispute_won, kind, subscription_id, recurring_charge, ingested_at)
+    chargedback, disputed, dispute_won, kind, subscription_id, recurring_charge, ingested_at, processor)
     ON gumroad_sales TO pipeline_reader;
 GRANT SELECT (id, account_profile_id, profile_id, status, has_access, plan_id, plan_name, tier, product_id,
     product_name, created_at, updated_at, current_period_start, current_period_end, cancel_at_period_end, canceled_at,

@@ -154,6 +154,17 @@ def upgrade() -> None:
         comment="Gumroad's own totals of a year.",
     )
     op.create_table(
+        "gumroad_unreadable",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("part", sa.Text(), nullable=False, comment="payouts, transactions or earnings"),
+        sa.Column("detail", sa.Text(), nullable=False, comment="Why it can't be read"),
+        sa.Column("hint", sa.Text(), nullable=False, comment="What to do about it"),
+        sa.Column("consent", sa.Boolean(), nullable=False, comment="Whether the seller must connect again"),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False, comment="When it was first refused"),
+        sa.PrimaryKeyConstraint("profile_id", "part", name=op.f("pk_gumroad_unreadable")),
+        comment="Parts of an account's money that its token or server doesn't give.",
+    )
+    op.create_table(
         "ledger_first_seen",
         sa.Column(
             "id", sa.Text(), nullable=False, comment="Row of the ledger whose day is the one on which it was first seen"
@@ -388,6 +399,20 @@ def upgrade() -> None:
         unique=False,
     )
     op.add_column(
+        "gumroad_sales",
+        sa.Column(
+            "processor",
+            sa.Text(),
+            nullable=True,
+            comment="paypal or stripe where the seller's own account there took the money",
+        ),
+    )
+    for processor in ("paypal", "stripe"):
+        op.execute(
+            f"UPDATE gumroad_sales SET processor = '{processor}' "
+            f"WHERE lower(raw) LIKE '%\"payment_processor\":\"{processor}\"%'"
+        )
+    op.add_column(
         "sales_events",
         sa.Column(
             "fee_exact",
@@ -433,6 +458,8 @@ def downgrade() -> None:
     op.drop_column("sales_events", "settled_on")
     op.drop_column("sales_events", "belongs_to")
     op.drop_column("sales_events", "fee_exact")
+    op.drop_column("gumroad_sales", "processor")
+    op.drop_table("gumroad_unreadable")
     op.drop_index(op.f("ix_whop_financial_activity_profile_id_posted_on"), table_name="whop_financial_activity")
     op.drop_index(op.f("ix_whop_financial_activity_profile_id_payment_id"), table_name="whop_financial_activity")
     op.drop_table("whop_financial_activity")
