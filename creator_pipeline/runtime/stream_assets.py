@@ -10,7 +10,7 @@ from creator_pipeline.core.windows import contiguous, now, partition_key
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.hooks import hooks_of
-from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
+from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink, since
 from creator_pipeline.runtime.partitions import DATE, PROFILE, daily, days_by_profile
 from creator_pipeline.runtime.refused_tokens import noting_refusals
 from creator_pipeline.runtime.resources import opened
@@ -150,8 +150,9 @@ def snapshot_asset(stream: SnapshotStream[Any]) -> dg.AssetsDefinition:
             if (stream.key.to_user_string(), profile_id) in done:
                 continue
             resource = getattr(context.resources, stream.source.name)
-            request = Request(warehouse, resource, profile_id, allow_shrink=allow_shrink(context))
             with outcome.isolate([profile_id], set()):
+                shrink, day = allow_shrink(context), since(context)
+                request = Request(warehouse, resource, profile_id, allow_shrink=shrink, since=day)
                 with noting_refusals(warehouse, stream.source, profile_id):
                     resource.require_enabled()
                     read = stream.load(request)

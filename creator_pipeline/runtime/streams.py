@@ -31,6 +31,7 @@ class Request(Generic[Resource]):
         windows: half-open UTC days; none for a snapshot.
         with_ledger: whether the ledger's rows are written in the same transactions.
         allow_shrink: whether a load may drop most of what is stored.
+        since: read everything made on this day or later again; None where nothing is asked for.
     """
 
     warehouse: Warehouse
@@ -39,6 +40,7 @@ class Request(Generic[Resource]):
     windows: Sequence[DayWindow] = ()
     with_ledger: bool = True
     allow_shrink: bool = False
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

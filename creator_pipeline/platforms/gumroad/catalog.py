@@ -289,6 +289,8 @@ PAYOUT_FEE = "Payout Fee"
 TECHNICAL_ADJUSTMENT = "Technical Adjustment"
 PERIOD_END_TYPES = frozenset({PAYOUT_FEE, TECHNICAL_ADJUSTMENT, *CONNECT_GROUPS})
 """Lines dated with the last day of the payout's period, which is told nowhere else."""
+PIECED_TYPES = frozenset({AFFILIATE_CREDIT, TECHNICAL_ADJUSTMENT, *CONNECT_SHARES})
+"""Lines that sum up what several sales did: they are stored in pieces, which name the sales."""
 LINE_TYPES = (
     frozenset({SALE, CHARGEBACK, CREDIT, AFFILIATE_CREDIT})
     | REFUNDS

@@ -121,3 +121,13 @@ def _still_refunded(refunds: Sequence[Refund], failed: Sequence[Row]) -> list[tu
         undone -= part
         left.append((datetime.combine(refund.day, time.min, UTC), refund.micros - part))
     return left
+
+
+def partition_day(event: LedgerEvent) -> date:
+    """The day of the partition that a row about a sale belongs to: its sale's, whatever day it is booked on."""
+    return event.own_day if event.event_type == "sale" else date.fromisoformat(event.source[:10])
+
+
+def is_from_payout(event: LedgerEvent) -> bool:
+    """Whether the row is a sale that only a payout tells of as yet."""
+    return event.source.startswith("payout ")

@@ -8,20 +8,22 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, cast
 
-from creator_pipeline.core.errors import DataError
-from creator_pipeline.core.json_fields import FieldReader, Json, dumps, stored
+from creator_pipeline.core.json_fields import FieldReader, Json, stored
 from creator_pipeline.core.money import MICROS_PER_CENT, ZERO_DECIMAL, decimals, from_decimal, to_text
 from creator_pipeline.platforms.gumroad import catalog
 
 FIELDS = FieldReader("Gumroad", "This payout was left out; the others were read.", absent_is_null=True)
 PAID_ELSEWHERE = "paid_elsewhere"
 """Key of a stored reading: sales among its lines that its own list of sales leaves out."""
+READ_AS = "read_as"
+"""Key of a stored reading: the payout's status when its lines were read."""
+_OWN_KEYS = frozenset({PAID_ELSEWHERE, READ_AS})
 RETURN_DAYS = timedelta(days=7)
 """About so long after it was made a payout comes back."""
 
 
 class Line(NamedTuple):
-    """A row of a payout's transactions. Amounts in micros of a US dollar, signed as Gumroad does; None where it has none.
+    """A row of a payout's transactions. Amounts in micros of a US dollar, signed as Gumroad does; None where empty.
 
     Attributes:
         type: in Gumroad's own word.
@@ -131,10 +133,11 @@ def _line(row: Json) -> Line:
     net = _dollars(row, "net_total")
     if net is None:
         raise FIELDS.bad("payout's line", row, "net_total", "a number")
+    type_ = FIELDS.text("payout's line", row, "type")
     return Line(
-        FIELDS.text("payout's line", row, "type"),
+        type_,
         day,
-        row.get("purchase_id") or None,
+        None if type_ in catalog.PIECED_TYPES else row.get("purchase_id") or None,
         _dollars(row, "sale_price"),
         _dollars(row, "gumroad_fees"),
         net,
@@ -176,7 +179,8 @@ def raw(made: Reading) -> str:
     if made.lines is not None:
         kept["transactions"] = [_as_json(line) for line in made.lines if line.sale_id is None]
         kept[PAID_ELSEWHERE] = sorted(made.paid_elsewhere)
-    return stored(kept, catalog.PAYOUT_KEYS | {PAID_ELSEWHERE}, frozenset(), ordered=True)
+        kept[READ_AS] = made.head.status
+    return stored(kept, catalog.PAYOUT_KEYS | _OWN_KEYS, frozenset(), ordered=True)
 
 
 _LISTS = ("sales", "refunded_sales", "disputed_sales")
@@ -197,8 +201,8 @@ def lines_without_sale(kept: Mapping[str, Any]) -> list[Line]:
 def with_head(kept: Mapping[str, Any], made: Head) -> str:
     """The stored JSON of a payout with a newer head; the lines that count stay."""
     fresh = {key: value for key, value in made.raw.items() if key not in _LISTS}
-    lines = {key: kept[key] for key in ("transactions", PAID_ELSEWHERE) if key in kept}
-    return dumps({**fresh, **lines}, ordered=True)
+    lines = {key: kept[key] for key in ("transactions", *_OWN_KEYS) if key in kept}
+    return stored({**fresh, **lines}, catalog.PAYOUT_KEYS | _OWN_KEYS, frozenset(), ordered=True)
 
 
 class Difference(NamedTuple):
@@ -246,8 +250,3 @@ def released_on(made: Head, moment: datetime, *, known_before: bool) -> date:
 def cents(micros: int) -> int:
     """Whole cents of an amount that has no fraction of one."""
     return micros // MICROS_PER_CENT
-
-
-def unreadable(item: Json, error: DataError) -> str:
-    """A payout that can't be used, in a line for people."""
-    return f"{item.get('id')}: {error}"

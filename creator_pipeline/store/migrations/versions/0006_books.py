@@ -410,7 +410,7 @@ def upgrade() -> None:
     for processor in ("paypal", "stripe"):
         op.execute(
             f"UPDATE gumroad_sales SET processor = '{processor}' "
-            f"WHERE lower(raw) LIKE '%\"payment_processor\":\"{processor}\"%'"
+            f'WHERE lower(raw) LIKE \'%"payment_processor":"{processor}"%\''
         )
     op.add_column(
         "sales_events",
