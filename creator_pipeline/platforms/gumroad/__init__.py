@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
-from creator_pipeline.platforms.gumroad.catalog import (
+from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
+from creator_pipeline.platforms.gumroad.payout_catalog import (
     LINE_KEYS,
     LINE_TYPES,
     PAYOUT_KEYS,
     PAYOUT_STATES,
-    SALE_KEYS,
     UPCOMING_STATUSES,
 )
 

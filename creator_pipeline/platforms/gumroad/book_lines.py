@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, and_, case, func, select
 
 from creator_pipeline.platforms.books import Identity
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.ledger_store import LIVE, PLATFORM, about_sales
 from creator_pipeline.platforms.gumroad.payout_heads import PayoutRow
 from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE, lines_without_sale
@@ -50,7 +50,7 @@ def _adjustments(connection: Connection, profile_id: str, live: Sequence[PayoutR
     explained = dict(
         connection.execute(
             select(_LINES.payout_id, func.sum(_LINES.net_micros))
-            .where(mine_of(profile_id), _LINES.type == catalog.TECHNICAL_ADJUSTMENT, _LINES.reason.is_not(None))
+            .where(mine_of(profile_id), _LINES.type == payout_catalog.TECHNICAL_ADJUSTMENT, _LINES.reason.is_not(None))
             .group_by(_LINES.payout_id)
         )
         .tuples()
@@ -58,18 +58,18 @@ def _adjustments(connection: Connection, profile_id: str, live: Sequence[PayoutR
     )
     for row in live:
         lines = lines_without_sale(orjson.loads(row.raw))
-        told = sum(line.net_micros for line in lines if line.type == catalog.TECHNICAL_ADJUSTMENT)
+        told = sum(line.net_micros for line in lines if line.type == payout_catalog.TECHNICAL_ADJUSTMENT)
         reason = "a Technical Adjustment whose parts aren't known"
         found = int(explained.get(row.payout_id, 0))
         yield Identity("adjustments_explained", "payout", row.payout_id, "USD", told, found, reason=reason)
 
 
 def _processor_groups(connection: Connection, profile_id: str, live: Sequence[PayoutRow]) -> Iterator[Identity]:
-    own = {*catalog.CONNECT_GROUPS, *catalog.CONNECT_SHARES, *catalog.CONNECT_REFUNDS}
+    own = {*payout_catalog.CONNECT_GROUPS, *payout_catalog.CONNECT_SHARES, *payout_catalog.CONNECT_REFUNDS}
     for row in live:
         kept = orjson.loads(row.raw)
         lines = lines_without_sale(kept)
-        taken_out = -sum(line.net_micros for line in lines if line.type in catalog.CONNECT_GROUPS)
+        taken_out = -sum(line.net_micros for line in lines if line.type in payout_catalog.CONNECT_GROUPS)
         elsewhere = set(kept.get(PAID_ELSEWHERE, ()))
         told = connection.execute(
             select(_LINES.sale_id, _LINES.type, _LINES.net_micros, _SALES.processor)
@@ -85,7 +85,7 @@ def _processor_groups(connection: Connection, profile_id: str, live: Sequence[Pa
             for sale_id, type_, micros, processor in told
             if type_ in own or processor is not None or sale_id in elsewhere
         )
-        net += sum(line.net_micros for line in lines if line.type in catalog.CONNECT_SHARES)
+        net += sum(line.net_micros for line in lines if line.type in payout_catalog.CONNECT_SHARES)
         if taken_out or net:
             reason = "what a processor paid by itself isn't what the payout takes out"
             yield Identity(
@@ -100,7 +100,7 @@ def _sale_lines(connection: Connection, profile_id: str) -> Iterator[Identity]:
     rows = connection.execute(
         select(_LINES.payout_id, func.sum(_LINES.net_micros), func.coalesce(func.sum(off), 0))
         .select_from(joined)
-        .where(mine, _LINES.type == catalog.SALE, about_sales())
+        .where(mine, _LINES.type == payout_catalog.SALE, about_sales())
         .group_by(_LINES.payout_id)
     )
     for payout_id, net, differing in rows:
@@ -149,13 +149,13 @@ def _shares(connection: Connection, profile_id: str) -> Iterator[Identity]:
         connection.execute(
             select(_LINES.payout_id, -func.sum(_SALES.affiliate_micros))
             .select_from(joined)
-            .where(mine, _LINES.type == catalog.SALE, about_sales(), _SALES.affiliate_micros > 0)
+            .where(mine, _LINES.type == payout_catalog.SALE, about_sales(), _SALES.affiliate_micros > 0)
             .group_by(_LINES.payout_id)
         )
         .tuples()
         .all()
     )
-    types = [catalog.AFFILIATE_CREDIT, *catalog.CONNECT_SHARES]
+    types = [payout_catalog.AFFILIATE_CREDIT, *payout_catalog.CONNECT_SHARES]
     paid = dict(
         connection.execute(
             select(_LINES.payout_id, func.sum(_LINES.net_micros))

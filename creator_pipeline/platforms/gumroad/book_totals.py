@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 
@@ -11,16 +11,25 @@ from sqlalchemy import Connection, and_, func, select
 
 from creator_pipeline.core.money import MICROS, from_decimal
 from creator_pipeline.platforms.books import Identity
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.book_lines import mine_of, of_live
 from creator_pipeline.platforms.gumroad.ledger_store import LIVE, PLATFORM, about_sales
 from creator_pipeline.platforms.gumroad.payout_heads import PayoutRow
 from creator_pipeline.platforms.gumroad.payouts import is_inferred
-from creator_pipeline.store.tables import gumroad_earnings, gumroad_sales, payout_lines, platform_balances, sales_events
+from creator_pipeline.store.tables import (
+    gumroad_earnings,
+    gumroad_sales,
+    payout_lines,
+    platform_balances,
+    platform_connections,
+    sales_events,
+)
 
 _RATE_SHARE = Decimal("0.25")
 """Part of a rate by which payouts of a few years differ."""
 _USUAL_TIMES = 4
+_SYNCED = timedelta(days=2)
+"""Sales must have been read so shortly before the planned payouts were, at most."""
 _LINES, _SALES = payout_lines.c, gumroad_sales.c
 
 
@@ -49,7 +58,7 @@ def _paid_once(connection: Connection, profile_id: str, live: Sequence[PayoutRow
     listed = (
         select(_LINES.sale_id, func.count().label("times"))
         .select_from(joined)
-        .where(mine, _LINES.type == catalog.SALE, about_sales())
+        .where(mine, _LINES.type == payout_catalog.SALE, about_sales())
         .group_by(_LINES.sale_id)
         .subquery()
     ).c
@@ -90,7 +99,7 @@ def _covered(connection: Connection, profile_id: str, live: Sequence[PayoutRow])
         return newest.period_end
     return connection.execute(
         select(func.max(_LINES.occurred_on)).where(
-            mine_of(profile_id), _LINES.payout_id == newest.payout_id, _LINES.type == catalog.SALE
+            mine_of(profile_id), _LINES.payout_id == newest.payout_id, _LINES.type == payout_catalog.SALE
         )
     ).scalar()
 
@@ -110,7 +119,7 @@ def _rates(live: Sequence[PayoutRow]) -> Iterator[Identity]:
     for row in foreign:
         rates.setdefault(row.currency, []).append(Decimal(row.amount_micros) / Decimal(row.balance_micros or 1))
     for row in foreign:
-        usual = Decimal(catalog.USUAL_RATES.get(row.currency, 0)) if is_inferred(row.currency) else Decimal(0)
+        usual = Decimal(payout_catalog.USUAL_RATES.get(row.currency, 0)) if is_inferred(row.currency) else Decimal(0)
         rate = usual or median(rates[row.currency])
         expected = int(rate * (row.balance_micros or 0))
         tolerance = expected * (_USUAL_TIMES - 1) if usual else int(expected * _RATE_SHARE)
@@ -125,19 +134,25 @@ def _rates(live: Sequence[PayoutRow]) -> Iterator[Identity]:
 def _planned(connection: Connection, profile_id: str, paid: Sequence[PayoutRow]) -> Iterator[Identity]:
     """A bound only: what is below the minimum, held or negative isn't planned, so the balance itself isn't told.
 
-    Nothing is said while a payout's lines aren't known.
+    Nothing is said while a payout's lines aren't known, or the sales behind it aren't loaded.
     """
-    columns, events = platform_balances.c, sales_events.c
-    planned = connection.execute(
-        select(columns.amount_micros).where(
+    columns, events, account = platform_balances.c, sales_events.c, platform_connections.c
+    told = connection.execute(
+        select(columns.amount_micros, columns.seen_at).where(
             columns.provider == PLATFORM,
             columns.profile_id == profile_id,
             columns.part == "upcoming",
             columns.currency == "USD",
         )
+    ).first()
+    synced = connection.execute(
+        select(account.last_synced_at).where(account.provider == PLATFORM, account.profile_id == profile_id)
     ).scalar()
+    if told is None or synced is None or told[1] - synced > _SYNCED:
+        return
+    planned = int(told[0])
     counted = [row for row in paid if row.state in LIVE]
-    if planned is None or not counted or any(row.lines_read_at is None for row in counted):
+    if not counted or any(row.lines_read_at is None for row in counted):
         return
     mine = and_(events.platform == PLATFORM, events.profile_id == profile_id)
     net = int(connection.execute(select(func.coalesce(func.sum(events.net_micros), 0)).where(mine)).scalar_one())

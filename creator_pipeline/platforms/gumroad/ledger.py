@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.sale_history import NOTHING, History
 from creator_pipeline.platforms.gumroad.sale_lines import Place, Row, SaleLine, distinct
 from creator_pipeline.platforms.gumroad.sale_rows import GumroadSale, Refund, RowsOfSale
@@ -70,14 +70,14 @@ def sale_ledger(
     rows = distinct(lines)
     if sale is not None and sale.kind != "sale":
         return SaleLedger(sale.created_at.date(), [], {}, rows)
-    sold = [row for row in rows if row.type == catalog.SALE]
+    sold = [row for row in rows if row.type == payout_catalog.SALE]
     basis = sale or _from_line(profile_id, sale_id, sold)
     day = basis.created_at.date() if basis else min(row.occurred_on for row in rows)
     made = RowsOfSale(profile_id, sale_id, basis, sale is not None, day, moment)
     if basis:
         made.sale(sold)
-    refunds = made.refunds([row for row in rows if row.type in catalog.REFUNDS | catalog.CONNECT_REFUNDS])
-    failed = [row for row in rows if row.type in (catalog.FAILED_REFUND, catalog.FAILED_REFUND_REVERSAL)]
+    refunds = made.refunds([row for row in rows if row.type in payout_catalog.REFUNDS | payout_catalog.CONNECT_REFUNDS])
+    failed = [row for row in rows if row.type in (payout_catalog.FAILED_REFUND, payout_catalog.FAILED_REFUND_REVERSAL)]
     if sale and sale.refunded_micros:
         refunds += made.estimated(sale.refunded_micros, _still_refunded(refunds, failed), history)
     made.fees_of(refunds)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, not_, select, update
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.ledger.closing import first_seen
 from creator_pipeline.ledger.replace import note_changes, replace_sales
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.ledger import SaleLedger, sale_ledger
 from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE
 from creator_pipeline.platforms.gumroad.sale_history import Flags, Seen, all_ids, history_of, news
@@ -64,7 +64,7 @@ def _mine(profile_id: str):
 
 def about_sales():
     """Lines that tell of one sale, and are no pieces of a line that sums up several."""
-    return and_(_LINES.sale_id.is_not(None), _LINES.type.not_in(sorted(catalog.PIECED_TYPES)))
+    return and_(_LINES.sale_id.is_not(None), _LINES.type.not_in(sorted(payout_catalog.PIECED_TYPES)))
 
 
 def _lines_of(

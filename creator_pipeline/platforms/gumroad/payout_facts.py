@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from creator_pipeline.core.money import MICROS_PER_CENT
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.adjustments import Part
 from creator_pipeline.platforms.gumroad.ledger import SaleLedger
 from creator_pipeline.platforms.gumroad.payout_rows import Payout, Share
@@ -104,7 +104,7 @@ def _shares(found: _Found, profile_id: str, sale_id: str, known: Known) -> None:
         return
     sold_in: dict[str, date] = {}
     for row in known.ledger.rows:
-        if row.type == catalog.SALE:
+        if row.type == payout_catalog.SALE:
             for payout_id in _places(found, row):
                 sold_in[payout_id] = row.occurred_on
                 name = row_id(profile_id, sale_id, "affiliate_share")
@@ -133,7 +133,7 @@ def _given_back(found: _Found, known: Known) -> dict[str, list[tuple[str, int, d
     for refund in known.ledger.refunds:
         for payout_id in _places(found, refund.row) if refund.row and refund.share_micros else ():
             back[payout_id].append((f"affiliate_share:{refund.name}", refund.share_micros, refund.day))
-    opened = [row for row in known.ledger.rows if row.type == catalog.CHARGEBACK]
+    opened = [row for row in known.ledger.rows if row.type == payout_catalog.CHARGEBACK]
     for event in known.ledger.events:
         if event.id.endswith(":affiliate_share:chargeback"):
             for row in opened:
@@ -144,7 +144,7 @@ def _given_back(found: _Found, known: Known) -> dict[str, list[tuple[str, int, d
 
 def _kept_fees(found: _Found, sale_id: str, known: Known) -> None:
     for refund in known.ledger.refunds:
-        if refund.row is None or refund.row.type not in catalog.REFUNDS or refund.kept_micros <= 0:
+        if refund.row is None or refund.row.type not in payout_catalog.REFUNDS or refund.kept_micros <= 0:
             continue
         for payout_id in _places(found, refund.row):
             place = found.position.get(payout_id)
@@ -168,7 +168,9 @@ def _estimated(found: _Found, profile_id: str, sale_id: str, known: Known) -> No
     """Refunds whose own line is gone, or isn't paid yet."""
     if known.sale is None or known.sale.processor:
         return
-    sold = [found.position[one] for row in known.ledger.rows if row.type == catalog.SALE for one in _live(found, row)]
+    sold = [
+        found.position[one] for row in known.ledger.rows if row.type == payout_catalog.SALE for one in _live(found, row)
+    ]
     for refund in known.ledger.refunds:
         if refund.row is not None:
             continue
@@ -195,12 +197,12 @@ def _credits_and_disputes(found: _Found, sale_id: str, known: Known) -> None:
     for row in known.ledger.rows:
         for payout_id in _live(found, row):
             place = found.position[payout_id]
-            if row.type == catalog.CREDIT:
+            if row.type == payout_catalog.CREDIT:
                 text = f"credit of {row.occurred_on}, {{}} another payout"
                 found.maybe(place, row.occurred_on, Part(-row.net_micros, text.format("paid by"), sale_id))
                 for before in range(place - REACH, place):
                     found.maybe(before, row.occurred_on, Part(row.net_micros, text.format("listed by"), sale_id))
-            elif row.type == catalog.CHARGEBACK:
+            elif row.type == payout_catalog.CHARGEBACK:
                 ledger_id, reason = known.ledger.settles.get(row.places[0], ("", None))
                 if reason == WHOLE_PRICE:
                     gap = events[ledger_id].net_micros - row.net_micros

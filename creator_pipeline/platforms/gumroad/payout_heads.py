@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy import Connection, and_, select
 
-from creator_pipeline.platforms.gumroad import catalog, payouts
+from creator_pipeline.platforms.gumroad import payout_catalog, payouts
 from creator_pipeline.platforms.gumroad.ledger_store import PLATFORM, about_sales
 from creator_pipeline.platforms.gumroad.payouts import Head, Line, Reading
 from creator_pipeline.store.tables import payout_lines
@@ -47,7 +47,7 @@ class PayoutRow(NamedTuple):
     def completed_when_read(self) -> bool:
         """Whether its lines were read after it was completed: that reading counts for good."""
         told = orjson.loads(self.raw).get(payouts.READ_AS)
-        return isinstance(told, str) and catalog.PAYOUT_STATES.get(told.lower()) == "paid"
+        return isinstance(told, str) and payout_catalog.PAYOUT_STATES.get(told.lower()) == "paid"
 
     def is_final(self, moment: datetime) -> bool:
         """Whether its lines needn't be read again."""

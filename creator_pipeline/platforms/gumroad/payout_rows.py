@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.adjustments import Part, explain
 from creator_pipeline.platforms.gumroad.payouts import Line
 
@@ -104,14 +104,14 @@ class PayoutRows:
         """A line, with the shares of own sales that it holds."""
         if not self.payout.live and self.payout.paid_again:
             self._piece(line, line.net_micros, None, f"came back; paid by {self.payout.paid_again}")
-        elif line.type in catalog.CONNECT_GROUPS:
+        elif line.type in payout_catalog.CONNECT_GROUPS:
             self._piece(line, line.net_micros, None, PAID_BY_PROCESSOR)
-        elif line.type == catalog.PAYOUT_FEE:
+        elif line.type == payout_catalog.PAYOUT_FEE:
             # Of a payout that came back none was taken.
             paid = self.payout.live
             row = self._book("payout_fee", f"payout_fee:{name}", line, 0, -line.net_micros) if paid else None
             self._piece(line, line.net_micros, row, None if paid else "not taken: the payout came back")
-        elif line.type == catalog.AFFILIATE_CREDIT or line.type in catalog.CONNECT_SHARES:
+        elif line.type == payout_catalog.AFFILIATE_CREDIT or line.type in payout_catalog.CONNECT_SHARES:
             self._affiliates(line, name, shares)
         else:
             self._piece(line, line.net_micros, self._book("adjustment", f"adjustment:{name}", line, line.net_micros))
@@ -124,7 +124,7 @@ class PayoutRows:
             if share.shown_micros != share.micros:
                 self._piece(line, share.shown_micros - share.micros, None, WHOLE_SHARE, share.sale_id)
         if rest:
-            kind = "affiliate_credit" if line.type == catalog.AFFILIATE_CREDIT else "affiliate_share"
+            kind = "affiliate_credit" if line.type == payout_catalog.AFFILIATE_CREDIT else "affiliate_share"
             self._piece(line, rest, self._book(kind, f"{kind}:{name}", line, rest))
 
     def adjustment(self, line: Line, expected: Sequence[Part], possible: Sequence[Part]) -> None:
@@ -169,7 +169,7 @@ def rows_of(
     named: dict[tuple[str, date], int] = defaultdict(int)
     for place, line in enumerate(payout.lines):
         again = not payout.live and payout.paid_again
-        if line.type == catalog.TECHNICAL_ADJUSTMENT and not again:
+        if line.type == payout_catalog.TECHNICAL_ADJUSTMENT and not again:
             made.adjustment(line, expected, possible)
             continue
         kind = "adjustment" if line.type not in _OWN_NAMES else line.type
@@ -178,7 +178,14 @@ def rows_of(
     return made
 
 
-_OWN_NAMES = frozenset({catalog.AFFILIATE_CREDIT, catalog.PAYOUT_FEE, *catalog.CONNECT_SHARES, *catalog.CONNECT_GROUPS})
+_OWN_NAMES = frozenset(
+    {
+        payout_catalog.AFFILIATE_CREDIT,
+        payout_catalog.PAYOUT_FEE,
+        *payout_catalog.CONNECT_SHARES,
+        *payout_catalog.CONNECT_GROUPS,
+    }
+)
 
 
 def _assigned(lines: Sequence[Line], shares: Sequence[Share]) -> Mapping[int, list[Share]]:
@@ -189,8 +196,8 @@ def _assigned(lines: Sequence[Line], shares: Sequence[Share]) -> Mapping[int, li
         fit = [
             place
             for place, line in enumerate(lines)
-            if (line.type == catalog.AFFILIATE_CREDIT and not share.processor)
-            or (share.processor and catalog.CONNECT_SHARES.get(line.type) == share.processor)
+            if (line.type == payout_catalog.AFFILIATE_CREDIT and not share.processor)
+            or (share.processor and payout_catalog.CONNECT_SHARES.get(line.type) == share.processor)
         ]
         same_day = [place for day in share.days for place in fit if lines[place].occurred_on == day]
         enough = [place for place in fit if rest[place] >= share.shown_micros] if share.anywhere else []

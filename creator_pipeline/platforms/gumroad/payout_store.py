@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, not_, select
 
 from creator_pipeline.ledger.replace import replace_events
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.ledger_store import (
     PLATFORM,
     StoredPayout,
@@ -31,7 +31,14 @@ _LINES, _SALES = payout_lines.c, gumroad_sales.c
 
 
 def line_row(profile_id: str, payout_id: str, number: int, line: Line) -> tuple[Any, ...]:
-    """A row of ``payout_lines``, in the order of its columns, of a line that tells of a sale."""
+    """A row of ``payout_lines``, in the order of its columns, of a line that tells of a sale.
+
+    Args:
+        profile_id: whose payout.
+        payout_id: of Gumroad.
+        number: of the line, from 1.
+        line: as it was read.
+    """
     return _row(profile_id, payout_id, number, line, line.net_micros, line.sale_id, None, None)
 
 
@@ -99,11 +106,11 @@ def rewrite_payouts(
         for one in ordered
         if one.payout_id in read
     ]
-    summing = [one for one in payouts if any(line.type in catalog.PIECED_TYPES for line in one.lines)]
+    summing = [one for one in payouts if any(line.type in payout_catalog.PIECED_TYPES for line in one.lines)]
     sales: dict[str, Known] = {}
     if summing:
         ids = _sales_that_matter(connection, profile_id, read)
-        if any(line.type == catalog.TECHNICAL_ADJUSTMENT for one in summing for line in one.lines):
+        if any(line.type == payout_catalog.TECHNICAL_ADJUSTMENT for one in summing for line in one.lines):
             ids |= _estimated(connection, profile_id)
         found = ledgers_of(connection, profile_id, ids, moment, heads=paid)
         sales = {sale_id: Known(*known) for sale_id, known in found.items()}
@@ -126,7 +133,7 @@ def _paid_again(connection: Connection, profile_id: str, ordered: Iterable[Store
     found: dict[str, str] = {}
     for released in (one for one in every if not one.live):
         sold = select(_LINES.sale_id).where(
-            _mine(profile_id, [released.payout_id]), _LINES.type == catalog.SALE, about_sales()
+            _mine(profile_id, [released.payout_id]), _LINES.type == payout_catalog.SALE, about_sales()
         )
         same = select(_LINES.payout_id).where(
             _LINES.provider == PLATFORM, _LINES.profile_id == profile_id, _LINES.sale_id.in_(sold), about_sales()
@@ -159,7 +166,9 @@ def _sales_that_matter(connection: Connection, profile_id: str, payout_ids: Coll
     for some in chunks(payout_ids):
         mine = and_(_mine(profile_id, some), about_sales())
         found |= set(
-            connection.execute(select(_LINES.sale_id).where(mine, _LINES.type != catalog.SALE).distinct()).scalars()
+            connection.execute(
+                select(_LINES.sale_id).where(mine, _LINES.type != payout_catalog.SALE).distinct()
+            ).scalars()
         )
         joined = payout_lines.join(gumroad_sales, and_(_SALES.profile_id == profile_id, _SALES.id == _LINES.sale_id))
         found |= set(

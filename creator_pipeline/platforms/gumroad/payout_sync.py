@@ -12,7 +12,7 @@ from creator_pipeline.core.errors import DataError, RejectedError
 from creator_pipeline.core.money import from_decimal
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.books import NotReadable
-from creator_pipeline.platforms.gumroad import catalog, payouts, unreadable
+from creator_pipeline.platforms.gumroad import payout_catalog, payouts, unreadable
 from creator_pipeline.platforms.gumroad.answers import Json, NoScopeError, NotFoundError
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.ledger_store import PLATFORM, rewrite_sales, stored_payouts
@@ -127,7 +127,7 @@ def _listed(
 
 
 def _head(item: Json, found: PayoutsRead) -> Head | None:
-    found.new_keys |= item.keys() - catalog.PAYOUT_KEYS
+    found.new_keys |= item.keys() - payout_catalog.PAYOUT_KEYS
     if item.get("id") is None:
         return None
     try:
@@ -135,7 +135,7 @@ def _head(item: Json, found: PayoutsRead) -> Head | None:
     except DataError as error:
         found.odd.append(f"{item.get('id')}: {error}")
         return None
-    if head.status.lower() not in catalog.PAYOUT_STATES:
+    if head.status.lower() not in payout_catalog.PAYOUT_STATES:
         found.new_statuses.add(head.status)
     return head
 
@@ -177,7 +177,7 @@ def _reading(client: GumroadClient, payout_id: str, found: PayoutsRead) -> Readi
         found.odd.append(f"{payout_id}: {error}")
         return None
     found.new_keys |= made.new_keys
-    found.new_types |= {line.type for line in made.lines or ()} - catalog.LINE_TYPES
+    found.new_types |= {line.type for line in made.lines or ()} - payout_catalog.LINE_TYPES
     return made
 
 

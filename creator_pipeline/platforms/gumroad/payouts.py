@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from creator_pipeline.core.json_fields import FieldReader, Json, stored
 from creator_pipeline.core.money import MICROS_PER_CENT, ZERO_DECIMAL, decimals, from_decimal, to_text
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 
 FIELDS = FieldReader("Gumroad", "This payout was left out; the others were read.", absent_is_null=True)
 PAID_ELSEWHERE = "paid_elsewhere"
@@ -79,10 +79,10 @@ def head(item: Json) -> Head:
         amount_micros=_amount(item, currency),
         currency=currency,
         status=status,
-        state=catalog.PAYOUT_STATES.get(status.lower(), "on_the_way"),
+        state=payout_catalog.PAYOUT_STATES.get(status.lower(), "on_the_way"),
         created_at=FIELDS.time("payout", item, "created_at"),
         processed_at=FIELDS.optional_time("payout", item, "processed_at"),
-        raw={key: value for key, value in item.items() if key not in catalog.PAYOUT_PERSONAL},
+        raw={key: value for key, value in item.items() if key not in payout_catalog.PAYOUT_PERSONAL},
     )
 
 
@@ -91,7 +91,7 @@ def _amount(item: Json, currency: str) -> int:
     text = FIELDS.text("payout", item, "amount")
     try:
         value = Decimal(text.replace(",", ""))
-        if currency not in catalog.AS_WRITTEN:
+        if currency not in payout_catalog.AS_WRITTEN:
             value *= Decimal(100).scaleb(-decimals(currency))
         return from_decimal(value)
     except (InvalidOperation, ValueError):
@@ -110,7 +110,7 @@ def reading(item: Json) -> Reading:
         DataError: a key that matters is missing or has another type.
     """
     told = item.get("transactions")
-    new = frozenset(item) - catalog.PAYOUT_KEYS
+    new = frozenset(item) - payout_catalog.PAYOUT_KEYS
     made = head({key: value for key, value in item.items() if key != "transactions"})
     if told is None:
         return Reading(made, None, frozenset(), new)
@@ -119,9 +119,9 @@ def reading(item: Json) -> Reading:
     rows = cast("list[Json]", told)
     lines = sorted((_line(row) for row in rows), key=_order)
     listed = item.get("sales")
-    sold = {line.sale_id for line in lines if line.type == catalog.SALE and line.sale_id}
+    sold = {line.sale_id for line in lines if line.type == payout_catalog.SALE and line.sale_id}
     elsewhere = frozenset(sold - set(cast("list[str]", listed))) if isinstance(listed, list) else frozenset[str]()
-    new |= {key for row in rows for key in row.keys() - catalog.LINE_KEYS}
+    new |= {key for row in rows for key in row.keys() - payout_catalog.LINE_KEYS}
     return Reading(made, lines, elsewhere, new)
 
 
@@ -137,7 +137,7 @@ def _line(row: Json) -> Line:
     return Line(
         type_,
         day,
-        None if type_ in catalog.PIECED_TYPES else row.get("purchase_id") or None,
+        None if type_ in payout_catalog.PIECED_TYPES else row.get("purchase_id") or None,
         _dollars(row, "sale_price"),
         _dollars(row, "gumroad_fees"),
         net,
@@ -159,18 +159,18 @@ def _dollars(row: Json, key: str) -> int | None:
 
 
 def _order(line: Line) -> tuple[Any, ...]:
-    last = line.type == catalog.TECHNICAL_ADJUSTMENT
+    last = line.type == payout_catalog.TECHNICAL_ADJUSTMENT
     return (last, line.occurred_on, line.type, line.sale_id or "", line.net_micros, line.gross_micros or 0)
 
 
 def period_end(lines: Iterable[Line]) -> date | None:
     """The last day that a payout covers, where one of its lines is dated with it."""
-    return max((line.occurred_on for line in lines if line.type in catalog.PERIOD_END_TYPES), default=None)
+    return max((line.occurred_on for line in lines if line.type in payout_catalog.PERIOD_END_TYPES), default=None)
 
 
 def taken_micros(lines: Iterable[Line]) -> int:
     """What the ledger's balance loses with a payout: what the bank gets, and what a processor has paid by itself."""
-    return sum(line.net_micros for line in lines if line.type not in catalog.CONNECT_GROUPS)
+    return sum(line.net_micros for line in lines if line.type not in payout_catalog.CONNECT_GROUPS)
 
 
 def raw(made: Reading) -> str:
@@ -180,7 +180,7 @@ def raw(made: Reading) -> str:
         kept["transactions"] = [_as_json(line) for line in made.lines if line.sale_id is None]
         kept[PAID_ELSEWHERE] = sorted(made.paid_elsewhere)
         kept[READ_AS] = made.head.status
-    return stored(kept, catalog.PAYOUT_KEYS | _OWN_KEYS, frozenset(), ordered=True)
+    return stored(kept, payout_catalog.PAYOUT_KEYS | _OWN_KEYS, frozenset(), ordered=True)
 
 
 _LISTS = ("sales", "refunded_sales", "disputed_sales")
@@ -202,7 +202,7 @@ def with_head(kept: Mapping[str, Any], made: Head) -> str:
     """The stored JSON of a payout with a newer head; the lines that count stay."""
     fresh = {key: value for key, value in made.raw.items() if key not in _LISTS}
     lines = {key: kept[key] for key in ("transactions", *_OWN_KEYS) if key in kept}
-    return stored({**fresh, **lines}, catalog.PAYOUT_KEYS | _OWN_KEYS, frozenset(), ordered=True)
+    return stored({**fresh, **lines}, payout_catalog.PAYOUT_KEYS | _OWN_KEYS, frozenset(), ordered=True)
 
 
 class Difference(NamedTuple):

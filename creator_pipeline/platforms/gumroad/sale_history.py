@@ -78,7 +78,14 @@ class Flags(NamedTuple):
 
 
 def news(profile_id: str, sale_id: str, flags: Flags, history: History) -> dict[str, int | None]:
-    """What a sale says that wasn't seen before: id to what has gone back in all, None where that isn't known."""
+    """What a sale says that wasn't seen before: id to what has gone back in all, None where that isn't known.
+
+    Args:
+        profile_id: whose sale.
+        sale_id: Gumroad's id.
+        flags: what the sale says.
+        history: what was seen of it.
+    """
     found: dict[str, int | None] = {}
     name = row_id(profile_id, sale_id, refund_name(len(history.refunds) + 1))
     told = flags.refunded_micros

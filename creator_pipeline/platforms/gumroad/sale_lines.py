@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad import payout_catalog
 
 Place = tuple[str, int]
 """A payout's id and the number of one of its lines."""
 
 _KINDS = {
-    catalog.SALE: "sale",
-    catalog.CHARGEBACK: "chargeback",
-    catalog.CREDIT: "credit",
-    **dict.fromkeys(catalog.REFUNDS | catalog.CONNECT_REFUNDS, "refund"),
+    payout_catalog.SALE: "sale",
+    payout_catalog.CHARGEBACK: "chargeback",
+    payout_catalog.CREDIT: "credit",
+    **dict.fromkeys(payout_catalog.REFUNDS | payout_catalog.CONNECT_REFUNDS, "refund"),
 }
 
 
@@ -105,7 +105,7 @@ def _merged(same: Sequence[SaleLine]) -> list[tuple[SaleLine, tuple[Place, ...]]
     for line in sorted(same, key=_order):
         of_payout[line.payout_id].append(line)
     live = [line for line in sorted(same, key=_order) if line.live]
-    if live and (live[0].elsewhere or live[0].type in catalog.CONNECT_REFUNDS):
+    if live and (live[0].elsewhere or live[0].type in payout_catalog.CONNECT_REFUNDS):
         live = of_payout[live[0].payout_id]
     most = max((ones for ones in of_payout.values()), key=len)
     things = live + (most[len(live) :] if len(most) > len(live) else [])

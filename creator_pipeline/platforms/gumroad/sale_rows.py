@@ -10,7 +10,7 @@ from typing import NamedTuple
 from creator_pipeline.core.money import from_cents
 from creator_pipeline.core.windows import partition_key
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.platforms.gumroad import catalog, fees
+from creator_pipeline.platforms.gumroad import fees, payout_catalog
 from creator_pipeline.platforms.gumroad.payouts import cents
 from creator_pipeline.platforms.gumroad.sale_history import (
     ROUNDING,
@@ -103,7 +103,21 @@ class RowsOfSale:
         settled_on: date | None = None,
         source: str = "",
     ) -> LedgerEvent:
-        """Add a row, which these lines settle."""
+        """Add a row, which these lines settle. Amounts in micros.
+
+        Args:
+            event_type: of the row.
+            name: the end of its id.
+            when: the platform's day, or the moment when it was first seen; never before the sale.
+            gross: before fees.
+            fee: positive where it was taken.
+            quantity: units.
+            exact: whether the fee is no estimate.
+            rows: what the lines tell.
+            reason: why the row isn't the whole of them.
+            settled_on: the platform's own day, where it tells another.
+            source: where the row came from, if not from the partition of its sale.
+        """
         at = when if isinstance(when, datetime) else datetime.combine(when, time.min, UTC)
         earliest = self.basis.created_at if self.basis else at
         if at < earliest:
@@ -183,7 +197,7 @@ class RowsOfSale:
             else:
                 fee_micros = -refund.micros - refund.row.net_micros
                 # What the processor does with its own fee is told nowhere.
-                exact = refund.row.type in catalog.REFUNDS
+                exact = refund.row.type in payout_catalog.REFUNDS
             refund.part_micros = from_cents(part)
             refund.kept_micros = refund.part_micros + fee_micros
             whole = whole or (basis is None and refund.row is not None and refund.row.type == "Full Refund")
@@ -211,8 +225,8 @@ class RowsOfSale:
     def disputes(self, rows: Sequence[Row], refunds: Sequence[Refund], history: History) -> None:
         """Chargebacks, what of them was won back, and other credits of the sale."""
         basis = self.basis
-        opened = [row for row in rows if row.type == catalog.CHARGEBACK]
-        credited = [row for row in rows if row.type == catalog.CREDIT]
+        opened = [row for row in rows if row.type == payout_catalog.CHARGEBACK]
+        credited = [row for row in rows if row.type == payout_catalog.CREDIT]
         lost = basis is not None and (basis.chargedback or basis.dispute_won)
         taken = None
         if opened:
@@ -287,7 +301,7 @@ class RowsOfSale:
 def _known_kept(refunds: Sequence[Refund], parts: Sequence[int]) -> tuple[int, int] | None:
     """A refund of this sale whose kept fee a payout tells, and that fee."""
     for refund, part in zip(refunds, parts, strict=True):
-        if refund.row is not None and refund.row.type in catalog.REFUNDS:
+        if refund.row is not None and refund.row.type in payout_catalog.REFUNDS:
             kept = part - cents(refund.micros + refund.row.net_micros)
             if kept >= 0:
                 return cents(refund.micros), kept
