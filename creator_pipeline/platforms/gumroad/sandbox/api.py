@@ -40,6 +40,7 @@ PUBLIC_SCOPES = frozenset(
 )
 SALES_SCOPES = frozenset({"view_sales", "account"})
 Handler = Callable[[Request, GumroadSeller, set[str]], Response]
+Answering = Callable[[Request], Awaitable[Response]]
 
 
 def answer(**fields: object) -> Response:
@@ -90,10 +91,9 @@ class GumroadApi:
             Route("/v2/sales", self._guard(self.sales, SALES_SCOPES)),
             Route("/v2/sales/summary", self._guard(self.summary, SALES_SCOPES)),
             Route("/v2/sales/{id:path}", self._guard(self.sale, SALES_SCOPES)),
-            Route("/v2/payouts", self._guard(self.payouts, PAYOUT_SCOPES)),
-            Route("/v2/payouts/upcoming", self._guard(self.upcoming, PAYOUT_SCOPES)),
-            Route("/v2/payouts/{id:path}", self._guard(self.payout, PAYOUT_SCOPES)),
-            Route("/v2/earnings", self._guard(self.earnings, TAX_SCOPES)),
+            Route("/v2/payouts", self._known_to(("2025", "2026"), self._guard(self.payouts, PAYOUT_SCOPES))),
+            Route("/v2/payouts/{id:path}", self._known_to(("2025", "2026"), self._guard(self.payout, PAYOUT_SCOPES))),
+            Route("/v2/earnings", self._known_to(("2026",), self._guard(self.earnings, TAX_SCOPES))),
             Route("/v2/products", self._guard(self.products, PUBLIC_SCOPES)),
             Route("/v2/products/{id:path}", self._guard(self.product, PUBLIC_SCOPES)),
             Route("/v2/user", self._guard(self.user, PUBLIC_SCOPES)),
@@ -117,7 +117,7 @@ class GumroadApi:
             return Response(b"", 403, NO_STORE)
         return seller, grant.scopes
 
-    def _guard(self, handler: Handler, scopes: frozenset[str]) -> Callable[[Request], Awaitable[Response]]:
+    def _guard(self, handler: Handler, scopes: frozenset[str]) -> Answering:
         async def guarded(request: Request) -> Response:
             owner = self._seller(request, scopes)
             if isinstance(owner, Response):
@@ -170,42 +170,31 @@ class GumroadApi:
             raise BadParameterError(f"Date range cannot exceed {SUMMARY_MAX_DAYS} days.")
         return answer(**summary(seller, start, end, group_by))
 
+    def _known_to(self, servers: tuple[PayoutsServer, ...], route: Answering) -> Answering:
+        async def known(request: Request) -> Response:
+            return await route(request) if self.payouts_server in servers else not_found()
+
+        return known
+
     def payouts(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
         """A page of ten payouts, newest first, planned ones before them."""
-        if self.payouts_server == "none":
-            return not_found()
         return answer(**payouts_page(seller, request.query_params, self.payouts_server))
 
-    def _wishes(self, request: Request, scopes: set[str]) -> dict[str, bool]:
-        asked, old = request.query_params, self.payouts_server == "2025"
-        readable = bool(scopes & SALES_SCOPES)
-        return {
-            "lists": readable and (old or asked.get("include_sales") != "false"),
-            "transactions": not old and asked.get("include_transactions") == "true",
-        }
-
     def payout(self, request: Request, seller: GumroadSeller, scopes: set[str]) -> Response:
-        """One payout whole."""
-        if self.payouts_server == "none":
-            return not_found()
-        wanted = request.path_params["id"]
+        """One payout whole, or as ``upcoming`` those to come, earliest first."""
+        asked, old, wanted = request.query_params, self.payouts_server == "2025", request.path_params["id"]
+        lists = bool(scopes & SALES_SCOPES) and (old or asked.get("include_sales") != "false")
+        lines = not old and asked.get("include_transactions") == "true"
+        if wanted == "upcoming" and not old:
+            planned = seller.books.run.upcoming(seller.clock())
+            return answer(payouts=[payout_json(seller, one, lists=lists, transactions=lines) for one in planned])
         found = next((one for one in seller.books.run.payouts if one.id == wanted), None)
         if found is None:
             return failure("The payout was not found.")
-        return answer(payout=payout_json(seller, found, **self._wishes(request, scopes)))
-
-    def upcoming(self, request: Request, seller: GumroadSeller, scopes: set[str]) -> Response:
-        """The payouts to come, earliest first."""
-        if self.payouts_server != "2026":
-            return not_found() if self.payouts_server == "none" else failure("The payout was not found.")
-        wishes = self._wishes(request, scopes)
-        planned = seller.books.run.upcoming(seller.clock())
-        return answer(payouts=[payout_json(seller, one, **wishes) for one in planned])
+        return answer(payout=payout_json(seller, found, lists=lists, transactions=lines))
 
     def earnings(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
         """A year's figures, as the tax centre shows them."""
-        if self.payouts_server != "2026":
-            return not_found()
         if not seller.tax_center:
             return failure("Tax center is not enabled for this account.", 403)
         year = request.query_params.get("year", "")

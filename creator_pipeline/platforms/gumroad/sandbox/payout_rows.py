@@ -14,7 +14,7 @@ from creator_pipeline.platforms.gumroad.sandbox.fees import half_away
 from creator_pipeline.platforms.gumroad.sandbox.payouts import Payout
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Sale
 
-ADJUSTMENT = "Technical Adjustment"
+ADJUSTMENT, AFFILIATE = "Technical Adjustment", "Affiliate Credit"
 CONNECT = {"paypal": "PayPal", "stripe": "Stripe Connect"}
 CONNECT_SHARES = {"paypal": "PayPal Connect Affiliate Fees", "stripe": "Stripe Connect Affiliate Fees"}
 FIRST_DAY = date(2013, 1, 4)
@@ -74,7 +74,7 @@ def statement(
     """
     chosen = list(balances)
     rows = [*_sales(books, chosen), *_refunds(books, chosen), *_disputes(books, chosen), *_credits(books, chosen)]
-    rows += [row for one in chosen if (row := _affiliate(books, one)) is not None]
+    rows += [_affiliate(books, one) for one in chosen]
     booked: Counter[Item] = Counter()
     for entry in payout.entries if payout else [entry for one in chosen for entry in one.entries]:
         booked[entry.item] += entry.cents
@@ -87,7 +87,7 @@ def statement(
     connect = _connect(books, _window_start(books, payout), end)
     if payout and payout.fee_cents:
         rows.append(Row("Payout Fee", end, -payout.fee_cents, fee=payout.fee_cents))
-    rows.sort(key=lambda row: row.day)
+    rows = sorted((row for row in rows if row.net or row.type != AFFILIATE), key=lambda row: row.day)
     if adjustment and currency == "usd":
         rows.append(Row(ADJUSTMENT, end, adjustment, parts=list(parts.items())))
     return Statement(rows, connect, adjustment, parts)
@@ -195,8 +195,11 @@ def _credits(books: Books, balances: list[Balance]) -> Iterator[Row]:
             yield Row(kind, balance.day, entry.cents, entry.cents, sale=sale, parts=[(entry.item, entry.cents)])
 
 
-def _affiliate(books: Books, balance: Balance) -> Row | None:
-    """One line for all that partners earned and owe in a balance; what a sale's partner gave back counts whole."""
+def _affiliate(books: Books, balance: Balance) -> Row:
+    """One line for what was earned as a partner and is owed to partners; what a sale's partner gave back counts whole.
+
+    One of nothing isn't shown, and tells of its parts all the same.
+    """
     parts = [(e.item, e.cents) for e in balance.entries if e.item.kind in ("earned", "earned_back")]
     here = [balance]
     parts += [(Item("share", one.sale.id), -one.sale.affiliate_cents) for one in sold_in(books, here)]
@@ -208,7 +211,7 @@ def _affiliate(books: Books, balance: Balance) -> Row | None:
         if one.balance is balance
     ]
     cents = sum(amount for _, amount in parts)
-    return Row("Affiliate Credit", balance.day, cents, cents, parts=parts) if cents else None
+    return Row(AFFILIATE, balance.day, cents, cents, parts=parts)
 
 
 def _window_start(books: Books, payout: Payout | None) -> date:
