@@ -71,7 +71,7 @@ class Service(Protocol):
         ...
 
     def start_webhooks(self, factor: float) -> None:
-        """Start to send webhooks in the background; ``factor`` scales every delay (0: at once)."""
+        """Start to send webhooks, by a ``webhooks.Sender``; ``factor`` scales every delay (0: at once)."""
         ...
 
     def close(self) -> None:

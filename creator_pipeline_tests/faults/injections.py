@@ -161,7 +161,7 @@ def _again(this: Round, sender: Any, args: tuple[Any, ...], kwargs: dict[str, An
         if sender is this.system.sandbox.webhooks:
             sender.replay(args[0].id)
             continue
-        this.traffic.repeated[str(args[0]).rpartition("/")[2].partition(".")[0]] += 1
+        this.traffic.repeated[args[0].url.rpartition("/")[2].partition(".")[0]] += 1
         sender._push(*args, **kwargs)
     if this.rng.random() < 0.5:
         this.system.wait_until_idle(20)

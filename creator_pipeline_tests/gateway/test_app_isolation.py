@@ -6,38 +6,25 @@ import base64
 import os
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import orjson
 import pytest
 from fastapi.routing import iter_route_contexts
-from sqlalchemy import insert
 
 from creator_pipeline.core.secrets import new_key
-from creator_pipeline.core.windows import now
 from creator_pipeline.gateway import connect_links
-from creator_pipeline.mail import functions, outbox, page_link, unsubscribe
-from creator_pipeline.mail.outbox import Mail
+from creator_pipeline.mail import page_link, unsubscribe
 from creator_pipeline.platforms.gumroad import webhook
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
-from creator_pipeline.store import profiles
-from creator_pipeline.store.tables import (
-    email_messages,
-    email_suppressions,
-    gumroad_sales,
-    ingestion_jobs,
-    metadata,
-    platform_connections,
-)
+from creator_pipeline.store.tables import email_messages, email_suppressions, platform_connections
 from creator_pipeline_tests.support import paths
 from creator_pipeline_tests.support.gateway import PATH_SECRET, RESEND_SECRET, Gateway, signed, whop_event
+from creator_pipeline_tests.support.isolation import ALICES, jobs, seed, state
 
 HOOK_SECRET = "v1,whsec_" + base64.b64encode(b"h" * 32).decode()
 GOOD = (paths.FIXTURES / "kdp" / "csv_combined_utf8.csv").read_bytes()
-ALICES = ("alice", "zara-of-alice", "Zara", "job-of-alice", "sale-of-alice", "acct-of-alice")
-"""Every way in which alice's rows could show."""
 Proof = Callable[[Gateway, dict[str, str]], list[httpx.Response]]
 
 
@@ -55,53 +42,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         gumroad_client_secret="client-secret",
         gumroad_redirect_uri=f"http://127.0.0.1{CALLBACK_PATH}",
     ) as running:
-        with running.services.warehouse.write() as connection:
-            profiles.add_profile(connection, "alice", "zara-of-alice@example.com", display_name="Zara")
-            profiles.add_profile(connection, "bob", "bob@example.com")
-            for provider in ("gumroad", "whop"):
-                for owner in ("alice", "bob"):
-                    account = f"acct-of-{owner}"
-                    profiles.connect(connection, running.ring, provider, owner, "t", external_account_id=account)
-            sale = {
-                column.name: column.type.python_type()
-                for column in gumroad_sales.c
-                if column.type.python_type in {str, int, bool}
-            }
-            sale |= {
-                "profile_id": "alice",
-                "id": "sale-of-alice",
-                "created_at": now(),
-                "ingested_at": now(),
-                "partition_day": now().date(),
-            }
-            connection.execute(insert(gumroad_sales).values(sale))
-            values = functions.security_values(url="https://a.example", code=None, ip_address=None, requested_at=None)
-            mail = Mail("mail-of-alice", "password_reset", "zara-of-alice@example.com", values, "alice")
-            outbox.add(connection, running.config, mail)
-        running.services.queue.enqueue(
-            "alice", "gumroad", "refresh", {"sale_ids": ["sale-of-alice"]}, job_id="job-of-alice"
-        )
+        seed(running)
         yield running
         running.services.warehouse.engine.dispose()
-
-
-def state(gateway: Gateway) -> dict[str, list[str]]:
-    """Every row that is alice's, or that knows her."""
-    found = {
-        table.name: [str(row) for row in gateway.rows(table) if any(word in str(row) for word in ALICES)]
-        for table in metadata.sorted_tables
-    }
-    inbox = Path(gateway.config.inbox)
-    return found | {"inbox": [str(path) for path in inbox.rglob("*") if "alice" in path.relative_to(inbox).parts]}
-
-
-def jobs(gateway: Gateway, source: str) -> set[str]:
-    """Whose jobs there are besides the first one."""
-    return {
-        row["profile_id"]
-        for row in gateway.rows(ingestion_jobs)
-        if row["source"] == source and row["id"] != "job-of-alice"
-    }
 
 
 def plain(path: str, status: int = 200) -> Proof:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import threading
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import quote
 
-import httpx
-
-from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart, GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Sale, to_cents, utc_text
+from creator_pipeline.sandbox.webhooks import Delivery, Sender
 
 FIRST_DELAY = 5.0
-RETRY_DELAYS = (60.0, 180.0, 600.0)
 RETRIED_STATUSES = frozenset({499, 500, 502, 503, 504})
-TIMEOUT_SECONDS = 5.0
 
 
 def sale_payload(
@@ -115,34 +109,32 @@ def encode(payload: Mapping[str, object]) -> bytes:
     return "&".join(_pairs(payload)).encode()
 
 
-@dataclass(order=True)
-class Delivery:
-    """One body on its way to one URL; ``due`` is on the monotonic clock."""
+@dataclass(frozen=True, kw_only=True)
+class Ping(Delivery):
+    """A body for one URL; a further attempt has ``retry_count`` in it."""
 
-    due: float
-    number: int
-    url: str = field(compare=False)
-    payload: dict[str, object] = field(compare=False)
-    attempt: int = field(compare=False, default=0)
+    payload: dict[str, object]
+
+    def request(self) -> tuple[bytes, dict[str, str]]:
+        """The encoded form."""
+        retry = {"retry_count": self.attempt} if self.attempt else {}
+        return encode(self.payload | retry), {"content-type": "application/x-www-form-urlencoded"}
 
 
-class PingSender:
-    """Sends in the background what happens in ``part``; ``factor`` scales every delay (0 is at once).
+class PingSender(Sender):
+    """Sends in the background what happens in ``part``; its log names the URL of every attempt."""
 
-    Attributes:
-        log: ``(url, status or the name of the error)`` of every attempt, oldest first.
-    """
+    retry_delays = (60.0, 180.0, 600.0)
+    follow_redirects = True
 
     def __init__(self, part: GumroadPart, factor: float = 1.0) -> None:
-        self.part, self.factor = part, factor
-        self.log: list[tuple[str, int | str]] = []
-        self._queue: list[Delivery] = []
-        self._numbers = itertools.count()
-        self._wake = threading.Condition()
-        self._busy = self._closed = False
-        self._thread = threading.Thread(target=self._run, name="sandbox-pings", daemon=True)
+        super().__init__("sandbox-pings", factor)
+        self.part = part
         part.on_event = self.event
-        self._thread.start()
+
+    def is_retried(self, outcome: int | str) -> bool:
+        """Some statuses only, and no error of the connection."""
+        return outcome in RETRIED_STATUSES
 
     def event(self, seller: GumroadSeller, name: str, sale: Sale) -> None:
         """Queues one event for the webhooks of its name, and a sale for the account's ping URL."""
@@ -153,59 +145,15 @@ class PingSender:
         if name == "sale" and seller.ping_url:
             urls.insert(0, seller.ping_url)
         for url in urls:
-            self._push(url, sale_payload(seller, sale, name), FIRST_DELAY)
+            self._push(Ping(id=url, url=url, payload=sale_payload(seller, sale, name)), FIRST_DELAY)
 
     def press_test_button(self, profile: str) -> None:
         """The settings page's button: the latest sale to the ping URL, ``test=true``, no ``resource_name``."""
         seller = self.part[profile]
-        if seller.ping_url:
-            self._push(seller.ping_url, sale_payload(seller, seller.rows[-1], None, test=True), 0.0)
-
-    def _push(self, url: str, payload: dict[str, object], delay: float, attempt: int = 0) -> None:
-        with self._wake:
-            due = time.monotonic() + delay * self.factor
-            heapq.heappush(self._queue, Delivery(due, next(self._numbers), url, payload, attempt))
-            self._wake.notify_all()
-
-    def _run(self) -> None:
-        with httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True) as client:
-            while (delivery := self._next_due()) is not None:
-                self._send(client, delivery)
-                with self._wake:
-                    self._busy = False
-                    self._wake.notify_all()
-
-    def _next_due(self) -> Delivery | None:
-        with self._wake:
-            while not self._closed:
-                wait = self._queue[0].due - time.monotonic() if self._queue else None
-                if wait is not None and wait <= 0:
-                    self._busy = True
-                    return heapq.heappop(self._queue)
-                self._wake.wait(wait)
-        return None
-
-    def _send(self, client: httpx.Client, delivery: Delivery) -> None:
-        retry = {"retry_count": delivery.attempt} if delivery.attempt else {}
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        try:
-            status = client.post(delivery.url, content=encode(delivery.payload | retry), headers=headers).status_code
-        except httpx.HTTPError as error:
-            self.log.append((delivery.url, type(error).__name__))
-            return
-        self.log.append((delivery.url, status))
-        if status in RETRIED_STATUSES and delivery.attempt < len(RETRY_DELAYS):
-            self._push(delivery.url, delivery.payload, RETRY_DELAYS[delivery.attempt], attempt=delivery.attempt + 1)
-
-    def wait_idle(self, seconds: float = 5.0) -> bool:
-        """Waits until nothing is on its way; false when it still is after ``seconds``."""
-        with self._wake:
-            return self._wake.wait_for(lambda: not self._queue and not self._busy, seconds)
+        if url := seller.ping_url:
+            self._push(Ping(id=url, url=url, payload=sale_payload(seller, seller.rows[-1], None, test=True)), 0.0)
 
     def close(self) -> None:
         """Drops what is queued and ends the thread."""
-        with self._wake:
-            self._closed = True
-            self._wake.notify_all()
-        self._thread.join()
+        super().close()
         self.part.on_event = None
