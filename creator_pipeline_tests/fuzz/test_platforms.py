@@ -232,6 +232,6 @@ def test_bytes_of_any_kind_are_no_list(body: bytes) -> None:
     except orjson.JSONDecodeError:
         told = None
     with pytest.raises(DataError):
-        gumroad._objects(told, "sales")
+        gumroad.objects_of(told, "sales")
     with pytest.raises(DataError):
         answers.rows("/payments", told)

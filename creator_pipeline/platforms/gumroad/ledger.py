@@ -10,7 +10,8 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.sale_history import NOTHING, History
 from creator_pipeline.platforms.gumroad.sale_lines import Place, Row, SaleLine, distinct
-from creator_pipeline.platforms.gumroad.sale_rows import GumroadSale, Refund, RowsOfSale
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale, Refund
+from creator_pipeline.platforms.gumroad.sale_rows import RowsOfSale
 
 
 class SaleLedger(NamedTuple):

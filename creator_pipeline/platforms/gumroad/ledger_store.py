@@ -17,7 +17,7 @@ from creator_pipeline.platforms.gumroad.ledger import SaleLedger, sale_ledger
 from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE
 from creator_pipeline.platforms.gumroad.sale_history import Flags, Seen, all_ids, history_of, news
 from creator_pipeline.platforms.gumroad.sale_lines import Place, SaleLine
-from creator_pipeline.platforms.gumroad.sale_rows import GumroadSale
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import gumroad_sales, ledger_first_seen, payout_lines, payouts
 

@@ -14,7 +14,8 @@ from creator_pipeline.platforms.gumroad.ledger import SaleLedger
 from creator_pipeline.platforms.gumroad.payout_rows import Payout, Share
 from creator_pipeline.platforms.gumroad.sale_history import row_id
 from creator_pipeline.platforms.gumroad.sale_lines import Row
-from creator_pipeline.platforms.gumroad.sale_rows import WHOLE_PRICE, GumroadSale
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
+from creator_pipeline.platforms.gumroad.sale_rows import WHOLE_PRICE
 
 REACH = 3
 """Payouts between which a fee or a credit is looked for."""
@@ -168,9 +169,8 @@ def _estimated(found: _Found, profile_id: str, sale_id: str, known: Known) -> No
     """Refunds whose own line is gone, or isn't paid yet."""
     if known.sale is None or known.sale.processor:
         return
-    sold = [
-        found.position[one] for row in known.ledger.rows if row.type == payout_catalog.SALE for one in _live(found, row)
-    ]
+    sale_rows = [row for row in known.ledger.rows if row.type == payout_catalog.SALE]
+    sold = [found.position[payout_id] for row in sale_rows for payout_id in _live(found, row)]
     for refund in known.ledger.refunds:
         if refund.row is not None:
             continue

@@ -178,13 +178,8 @@ def rows_of(
     return made
 
 
-_OWN_NAMES = frozenset(
-    {
-        payout_catalog.AFFILIATE_CREDIT,
-        payout_catalog.PAYOUT_FEE,
-        *payout_catalog.CONNECT_SHARES,
-        *payout_catalog.CONNECT_GROUPS,
-    }
+_OWN_NAMES = frozenset({payout_catalog.AFFILIATE_CREDIT, payout_catalog.PAYOUT_FEE}) | frozenset(
+    (*payout_catalog.CONNECT_SHARES, *payout_catalog.CONNECT_GROUPS)
 )
 
 
