@@ -41,7 +41,7 @@ def test_the_whole_way_stores_encrypted_tokens_registers_eight_pings_and_asks_fo
         assert answer.status_code == 303, answer.text
         (row,) = gateway.rows(platform_connections)
         assert row["external_account_id"] == seller.user_id
-        assert row["scopes"] == "view_profile view_sales"
+        assert row["scopes"] == "view_payouts view_profile view_sales"
         tokens = profiles.get_connection(warehouse, gateway.ring, "gumroad", "alice")
         assert tokens.access_token not in str(dict(row))
         assert tokens.refresh_token

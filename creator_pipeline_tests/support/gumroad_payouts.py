@@ -6,12 +6,22 @@ import http.server
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from sqlalchemy import select
+
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.payout_sync import PayoutsRead, load_payouts
+from creator_pipeline.platforms.gumroad.sync import load_sales
+from creator_pipeline.store import profiles
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import payout_lines, sales_events
 from creator_pipeline_tests.support.gumroad_samples import FIXTURES, Free
 
 PAYOUTS = FIXTURES / "payouts"
@@ -83,7 +93,7 @@ class PayoutServer:
             def do_GET(self) -> None:
                 url = urlsplit(self.path)
                 owner.seen[unquote(url.path)] += 1
-                status, body = owner._answer(unquote(url.path), parse_qs(url.query, keep_blank_values=True))
+                status, body = owner.reply(unquote(url.path), parse_qs(url.query, keep_blank_values=True))
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -114,7 +124,8 @@ class PayoutServer:
         """Make these the account's payouts, or their newer state."""
         self.payouts |= {str(one["id"]): one for one in payouts}
 
-    def _answer(self, path: str, asked: dict[str, list[str]]) -> tuple[int, bytes]:
+    def reply(self, path: str, asked: dict[str, list[str]]) -> tuple[int, bytes]:
+        """Status and body of an answer."""
         for begin, told in self.broken.items():
             if path.startswith(begin):
                 return told
@@ -176,7 +187,70 @@ class PayoutServer:
 
 
 @contextmanager
-def account(server: PayoutServer) -> Iterator[GumroadClient]:
+def account(server: PayoutServer) -> Generator[GumroadClient]:
     """A client of it."""
     with GumroadClient(server.url, "token", Free()) as client:
         yield client
+
+
+SPAN = DayWindow(date(2026, 7, 1), date(2026, 11, 1))
+"""Days that hold every sale of the fixtures."""
+
+
+def owner(warehouse: Warehouse, ring: KeyRing, profile_id: str = "alice") -> None:
+    """A profile with a token."""
+    with warehouse.write() as connection:
+        profiles.add_profile(connection, profile_id, f"{profile_id}@example.com")
+        profiles.connect(connection, ring, "gumroad", profile_id, "token")
+
+
+def read_payouts(warehouse: Warehouse, server: PayoutServer, **over: Any) -> PayoutsRead:
+    """One nightly reading of alice's payouts."""
+    with account(server) as client:
+        return load_payouts(warehouse, client, "alice", **over)
+
+
+def read_sales(warehouse: Warehouse, server: PayoutServer, ring: KeyRing, window: DayWindow = SPAN) -> None:
+    """One reading of alice's sales."""
+    with account(server) as client:
+        list(load_sales(warehouse, client, ring, "alice", window))
+
+
+_STAMPS = ("first_seen_at", "ingested_at", "occurred_at")
+
+
+def ledger(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """Every row of the ledger, without the moments at which it was made."""
+    columns = [column for column in sales_events.c if column.name not in _STAMPS]
+    with warehouse.read() as connection:
+        rows = connection.execute(select(*columns).order_by(sales_events.c.id))
+        return [dict(row) for row in rows.mappings()]
+
+
+def lines(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """Every line of every payout."""
+    with warehouse.read() as connection:
+        ordered = select(payout_lines).order_by(payout_lines.c.payout_id, payout_lines.c.line)
+        return [dict(row) for row in connection.execute(ordered).mappings()]
+
+
+def net_of(rows: list[dict[str, Any]], sale_id: str) -> int:
+    """What a sale comes to in US cents, its affiliate's share apart."""
+    mine = [row for row in rows if row["external_id"] == sale_id and row["event_type"] != "affiliate_share"]
+    return sum(row["net_micros"] for row in mine) // 10_000
+
+
+def short(rows: list[dict[str, Any]], sale_id: str) -> list[tuple[str, str, int, int, bool]]:
+    """A sale's rows: type, day, gross and fee in US cents, whether the fee is exact."""
+    found = [
+        (
+            row["event_type"],
+            str(row["occurred_on"]),
+            row["gross_micros"] // 10_000,
+            row["fee_micros"] // 10_000,
+            row["fee_exact"],
+        )
+        for row in rows
+        if row["external_id"] == sale_id
+    ]
+    return sorted(found, key=lambda row: (row[1], row[0] != "sale", row))

@@ -52,9 +52,7 @@ def _adjustments(connection: Connection, profile_id: str, live: Sequence[PayoutR
             select(_LINES.payout_id, func.sum(_LINES.net_micros))
             .where(mine_of(profile_id), _LINES.type == payout_catalog.TECHNICAL_ADJUSTMENT, _LINES.reason.is_not(None))
             .group_by(_LINES.payout_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     for row in live:
         lines = lines_without_sale(orjson.loads(row.raw))

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from creator_pipeline.core.money import MICROS, from_decimal
 from creator_pipeline.platforms.books import Identity
@@ -154,9 +154,20 @@ def _planned(connection: Connection, profile_id: str, paid: Sequence[PayoutRow])
     counted = [row for row in paid if row.state in LIVE]
     if not counted or any(row.lines_read_at is None for row in counted):
         return
-    mine = and_(events.platform == PLATFORM, events.profile_id == profile_id)
+    # What went past the balance is none of it, but for what Gumroad itself gave back of that.
+    own = select(_SALES.id).where(_SALES.profile_id == profile_id, _SALES.processor.is_not(None))
+    mine = and_(
+        events.platform == PLATFORM,
+        events.profile_id == profile_id,
+        or_(events.external_id.not_in(own), events.event_type == "fee_refund"),
+    )
     net = int(connection.execute(select(func.coalesce(func.sum(events.net_micros), 0)).where(mine)).scalar_one())
-    balance = net - sum(row.balance_micros or 0 for row in counted)
+    joined, live = of_live(profile_id)
+    groups = sorted(payout_catalog.CONNECT_GROUPS)
+    elsewhere = select(func.coalesce(func.sum(_LINES.net_micros), 0)).select_from(joined)
+    elsewhere = elsewhere.where(live, _LINES.type.in_(groups))
+    taken = sum(row.balance_micros or 0 for row in counted) + int(connection.execute(elsewhere).scalar_one())
+    balance = net - taken
     # Days that are negative aren't planned, and take from the balance all the same; so does what is estimated.
     last = max((row.period_end for row in counted if row.period_end), default=counted[-1].created_at.date())
     days = connection.execute(
@@ -179,7 +190,7 @@ def _years(connection: Connection, profile_id: str) -> Iterator[Identity]:
     rows = connection.execute(
         select(table.year, table.currency, table.net_micros).where(table.profile_id == profile_id).order_by(table.year)
     )
-    for year, currency, net in rows.tuples().all():
+    for year, currency, net in rows.all():
         if first is None or first > date(year, 1, 1):
             # The year was not loaded from its beginning, so nothing can be said of it.
             continue

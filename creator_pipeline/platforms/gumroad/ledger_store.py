@@ -52,7 +52,7 @@ def stored_payouts(connection: Connection, profile_id: str) -> dict[str, StoredP
     )
     return {
         payout_id: StoredPayout(payout_id, state, made, read_at.date() if read_at else None, orjson.loads(raw))
-        for payout_id, state, made, read_at, raw in rows.tuples()
+        for payout_id, state, made, read_at, raw in rows
     }
 
 

@@ -124,7 +124,7 @@ def _shares(found: _Found, profile_id: str, sale_id: str, known: Known) -> None:
             # Gumroad's line gives the whole share back, and once: its sale points to the last refund only.
             shown = micros if sale.processor else whole if number == len(given) else 0
             # What goes back of a sale that isn't paid yet joins the day of the sale.
-            own_day = sold_in.get(payout_id)
+            own_day = None if sale.processor else sold_in.get(payout_id)
             days = (day,) if own_day is None else (own_day,)
             ledger_id = row_id(profile_id, sale_id, name)
             found.shares[payout_id].append(

@@ -180,7 +180,7 @@ def _reading(client: GumroadClient, payout_id: str, found: PayoutsRead) -> Readi
         found.odd.append(f"{payout_id}: {error}")
         return None
     found.new_keys |= made.new_keys
-    found.new_types |= {line.type for line in made.lines or ()} - payout_catalog.LINE_TYPES
+    found.new_types |= {line.type for line in made.lines or () if not payouts.is_known(line.type)}
     return made
 
 

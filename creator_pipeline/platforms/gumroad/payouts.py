@@ -163,6 +163,11 @@ def _order(line: Line) -> tuple[Any, ...]:
     return (last, line.occurred_on, line.type, line.sale_id or "", line.net_micros, line.gross_micros or 0)
 
 
+def is_known(type_: str) -> bool:
+    """Whether it is known what lines of a type mean."""
+    return type_ in payout_catalog.LINE_TYPES or payout_catalog.WRITTEN_OFF in type_.lower()
+
+
 def period_end(lines: Iterable[Line]) -> date | None:
     """The last day that a payout covers, where one of its lines is dated with it."""
     return max((line.occurred_on for line in lines if line.type in payout_catalog.PERIOD_END_TYPES), default=None)

@@ -26,7 +26,7 @@ def not_readable(connection: Connection, profile_id: str) -> Iterator[NotReadabl
         .where(_TABLE.profile_id == profile_id)
         .order_by(_TABLE.part)
     )
-    return (NotReadable(part, detail, hint, consent) for part, detail, hint, consent in rows.tuples().all())
+    return (NotReadable(part, detail, hint, consent) for part, detail, hint, consent in rows.all())
 
 
 def refusal(profile_id: str, part: str, error: NoScopeError) -> NotReadable:

@@ -121,7 +121,7 @@ def test_a_wrong_application_names_its_variables(
 def test_the_address_asks_for_what_is_needed_and_no_more(app: oauth.OAuthApp):
     """Guards: asking a seller for full access."""
     asked = httpx.URL(oauth.authorize_url(app, "a state", "v" * 43)).params
-    assert asked["scope"] == "view_profile view_sales"
+    assert asked["scope"] == "view_profile view_sales view_payouts"
     assert asked["state"] == "a state"
     assert asked["code_challenge_method"] == "S256"
     assert CLIENT_SECRET not in str(asked)

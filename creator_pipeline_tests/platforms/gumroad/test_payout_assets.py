@@ -1,0 +1,106 @@
+"""The asset of payouts in real runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.definitions import defs
+from creator_pipeline.platforms.gumroad.payout_assets import PAYOUTS
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import ledger_changes
+from creator_pipeline_tests.support.gumroad_payouts import KEPT, PayoutServer, ledger, owner, payout, sales
+from creator_pipeline_tests.support.installation import failure_text, run
+from creator_pipeline_tests.support.tables import rows
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PayoutServer]:
+    made = PayoutServer()
+    made.sales = sales()
+    monkeypatch.setenv("GUMROAD_API_URL", made.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def house(sqlite_warehouse: Warehouse, ring: KeyRing) -> Warehouse:
+    owner(sqlite_warehouse, ring)
+    owner(sqlite_warehouse, ring, "bea")
+    return sqlite_warehouse
+
+
+def read(instance: dg.DagsterInstance, profile_id: str = "alice", **tags: str) -> Any:
+    return run(instance, dict(tags), "gumroad_payouts", partition_key=profile_id)
+
+
+def checks(result: Any) -> dict[str, Any]:
+    return {one.check_name: one for one in result.get_asset_check_evaluations()}
+
+
+def test_a_run_shows_what_it_read_and_nobody_s_name(
+    house: Warehouse, server: PayoutServer, gumroad_instance: dg.DagsterInstance
+) -> None:
+    """Guards: a UI that shows a bank account or a buyer, or nothing at all."""
+    server.has(*(payout(name) for name in KEPT))
+    result = read(gumroad_instance)
+    assert result.success
+    event = gumroad_instance.get_latest_materialization_event(PAYOUTS)
+    assert event is not None
+    metadata = event.asset_materialization.metadata
+    assert metadata["dagster/partition_row_count"].value == len(KEPT)
+    assert metadata["api_requests"].value == len(KEPT) + 2
+    assert "85.90" in metadata["preview"].value
+    assert "@" not in metadata["preview"].value
+    assert all(one.passed for one in checks(result).values()), checks(result)
+    assert {row[0] for row in rows(house, ledger_changes)}
+
+
+def test_checks_say_what_is_estimated_and_what_can_t_be_read(
+    house: Warehouse, server: PayoutServer, gumroad_instance: dg.DagsterInstance
+) -> None:
+    """Guards: an estimate that looks like a fact, and a missing consent that nobody is told of."""
+    server.scopes.remove("view_payouts")
+    result = read(gumroad_instance)
+    assert result.success
+    found = checks(result)
+    assert not found["payouts_readable"].passed
+    assert "view_payouts" in str(found["payouts_readable"].metadata["not_readable"].value)
+    assert found["estimated"].passed
+    assert not ledger(house)
+
+
+def test_a_day_in_the_tag_reads_everything_since_then(
+    house: Warehouse, server: PayoutServer, gumroad_instance: dg.DagsterInstance
+) -> None:
+    """Guards: a finding that can't be looked at again, and a tag that is silently no day."""
+    server.has(*(payout(name) for name in KEPT))
+    read(gumroad_instance)
+    before = server.requests
+    assert read(gumroad_instance).success
+    assert server.requests - before == 2
+    assert read(gumroad_instance, **{"creator_pipeline/since": "2026-09-01"}).success
+    assert server.requests - before == 2 + 2 + 3
+    wrong = read(gumroad_instance, **{"creator_pipeline/since": "soon"})
+    assert not wrong.success
+    assert "no day" in failure_text(wrong)
+
+
+def test_a_source_that_is_switched_off_is_not_read(
+    house: Warehouse, server: PayoutServer, gumroad_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a feature flag that only hides the button."""
+    monkeypatch.setenv("ENABLE_GUMROAD", "false")
+    assert not read(gumroad_instance).success
+    assert server.requests == 0
+
+
+def test_a_schedule_reads_payouts_after_the_sales() -> None:
+    """Guards: payouts that only a person reads."""
+    schedule = defs.resolve_schedule_def("gumroad_payouts_nightly")
+    assert schedule.job.name == "gumroad_payouts"
+    assert str(schedule.cron_schedule) > "10 2 * * *"
