@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-MOST = 24
-"""Parts that are tried together; of more, the likeliest."""
-_SIZES = (1, 2, 3)
+MOST = {1: 40, 2: 40, 3: 24, 4: 18, 5: 14}
+"""How many parts are tried together in twos, threes and so on; of more, the likeliest."""
 KEPT_BESIDE = "what processors kept beside the estimate"
 
 
@@ -51,11 +50,11 @@ def explain(micros: int, expected: Sequence[Part], possible: Sequence[Part]) -> 
         expected: parts that the rules say are in it.
         possible: parts that may be in it, the nearest in time first.
     """
-    certain, open_ = list(expected), list(possible)[:MOST]
+    certain, open_ = list(expected), list(possible)
     rest = micros - _sum(certain)
     if not rest:
         return Explained(certain, 0, 0)
-    every = [*certain[:MOST], *open_]
+    every = [*certain, *open_]
     for within in (False, True):
         for kept, left, candidates in ((certain, rest, open_), ([], micros, every)):
             found = _fitting(left, candidates, within=within)
@@ -70,10 +69,10 @@ def _sum(parts: Sequence[Part]) -> int:
 
 def _fitting(micros: int, candidates: Sequence[Part], *, within: bool) -> list[Part] | None:
     """The fewest parts that come to an amount; None where there are none."""
-    for size in _SIZES:
+    for size, most in MOST.items():
         found = [
             list(some)
-            for some in combinations(candidates, size)
+            for some in combinations(candidates[:most], size)
             if abs(micros - _sum(some)) <= (sum(part.tolerance_micros for part in some) if within else 0)
             and _can_be_together(some)
         ]

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.definitions import defs
+from creator_pipeline.platforms.gumroad.definitions import PARTS
 from creator_pipeline.platforms.gumroad.payout_assets import PAYOUTS
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ledger_changes
@@ -101,6 +101,6 @@ def test_a_source_that_is_switched_off_is_not_read(
 
 def test_a_schedule_reads_payouts_after_the_sales() -> None:
     """Guards: payouts that only a person reads."""
-    schedule = defs.resolve_schedule_def("gumroad_payouts_nightly")
-    assert schedule.job.name == "gumroad_payouts"
-    assert str(schedule.cron_schedule) > "10 2 * * *"
+    found = {schedule.name: schedule for schedule in PARTS.schedules}
+    assert found["gumroad_payouts_nightly"].job == "gumroad_payouts"
+    assert found["gumroad_payouts_nightly"].cron > found["gumroad_nightly"].cron

@@ -407,11 +407,12 @@ def upgrade() -> None:
             comment="paypal or stripe where the seller's own account there took the money",
         ),
     )
-    for processor in ("paypal", "stripe"):
-        op.execute(
-            f"UPDATE gumroad_sales SET processor = '{processor}' "
-            f'WHERE lower(raw) LIKE \'%"payment_processor":"{processor}"%\''
-        )
+    op.execute(
+        "UPDATE gumroad_sales SET processor = 'paypal' WHERE lower(raw) LIKE '%\"payment_processor\":\"paypal\"%'"
+    )
+    op.execute(
+        "UPDATE gumroad_sales SET processor = 'stripe' WHERE lower(raw) LIKE '%\"payment_processor\":\"stripe\"%'"
+    )
     op.add_column(
         "sales_events",
         sa.Column(
