@@ -216,9 +216,9 @@ def _unexplained(connection: Connection, profile_id: str, month: str | None) -> 
     """What isn't explained, by account; that of the balance belongs to no month but the running one."""
     table = unexplained.c
     paid = dict(
-        connection.execute(select(payouts.c.payout_id, payouts.c.created_at).where(payouts.c.profile_id == profile_id))
-        .tuples()
-        .all()
+        connection.execute(
+            select(payouts.c.payout_id, payouts.c.created_at).where(payouts.c.profile_id == profile_id)
+        ).all()
     )
     found: dict[Account, int] = defaultdict(int)
     rows = connection.execute(

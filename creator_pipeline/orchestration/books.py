@@ -195,9 +195,7 @@ def _weeks(warehouse: Warehouse, platform: Platform) -> list[Week]:
                 select(open_.key, func.sum(func.abs(open_.amount_micros)))
                 .where(open_.provider == platform.in_ledger, open_.scope == "payout")
                 .group_by(open_.key)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         rows = connection.execute(
             select(head.payout_id, head.created_at, head.currency, head.amount_micros).where(
