@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.ledger.statement import KINDS, LABELS
 from creator_pipeline.platforms import sources
 from creator_pipeline.runtime.context import warehouse
 from creator_pipeline.store.profiles import get_profile
@@ -17,26 +18,6 @@ from creator_pipeline.store.source import label_of
 
 if TYPE_CHECKING:
     from creator_pipeline.ledger.statement import Entry
-
-LABELS = {
-    "opening": "Opening balance",
-    "sales": "Sales",
-    "refunds": "Refunds",
-    "chargebacks": "Disputes",
-    "fees": "Fees",
-    "fees_returned": "Fees given back",
-    "affiliate_credits": "Affiliate income",
-    "affiliate_shares": "Affiliate shares",
-    "payout_fees": "Payout fees",
-    "tax": "Tax",
-    "adjustments": "Adjustments",
-    "payouts": "Payouts",
-    "withheld": "Tax withheld",
-    "closing": "Closing balance",
-    "unexplained": "Unexplained",
-    "estimated": "Of this estimated",
-}
-"""Figures of a statement, in its order."""
 
 
 def _month(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -60,7 +41,7 @@ def command() -> None:
 @click.option("--month", callback=_month, metavar="YYYY-MM", help="A calendar month, UTC; everything without it.")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, writable=True), help="Write the journal here.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.option("--rows", "kind", type=click.Choice(list(LABELS)[1:13]), help="The rows behind a figure.")
+@click.option("--rows", "kind", type=click.Choice(KINDS), help="The rows behind a figure.")
 def show(profile_id: str, month: str | None, csv_file: str | None, kind: str | None, *, as_json: bool) -> None:
     """Print the figures of a month, or of all time; as they were when it was closed, if it is."""
     from creator_pipeline.ledger import statement
@@ -71,8 +52,7 @@ def show(profile_id: str, month: str | None, csv_file: str | None, kind: str | N
     with stored.read() as connection:
         kept = statement.frozen(connection, profile_id, month) if month else None
         accounts = statement.statements(connection, profile_id, month)
-        after = statement.first_day_after(month) if month else None
-        rows = statement.within(statement.entries(connection, profile_id, after), month) if csv_file or kind else []
+        rows = statement.entries(connection, profile_id, month) if csv_file or kind else []
     told = kept or statement.as_json(profile_id, month, accounts)
     if csv_file:
         with open(csv_file, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 - click's path is text

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, false, func, literal, literal_column, select
 
 from creator_pipeline.core.money import to_text
-from creator_pipeline.ledger.closing import first_day_after, month_of
+from creator_pipeline.ledger.closing import first_day, first_day_after, month_of
 from creator_pipeline.store.tables import closed_months, payouts, sales_events, unexplained
 
 LIVE = ("paid", "on_the_way")
@@ -31,6 +31,25 @@ KINDS = (
     "withheld",
 )
 """What moves a balance, in the order of a statement. Money that leaves it is negative."""
+LABELS = {
+    "opening": "Opening balance",
+    "sales": "Sales",
+    "refunds": "Refunds",
+    "chargebacks": "Disputes",
+    "fees": "Fees",
+    "fees_returned": "Fees given back",
+    "affiliate_credits": "Affiliate income",
+    "affiliate_shares": "Affiliate shares",
+    "payout_fees": "Payout fees",
+    "tax": "Tax",
+    "adjustments": "Adjustments",
+    "payouts": "Payouts",
+    "withheld": "Tax withheld",
+    "closing": "Closing balance",
+    "unexplained": "Unexplained",
+    "estimated": "Of this estimated",
+}
+"""Figures of a statement, in its order."""
 _GROSS_OF = {
     "sale": "sales",
     "royalty": "sales",
@@ -110,21 +129,19 @@ class Statement(NamedTuple):
         return {name: to_text(micros, currency) for name, micros in figures.items()}
 
 
-def entries(connection: Connection, profile_id: str, before: date | None = None) -> Iterator[Entry]:
-    """Every movement of a profile's balances, in no order.
+def entries(connection: Connection, profile_id: str, month: str | None = None) -> list[Entry]:
+    """Every movement of a profile's balances, oldest first.
 
     Args:
         connection: to read with.
         profile_id: whose.
-        before: only what happened before this day.
+        month: ``2026-11``; None for everything.
     """
-    yield from _of_ledger(connection, profile_id, before)
-    for entry in _of_payouts(connection, profile_id):
-        if before is None or entry.day < before:
-            yield entry
+    found = [*_of_ledger(connection, profile_id, month), *_of_payouts(connection, profile_id)]
+    return sorted(entry for entry in found if month is None or month_of(entry.day) == month)
 
 
-def _of_ledger(connection: Connection, profile_id: str, before: date | None) -> Iterator[Entry]:
+def _of_ledger(connection: Connection, profile_id: str, month: str | None) -> Iterator[Entry]:
     events = sales_events.c
     wanted = select(
         events.occurred_on,
@@ -138,9 +155,9 @@ def _of_ledger(connection: Connection, profile_id: str, before: date | None) -> 
         events.product_name,
         events.belongs_to,
     ).where(events.profile_id == profile_id)
-    for day, platform, currency, event_type, gross, fee, exact, id_, name, belongs_to in connection.execute(
-        wanted if before is None else wanted.where(events.occurred_on < before)
-    ):
+    if month:
+        wanted = wanted.where(events.occurred_on >= first_day(month), events.occurred_on < first_day_after(month))
+    for day, platform, currency, event_type, gross, fee, exact, id_, name, belongs_to in connection.execute(wanted):
         text = f"{event_type.replace('_', ' ')}{f' · {name}' if name else ''}"
         if gross:
             # A row without a fee that is not exact is itself what was estimated.
@@ -161,7 +178,25 @@ def _of_payouts(connection: Connection, profile_id: str) -> Iterator[Entry]:
             )
         ).all()
     )
-    rows = connection.execute(select(payouts).where(table.profile_id == profile_id, table.state != "planned"))
+    # The gateway may read no more of a payout than this.
+    names = (
+        "provider",
+        "payout_id",
+        "amount_micros",
+        "currency",
+        "status",
+        "state",
+        "created_at",
+        "balance_micros",
+        "balance_currency",
+        "withheld_micros",
+        "released_on",
+        "estimated",
+        "first_seen_at",
+        "ingested_at",
+    )
+    mine = select(*(table[name] for name in names)).where(table.profile_id == profile_id, table.state != "planned")
+    rows = connection.execute(mine)
     for row in rows:
         made = _booked_on(row.created_at.astimezone(UTC).date(), row.first_seen_at, closings)
         currency = row.balance_currency or row.currency
@@ -192,15 +227,21 @@ def statements(connection: Connection, profile_id: str, month: str | None = None
         profile_id: whose.
         month: ``2026-11``; None for everything.
     """
-    after = first_day_after(month) if month else None
     opening: dict[Account, int] = defaultdict(int)
     sums: dict[Account, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     guessed: dict[Account, int] = defaultdict(int)
-    for entry in entries(connection, profile_id, after):
+    for account, event_type, gross, fee, estimated, before in _ledger_sums(connection, profile_id, month):
+        if before:
+            opening[account] += gross - fee
+        else:
+            sums[account][_GROSS_OF.get(event_type, "adjustments")] += gross
+            sums[account][_FEE_OF.get(event_type, "fees")] -= fee
+            guessed[account] += estimated
+    for entry in _of_payouts(connection, profile_id):
         account = (entry.platform, entry.currency)
         if month and month_of(entry.day) < month:
             opening[account] += entry.amount_micros
-        else:
+        elif not month or month_of(entry.day) == month:
             sums[account][entry.kind] += entry.amount_micros
             guessed[account] += entry.estimated_micros
     open_ = _unexplained(connection, profile_id, month)
@@ -210,6 +251,33 @@ def statements(connection: Connection, profile_id: str, month: str | None = None
         for account in accounts
         if opening[account] or any(sums[account].values()) or open_.get(account)
     }
+
+
+def _ledger_sums(
+    connection: Connection, profile_id: str, month: str | None
+) -> Iterator[tuple[Account, str, int, int, int, bool]]:
+    """(account, event type, gross, fee, what of both is estimated, whether it was before the month), to its end."""
+    events = sales_events.c
+    before = events.occurred_on < first_day(month) if month else false()
+    guess = case((events.fee_micros != 0, func.abs(events.fee_micros)), else_=func.abs(events.gross_micros))
+    wanted = (
+        select(
+            events.platform,
+            events.currency,
+            events.event_type,
+            func.sum(events.gross_micros),
+            func.sum(events.fee_micros),
+            func.sum(case((events.fee_exact, literal(0)), else_=guess)),
+            before.label("before"),
+        )
+        .where(events.profile_id == profile_id)
+        .group_by(events.platform, events.currency, events.event_type, literal_column("before"))
+    )
+    if month:
+        wanted = wanted.where(events.occurred_on < first_day_after(month))
+    for platform, currency, event_type, gross, fee, estimated, early in connection.execute(wanted):
+        # PostgreSQL sums bigints to numeric.
+        yield (platform, currency), event_type, int(gross), int(fee), int(estimated), bool(early)
 
 
 def _unexplained(connection: Connection, profile_id: str, month: str | None) -> dict[Account, int]:
@@ -279,8 +347,3 @@ def frozen(connection: Connection, profile_id: str, month: str) -> dict[str, Any
         select(table.statement).where(table.profile_id == profile_id, table.month == month, table.reopened_at.is_(None))
     ).scalar()
     return None if stored is None else orjson.loads(stored)
-
-
-def within(found: Iterable[Entry], month: str | None) -> list[Entry]:
-    """The entries of a month, oldest first."""
-    return sorted(entry for entry in found if month is None or month_of(entry.day) == month)
