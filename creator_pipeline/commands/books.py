@@ -17,7 +17,7 @@ from creator_pipeline.store.profiles import get_profile
 from creator_pipeline.store.source import label_of
 
 if TYPE_CHECKING:
-    from creator_pipeline.ledger.statement import Entry
+    from creator_pipeline.ledger.movements import Entry
 
 
 def _month(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -44,7 +44,7 @@ def command() -> None:
 @click.option("--rows", "kind", type=click.Choice(KINDS), help="The rows behind a figure.")
 def show(profile_id: str, month: str | None, csv_file: str | None, kind: str | None, *, as_json: bool) -> None:
     """Print the figures of a month, or of all time; as they were when it was closed, if it is."""
-    from creator_pipeline.ledger import statement
+    from creator_pipeline.ledger import movements, statement
     from creator_pipeline.ledger.journal import journal, write_csv
 
     stored = warehouse()
@@ -52,7 +52,7 @@ def show(profile_id: str, month: str | None, csv_file: str | None, kind: str | N
     with stored.read() as connection:
         kept = statement.frozen(connection, profile_id, month) if month else None
         accounts = statement.statements(connection, profile_id, month)
-        rows = statement.entries(connection, profile_id, month) if csv_file or kind else []
+        rows = movements.entries(connection, profile_id, month) if csv_file or kind else []
     told = kept or statement.as_json(profile_id, month, accounts)
     if csv_file:
         with open(csv_file, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 - click's path is text

@@ -13,7 +13,8 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import today
 from creator_pipeline.ledger import statement
 from creator_pipeline.ledger.closing import first_day, month_of
-from creator_pipeline.ledger.statement import LABELS, Account, Entry
+from creator_pipeline.ledger.movements import Entry, entries
+from creator_pipeline.ledger.statement import LABELS, Account
 from creator_pipeline.platforms import sources
 from creator_pipeline.store.source import label_of
 
@@ -69,7 +70,7 @@ def _month(connection: Connection, profile_id: str, month: str) -> MonthBooks:
     kept = statement.frozen(connection, profile_id, month)
     told = kept or statement.as_json(profile_id, month, statement.statements(connection, profile_id, month))
     rows: dict[tuple[Account, str], list[Entry]] = defaultdict(list)
-    for entry in statement.entries(connection, profile_id, month):
+    for entry in entries(connection, profile_id, month):
         rows[(entry.platform, entry.currency), entry.kind].append(entry)
     accounts = [
         _account((platform, currency), figures, rows)

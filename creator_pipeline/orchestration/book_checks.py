@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, and_, func, select
 
 from creator_pipeline.core.windows import now
-from creator_pipeline.ledger.statement import LIVE
+from creator_pipeline.ledger.movements import LIVE
 from creator_pipeline.platforms.books import Books, Identity
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.store.load import replace

@@ -15,8 +15,10 @@ from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.ledger.chart import as_markdown
+from creator_pipeline.ledger.movements import LIVE
 from creator_pipeline.ledger.payout_chart import Week, draw_payouts
-from creator_pipeline.ledger.statement import KINDS, LIVE, Statement, statements
+from creator_pipeline.ledger.statement import KINDS, Statement, statements
+from creator_pipeline.mail.consent import notify_consent
 from creator_pipeline.orchestration.book_checks import identities, keep_unexplained, names_of
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.books import Books, Identity
@@ -72,8 +74,30 @@ def settle(warehouse: Warehouse, platform: Platform, profile_id: str) -> list[Id
     return found
 
 
+def ask_for_consent(warehouse: Warehouse, platform: Platform, books: Books, profile_id: str) -> None:
+    """Ask a seller by mail, once, to connect again, where that lets more be read.
+
+    Args:
+        warehouse: tells what can't be read.
+        platform: whose account.
+        books: of the platform.
+        profile_id: the seller.
+    """
+    with warehouse.read() as connection:
+        tables = [one for one in books.not_readable(connection, profile_id) if one.brings]
+    for one in tables:
+        what = f"your {one.table.replace('_', ' ')}"
+        notify_consent(
+            warehouse, settings.load(), profile_id=profile_id, source=platform.source, what=what, brings=one.brings
+        )
+
+
 def books_asset(platform: Platform, books: Books) -> dg.AssetsDefinition:
-    """The asset ``books/PLATFORM`` with a check for each equation."""
+    """The asset ``books/PLATFORM`` with a check for each equation.
+
+    Raises:
+        dg.Failure: the books of a profile could not be checked; those of the others were.
+    """
     key = dg.AssetKey(["books", platform.name])
     names = names_of(books)
 
@@ -102,6 +126,7 @@ def books_asset(platform: Platform, books: Books) -> dg.AssetsDefinition:
         for profile_id in profiles_of(stored, platform):
             try:
                 found[profile_id] = settle(stored, platform, profile_id)
+                ask_for_consent(stored, platform, books, profile_id)
             except (PipelineError, SQLAlchemyError) as error:
                 broken[profile_id] = str(error)
         yield dg.MaterializeResult(asset_key=key, metadata=_metadata(stored, platform, found))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from creator_pipeline.core.windows import now
-from creator_pipeline.ledger import closing, journal, statement
+from creator_pipeline.ledger import closing, journal, movements, statement
 from creator_pipeline.ledger.statement import Statement
 from creator_pipeline.platforms import sources
 from creator_pipeline.store.engine import Warehouse
@@ -84,7 +84,7 @@ def test_every_figure_of_a_month_is_what_a_bookkeeper_counts(books: Warehouse) -
 def test_the_journal_of_a_month_adds_up_to_nothing_and_to_the_balance(books: Warehouse) -> None:
     """Guards: a journal that a bookkeeping program refuses."""
     with books.read() as connection:
-        rows = statement.entries(connection, "alice", OCTOBER)
+        rows = movements.entries(connection, "alice", OCTOBER)
     postings = journal.journal(rows, sources())
     assert sum(one.debit_micros - one.credit_micros for one in postings) == 0
     balance = sum(one.debit_micros - one.credit_micros for one in postings if one.account == "Gumroad balance")
