@@ -292,7 +292,7 @@ def _ledger_columns() -> list[Column[Any]]:
     ]
 
 
-_FOLLOWED = text("event_type <> 'sale'")
+_ELSEWHERE = text("event_type <> 'sale' OR belongs_to IS NOT NULL")
 _LATER = text("belongs_to IS NOT NULL")
 
 sales_events = Table(
@@ -300,7 +300,7 @@ sales_events = Table(
     metadata,
     *_ledger_columns(),
     Index(None, "profile_id", "platform", "occurred_on"),
-    Index("ix_sales_events_followed", "profile_id", "source", sqlite_where=_FOLLOWED, postgresql_where=_FOLLOWED),
+    Index("ix_sales_events_elsewhere", "profile_id", "source", sqlite_where=_ELSEWHERE, postgresql_where=_ELSEWHERE),
     Index("ix_sales_events_later", "profile_id", "belongs_to", sqlite_where=_LATER, postgresql_where=_LATER),
     comment="The ledger. Money that went back is its own negative row: a sum over any range is the truth.",
 )
