@@ -14,14 +14,18 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.files import File, local_copy
 from creator_pipeline.platforms.kdp.inbox import foreign
-from creator_pipeline.platforms.kdp.ledger_rewrite import Rewritten, decision, rewrite_ledger
+from creator_pipeline.platforms.kdp.ledger_rewrite import decision, rewrite_ledger
 from creator_pipeline.platforms.kdp.models import Report
+from creator_pipeline.platforms.kdp.payouts_store import Paid, rewrite_payouts, store_payments
 from creator_pipeline.platforms.kdp.precedence import Decision
 from creator_pipeline.platforms.kdp.problems import Problem, ReportError
 from creator_pipeline.platforms.kdp.upload_records import as_json, end_job, store_statuses, store_upload
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import kdp_royalties, kdp_uploads, profiles
+
+PAYMENTS = "payments"
+"""Kind of a Payments report."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Ingested:
         events: rows of the ledger that come from this upload.
         decision: which uploads of the profile count.
         held_back: names of the files of other uploads that are held back because of this one.
+        paid: all payments of the profile, where the report is one of payments.
     """
 
     file: File
@@ -53,6 +58,7 @@ class Ingested:
     events: Sequence[LedgerEvent] = ()
     decision: Decision | None = None
     held_back: tuple[str, ...] = ()
+    paid: Paid = field(default_factory=Paid)
 
 
 def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, run_id: str | None = None) -> Ingested:
@@ -166,6 +172,10 @@ def _store(
         allow_shrink=True,
     )
     rewritten = rewrite_ledger(connection, file.profile_id, before, after, own=report.slices())
+    paid = Paid()
+    if report.kind == PAYMENTS:
+        store_payments(connection, file.profile_id, upload_id, report)
+        paid = rewrite_payouts(connection, file.profile_id)
     held = store_statuses(connection, after)
     error = held.pop(upload_id, None)
     status = "quarantined" if error else "superseded" if upload_id in after.superseded else "accepted"
@@ -178,15 +188,12 @@ def _store(
         error,
         report.problems,
         rows,
-        rewritten.change,
-        _from_upload(rewritten, file),
+        rewritten.change + paid.ledger,
+        [event for event in (*rewritten.events, *paid.events) if event.source == file.partition],
         after,
         tuple(str(held[each].file) for each in new),
+        paid,
     )
-
-
-def _from_upload(rewritten: Rewritten, file: File) -> list[LedgerEvent]:
-    return [event for event in rewritten.events if event.source == file.partition]
 
 
 def _rows(file: File, report: Report, decided: Decision) -> Iterator[tuple[Any, ...]]:
