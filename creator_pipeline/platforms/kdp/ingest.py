@@ -101,16 +101,24 @@ def given_name(file: File) -> str:
     return PurePosixPath(file.location).name.removeprefix(f"{file.partition}-")
 
 
-def _lock_and_find(connection: Connection, file: File) -> dict[str, Any] | None:
-    # Runs of one profile wait for each other: each must see what the other stored.
+def lock_uploads(connection: Connection, profile_id: str) -> None:
+    """Let runs of one profile wait for each other: each must see what the other stored.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
     owner = connection.execute(
-        select(profiles.c.id).where(profiles.c.id == file.profile_id).with_for_update(key_share=True)
+        select(profiles.c.id).where(profiles.c.id == profile_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if owner is None:
         raise ConfigError(
-            f"There is no profile {file.profile_id!r}.",
-            hint=f"creator-pipeline profiles add {file.profile_id} --email …",
+            f"There is no profile {profile_id!r}.",
+            hint=f"creator-pipeline profiles add {profile_id} --email …",
         )
+
+
+def _lock_and_find(connection: Connection, file: File) -> dict[str, Any] | None:
+    lock_uploads(connection, file.profile_id)
     row = connection.execute(select(kdp_uploads).where(kdp_uploads.c.id == file.upload_id)).mappings().first()
     if row is not None and row["profile_id"] != file.profile_id:
         raise foreign(file, row["profile_id"])

@@ -1,4 +1,4 @@
-"""Decides which reading of a payment counts where several Payments reports list it. Pure, and independent of their order.
+"""Decides which reading of a payment counts where several Payments reports list it. Pure; their order doesn't matter.
 
 A payment is known by its marketplace and number, and while it has no number by its marketplace and period. The newest
 report that lists a payment tells it; a report that lacks it takes nothing away, because its range was chosen by hand.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Table, and_, func, select
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.events import LedgerEvent
@@ -47,17 +47,12 @@ def store_payments(connection: Connection, profile_id: str, upload_id: str, repo
 
 
 def rewrite_payouts(connection: Connection, profile_id: str) -> Paid:
-    """Make payouts, their lines, and the ledger's adjustments equal to what all stored Payments reports say together."""
+    """Make payouts, their lines, and the ledger's adjustments equal to what all stored Payments reports say."""
     chosen, moment = read_payouts(connection, profile_id), now()
     events = [event for each in chosen for event in ledger_events(profile_id, each, moment)]
-    changes = list[Change]()
-    for table, rows in (
-        (payouts, [payout_row(profile_id, each, moment) for each in chosen]),
-        (payout_lines, [row for each in chosen for row in line_rows(profile_id, each)]),
-    ):
-        mine = and_(table.c.provider == PLATFORM, table.c.profile_id == profile_id)
-        # What goes away was decided payment by payment; the check that counts rows would decide it again.
-        changes.append(replace(connection, table, rows, mine, what=f"{table.name} of {profile_id}", allow_shrink=True))
+    heads = _replace(connection, payouts, profile_id, [payout_row(profile_id, each, moment) for each in chosen])
+    made_of = [row for each in chosen for row in line_rows(profile_id, each)]
+    lines = _replace(connection, payout_lines, profile_id, made_of)
     ledger = replace_events(
         connection,
         PLATFORM,
@@ -67,7 +62,13 @@ def rewrite_payouts(connection: Connection, profile_id: str) -> Paid:
         what=f"adjustments of {profile_id}",
         allow_shrink=True,
     )
-    return Paid(chosen, events, *changes, ledger)
+    return Paid(chosen, events, heads, lines, ledger)
+
+
+def _replace(connection: Connection, table: Table, profile_id: str, rows: Sequence[tuple[Any, ...]]) -> Change:
+    mine = and_(table.c.provider == PLATFORM, table.c.profile_id == profile_id)
+    # What goes away was decided payment by payment; the check that counts rows would decide it again.
+    return replace(connection, table, rows, mine, what=f"{table.name} of {profile_id}", allow_shrink=True)
 
 
 def read_payouts(connection: Connection, profile_id: str) -> list[Chosen]:
