@@ -40,7 +40,7 @@ def identities(connection: Connection, profile_id: str) -> Iterator[Identity]:
     chosen = read_payouts(connection, profile_id)
     for each in chosen:
         yield from of_payment(each)
-    yield from of_months(tie(_finals(connection, profile_id), chosen), chosen, today())
+    yield from of_months(tie(final_royalties(connection, profile_id), chosen), chosen, today())
 
 
 def of_payment(chosen: Chosen) -> Iterator[Identity]:
@@ -161,7 +161,7 @@ def _methods(payments: Iterable[Chosen]) -> dict[str, str | None]:
     return methods
 
 
-def _finals(connection: Connection, profile_id: str) -> list[Final]:
+def final_royalties(connection: Connection, profile_id: str) -> list[Final]:
     """Final royalties by marketplace, currency and month, of the rows that count in the ledger."""
     rows = kdp_royalties.c
     expanded = rows.event_key.contains("|expanded|", autoescape=True)
