@@ -19,6 +19,7 @@ GROUPS = {
     "gumroad/sales": "gumroad",
     "sales_events/gumroad": "ledger",
     "kdp/royalties": "kdp",
+    "kdp/payments": "kdp",
     "sales_events/amazon_kdp": "ledger",
     "daily_revenue": "ledger",
 }
@@ -27,6 +28,7 @@ PARTITIONS = {
     "gumroad/sales": {"date", "profile"},
     "sales_events/gumroad": {"date", "profile"},
     "kdp/royalties": "kdp_uploads",
+    "kdp/payments": "kdp_uploads",
     "sales_events/amazon_kdp": "kdp_uploads",
     "daily_revenue": None,
 }

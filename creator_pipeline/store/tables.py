@@ -257,6 +257,36 @@ kdp_royalties = Table(
 )
 
 
+kdp_payments = Table(
+    "kdp_payments",
+    metadata,
+    _text("upload_id", "The upload", key=True),
+    _int("source_row", "Row as a spreadsheet counts, from 1", key=True),
+    _text("profile_id", "Owner"),
+    _int("payment_row", "Row of the payment that it belongs to; a payment's own row is that of itself"),
+    _day("period_start", "First day of the sales that a payment says it covers", null=True),
+    _day("period_end", "Last day of them", null=True),
+    _text("marketplace", "Amazon.com, …"),
+    _text("payment_number", "Amazon's number of the payment; null while it has none", null=True),
+    _day("month", "First day of the month of sales; set in the rows of a breakdown", null=True),
+    _day("paid_on", "Day on which the money left Amazon", null=True),
+    _text("payment_method", "EFT, Wire or Check", null=True),
+    _text("currency", "Of the marketplace"),
+    _micros("accrued_micros", "Royalty"),
+    _micros("withheld_micros", "Income tax that was kept; positive where it was taken off"),
+    _micros("adjustments_micros", "With their own sign"),
+    _micros("net_micros", "As the report says it: accrued less withheld and with adjustments"),
+    _text("source", "Sales, Paperback Sales, KENP Royalties, …; set in the rows of a breakdown", null=True),
+    _text("fx_rate", "Printed rate, to four decimals; null where the currencies are one", null=True),
+    _text("payout_currency", "Of the bank account", null=True),
+    _micros("payout_micros", "What the bank gets; null until the bank has told its rate", null=True),
+    _text("payout_text", "What the report says in its place", null=True),
+    _text("payment_status", "As Amazon says it", null=True),
+    Index(None, "profile_id"),
+    comment="Every row of the uploaded Payments reports: payments, and below each its breakdown by month and source.",
+)
+
+
 def _ledger_columns() -> list[Column[Any]]:
     return [
         _text("id", "Deterministic: platform, profile, the platform's id, event", key=True),

@@ -154,6 +154,84 @@ def upgrade() -> None:
         comment="Gumroad's own totals of a year.",
     )
     op.create_table(
+        "kdp_payments",
+        sa.Column("upload_id", sa.Text(), nullable=False, comment="The upload"),
+        sa.Column(
+            "source_row",
+            sa.Integer(),
+            autoincrement=False,
+            nullable=False,
+            comment="Row as a spreadsheet counts, from 1",
+        ),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column(
+            "payment_row",
+            sa.Integer(),
+            autoincrement=False,
+            nullable=False,
+            comment="Row of the payment that it belongs to; a payment's own row is that of itself",
+        ),
+        sa.Column(
+            "period_start", sa.Date(), nullable=True, comment="First day of the sales that a payment says it covers"
+        ),
+        sa.Column("period_end", sa.Date(), nullable=True, comment="Last day of them"),
+        sa.Column("marketplace", sa.Text(), nullable=False, comment="Amazon.com, …"),
+        sa.Column(
+            "payment_number", sa.Text(), nullable=True, comment="Amazon's number of the payment; null while it has none"
+        ),
+        sa.Column(
+            "month", sa.Date(), nullable=True, comment="First day of the month of sales; set in the rows of a breakdown"
+        ),
+        sa.Column("paid_on", sa.Date(), nullable=True, comment="Day on which the money left Amazon"),
+        sa.Column("payment_method", sa.Text(), nullable=True, comment="EFT, Wire or Check"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the marketplace"),
+        sa.Column(
+            "accrued_micros", sa.BigInteger(), nullable=False, comment="Royalty, in millionths of the currency's unit"
+        ),
+        sa.Column(
+            "withheld_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Income tax that was kept; positive where it was taken off, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "adjustments_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="With their own sign, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "net_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="As the report says it: accrued less withheld and with adjustments, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "source",
+            sa.Text(),
+            nullable=True,
+            comment="Sales, Paperback Sales, KENP Royalties, …; set in the rows of a breakdown",
+        ),
+        sa.Column(
+            "fx_rate",
+            sa.Text(),
+            nullable=True,
+            comment="Printed rate, to four decimals; null where the currencies are one",
+        ),
+        sa.Column("payout_currency", sa.Text(), nullable=True, comment="Of the bank account"),
+        sa.Column(
+            "payout_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="What the bank gets; null until the bank has told its rate, in millionths of the currency's unit",
+        ),
+        sa.Column("payout_text", sa.Text(), nullable=True, comment="What the report says in its place"),
+        sa.Column("payment_status", sa.Text(), nullable=True, comment="As Amazon says it"),
+        sa.PrimaryKeyConstraint("upload_id", "source_row", name=op.f("pk_kdp_payments")),
+        comment="Every row of the uploaded Payments reports: payments, and below each its breakdown by month and source.",
+    )
+    op.create_index(op.f("ix_kdp_payments_profile_id"), "kdp_payments", ["profile_id"], unique=False)
+    op.create_table(
         "ledger_first_seen",
         sa.Column(
             "id", sa.Text(), nullable=False, comment="Row of the ledger whose day is the one on which it was first seen"
@@ -444,6 +522,8 @@ def downgrade() -> None:
     op.drop_table("payout_lines")
     op.drop_index(op.f("ix_ledger_first_seen_profile_id_platform"), table_name="ledger_first_seen")
     op.drop_table("ledger_first_seen")
+    op.drop_index(op.f("ix_kdp_payments_profile_id"), table_name="kdp_payments")
+    op.drop_table("kdp_payments")
     op.drop_table("gumroad_earnings")
     op.drop_table("closed_months")
     op.drop_index(op.f("ix_closed_ledger_profile_id_platform_occurred_on"), table_name="closed_ledger")
