@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from creator_pipeline.platforms.whop.sandbox.account import WhopAccount
 from creator_pipeline.platforms.whop.sandbox.data import WhopPart
-from creator_pipeline.platforms.whop.sandbox.money_api import MONEY_NEEDS, ROUTES, Handler
+from creator_pipeline.platforms.whop.sandbox.money_api import MONEY_NEEDS, ROUTES, Asked, Handler
 from creator_pipeline.platforms.whop.sandbox.object_json import Json
 from creator_pipeline.platforms.whop.sandbox.refusals import (
     RefusedError,
@@ -112,7 +112,7 @@ class WhopApi:
             query = request.query_params
             if self.between_pages and (query.get("cursor") or query.get("after")):
                 self.between_pages()
-            return handler(self.part, request, account, lambda name: self._size(query, name))
+            return handler(Asked(self.part, request, account, lambda name: self._size(query, name)))
 
         return answered
 

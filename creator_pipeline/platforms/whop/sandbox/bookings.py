@@ -128,7 +128,14 @@ def book_failed_refund(books: Books, refund: Json, moment: datetime) -> None:
 
 
 def book_dispute(books: Books, payment: Json, dispute: Json, moment: datetime) -> None:
-    """What is left of the payment leaves at once, with a fee in the currency of the fee."""
+    """What is left of the payment leaves at once, with a fee in the currency of the fee.
+
+    Args:
+        books: of the account.
+        payment: that is disputed.
+        dispute: tells the fee.
+        moment: when, with its zone.
+    """
     left = amount_of(payment["total"]) - amount_of(payment["refunded_amount"])
     more: dict[str, Any] = {"payment_id": payment["id"], "source": ("dispute", dispute["id"])}
     if left:

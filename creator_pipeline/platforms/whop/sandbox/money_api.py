@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from starlette.requests import Request
 
@@ -27,9 +28,17 @@ from creator_pipeline.platforms.whop.sandbox.refusals import (
 )
 from creator_pipeline.platforms.whop.sandbox.reports import report
 
-Sized = Callable[[str], int]
-"""(name of the parameter) to the rows of a page."""
-Handler = Callable[[WhopPart, Request, WhopAccount, Sized], Json]
+
+class Asked(NamedTuple):
+    """A request that was let in; ``sized`` makes the rows of a page of the name of a parameter."""
+
+    part: WhopPart
+    request: Request
+    account: WhopAccount
+    sized: Callable[[str], int]
+
+
+Handler = Callable[[Asked], Json]
 MONEY_NEEDS: Mapping[str, frozenset[str]] = {
     "financial_activity": frozenset({"company:balance:read"}),
     "financial_reports": frozenset({"company:balance:read"}),
@@ -40,75 +49,75 @@ MONEY_NEEDS: Mapping[str, frozenset[str]] = {
 """Permissions that each list needs. A server without these lists is the older dialect."""
 
 
-def activity(part: WhopPart, request: Request, account: WhopAccount, sized: Sized) -> Json:
+def activity(asked: Asked) -> Json:
     """``GET /financial_activity``."""
-    return feed_page(request, account, part.readings, sized("limit"))
+    return feed_page(asked.request, asked.account, asked.part.readings, asked.sized("limit"))
 
 
-def reports(_part: WhopPart, request: Request, account: WhopAccount, _sized: Sized) -> Json:
+def reports(asked: Asked) -> Json:
     """``GET /financial_reports``."""
-    return report(request.query_params, account)
+    return report(asked.request.query_params, asked.account)
 
 
-def ledger_account(_part: WhopPart, request: Request, account: WhopAccount, _sized: Sized) -> Json:
+def ledger_account(asked: Asked) -> Json:
     """``GET /ledger_accounts/{id}``.
 
     Raises:
         RefusedError: another's.
     """
-    if request.path_params["id"] not in (account.id, ident("ldgr_", account.id)):
+    if asked.request.path_params["id"] not in (asked.account.id, ident("ldgr_", asked.account.id)):
         raise not_found()
-    return ledger_account_json(account)
+    return ledger_account_json(asked.account)
 
 
-def payment_fees(_part: WhopPart, request: Request, account: WhopAccount, _sized: Sized) -> Json:
+def payment_fees(asked: Asked) -> Json:
     """``GET /payments/{id}/fees``: all on one page.
 
     Raises:
         RefusedError: no such payment.
     """
-    if request.path_params["id"] not in account.tables["payments"]:
+    if asked.request.path_params["id"] not in asked.account.tables["payments"]:
         raise not_found()
-    return page_of(fees_json(account.books, request.path_params["id"]), more=False, later=False)
+    return page_of(fees_json(asked.account.books, asked.request.path_params["id"]), more=False, later=False)
 
 
-def payout(part: WhopPart, request: Request, account: WhopAccount, _sized: Sized) -> Json:
+def payout(asked: Asked) -> Json:
     """``GET /payouts/{id}``.
 
     Raises:
         RefusedError: no such payout.
     """
-    found = account.books.payouts.get(request.path_params["id"])
+    found = asked.account.books.payouts.get(asked.request.path_params["id"])
     if found is None:
         raise not_found()
-    return one_payout_json(found, account, part.readings)
+    return one_payout_json(found, asked.account, asked.part.readings)
 
 
-def payouts(part: WhopPart, request: Request, account: WhopAccount, sized: Sized) -> Json:
+def payouts(asked: Asked) -> Json:
     """``GET /payouts``, newest first.
 
     Raises:
         RefusedError: no owner is named.
     """
-    query, size = request.query_params, sized("first")
+    query, size = asked.request.query_params, asked.sized("first")
     if "account_id" not in query:
         raise bad("account_id", "Provide account_id or user_id.")
     after, before = moment_of(query, "created_after"), moment_of(query, "created_before")
     rows = [
         one
-        for one in account.books.payouts.values()
-        if query["account_id"] == account.id
+        for one in asked.account.books.payouts.values()
+        if query["account_id"] == asked.account.id
         and all(query.get(name, getattr(one, name)) == getattr(one, name) for name in ("currency", "status", "source"))
         and (after is None or one.created_at >= after)
         and (before is None or one.created_at < before)
     ]
     rows.sort(key=_mark, reverse=True)
-    asked = query.get("after")
-    start = sum(_mark(one) >= tuple(read_cursor(asked, "after")) for one in rows) if asked else 0
+    mark = query.get("after")
+    start = sum(_mark(one) >= tuple(read_cursor(mark, "after")) for one in rows) if mark else 0
     page = rows[start : start + size]
-    data = [payout_json(one, part.readings) for one in page]
+    data = [payout_json(one, asked.part.readings) for one in page]
     more = len(rows) > start + size
-    return page_of(data, cursor(_mark(page[-1])) if more else None, more=more, later=bool(asked))
+    return page_of(data, cursor(_mark(page[-1])) if more else None, more=more, later=bool(mark))
 
 
 def _mark(one: Payout) -> tuple[str, str]:

@@ -95,7 +95,14 @@ def into(payout: Payout, destination: str) -> None:
 
 
 def book(books: Books, payout: Payout, moment: datetime, readings: Readings) -> None:
-    """The money leaves the balance."""
+    """The money leaves the balance.
+
+    Args:
+        books: of the account.
+        payout: of these books.
+        moment: when, with its zone.
+        readings: how its costs are booked.
+    """
     inside = payout.fee_type == "inclusive" and not readings.inclusive_fee_line
     costs = {"withdrawal": payout.taken} if inside or payout.fee_paid_by == "platform" else _costs(payout)
     for word, cost in costs.items():
