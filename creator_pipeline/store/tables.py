@@ -257,11 +257,6 @@ kdp_royalties = Table(
 )
 
 
-def _only(condition: str) -> dict[str, Any]:
-    """An index of only these rows."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
 def _ledger_columns() -> list[Column[Any]]:
     return [
         _text("id", "Deterministic: platform, profile, the platform's id, event", key=True),
@@ -297,13 +292,16 @@ def _ledger_columns() -> list[Column[Any]]:
     ]
 
 
+_ELSEWHERE = text("event_type <> 'sale' OR belongs_to IS NOT NULL")
+_LATER = text("belongs_to IS NOT NULL")
+
 sales_events = Table(
     "sales_events",
     metadata,
     *_ledger_columns(),
     Index(None, "profile_id", "platform", "occurred_on"),
-    Index("ix_sales_events_followed", "profile_id", "source", **_only("event_type <> 'sale'")),
-    Index("ix_sales_events_later", "profile_id", "belongs_to", **_only("belongs_to IS NOT NULL")),
+    Index("ix_sales_events_elsewhere", "profile_id", "source", sqlite_where=_ELSEWHERE, postgresql_where=_ELSEWHERE),
+    Index("ix_sales_events_later", "profile_id", "belongs_to", sqlite_where=_LATER, postgresql_where=_LATER),
     comment="The ledger. Money that went back is its own negative row: a sum over any range is the truth.",
 )
 

@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 _INDEXES = (
-    ("ix_sales_events_followed", "source", "event_type <> 'sale'"),
+    ("ix_sales_events_elsewhere", "source", "event_type <> 'sale' OR belongs_to IS NOT NULL"),
     ("ix_sales_events_later", "belongs_to", "belongs_to IS NOT NULL"),
 )
 
