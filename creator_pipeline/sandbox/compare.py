@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -77,11 +77,27 @@ def ledger_days(
     return {day: figures for day, figures in days.items() if any(figures)}
 
 
-def differences(ledger: Mapping[Day, DayFigures], platform: Mapping[Day, DayFigures]) -> list[Difference]:
-    """Every day on which the two are not the same; a day that is absent is a day without money."""
-    none = DayFigures()
-    return [
-        Difference(day, ledger.get(day, none), platform.get(day, none))
-        for day in sorted(ledger.keys() | platform.keys())
-        if ledger.get(day, none) != platform.get(day, none)
-    ]
+def differences(
+    ledger: Mapping[Day, DayFigures], platform: Mapping[Day, DayFigures], in_all: Collection[str] = ()
+) -> list[Difference]:
+    """Every day on which the two are not the same; a day that is absent is a day without money.
+
+    Args:
+        ledger: its days.
+        platform: the days that are true.
+        in_all: figures that the two may have on different days: they are compared over all days of a currency, and
+            what differs stands last, under the last day and ``CURRENCY, all days``.
+    """
+    none, blank = DayFigures(), dict.fromkeys(in_all, 0)
+    days = sorted(ledger.keys() | platform.keys())
+    pairs = [(day, ledger.get(day, none), platform.get(day, none)) for day in days]
+    found = [Difference(*pair) for pair in pairs if pair[1]._replace(**blank) != pair[2]._replace(**blank)]
+    for currency in sorted({currency for _, currency in days}):
+        mine = [pair for pair in pairs if pair[0][1] == currency]
+        here, there = (
+            none._replace(**{name: sum(getattr(pair[side], name) for pair in mine) for name in in_all})
+            for side in (1, 2)
+        )
+        if here != there:
+            found.append(Difference((mine[-1][0][0], f"{currency}, all days"), here, there))
+    return found

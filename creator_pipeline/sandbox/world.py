@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Self
 
 from creator_pipeline.sandbox.faults import Faults
@@ -47,6 +47,13 @@ class World:
         chosen = sizes or {}
         parts = {one.name: one.invent(seed, today, days, chosen.get(one.name)) for one in stand_ins if one.invent}
         return cls(today, stand_ins, parts)
+
+    def advance(self, days: int = 1) -> None:
+        """Lets ``days`` nights pass, on every platform whose part has a method ``advance``."""
+        self.today += timedelta(days=days)
+        for part in self.parts.values():
+            if pass_days := getattr(part, "advance", None):
+                pass_days(days)
 
     def faults(self) -> Faults:
         """New switches that know every stand-in's kinds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -107,3 +107,32 @@ def test_the_comparison_tells_days_that_only_one_of_both_has():
         Difference((TODAY, "USD"), here[TODAY, "USD"], there[TODAY, "USD"]),
     ]
     assert differences(here, here) == []
+
+
+def test_figures_that_may_stand_on_other_days_are_compared_in_all():
+    """Guards: a refund on its own day shown as two wrong days, and a missing one as none."""
+    first, later = (TODAY - timedelta(days=1), "USD"), (TODAY, "USD")
+    here = {first: DayFigures(1, 500, 50), later: DayFigures(refunded_micros=200)}
+    there = {first: DayFigures(1, 500, 50, 200)}
+    moved = ("refunded_micros", "charged_back_micros")
+    assert len(differences(here, there)) == 2
+    assert differences(here, there, moved) == []
+    wrong = {first: DayFigures(2, 500, 50, 300)}
+    assert differences(here, wrong, moved) == [
+        Difference(first, here[first], wrong[first]),
+        Difference((TODAY, "USD, all days"), DayFigures(refunded_micros=200), DayFigures(refunded_micros=300)),
+    ]
+
+
+def test_days_pass_for_the_parts_that_know_how():
+    """Guards: a world whose platforms live on different days."""
+
+    class Part:
+        nights = 0
+
+        def advance(self, days):
+            self.nights += days
+
+    world = World(TODAY, [], {"shop": Part(), "files": object()})
+    world.advance(3)
+    assert (world.today, world.parts["shop"].nights) == (TODAY + timedelta(days=3), 3)

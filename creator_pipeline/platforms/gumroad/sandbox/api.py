@@ -13,9 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from creator_pipeline.platforms.gumroad.sandbox.data import EVENTS, GumroadPart, GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.data import EVENTS, GumroadPart
 from creator_pipeline.platforms.gumroad.sandbox.lists import BadParameterError, parse_day, product_page, sales_page
 from creator_pipeline.platforms.gumroad.sandbox.oauth import OAuth
+from creator_pipeline.platforms.gumroad.sandbox.payouts_api import (
+    PAYOUT_SCOPES,
+    TAX_SCOPES,
+    PayoutsServer,
+    earnings,
+    payout_json,
+    payouts_page,
+)
 from creator_pipeline.platforms.gumroad.sandbox.sale_json import product_fields, sale_json
 from creator_pipeline.platforms.gumroad.sandbox.shapes import opaque_id
 from creator_pipeline.platforms.gumroad.sandbox.summary import GROUPS, summary
@@ -31,6 +40,7 @@ PUBLIC_SCOPES = frozenset(
 )
 SALES_SCOPES = frozenset({"view_sales", "account"})
 Handler = Callable[[Request, GumroadSeller, set[str]], Response]
+Answering = Callable[[Request], Awaitable[Response]]
 
 
 def answer(**fields: object) -> Response:
@@ -38,9 +48,9 @@ def answer(**fields: object) -> Response:
     return Response(orjson.dumps({"success": True, **fields}), 200, media_type=JSON)
 
 
-def failure(message: str) -> Response:
-    """200 with ``success: false``: not found, not valid."""
-    return Response(orjson.dumps({"success": False, "message": message}), 200, media_type=JSON)
+def failure(message: str, status: int = 200) -> Response:
+    """``success: false``, as a rule with 200: not found, not valid."""
+    return Response(orjson.dumps({"success": False, "message": message}), status, media_type=JSON)
 
 
 def bad_parameter(message: str) -> Response:
@@ -60,6 +70,7 @@ class GumroadApi:
     Attributes:
         legacy: products come all in one answer, as in 2025.
         has_summary: false answers ``/v2/sales/summary`` as servers do that don't know it (404, HTML).
+        payouts_server: how old the service is that answers for payouts; only today's knows earnings.
         strict_post_urls: refuses webhook URLs at private addresses, as the real service does; ``localhost`` by that
             name is always refused.
     """
@@ -69,6 +80,7 @@ class GumroadApi:
     oauth: OAuth
     legacy: bool = False
     has_summary: bool = True
+    payouts_server: PayoutsServer = "2026"
     strict_post_urls: bool = False
     hooks_made: int = 0
 
@@ -79,6 +91,9 @@ class GumroadApi:
             Route("/v2/sales", self._guard(self.sales, SALES_SCOPES)),
             Route("/v2/sales/summary", self._guard(self.summary, SALES_SCOPES)),
             Route("/v2/sales/{id:path}", self._guard(self.sale, SALES_SCOPES)),
+            Route("/v2/payouts", self._known_to(("2025", "2026"), self._guard(self.payouts, PAYOUT_SCOPES))),
+            Route("/v2/payouts/{id:path}", self._known_to(("2025", "2026"), self._guard(self.payout, PAYOUT_SCOPES))),
+            Route("/v2/earnings", self._known_to(("2026",), self._guard(self.earnings, TAX_SCOPES))),
             Route("/v2/products", self._guard(self.products, PUBLIC_SCOPES)),
             Route("/v2/products/{id:path}", self._guard(self.product, PUBLIC_SCOPES)),
             Route("/v2/user", self._guard(self.user, PUBLIC_SCOPES)),
@@ -102,13 +117,14 @@ class GumroadApi:
             return Response(b"", 403, NO_STORE)
         return seller, grant.scopes
 
-    def _guard(self, handler: Handler, scopes: frozenset[str]) -> Callable[[Request], Awaitable[Response]]:
+    def _guard(self, handler: Handler, scopes: frozenset[str]) -> Answering:
         async def guarded(request: Request) -> Response:
             owner = self._seller(request, scopes)
             if isinstance(owner, Response):
                 return owner
             try:
                 with self.part.lock:
+                    owner[0].books.run.until(owner[0].clock())
                     return handler(request, *owner)
             except BadParameterError as error:
                 return bad_parameter(str(error))
@@ -153,6 +169,37 @@ class GumroadApi:
         if (end - start).days > SUMMARY_MAX_DAYS:
             raise BadParameterError(f"Date range cannot exceed {SUMMARY_MAX_DAYS} days.")
         return answer(**summary(seller, start, end, group_by))
+
+    def _known_to(self, servers: tuple[PayoutsServer, ...], route: Answering) -> Answering:
+        async def known(request: Request) -> Response:
+            return await route(request) if self.payouts_server in servers else not_found()
+
+        return known
+
+    def payouts(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
+        """A page of ten payouts, newest first, planned ones before them."""
+        return answer(**payouts_page(seller, request.query_params, self.payouts_server))
+
+    def payout(self, request: Request, seller: GumroadSeller, scopes: set[str]) -> Response:
+        """One payout whole, or as ``upcoming`` those to come, earliest first."""
+        asked, old, wanted = request.query_params, self.payouts_server == "2025", request.path_params["id"]
+        lists = bool(scopes & SALES_SCOPES) and (old or asked.get("include_sales") != "false")
+        lines = not old and asked.get("include_transactions") == "true"
+        if wanted == "upcoming" and not old:
+            planned = seller.books.run.upcoming(seller.clock())
+            return answer(payouts=[payout_json(seller, one, lists=lists, transactions=lines) for one in planned])
+        found = next((one for one in seller.books.run.payouts if one.id == wanted), None)
+        if found is None:
+            return failure("The payout was not found.")
+        return answer(payout=payout_json(seller, found, lists=lists, transactions=lines))
+
+    def earnings(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
+        """A year's figures, as the tax centre shows them."""
+        if not seller.tax_center:
+            return failure("Tax center is not enabled for this account.", 403)
+        year = request.query_params.get("year", "")
+        told = earnings(seller, int(year)) if year.isdigit() else None
+        return failure(f"Earnings are not available for {year}.", 404) if told is None else answer(**told)
 
     def products(self, request: Request, seller: GumroadSeller, scopes: set[str]) -> Response:
         """Products, newest first, ten a page; drafts too."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from creator_pipeline.platforms.gumroad.sandbox.fees import connect_fee, partner_share, processor_fee
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Buyer, Product, Sale, fee_for, opaque_id, to_cents
 
 DAY = 86_400
@@ -121,8 +122,15 @@ class Inventor:
         product = self.products[permalink]
         cents = to_cents(product.price, product.currency) if price is None else price
         number = (self.base + self.seq) * 387_420_489 % 1_073_741_824
-        over.setdefault("fee", fee_for(cents, discover=bool(over.get("discover"))))
+        elsewhere = bool(over.get("processor"))
+        fee = connect_fee(cents) if elsewhere else fee_for(cents, discover=bool(over.get("discover")))
+        fee = over.setdefault("fee", fee)
         over.setdefault("buyer", self.buyer())
+        over.setdefault("processor_fee_cents", processor_fee(cents, 1 if elsewhere else self.seq))
+        if points := over.get("affiliate_basis_points"):
+            bears = bool(over.get("seller_bears_share_fee"))
+            over.setdefault("affiliate", "olek@example.com")
+            over.setdefault("affiliate_cents", partner_share(cents, fee, points, seller_bears_fee=bears))
         return Sale(opaque_id(self.profile, "sale", self.seq), number, created, self.seq, product, price=cents, **over)
 
     def refund_some(self, sale: Sale) -> Sale:
@@ -139,9 +147,8 @@ class Inventor:
         """A variant, custom fields, an affiliate and a licence key."""
         handle: dict[str, str | bool] = {"Twitter handle": "@ines_draws", "I agree to the terms": True}
         license_key = opaque_id(self.profile, "key", self.seq)[:8].upper()
-        sale = self.sale("brush", at, 4900, variants={"License": "Commercial"}, custom_fields=handle)
-        sale.affiliate, sale.affiliate_cents, sale.license_key = "olek@example.com", 837, license_key
-        return [sale]
+        choices = {"variants": {"License": "Commercial"}, "custom_fields": handle, "license_key": license_key}
+        return [self.sale("brush", at, 4900, affiliate_basis_points=2000, **choices)]
 
     def trial(self, at: int) -> list[Sale]:
         """A sign-up for a free trial: the price shows, nothing was charged."""
@@ -210,6 +217,22 @@ class Inventor:
             lambda at: [self.sale("stamp", at)],
             lambda at: [self.refund_all(self.sale("typo", at))],
             lambda at: [self.refund_some(self.sale("course", at, disputed=True))],
+            *self._money_recipes(),
+        )
+
+    def _money_recipes(self) -> tuple[Callable[[int], list[Sale]], ...]:
+        """Kinds that the balance tells apart: paid elsewhere, shared with a partner, taxed, slow."""
+        half_way = {"processor": "stripe", "affiliate_basis_points": 300}
+        return (
+            lambda at: [self.sale("course", at, processor="paypal")],
+            lambda at: [self.refund_some(self.sale("font", at, affiliate_basis_points=3000))],
+            lambda at: [self.refund_all(self.sale("zine", at, processor="paypal"))],
+            lambda at: [self.refund_some(self.sale("course", at, 15_000, **half_way))],
+            lambda at: [self.refund_all(self.sale("brush", at, affiliate_basis_points=1000))],
+            lambda at: [self.sale("typo", at, gumroad_tax_cents=413)],
+            lambda at: [self.sale("course", at, succeeded=at + 2 * DAY)],
+            lambda at: [self.sale("font", at, processor="stripe", disputed=True)],
+            lambda at: [self.sale("font", at, affiliate_basis_points=5000, seller_bears_share_fee=True, disputed=True)],
         )
 
     def history(self, times: list[int]) -> list[Sale]:

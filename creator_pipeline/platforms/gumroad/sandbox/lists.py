@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from urllib.parse import urlencode
 
-from creator_pipeline.platforms.gumroad.sandbox.data import GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
 from creator_pipeline.platforms.gumroad.sandbox.sale_json import sale_json
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Product, Sale
 
@@ -40,7 +40,12 @@ def page_key(created: int, number: int) -> str:
     return f"{datetime.fromtimestamp(created, UTC):%Y%m%d%H%M%S}000000-{number}"
 
 
-def _position(key: str) -> tuple[int, int]:
+def position(key: str) -> tuple[int, int]:
+    """The instant (seconds since 1970; -1 where it is none) and the number of a page key.
+
+    Raises:
+        BadParameterError: it has no number.
+    """
     stamp, _, number = key.partition("-")
     if not number.isdigit() or int(number) == 0:
         raise BadParameterError("Invalid page_key.")
@@ -51,12 +56,14 @@ def _position(key: str) -> tuple[int, int]:
     return int(instant.timestamp()), int(number)
 
 
-def _next(path: str, asked: Mapping[str, str], key: str) -> dict[str, str]:
+def next_page(path: str, asked: Mapping[str, str], key: str) -> dict[str, str]:
+    """The fields that lead to the next page: the same filters with its key."""
     kept = {name: value for name, value in asked.items() if name not in ("access_token", "page", "page_key")}
     return {"next_page_key": key, "next_page_url": f"{path}?{urlencode({**kept, 'page_key': key})}"}
 
 
-def _window(asked: Mapping[str, str]) -> tuple[int | None, int | None]:
+def window(asked: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """``after`` and ``before`` in seconds since 1970; None where they aren't asked for."""
     bounds = {
         name: (parse_day(asked[name], name) - date(1970, 1, 1)).days * DAY if name in asked else None
         for name in ("before", "after")
@@ -124,13 +131,13 @@ def sales_page(
         BadParameterError: what the service answers with 400.
     """
     _refuse_page(asked)
-    start, end = _window(asked)
+    start, end = window(asked)
     tests = _filters(asked)
     low, high = seller.between(start, end)
     whole = high
     key = asked.get("page_key", "")
     if key:
-        high = min(high, max(low, seller.behind(*_position(key))))
+        high = min(high, max(low, seller.behind(*position(key))))
     if fault == "timeout_400" or _too_slow(seller, start, end, slow_window_days):
         raise BadParameterError(TIMED_OUT)
     found = _choose(seller, low, high, tests)
@@ -146,7 +153,7 @@ def sales_page(
     if not more:
         return b'{"success":true,"sales":[' + body + b"]}"
     following = key if fault == "repeat_key" and key else page_key(page[-1].created, page[-1].order_id)
-    further = _next("/v2/sales", asked, following)
+    further = next_page("/v2/sales", asked, following)
     tail = f'],"next_page_key":"{further["next_page_key"]}","next_page_url":"{further["next_page_url"]}"}}'
     return b'{"success":true,"sales":[' + body + tail.encode()
 
@@ -160,9 +167,9 @@ def product_page(
         return newest_first, {}
     key = asked.get("page_key", "")
     if key:
-        instant, number = _position(key)
+        instant, number = position(key)
         newest_first = [p for p in newest_first if p.created <= instant and p.number < number]
     page = newest_first[:PAGE]
     if len(newest_first) <= PAGE:
         return page, {}
-    return page, _next("/v2/products", asked, page_key(page[-1].created, page[-1].number))
+    return page, next_page("/v2/products", asked, page_key(page[-1].created, page[-1].number))

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from creator_pipeline.platforms.gumroad.sandbox.data import Grant, GumroadPart, GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.account import Grant, GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 CODE_SECONDS = 600

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import quote
 
-from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart, GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Sale, to_cents, utc_text
 from creator_pipeline.sandbox.webhooks import Delivery, Sender
 

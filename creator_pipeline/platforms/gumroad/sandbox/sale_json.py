@@ -137,6 +137,13 @@ def _later_fields(sale: Sale) -> dict[str, object]:
         }
     if sale.affiliate:
         later["affiliate"] = {"email": sale.affiliate, "amount": money_text(sale.affiliate_cents, "usd")}
+    if sale.processor:
+        later |= {
+            "payment_processor": sale.processor,
+            "processor_transaction_id": opaque_id("processor", sale.id)[:17].upper(),
+            "processor_fee_cents": sale.processor_fee_cents,
+            "processor_fee_currency": "usd",
+        }
     if sale.license_key:
         later |= {"license_key": sale.license_key, "license_id": opaque_id("license", sale.id)}
         later |= {"license_disabled": False, "license_uses": 1, "is_multiseat_license": False}

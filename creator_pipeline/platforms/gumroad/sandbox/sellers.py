@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
-from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart, GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.books import Books
+from creator_pipeline.platforms.gumroad.sandbox.clock import WorldClock
+from creator_pipeline.platforms.gumroad.sandbox.data import GumroadPart
 from creator_pipeline.platforms.gumroad.sandbox.invent import Inventor, invented_products, invented_times
+from creator_pipeline.platforms.gumroad.sandbox.past import play
+from creator_pipeline.platforms.gumroad.sandbox.payouts import FRIDAY, THURSDAY, WEDNESDAY, Terms
 from creator_pipeline.platforms.gumroad.sandbox.shapes import opaque_id
 
 SIZES: Mapping[str, int] = {"alice": 430, "bea": 180, "chen": 40}
+TERMS: Mapping[str, Terms] = {
+    "alice": Terms("stripe", THURSDAY, "usd"),
+    "bea": Terms("paypal", FRIDAY, "usd"),
+    "chen": Terms("stripe", WEDNESDAY, "eur"),
+}
+FATES: Mapping[str, Mapping[int, str]] = {
+    "alice": {3: "returned"},
+    "bea": {2: "failed"},
+    "chen": {2: "returned"},
+}
 ZONES: Mapping[str, str] = {"alice": "America/Los_Angeles", "bea": "Asia/Tokyo"}
 
 
@@ -25,32 +39,33 @@ def invented_sellers(seed: int, today: date, days: int = 120, sizes: Mapping[str
         sizes: listed sales of each seller, by profile.
     """
     counts = SIZES if sizes is None else sizes
-    return GumroadPart(
-        [_seller(seed, at, profile, count, today, days) for at, (profile, count) in enumerate(counts.items())]
-    )
+    clock = WorldClock(today)
+    sellers = [
+        _seller(f"{seed}/{profile}", at, count, days, clock) for at, (profile, count) in enumerate(counts.items())
+    ]
+    return GumroadPart(sellers, clock)
 
 
-def _seller(seed: int, at: int, profile: str, count: int, today: date, days: int) -> GumroadSeller:
-    rng = random.Random(f"{seed}/{profile}")
+def _seller(name: str, at: int, count: int, days: int, clock: WorldClock) -> GumroadSeller:
+    rng, today = random.Random(name), clock.today
+    seed, profile = name.split("/", 1)
     products = invented_products(profile, today - timedelta(days=days + 60))
-    inventor = Inventor(f"{seed}/{profile}", products, rng, base=1 + at * 40_000_000)
-    midnight = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())
-
-    def clock() -> int:
-        # A world of another day stands still in the middle of its own.
-        now = int(time.time())
-        return now if midnight <= now < midnight + 86_400 else midnight + 43_200
-
+    inventor = Inventor(name, products, rng, base=1 + at * 40_000_000)
+    seller_id = opaque_id(seed, "seller", profile)
     seller = GumroadSeller(
         profile=profile,
         name=f"{profile.title()} Exemple",
         timezone=ZONES.get(profile, "UTC"),
-        seller_id=opaque_id(seed, "seller", profile),
+        seller_id=seller_id,
         user_id=opaque_id(seed, "user", profile),
         inventor=inventor,
         clock=clock,
+        books=Books(seller_id, TERMS.get(profile, Terms()), today - timedelta(days=days)),
         products=products,
     )
-    seller.grant({"view_profile", "view_sales"})
+    seller.grant({"view_profile", "view_sales", "view_payouts"})
     seller.load(inventor.history(invented_times(rng, today, days, count)))
+    play(
+        seller, random.Random(f"{name}/money"), today - timedelta(days=days - 1), clock.midnight, FATES.get(profile, {})
+    )
     return seller

@@ -118,6 +118,11 @@ class Sale:
 
     ``order_id`` is the number in page keys; ``(created, seq)`` is the order of the list. ``charged`` is false for the
     sign-up of a free trial. ``gift`` is ``sender`` or ``receiver``, ``bundle`` is ``whole`` or ``part``.
+
+    ``processor`` is ``paypal`` or ``stripe`` where the seller's own account was paid and the service only took its
+    fee. ``processor_fee_cents`` is what the processor charged (None: the service doesn't know).
+    ``gumroad_tax_cents`` is tax that the service collected on top of the price and keeps. ``succeeded`` is when a slow
+    payment arrived, if not at once.
     """
 
     id: str
@@ -151,6 +156,12 @@ class Sale:
     offer_text: str = "10%"
     affiliate: str | None = None
     affiliate_cents: int = 0
+    affiliate_basis_points: int = 0
+    seller_bears_share_fee: bool = False
+    processor: str = ""
+    processor_fee_cents: int | None = None
+    gumroad_tax_cents: int = 0
+    succeeded: int | None = None
     license_key: str | None = None
     referrer: str | None = "direct"
     url_params: dict[str, str] = field(default_factory=dict[str, str])

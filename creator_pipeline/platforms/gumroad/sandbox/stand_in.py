@@ -47,8 +47,8 @@ class GumroadService:
         return self.api.routes()
 
     def control_routes(self) -> list[Route]:
-        """Totals, and what can be made to happen."""
-        return GumroadControl(self.part).routes()
+        """The truth, and what can be made to happen."""
+        return GumroadControl(self.part, self.api).routes()
 
     def world(self) -> Mapping[str, Any]:
         """The OAuth application, and each seller."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 
-from creator_pipeline.platforms.gumroad.sandbox.data import GumroadSeller
+from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Sale
 
 GROUPS = ("product", "day", "week", "month", "hour")
