@@ -10,7 +10,7 @@ from creator_pipeline.core.windows import contiguous, now, partition_key
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.hooks import hooks_of
-from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
+from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink, since
 from creator_pipeline.runtime.partitions import DATE, PROFILE, daily, days_by_profile
 from creator_pipeline.runtime.refused_tokens import noting_refusals
 from creator_pipeline.runtime.resources import opened
@@ -124,6 +124,7 @@ def snapshot_asset(stream: SnapshotStream[Any]) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 stream.key,
+                deps=list(stream.follows),
                 description=stream.description,
                 group_name=stream.source.name,
                 kinds={stream.source.name, "python", "table"},
@@ -150,7 +151,7 @@ def snapshot_asset(stream: SnapshotStream[Any]) -> dg.AssetsDefinition:
             if (stream.key.to_user_string(), profile_id) in done:
                 continue
             resource = getattr(context.resources, stream.source.name)
-            request = Request(warehouse, resource, profile_id, allow_shrink=allow_shrink(context))
+            request = Request(warehouse, resource, profile_id, allow_shrink=allow_shrink(context), since=since(context))
             with outcome.isolate([profile_id], set()):
                 with noting_refusals(warehouse, stream.source, profile_id):
                     resource.require_enabled()

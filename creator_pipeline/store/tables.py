@@ -447,7 +447,7 @@ whop_financial_reports = Table(
     _micros("beginning_micros", "Balance at its begin, where Whop tells it", null=True),
     _micros("ending_micros", "Balance at its end, where Whop tells it", null=True),
     _micros("total_micros", "Sum of its movements"),
-    _text("rows", "JSON: month, line type, family, side of profit and loss, exact amount and number of lines of each row"),
+    _text("rows", "JSON: month, line type, family, side of profit and loss, exact amount and lines of each row"),
     _time("seen_at", "When it was read"),
     comment="Whop's report of an account's movements by month and line type, as last read.",
 )

@@ -131,7 +131,9 @@ def line_events(origin: Origin, lines: Iterable[Booked], families: Mapping[str, 
         lines: in any order.
         families: Whop's own family of each word.
     """
-    ordered = [(line, meaning_of(line.line_type, families)) for line in sorted(lines, key=_when)]
+    ordered: list[tuple[Booked, Meaning]] = [
+        (line, meaning_of(line.line_type, families)) for line in sorted(lines, key=_when)
+    ]
     sales = [line for line, meaning in ordered if meaning == "sale" and line.amount_micros >= 0]
     inside: set[str] = set()
     events: list[LedgerEvent] = []

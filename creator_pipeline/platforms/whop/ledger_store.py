@@ -12,7 +12,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from creator_pipeline.core.windows import DayWindow, now, partition_key
+from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.ledger.closing import Scope
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import own_days, replace_events
@@ -21,7 +21,6 @@ from creator_pipeline.platforms.whop.ledger_lines import Booked, feed_source, li
 from creator_pipeline.platforms.whop.line_types import Family, is_known
 from creator_pipeline.platforms.whop.money_models import families_of
 from creator_pipeline.platforms.whop.payout_models import own_fee
-from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.locks import lock, lock_profile
 from creator_pipeline.store.tables import payouts, whop_financial_activity, whop_financial_reports, whop_payments
@@ -216,25 +215,6 @@ def rebuild_rest(connection: Connection, profile_id: str, window: DayWindow, mom
         what=f"ledger of the feed {window.start} to {window.end} of {profile_id}",
         allow_shrink=True,
     )
-
-
-def rebuild(warehouse: Warehouse, profile_id: str, window: DayWindow) -> int:
-    """Make the ledger equal to what is stored; the API isn't asked.
-
-    Args:
-        warehouse: where the tables are.
-        profile_id: whose ledger.
-        window: half-open UTC days of what was sold.
-
-    Returns:
-        number of rows that changed.
-    """
-    moment = now()
-    with warehouse.write() as connection:
-        lock_ledger(connection, profile_id)
-        change = rebuild_payments(connection, profile_id, window, moment)
-        change += rebuild_rest(connection, profile_id, window, moment)
-    return change.inserted + change.updated + change.deleted
 
 
 def rebuild_payments(connection: Connection, profile_id: str, window: DayWindow, moment: datetime) -> Change:

@@ -90,14 +90,9 @@ def store_reads(connection: Connection, profile_id: str, reads: Reads, parts: It
         parts: that this run is about.
         moment: of the run.
     """
-    known = {
-        part: read_at
-        for part, read_at in connection.execute(
-            select(whop_money_reads.c.part, whop_money_reads.c.read_at).where(
-                whop_money_reads.c.profile_id == profile_id
-            )
-        )
-    }
+    columns = whop_money_reads.c
+    stored = connection.execute(select(columns.part, columns.read_at).where(columns.profile_id == profile_id))
+    known = dict(stored.tuples())
     rows = [
         (profile_id, part, moment if part in reads.read else known.get(part), reads.refused.get(part))
         for part in parts

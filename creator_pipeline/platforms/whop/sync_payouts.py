@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-import orjson
 from sqlalchemy import Connection, and_, select
 
 from creator_pipeline.core.json_fields import Json, unknown_keys
@@ -14,24 +13,14 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.whop import money_catalog as catalog
 from creator_pipeline.platforms.whop import money_client
 from creator_pipeline.platforms.whop.client import WhopClient
-from creator_pipeline.platforms.whop.ledger_lines import Booked, origin_of, row_of_line
-from creator_pipeline.platforms.whop.ledger_store import (
-    OWNERS_AT_ONCE,
-    PLATFORM,
-    events_of_owners,
-    lines_of,
-    lock_ledger,
-    rewrite_owners,
-    stored_families,
-)
+from creator_pipeline.platforms.whop.ledger_store import lock_ledger, rewrite_owners
 from creator_pipeline.platforms.whop.money_models import StatementLine, readable, statement_row
 from creator_pipeline.platforms.whop.money_reads import Reads, account_known, store_reads
-from creator_pipeline.platforms.whop.payout_lines import REST, Own, Part, PayoutLine, Standing, own_lines
-from creator_pipeline.platforms.whop.payout_lines import lines_of as made_of
-from creator_pipeline.platforms.whop.payout_models import PayoutRow, difference, net_micros, payout_row
+from creator_pipeline.platforms.whop.payout_models import PayoutRow, difference, payout_row
+from creator_pipeline.platforms.whop.payout_store import derive, statement_of, stored_payouts
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace, upsert
-from creator_pipeline.store.tables import payout_lines, payouts, whop_financial_activity, whop_payout_statements
+from creator_pipeline.store.tables import payouts, whop_financial_activity, whop_payout_statements
 
 BACK = timedelta(days=60)
 """Read again before the newest payout: one can come back weeks after it was completed."""
@@ -84,7 +73,8 @@ def load_payouts(
     statements: dict[str, list[StatementLine]] = {}
     for payout_id in _without_statement(known, moved, since) if account else ():
         lines = reads.of(
-            "financial_activity", lambda id_=payout_id: list(money_client.activity(client, account, payout_id=id_))
+            "financial_activity",
+            lambda id_=payout_id: list(money_client.activity(client, account or "", payout_id=id_)),
         )
         if lines is None:
             break
@@ -128,166 +118,11 @@ def merged(stored: PayoutRow | None, read: PayoutRow) -> PayoutRow:
     if stored.state == "paid":
         names = ("amount_micros", "currency", "balance_currency", "rate", "created_at")
         kept = kept._replace(
-            differs=difference(stored, read),
+            differs="; ".join(filter(None, [difference(stored, read), *_of_lines(stored.differs)])) or None,
             **{name: getattr(stored, name) for name in names},
             raw=stored.raw if difference(stored, read) else read.raw,
         )
     return kept if kept._replace(ingested_at=stored.ingested_at) != stored else stored
-
-
-def stored_payouts(connection: Connection, profile_id: str) -> dict[str, PayoutRow]:
-    """The payouts of an account by id, oldest first."""
-    columns = payouts.c
-    found = connection.execute(
-        select(payouts)
-        .where(columns.provider == PLATFORM, columns.profile_id == profile_id)
-        .order_by(columns.created_at, columns.payout_id)
-    )
-    return {row.payout_id: PayoutRow(*row) for row in found}
-
-
-def derive(connection: Connection, profile_id: str, touched: Iterable[str], moment: datetime) -> Change:
-    """Make balances and lines of these payouts, and of those after them, equal to what is stored.
-
-    Args:
-        connection: of the transaction.
-        profile_id: whose payouts.
-        touched: ids of payouts of which something changed; others that are not stored are left out.
-        moment: of the load.
-    """
-    known = stored_payouts(connection, profile_id)
-    names = set(touched) & known.keys()
-    if not names:
-        return Change()
-    families = stored_families(connection, profile_id)
-    owned = _owned(connection, profile_id, list(known))
-    parts: list[Part] = []
-    for id_, row in known.items():
-        own = own_lines(owned.get(id_, ()), families)
-        parts.append(Part(_settled(row, own), own, None))
-    parts.sort(key=lambda part: (part.own.at or part.payout.created_at, part.payout.payout_id))
-    change = Change()
-    for currency in sorted({part.payout.balance_currency or "" for part in parts}):
-        chain = [part for part in parts if (part.payout.balance_currency or "") == currency and _in_chain(part)]
-        first = next((n for n, part in enumerate(chain) if part.payout.payout_id in names), None)
-        if first is None:
-            continue
-        while first and chain[first - 1].payout.state == "released":
-            first -= 1
-        standing = _standing_after(connection, chain[first - 1].payout) if first else Standing()
-        for part in chain[first:]:
-            statement = _statement(connection, part.payout)
-            ids = _ledger_ids(connection, profile_id, part, statement or (), moment)
-            whole = part._replace(statement=statement)
-            known_whole = statement is not None and standing.opening is not None and bool(part.own.left)
-            lines, standing = made_of(whole, standing, ids, families)
-            row = part.payout._replace(estimated=not known_whole)
-            change += _store_lines(connection, row, lines)
-            known[row.payout_id] = row
-    for part in parts:
-        if not _in_chain(part):
-            known[part.payout.payout_id] = part.payout
-            change += _store_lines(connection, part.payout, [])
-    upsert(connection, payouts, list(known.values()))
-    return change
-
-
-def _in_chain(part: Part) -> bool:
-    """Whether its money has left the balance, as far as is known."""
-    return bool(part.own.left) or part.payout.state == "paid"
-
-
-def _settled(row: PayoutRow, own: Own) -> PayoutRow:
-    """The payout with what it took from the balance: by its lines, else, of a completed one, as it says itself."""
-    taken: int | None = -sum(line.amount_micros for line in own.left) if own.left else None
-    if taken is None and row.state == "paid":
-        taken = net_micros(orjson.loads(row.raw))
-    returned = row.released_on
-    if row.state == "released" and returned is None and own.back:
-        returned = max(line.posted_on for line in own.back)
-    return row._replace(balance_micros=taken, released_on=returned)
-
-
-def _standing_after(connection: Connection, payout: PayoutRow) -> Standing:
-    if payout.estimated:
-        return Standing(None)
-    columns = payout_lines.c
-    rest = connection.execute(
-        select(columns.net_micros).where(_lines_where(payout), columns.type == REST)
-    ).scalar_one_or_none()
-    return Standing(-(rest or 0))
-
-
-def _lines_where(payout: PayoutRow):
-    columns = payout_lines.c
-    return and_(
-        columns.provider == PLATFORM,
-        columns.profile_id == payout.profile_id,
-        columns.payout_id == payout.payout_id,
-    )
-
-
-def _store_lines(connection: Connection, payout: PayoutRow, lines: Sequence[PayoutLine]) -> Change:
-    what = f"lines of payout {payout.payout_id} of {payout.profile_id}"
-    return replace(connection, payout_lines, lines, _lines_where(payout), what=what, allow_shrink=True)
-
-
-def _statement(connection: Connection, payout: PayoutRow) -> list[StatementLine] | None:
-    if payout.lines_read_at is None:
-        return None
-    columns = whop_payout_statements.c
-    found = connection.execute(
-        select(whop_payout_statements).where(
-            columns.profile_id == payout.profile_id, columns.payout_id == payout.payout_id
-        )
-    )
-    return [StatementLine(*row) for row in found]
-
-
-def _ledger_ids(
-    connection: Connection, profile_id: str, part: Part, statement: Sequence[StatementLine], moment: datetime
-) -> dict[str, str]:
-    """Row of the ledger by the id of the line that it holds; by the payout's id where its fee is an estimate."""
-    named = {line.line_id for line in statement} | {line.id for line in part.own.fees}
-    owners = {line.payment_id or "" for line in statement} | {part.payout.payout_id, *named}
-    # Lines of other payouts, which came back meanwhile, belong to those.
-    owners |= {line.owner for line in _booked(connection, profile_id, named)}
-    families = stored_families(connection, profile_id)
-    found: dict[str, str] = {}
-    whole = sorted(owners - {""})
-    for start in range(0, len(whole), OWNERS_AT_ONCE):
-        some = whole[start : start + OWNERS_AT_ONCE]
-        lines = lines_of(connection, profile_id, some)
-        for owner, events in events_of_owners(connection, profile_id, some, moment):
-            mine = lines.get(owner, [])
-            origin = origin_of(profile_id, owner, mine, moment)
-            for line in mine:
-                row = row_of_line(line, origin, events, families)
-                if row and line.id in named:
-                    found[line.id] = row
-            if owner == part.payout.payout_id:
-                found |= {owner: event.id for event in events if not event.fee_exact}
-    return found
-
-
-def _booked(connection: Connection, profile_id: str, ids: Iterable[str]) -> list[Booked]:
-    feed, whole = whop_financial_activity.c, sorted(ids)
-    return [
-        Booked(*row)
-        for start in range(0, len(whole), OWNERS_AT_ONCE)
-        for row in connection.execute(
-            select(*(feed[name] for name in Booked._fields)).where(
-                feed.profile_id == profile_id, feed.id.in_(whole[start : start + OWNERS_AT_ONCE])
-            )
-        )
-    ]
-
-
-def _owned(connection: Connection, profile_id: str, ids: Sequence[str]) -> dict[str, list[Booked]]:
-    found: dict[str, list[Booked]] = {}
-    for start in range(0, len(ids), OWNERS_AT_ONCE):
-        found |= lines_of(connection, profile_id, ids[start : start + OWNERS_AT_ONCE])
-    return found
 
 
 def _moved(connection: Connection, profile_id: str) -> dict[str, bool]:
@@ -350,13 +185,21 @@ def _with_statements(
     made = dict(rows)
     for id_, lines in statements.items():
         row = made[id_]
-        before = _statement(connection, row)
+        before = statement_of(connection, row)
         if before is None:
             where = and_(whop_payout_statements.c.profile_id == profile_id, whop_payout_statements.c.payout_id == id_)
             replace(connection, whop_payout_statements, lines, where, what=f"statement of {id_}", allow_shrink=True)
             made[id_] = row._replace(lines_read_at=moment)
-        elif set(before) != set(lines):
+        elif set(before) == set(lines):
+            others = [said for said in (row.differs or "").split("; ") if said not in _of_lines(row.differs)]
+            made[id_] = row._replace(differs="; ".join(filter(None, others)) or None)
+        else:
             amounts = sum(line.amount_micros for line in before), sum(line.amount_micros for line in lines)
             said = f"lines: {len(before)} of {amounts[0]} micros were read, now {len(lines)} of {amounts[1]}"
-            made[id_] = row._replace(differs="; ".join(filter(None, [row.differs, said])))
+            others = [each for each in (row.differs or "").split("; ") if each not in _of_lines(row.differs)]
+            made[id_] = row._replace(differs="; ".join(filter(None, [*others, said])))
     return made
+
+
+def _of_lines(differs: str | None) -> list[str]:
+    return [said for said in (differs or "").split("; ") if said.startswith("lines: ")]

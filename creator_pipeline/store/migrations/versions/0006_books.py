@@ -415,8 +415,7 @@ def upgrade() -> None:
             "rows",
             sa.Text(),
             nullable=False,
-            comment="JSON: month, line type, family, side of profit and loss, exact amount and number of lines of each "
-            "row",
+            comment="JSON: month, line type, family, side of profit and loss, exact amount and lines of each row",
         ),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was read"),
         sa.PrimaryKeyConstraint("profile_id", "currency", name=op.f("pk_whop_financial_reports")),
@@ -449,9 +448,7 @@ def upgrade() -> None:
             nullable=False,
             comment="financial_activity, ledger_accounts, financial_reports or payouts",
         ),
-        sa.Column(
-            "read_at", sa.DateTime(timezone=True), nullable=True, comment="When it was last read to its end"
-        ),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True, comment="When it was last read to its end"),
         sa.Column("refused", sa.Text(), nullable=True, comment="Why it can't be read now; null where it can"),
         sa.PrimaryKeyConstraint("profile_id", "part", name=op.f("pk_whop_money_reads")),
         comment="Which parts of the money of an account can be read.",
@@ -486,6 +483,10 @@ def upgrade() -> None:
         op.create_index(name, "sales_events", ["profile_id", column], sqlite_where=where, postgresql_where=where)
     if op.get_bind().dialect.supports_comments:
         _comments(new=True)
+    # Fees of payments were told as one sum, in which tax and shares of partners may be.
+    op.execute(
+        "UPDATE sales_events SET fee_exact = false WHERE platform = 'whop' AND (gross_micros <> 0 OR fee_micros <> 0)"
+    )
     # What was dated as its sale gets the day on which it was first seen, and that day can't be read again.
     op.execute(
         "INSERT INTO ledger_first_seen (id, profile_id, platform, gross_micros, first_seen_at) "
