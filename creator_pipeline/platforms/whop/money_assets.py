@@ -11,9 +11,9 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.whop import money_checks as checks
 from creator_pipeline.platforms.whop.access import SOURCE, WhopResource
 from creator_pipeline.platforms.whop.assets import PROFILES
-from creator_pipeline.platforms.whop.books import told_fees
 from creator_pipeline.platforms.whop.ledger_store import stored_families
 from creator_pipeline.platforms.whop.line_types import COST_WORDS
+from creator_pipeline.platforms.whop.money_fees import told_fees
 from creator_pipeline.platforms.whop.sync_money import LoadedMoney, load_money
 from creator_pipeline.platforms.whop.sync_payouts import LoadedPayouts, load_payouts
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview

@@ -92,7 +92,7 @@ def store_reads(connection: Connection, profile_id: str, reads: Reads, parts: It
     """
     columns = whop_money_reads.c
     stored = connection.execute(select(columns.part, columns.read_at).where(columns.profile_id == profile_id))
-    known = dict(stored.tuples())
+    known = dict(stored.all())
     rows = [
         (profile_id, part, moment if part in reads.read else known.get(part), reads.refused.get(part))
         for part in parts

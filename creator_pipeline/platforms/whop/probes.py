@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
@@ -88,24 +88,22 @@ def _money(caller: Caller, name: str, account_id: str | None) -> Iterator[Findin
     readable = True
     for part, params in asked.items():
         path = money_catalog.OPERATIONS[part] + (f"/{account_id}" if part == "ledger_accounts" else "")
-        needed = money_catalog.PERMISSIONS[part]
         try:
             caller.get(path, params)
         except AuthError as error:
             if error.revoked:
                 raise
-            text, hint = f"The key may not read {part}.", f"Give the key {needed} under Developer, API keys."
+            state, text = "no", f"The key may not read {part}."
+            hint = f"Give the key {money_catalog.PERMISSIONS[part]} under Developer, API keys."
         except NotFoundError:
-            text, hint = (
-                f"The server doesn't know {path}.",
-                "Nothing, where the server is an old one; else the account.",
-            )
+            state, text = "off", f"The server doesn't know {path}."
+            hint = "Nothing, where the server is an old one; else check the account's id (biz_…)."
         except RejectedError as error:
-            text, hint = f"{part} can't be read: {error.message}", "Tell the authors of this package."
+            state, text, hint = "no", f"{part} can't be read: {error.message}", "Update this package."
         else:
             continue
         readable = False
-        yield Finding(f"{name} {part}", "no", f"{text} Fees are estimated, and payouts not explained.", hint)
+        yield Finding(f"{name} {part}", state, f"{text} Fees are estimated, and payouts not explained.", hint)
     if readable:
         yield Finding(f"{name} books", "ok", "feed, balance, reports and payouts can be read")
 
@@ -133,15 +131,17 @@ def smoke(warehouse: Warehouse, _config: Settings) -> Sequence[Check]:
 def _agrees(warehouse: Warehouse) -> Iterator[Finding]:
     """Whether what buyers paid at Whop is what the ledger says they paid."""
     paid, events = whop_payments.c, sales_events.c
+    sales = and_(events.platform == PLATFORM.in_ledger, events.event_type == "sale", events.gross_micros != 0)
+    # What rests on the money feed is checked by the books.
+    settled = select(events.external_id).where(sales, events.fee_exact)
     read = (
         select(paid.currency, func.sum(paid.total_micros))
-        .where(paid.status == "paid", paid.paid_at.is_not(None))
+        .where(paid.status == "paid", paid.paid_at.is_not(None), paid.total_micros != 0, paid.id.not_in(settled))
         .group_by(paid.currency)
     )
     booked = (
         select(events.currency, func.sum(events.gross_micros))
-        # Sales that only the feed knows have no payment here.
-        .where(events.platform == PLATFORM.in_ledger, events.event_type == "sale", events.source < "a")
+        .where(sales, events.fee_exact.is_(False))
         .group_by(events.currency)
     )
     with warehouse.read() as connection:
