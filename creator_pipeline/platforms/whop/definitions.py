@@ -31,7 +31,7 @@ def _missed(day: date, synced: datetime | None, first: date) -> DayWindow:
 
 
 PARTS = DagsterParts(
-    assets=(assets.memberships, assets.payments, money_assets.financial_activity, money_assets.payouts),
+    assets=(assets.memberships, assets.payments, money_assets.money),
     jobs=(_SYNC, jobs.REFRESH.job, jobs.CHANGES.job, _MEMBERSHIPS, money_assets.BOOKS_JOB),
     resource=WhopResource(),
     schedules=(

@@ -75,7 +75,8 @@ def whop_events(
     """
     source = partition_key(payment.created_at.date(), payment.profile_id)
     origin = Origin(payment.profile_id, payment.id, payment.product_id, payment.product_name, source, moment)
-    events = line_events(origin, lines, families or {})
+    paid = payment.status == "paid" and payment.paid_at is not None
+    events = line_events(origin, lines, families or {}, payment.total_micros if paid else 0)
     if payment.status != "paid" or payment.paid_at is None:
         return events
     if not any(event.event_type == "sale" for event in events):

@@ -119,7 +119,9 @@ def origin_of(profile_id: str, owner: str, lines: Sequence[Booked], moment: date
     return Origin(profile_id, owner, *product, feed_source(profile_id), moment)
 
 
-def line_events(origin: Origin, lines: Iterable[Booked], families: Mapping[str, Family]) -> list[LedgerEvent]:
+def line_events(
+    origin: Origin, lines: Iterable[Booked], families: Mapping[str, Family], sold: int = 0
+) -> list[LedgerEvent]:
     """Rows of the ledger of all lines of one owner, each at the time it was booked.
 
     The sale's row holds the gross amount and the fees that were taken on the same day in the same currency; tax,
@@ -130,6 +132,7 @@ def line_events(origin: Origin, lines: Iterable[Booked], families: Mapping[str, 
         origin: of the rows.
         lines: in any order.
         families: Whop's own family of each word.
+        sold: micros of the sale, where its payment tells them and no line does yet.
     """
     ordered: list[tuple[Booked, Meaning]] = [
         (line, meaning_of(line.line_type, families)) for line in sorted(lines, key=_when)
@@ -137,7 +140,7 @@ def line_events(origin: Origin, lines: Iterable[Booked], families: Mapping[str, 
     sales = [line for line, meaning in ordered if meaning == "sale" and line.amount_micros >= 0]
     inside: set[str] = set()
     events: list[LedgerEvent] = []
-    left = 0
+    left = sold
     if sales:
         first = sales[0]
         beside = (first.currency, first.posted_on)
@@ -154,7 +157,7 @@ def line_events(origin: Origin, lines: Iterable[Booked], families: Mapping[str, 
     for line, meaning in ordered:
         if line.id in inside:
             continue
-        event = _own_row(origin, line, meaning, left)
+        event = _own_row(origin, line, meaning, left, counts=bool(sales or sold))
         if event is not None:
             events.append(event)
         if meaning in ("refund", "dispute"):
@@ -182,7 +185,7 @@ def _when(line: Booked) -> tuple[datetime, str]:
     return line.posted_at, line.id
 
 
-def _own_row(origin: Origin, line: Booked, meaning: Meaning, left: int) -> LedgerEvent | None:
+def _own_row(origin: Origin, line: Booked, meaning: Meaning, left: int, *, counts: bool = False) -> LedgerEvent | None:
     """The row of a line that isn't part of the sale's; ``left`` is what was left of the sale before it."""
     amount = line.amount_micros
     event_type, is_fee = _type_of(meaning, amount)
@@ -191,7 +194,7 @@ def _own_row(origin: Origin, line: Booked, meaning: Meaning, left: int) -> Ledge
     after = left + amount
     # The unit is back with what gives the rest back, and gone again with what takes it up again.
     moved = 0
-    if meaning in ("refund", "dispute"):
+    if counts and meaning in ("refund", "dispute"):
         moved = -1 if after <= 0 < left else 1 if left <= 0 < after and amount > 0 else 0
     return origin.event(
         event_type,

@@ -134,8 +134,8 @@ PAYOUTS_STREAM = SnapshotStream(
     checks=checks.PAYOUT_CHECKS,
     follows=(checks.FEED,),
 )
-financial_activity = snapshot_asset(MONEY_STREAM)
-payouts = snapshot_asset(PAYOUTS_STREAM)
+money = snapshot_asset(MONEY_STREAM, PAYOUTS_STREAM)
+"""The feed goes before the payouts: they are told by its lines."""
 BOOKS_JOB = dg.define_asset_job(
     "whop_books",
     selection=dg.AssetSelection.assets(checks.FEED, checks.PAYOUTS),

@@ -80,6 +80,7 @@ def _money(caller: Caller, name: str, account_id: str | None) -> Iterator[Findin
         "financial_reports": {
             "account_id": account_id,
             "report_type": "balance_activity",
+            "currency": "usd",
             "from": f"{today - timedelta(days=1)}T00:00:00Z",
             "to": f"{today}T00:00:00Z",
         },
