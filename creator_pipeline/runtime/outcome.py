@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from creator_pipeline.core.errors import DataError, PipelineError
+from creator_pipeline.core.errors import ConfigError, DataError, PipelineError
 from creator_pipeline.runtime.dagster_internals import log_materializations
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
+SINCE_TAG = "creator_pipeline/since"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -27,6 +29,19 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, 
 def allow_shrink(context: dg.AssetExecutionContext) -> bool:
     """Whether the person who launched the run accepts that a load drops most of what is stored."""
     return context.run.tags.get(ALLOW_SHRINK_TAG, "").lower() in {"1", "true", "yes"}
+
+
+def since(context: dg.AssetExecutionContext) -> date | None:
+    """The day since which the person who launched the run wants everything read again.
+
+    Raises:
+        ConfigError: the tag is no day.
+    """
+    told = context.run.tags.get(SINCE_TAG)
+    try:
+        return date.fromisoformat(told) if told else None
+    except ValueError:
+        raise ConfigError(f"The run tag {SINCE_TAG} is no day: {told!r}.", hint="Write it as 2026-11-22.") from None
 
 
 listeners: list[Callable[[str, str | None], None]] = []

@@ -31,6 +31,7 @@ class Request(Generic[Resource]):
         windows: half-open UTC days; none for a snapshot.
         with_ledger: whether the ledger's rows are written in the same transactions.
         allow_shrink: whether a load may drop most of what is stored.
+        since: a day; everything since then is to be read again, what is final too.
     """
 
     warehouse: Warehouse
@@ -39,6 +40,7 @@ class Request(Generic[Resource]):
     windows: Sequence[DayWindow] = ()
     with_ledger: bool = True
     allow_shrink: bool = False
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class SnapshotStream(Generic[Resource]):
     Attributes:
         source, name, key, table, description, profiles, tally, checks: as of :class:`DailyStream`.
         load: reads all of one profile and stores it.
+        follows: assets by profile that go before.
     """
 
     source: Source
@@ -178,3 +181,4 @@ class SnapshotStream(Generic[Resource]):
     load: Callable[[Request[Resource]], Snapshot]
     tally: Callable[[], Tally] = NoTally
     checks: Sequence[StepCheck] = ()
+    follows: Sequence[dg.AssetKey] = ()

@@ -465,6 +465,45 @@ whop_financial_activity = Table(
     comment="Whop's own ledger: every movement of money.",
 )
 
+whop_financial_reports = Table(
+    "whop_financial_reports",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("currency", "Of the amounts", key=True),
+    _time("from_at", "Begin of the report"),
+    _time("to_at", "Its end, exclusive"),
+    _micros("beginning_micros", "Balance at its begin, where Whop tells it", null=True),
+    _micros("ending_micros", "Balance at its end, where Whop tells it", null=True),
+    _micros("total_micros", "Sum of its movements"),
+    _text("rows", "JSON: month, line type, family, side of profit and loss, exact amount and lines of each row"),
+    _time("seen_at", "When it was read"),
+    comment="Whop's report of an account's movements by month and line type, as last read.",
+)
+
+whop_payout_statements = Table(
+    "whop_payout_statements",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("payout_id", "wdrl_…", key=True),
+    _text("line_id", "line_…", key=True),
+    _text("line_type", "As Whop says it"),
+    _time("posted_at", "When it was booked"),
+    _text("payment_id", "pay_…", null=True),
+    _micros("amount_micros", "Signed; rounded once, half to even"),
+    _text("currency", "Of the amount"),
+    comment="What moved the available balance from the payout before to this one, without this payout and its fee.",
+)
+
+whop_money_reads = Table(
+    "whop_money_reads",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("part", "financial_activity, ledger_accounts, financial_reports or payouts", key=True),
+    _time("read_at", "When it was last read to its end", null=True),
+    _text("refused", "Why it can't be read now; null where it can", null=True),
+    comment="Which parts of the money of an account can be read.",
+)
+
 gumroad_earnings = Table(
     "gumroad_earnings",
     metadata,

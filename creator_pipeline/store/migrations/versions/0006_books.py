@@ -465,6 +465,72 @@ def upgrade() -> None:
         ["profile_id", "posted_on"],
         unique=False,
     )
+    op.create_table(
+        "whop_financial_reports",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amounts"),
+        sa.Column("from_at", sa.DateTime(timezone=True), nullable=False, comment="Begin of the report"),
+        sa.Column("to_at", sa.DateTime(timezone=True), nullable=False, comment="Its end, exclusive"),
+        sa.Column(
+            "beginning_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Balance at its begin, where Whop tells it, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "ending_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Balance at its end, where Whop tells it, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "total_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Sum of its movements, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "rows",
+            sa.Text(),
+            nullable=False,
+            comment="JSON: month, line type, family, side of profit and loss, exact amount and lines of each row",
+        ),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was read"),
+        sa.PrimaryKeyConstraint("profile_id", "currency", name=op.f("pk_whop_financial_reports")),
+        comment="Whop's report of an account's movements by month and line type, as last read.",
+    )
+    op.create_table(
+        "whop_payout_statements",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("payout_id", sa.Text(), nullable=False, comment="wdrl_…"),
+        sa.Column("line_id", sa.Text(), nullable=False, comment="line_…"),
+        sa.Column("line_type", sa.Text(), nullable=False, comment="As Whop says it"),
+        sa.Column("posted_at", sa.DateTime(timezone=True), nullable=False, comment="When it was booked"),
+        sa.Column("payment_id", sa.Text(), nullable=True, comment="pay_…"),
+        sa.Column(
+            "amount_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Signed; rounded once, half to even, in millionths of the currency's unit",
+        ),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amount"),
+        sa.PrimaryKeyConstraint("profile_id", "payout_id", "line_id", name=op.f("pk_whop_payout_statements")),
+        comment="What moved the available balance from the payout before to this one, without this payout and its fee.",
+    )
+    op.create_table(
+        "whop_money_reads",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column(
+            "part",
+            sa.Text(),
+            nullable=False,
+            comment="financial_activity, ledger_accounts, financial_reports or payouts",
+        ),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True, comment="When it was last read to its end"),
+        sa.Column("refused", sa.Text(), nullable=True, comment="Why it can't be read now; null where it can"),
+        sa.PrimaryKeyConstraint("profile_id", "part", name=op.f("pk_whop_money_reads")),
+        comment="Which parts of the money of an account can be read.",
+    )
     op.add_column(
         "sales_events",
         sa.Column(
@@ -495,6 +561,10 @@ def upgrade() -> None:
         op.create_index(name, "sales_events", ["profile_id", column], sqlite_where=where, postgresql_where=where)
     if op.get_bind().dialect.supports_comments:
         _comments(new=True)
+    # Fees of payments were told as one sum, in which tax and shares of partners may be.
+    op.execute(
+        "UPDATE sales_events SET fee_exact = false WHERE platform = 'whop' AND (gross_micros <> 0 OR fee_micros <> 0)"
+    )
     # What was dated as its sale gets the day on which it was first seen, and that day can't be read again.
     op.execute(
         "INSERT INTO ledger_first_seen (id, profile_id, platform, gross_micros, first_seen_at) "
@@ -511,6 +581,8 @@ def downgrade() -> None:
     op.drop_column("sales_events", "settled_on")
     op.drop_column("sales_events", "belongs_to")
     op.drop_column("sales_events", "fee_exact")
+    for name in ("whop_money_reads", "whop_payout_statements", "whop_financial_reports"):
+        op.drop_table(name)
     op.drop_index(op.f("ix_whop_financial_activity_profile_id_posted_on"), table_name="whop_financial_activity")
     op.drop_index(op.f("ix_whop_financial_activity_profile_id_payment_id"), table_name="whop_financial_activity")
     op.drop_table("whop_financial_activity")
