@@ -283,7 +283,7 @@ def test_a_part_that_cant_be_read_is_said_and_the_rest_goes_on(two_profiles, cli
         told = list(BOOKS.not_readable(connection, "alice"))
     assert [each.table for each in told] == [path[1:]]
     assert told[0].hint
-    assert not told[0].consent
+    assert not told[0].brings
     assert {row.external_id for row in ledger(two_profiles, event_type="sale")} >= set(account.payments)
     assert broken(two_profiles) <= GOLD
     account.refused = {}

@@ -9,8 +9,8 @@ import pytest
 
 from creator_pipeline.platforms.whop.sandbox.money_api import MONEY_NEEDS
 from creator_pipeline.platforms.whop.sandbox.object_json import DECIMALS, stamp
-from creator_pipeline_tests.support.whop_sandbox_money import added, answer, ask, exact, feed
 from creator_pipeline_tests.support.whop_samples import FIXTURES
+from creator_pipeline_tests.support.whop_sandbox_money import added, answer, ask, exact, feed
 
 ALL = {"balance_type": "total", "limit": 100}
 
