@@ -17,9 +17,9 @@ import dagster as dg
 
 from creator_pipeline.core.errors import ConfigError, DataError, PipelineError
 from creator_pipeline.runtime.dagster_internals import log_materializations
+from creator_pipeline.runtime.tags import SINCE_TAG
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
-SINCE_TAG = "creator_pipeline/since"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)

@@ -120,6 +120,7 @@ gumroad_sales = Table(
     _text("country", "ISO code of the buyer's country", null=True),
     _text("raw", "The platform's JSON without personal and ever-changing fields"),
     _time("ingested_at", "When this version of the row was written"),
+    _text("processor", "paypal or stripe where the seller's own account there took the money", null=True),
     Index(None, "profile_id", "partition_day"),
 )
 
@@ -517,6 +518,18 @@ gumroad_earnings = Table(
     _micros("net_micros", "gross less the three"),
     _time("seen_at", "When it was read"),
     comment="Gumroad's own totals of a year.",
+)
+
+gumroad_unreadable = Table(
+    "gumroad_unreadable",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("part", "payouts, transactions or earnings", key=True),
+    _text("detail", "Why it can't be read"),
+    _text("hint", "What to do about it"),
+    _text("brings", "What connecting again brings the seller; empty where it is no help"),
+    _time("since", "When it was first refused"),
+    comment="Parts of an account's money that its token or server doesn't give.",
 )
 
 ledger_changes = Table(

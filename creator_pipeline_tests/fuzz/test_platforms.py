@@ -19,9 +19,8 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.transport import Connection, Response
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import client as gumroad
-from creator_pipeline.platforms.gumroad.ledger import gumroad_events
+from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import product_row, sale_row
-from creator_pipeline.platforms.gumroad.refunds import ledger_sale
 from creator_pipeline.platforms.gumroad.sync import load_products, load_sales
 from creator_pipeline.platforms.whop import answers
 from creator_pipeline.platforms.whop.client import WhopClient
@@ -121,7 +120,11 @@ def test_whatever_a_field_holds_its_row_is_stored_or_refused_by_name(warehouse: 
     memberships = made(
         lambda item: membership_row("alice", item, {plan.id: plan}, None, moment), [MEMBERSHIPS[0]["data"][0]]
     )
-    ledger = [event for sale in sales for event in gumroad_events(ledger_sale(sale), moment)]
+    ledger = [
+        event
+        for sale in sales
+        for event in gumroad_events(GumroadSale(*(getattr(sale, name) for name in GumroadSale._fields)), moment)
+    ]
     ledger += [
         event
         for row in payments
@@ -229,6 +232,6 @@ def test_bytes_of_any_kind_are_no_list(body: bytes) -> None:
     except orjson.JSONDecodeError:
         told = None
     with pytest.raises(DataError):
-        gumroad._objects(told, "sales")
+        gumroad.objects_of(told, "sales")
     with pytest.raises(DataError):
         answers.rows("/payments", told)

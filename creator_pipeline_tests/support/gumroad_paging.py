@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.http import Usage
-from creator_pipeline.platforms.gumroad.client import SalesPage, SlowQueryError
+from creator_pipeline.platforms.gumroad.answers import SlowQueryError
+from creator_pipeline.platforms.gumroad.client import SalesPage
 
 
 class SaleDay(NamedTuple):

@@ -13,7 +13,8 @@ GRANT SELECT ON alembic_version TO pipeline_gateway, pipeline_reader;
 GRANT SELECT, INSERT, UPDATE ON webhook_events, ingestion_jobs, email_messages, email_suppressions TO pipeline_gateway;
 GRANT DELETE ON email_suppressions TO pipeline_gateway;
 -- The creator's page, and whose a key is.
-GRANT SELECT ON profiles, daily_revenue, kdp_uploads, unexplained, closed_months TO pipeline_gateway;
+GRANT SELECT ON profiles, daily_revenue, kdp_uploads, unexplained, closed_months, gumroad_unreadable
+    TO pipeline_gateway;
 GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, gross_micros, fee_micros, currency,
     fee_exact, belongs_to) ON sales_events TO pipeline_gateway;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, balance_micros,
@@ -37,7 +38,7 @@ GRANT SELECT (profile_id, id, line_type, posted_at, posted_on, available_at, pay
 GRANT SELECT (id, display_name, subscription_tier, plan_name, timezone, created_at) ON profiles TO pipeline_reader;
 GRANT SELECT (profile_id, id, partition_day, created_at, local_day, product_id, product_name, quantity, price_micros,
     fee_micros, refunded_micros, refund_exact, affiliate_micros, listed_currency, refunded, partially_refunded,
-    chargedback, disputed, dispute_won, kind, subscription_id, recurring_charge, ingested_at)
+    chargedback, disputed, dispute_won, kind, subscription_id, recurring_charge, ingested_at, processor)
     ON gumroad_sales TO pipeline_reader;
 GRANT SELECT (id, account_profile_id, profile_id, status, has_access, plan_id, plan_name, tier, product_id,
     product_name, created_at, updated_at, current_period_start, current_period_end, cancel_at_period_end, canceled_at,

@@ -1,9 +1,16 @@
-"""Gumroad: products and sales by its API v2, and pings."""
+"""Gumroad: products, sales and payouts by its API v2, and pings."""
 
 from __future__ import annotations
 
 from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
 from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
+from creator_pipeline.platforms.gumroad.payout_catalog import (
+    LINE_KEYS,
+    LINE_TYPES,
+    PAYOUT_KEYS,
+    PAYOUT_STATES,
+    UPCOMING_STATUSES,
+)
 
 _HERE = "creator_pipeline.platforms.gumroad"
 
@@ -20,11 +27,17 @@ PLATFORM = Platform(
     rate=Rate("GUMROAD_REQUESTS_PER_MINUTE", 120),
     where_to_connect="creator-pipeline profiles connect {profile_id}, or profiles add {profile_id} --email … "
     "--gumroad-token …",
-    known_names={"sale field": SALE_KEYS},
+    known_names={
+        "sale field": SALE_KEYS,
+        "payout field": PAYOUT_KEYS | LINE_KEYS,
+        "payout line type": LINE_TYPES,
+        "payout status": frozenset(PAYOUT_STATES) | UPCOMING_STATUSES,
+    },
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
     oauth=Later(f"{_HERE}.connect", "OAUTH"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),
+    books=Later(f"{_HERE}.books", "BOOKS"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

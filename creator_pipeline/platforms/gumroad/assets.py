@@ -9,6 +9,7 @@ import dagster as dg
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.gumroad import checks
 from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
+from creator_pipeline.platforms.gumroad.ledger import partition_day
 from creator_pipeline.platforms.gumroad.models import SaleRow
 from creator_pipeline.platforms.gumroad.sync import Loaded, load_products, load_sales, rebuild_ledger
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
@@ -56,7 +57,7 @@ def _load_sales(request: Request[GumroadResource]) -> Iterator[Landed]:
 def _rebuild(request: Request[GumroadResource]) -> Iterator[Landed]:
     for window in request.windows:
         part = rebuild_ledger(request.warehouse, request.profile_id, window, allow_shrink=request.allow_shrink)
-        yield Landed(part.window.each(), {}, by_day(part.events, lambda event: event.occurred_on))
+        yield Landed(part.window.each(), {}, by_day(part.events, partition_day))
 
 
 def landed(part: Loaded, usage: Usage) -> Landed:
@@ -64,7 +65,7 @@ def landed(part: Loaded, usage: Usage) -> Landed:
     return Landed(
         list(part.window.each()),
         by_day(part.sales, lambda row: row.partition_day),
-        by_day(part.events, lambda event: event.occurred_on),
+        by_day(part.events, partition_day),
         part,
         usage,
         {"sale field": part.new_keys},

@@ -11,8 +11,17 @@ SLOW_QUERY_PREFIX = "Query timed out"
 NOT_FOUND_SUFFIX = "was not found."
 """A missing object is HTTP 200 with ``success: false`` and a message that ends so."""
 
-SCOPES = ("view_profile", "view_sales")
+SALES_SCOPES = ("view_profile", "view_sales")
+"""Without these nothing can be read."""
+PAYOUTS_SCOPE = "view_payouts"
+"""Without it the sales go on, and payouts aren't known."""
+SCOPES = (*SALES_SCOPES, PAYOUTS_SCOPE)
 """What we ask for. ``account`` would be full access: never."""
+TAX_SCOPE = "view_tax_data"
+"""Of a year's earnings. It shows tax forms too, so it isn't asked for; a token may have it all the same."""
+
+OWN_PROCESSORS = frozenset({"paypal", "stripe"})
+"""A sale that names one of these was paid into the seller's own account there, past Gumroad's balance."""
 
 SUMMARY_SURE_DAYS = 92
 """``/v2/sales/summary`` answers 400 past an upper bound of days it doesn't tell; so few are surely allowed."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import dagster as dg
 
 from creator_pipeline.platforms.gumroad import drift
+from creator_pipeline.platforms.gumroad.ledger import is_from_payout
 from creator_pipeline.platforms.gumroad.sync import Loaded
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
@@ -62,7 +63,8 @@ class Tally:
                 self.estimated_refunds.append(row.id)
             if (row.refunded_micros or 0) > row.price_micros:
                 self.over_refunded.append(row.id)
-        self.ledger_micros += sum(event.gross_micros for event in part.events if event.event_type == "sale")
+        sold = (event for event in part.events if event.event_type == "sale" and not is_from_payout(event))
+        self.ledger_micros += sum(event.gross_micros for event in sold)
 
     def verdicts(self) -> Iterator[Verdict]:
         """What came out; nothing where nothing was read."""

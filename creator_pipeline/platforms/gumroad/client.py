@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError, TransientError
-from creator_pipeline.core.http import Answer, ApiClient, Pace, Renew, Usage
+from creator_pipeline.core.errors import RejectedError
+from creator_pipeline.core.http import ApiClient, Pace, Renew, Usage
 from creator_pipeline.core.pending_request import PendingRequest
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import catalog
-
-Json = dict[str, Any]
-
-
-class SlowQueryError(RejectedError):
-    """The server gave up on a query: the same one would time out again, half of its window may not."""
-
-
-class NotFoundError(RejectedError):
-    """There is no such endpoint on this server."""
+from creator_pipeline.platforms.gumroad.answers import (
+    Json,
+    NotFoundError,
+    classify,
+    missing,
+    object_of,
+    objects_of,
+    repeated_key,
+)
+from creator_pipeline.platforms.gumroad.payout_calls import PayoutCalls
 
 
 class SalesPage(NamedTuple):
@@ -37,37 +37,6 @@ class SummaryDay(NamedTuple):
     units: int
     gross_cents: int
     refunded_cents: int
-
-
-def classify(answer: Answer) -> PipelineError | None:
-    """The error of an answer, None where it is good or the common rules of :mod:`core.http` fit."""
-    if answer.status == 401:
-        return AuthError(
-            "Gumroad refuses the token: it is wrong or was revoked.",
-            hint="Connect the account again; a new token comes from Gumroad, Settings, Advanced, Applications.",
-            revoked=True,
-        )
-    if answer.status == 403:
-        # An edge server's block is a page; Gumroad's own refusal has no body.
-        if "html" in answer.headers.get("content-type", ""):
-            return TransientError("Gumroad's edge server refused the request (HTTP 403 page).")
-        return AuthError(
-            "The Gumroad token lacks the scope view_sales.",
-            hint="Connect again with the scopes view_profile view_sales.",
-        )
-    if answer.status == 404:
-        return NotFoundError("Gumroad knows no such endpoint (HTTP 404).")
-    if not isinstance(answer.body, dict):
-        return None
-    body = cast("Json", answer.body)
-    if answer.status == 400:
-        message = str(body.get("error") or body.get("message") or answer.text)
-        if message.startswith(catalog.SLOW_QUERY_PREFIX):
-            return SlowQueryError(f"Gumroad: {message}")
-        return RejectedError(f"Gumroad refuses the request: {message}")
-    if answer.status == 200 and body.get("success") is False:
-        return RejectedError(f"Gumroad: {body.get('message', 'success is false')}")
-    return None
 
 
 class GumroadClient:
@@ -87,6 +56,7 @@ class GumroadClient:
         self._api = ApiClient(
             base_url=base_url, token=token, classify=classify, pace=pace, connections=connections, renew=renew
         )
+        self.payouts = PayoutCalls(self._api)
 
     def __enter__(self) -> GumroadClient:
         return self
@@ -105,7 +75,7 @@ class GumroadClient:
 
     def user(self) -> Json:
         """The seller: ``user_id``, ``name``, ``email``…"""
-        return _object(self._api.get("/v2/user"), "user")
+        return object_of(self._api.get("/v2/user"), "user")
 
     def products(self) -> Iterator[Json]:
         """Every product, newest first, from servers that page the list and from those that don't.
@@ -117,7 +87,7 @@ class GumroadClient:
         seen: set[str] = set()
         while True:
             body = self._api.get("/v2/products", {"page_key": key} if key else None)
-            yield from _objects(body, "products")
+            yield from objects_of(body, "products")
             key = _next_key(body)
             if key is None:
                 return
@@ -143,7 +113,7 @@ class GumroadClient:
     def sale(self, sale_id: str) -> Json | None:
         """One sale in any state; None where there is none, or it is another seller's."""
         try:
-            return _object(self._api.get(f"/v2/sales/{quote(sale_id, safe='')}"), "sale")
+            return object_of(self._api.get(f"/v2/sales/{quote(sale_id, safe='')}"), "sale")
         except RejectedError as error:
             if error.message.endswith(catalog.NOT_FOUND_SUFFIX):
                 return None
@@ -151,7 +121,7 @@ class GumroadClient:
 
     def listed(self, sale: Json) -> Json | None:
         """The same sale as the list shows it; None where the list leaves it out (a test purchase, say)."""
-        found = _objects(self._api.get("/v2/sales", {"order_id": str(sale.get("order_id"))}), "sales")
+        found = objects_of(self._api.get("/v2/sales", {"order_id": str(sale.get("order_id"))}), "sales")
         return next((item for item in found if item.get("id") == sale.get("id")), None)
 
     def summary(self, first: date, last: date) -> dict[date, SummaryDay] | None:
@@ -173,14 +143,14 @@ class GumroadClient:
             return None if older is None or newer is None else older | newer
         days_of = {
             _date(item): SummaryDay(*(_integer(item, name) for name in ("units", "gross_cents", "refunded_cents")))
-            for item in _objects(body, "breakdown")
+            for item in objects_of(body, "breakdown")
         }
         return {day: figures for day, figures in days_of.items() if any(figures)}
 
     def subscriptions(self, resource_name: str) -> list[Json]:
         """This application's resource subscriptions for one event: ``id``, ``resource_name``, ``post_url``."""
         asked = {"resource_name": resource_name, "current_oauth_application_only": "true"}
-        return _objects(self._api.get("/v2/resource_subscriptions", asked), "resource_subscriptions")
+        return objects_of(self._api.get("/v2/resource_subscriptions", asked), "resource_subscriptions")
 
     def subscribe(self, resource_name: str, post_url: str) -> None:
         """Add a resource subscription; Gumroad makes one more for each call."""
@@ -192,17 +162,8 @@ class GumroadClient:
         self._api.request(f"/v2/resource_subscriptions/{quote(subscription_id, safe='')}", method="DELETE")
 
 
-def repeated_key(path: str, key: str) -> DataError:
-    """The error of pages that would never end."""
-    return DataError(
-        f"Gumroad {path}: the page key {key} came twice.",
-        hint="Nothing was written for this window. Run it again; if it stays, the API has changed.",
-        column="next_page_key",
-    )
-
-
 def _sales_page(body: Any) -> SalesPage:
-    return SalesPage(_objects(body, "sales"), _next_key(body))
+    return SalesPage(objects_of(body, "sales"), _next_key(body))
 
 
 def _next_key(body: Json) -> str | None:
@@ -210,25 +171,10 @@ def _next_key(body: Json) -> str | None:
     return str(key) if key else None
 
 
-def _object(body: Any, name: str) -> Json:
-    value = body.get(name) if isinstance(body, dict) else None
-    if not isinstance(value, dict):
-        raise _missing(name, "an object", value)
-    return cast("Json", value)
-
-
-def _objects(body: Any, name: str) -> list[Json]:
-    # A missing key must not read as "no sales": the replace that follows would delete a day.
-    value = body.get(name) if isinstance(body, dict) else None
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast("list[Any]", value)):
-        raise _missing(name, "a list of objects", value)
-    return cast("list[Json]", value)
-
-
 def _integer(item: Json, name: str) -> int:
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise _missing(f"breakdown[].{name}", "a whole number", value)
+        raise missing(f"breakdown[].{name}", "a whole number", value)
     return int(value)
 
 
@@ -236,14 +182,4 @@ def _date(item: Json) -> date:
     try:
         return date.fromisoformat(str(item.get("key"))[:10])
     except ValueError:
-        raise _missing("breakdown[].key", "a date", item.get("key")) from None
-
-
-def _missing(name: str, expected: str, found: object) -> DataError:
-    return DataError(
-        f"Gumroad's answer has no usable {name!r}.",
-        hint="The API may have changed; nothing was written.",
-        column=name,
-        found=type(found).__name__,
-        expected=expected,
-    )
+        raise missing("breakdown[].key", "a date", item.get("key")) from None

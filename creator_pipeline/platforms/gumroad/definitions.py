@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
-from creator_pipeline.platforms.gumroad import assets, checks, jobs
+from creator_pipeline.platforms.gumroad import assets, checks, jobs, payout_assets
 from creator_pipeline.platforms.gumroad.access import GumroadResource
 from creator_pipeline.runtime.tags import LOAD_DAYS
 
@@ -28,9 +28,15 @@ _CATALOGUE = dg.define_asset_job(
     description="The catalogue of a profile.",
 )
 
+_PAYOUTS = dg.define_asset_job(
+    "gumroad_payouts",
+    selection=dg.AssetSelection.assets(payout_assets.PAYOUTS),
+    description="The payouts of a profile with their lines, and the ledger rows that follow.",
+)
+
 PARTS = DagsterParts(
-    assets=(assets.products, assets.sales),
-    jobs=(_SYNC, jobs.REFRESH.job, jobs.DRIFT.job, _CATALOGUE),
+    assets=(assets.products, assets.sales, payout_assets.payouts_asset),
+    jobs=(_SYNC, jobs.REFRESH.job, jobs.DRIFT.job, _CATALOGUE, _PAYOUTS),
     checks=(checks.agrees_with_gumroad,),
     resource=GumroadResource(),
     schedules=(
@@ -73,6 +79,14 @@ PARTS = DagsterParts(
             "drift",
             "Gumroad's totals of the last year beside ours, for every connected profile.",
             config=jobs.DRIFT.config,
+        ),
+        Schedule(
+            "gumroad_payouts_nightly",
+            "30 2 * * *",
+            "gumroad_payouts",
+            "nightly",
+            "Payouts that are new or not final, and the planned ones, of every connected profile.",
+            key="payouts",
         ),
     ),
     backfill=Backfill("gumroad_sync", (checks.SALES, checks.EVENTS), "gumroad_catalogue"),

@@ -8,7 +8,8 @@ from typing import Any, Generic
 
 from creator_pipeline.core.windows import DayWindow, contiguous
 from creator_pipeline.platforms.gumroad import window_reader
-from creator_pipeline.platforms.gumroad.client import GumroadClient, Json, SlowQueryError
+from creator_pipeline.platforms.gumroad.answers import Json, SlowQueryError
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.parallel_reader import ParallelReader
 from creator_pipeline.platforms.gumroad.window_reader import (
     Chunk,

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
+from creator_pipeline.ledger.replace import own_partitions
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.access import SOURCE
 from creator_pipeline.platforms.gumroad.assets import SALES_STREAM, landed
@@ -73,19 +74,23 @@ def _read(work: Work, client: GumroadClient, named: Named) -> int:
 
 def _log(work: Work, done: Refreshed, client: GumroadClient) -> None:
     sales, events = gumroad_sales.c, sales_events.c
+    counts: dict[date, tuple[int, int]] = {}
     with work.warehouse.read() as connection:
-        counts = [
-            dict(connection.execute(select(day, func.count()).where(*scope, day.in_(done.days)).group_by(day)).all())
-            for day, scope in (
-                (sales.partition_day, [sales.profile_id == work.profile_id]),
-                (events.occurred_on, [events.profile_id == work.profile_id, events.platform == SOURCE.provider]),
+        for day in done.days:
+            mine = own_partitions(DayWindow(day, day + timedelta(days=1)))(events)
+            counts[day] = (
+                _count(connection, sales.profile_id == work.profile_id, sales.partition_day == day),
+                _count(connection, events.profile_id == work.profile_id, events.platform == SOURCE.provider, mine),
             )
-        ]
     metadata = {"read_again": "sales named by webhooks", **client.usage.metadata(), "rows_changed": done.changed}
     with work.outcome.together():
         for day in done.days:
-            for key, count in zip((SALES, EVENTS), counts, strict=True):
-                work.outcome.materialized(key, partition_key(day, work.profile_id), count.get(day, 0), metadata)
+            for key, count in zip((SALES, EVENTS), counts[day], strict=True):
+                work.outcome.materialized(key, partition_key(day, work.profile_id), count, metadata)
+
+
+def _count(connection: Connection, *scope: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).where(*scope)).scalar_one()
 
 
 def _scan(work: Work) -> None:

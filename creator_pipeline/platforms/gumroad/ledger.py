@@ -1,76 +1,134 @@
-"""The ledger's rows of a Gumroad sale. Pure."""
+"""The ledger's rows of a Gumroad sale, out of everything that is known of it. Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
-from creator_pipeline.core.windows import partition_key
 from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.platforms.gumroad import payout_catalog
+from creator_pipeline.platforms.gumroad.sale_history import NOTHING, History
+from creator_pipeline.platforms.gumroad.sale_lines import Place, Row, SaleLine, distinct
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale, Refund
+from creator_pipeline.platforms.gumroad.sale_rows import RowsOfSale
 
 
-class GumroadSale(NamedTuple):
-    """What the ledger needs of a Gumroad sale. Amounts in micros of a US dollar.
+class SaleLedger(NamedTuple):
+    """The ledger's rows of one sale.
 
-    ``refunded_micros`` is None while a partial refund can't be derived: the refund's row is then missing, and the
-    check ``refunds_known`` says so.
+    Attributes:
+        day: that its rows go by: of the sale, or of the payout's line where the sale isn't stored.
+        events: the rows.
+        settles: places of payouts' lines, to the row that each settles and why it is not the whole of it.
+        rows: what the lines tell.
+        refunds: each with what belongs to it.
     """
 
-    profile_id: str
-    id: str
-    created_at: datetime
-    product_id: str | None
-    product_name: str | None
-    quantity: int
-    price_micros: int
-    fee_micros: int
-    refunded_micros: int | None
-    chargedback: bool
-    disputed: bool
-    dispute_won: bool
-    kind: str
+    day: date
+    events: list[LedgerEvent]
+    settles: dict[Place, tuple[str, str | None]]
+    rows: Sequence[Row] = ()
+    refunds: Sequence[Refund] = ()
 
 
-def gumroad_events(sale: GumroadSale, moment: datetime) -> list[LedgerEvent]:
-    """The ledger rows of one sale: the sale, and a negative row for each way its money went back.
+def gumroad_events(
+    sale: GumroadSale, moment: datetime, lines: Sequence[SaleLine] = (), history: History = NOTHING
+) -> list[LedgerEvent]:
+    """The rows of :func:`sale_ledger`, of a sale that is stored.
 
-    A refund and a dispute are dated like the sale, because the API tells no other time. Gumroad's fee stays on the
-    sale: the API doesn't reduce it. A lost dispute takes what a refund left. Trials, parts of bundles and the
-    recipient's side of a gift carry no money of their own and give no row.
+    Args:
+        sale: as stored.
+        moment: when the rows were made, and when what was never seen before was seen.
+        lines: of payouts, about this sale.
+        history: when what went back was first seen.
     """
-    if sale.kind != "sale":
-        return []
-    day = sale.created_at.date()
-    source = partition_key(day, sale.profile_id)
+    return sale_ledger(sale.profile_id, sale.id, sale, lines, history, moment).events
 
-    def event(event_type: str, quantity: int, gross: int, fee: int = 0) -> LedgerEvent:
-        return LedgerEvent(
-            id=f"gumroad:{sale.profile_id}:{sale.id}:{event_type}",
-            profile_id=sale.profile_id,
-            platform="gumroad",
-            event_type=event_type,
-            external_id=sale.id,
-            product_id=sale.product_id,
-            product_name=sale.product_name,
-            occurred_at=sale.created_at,
-            occurred_on=day,
-            quantity=quantity,
-            gross_micros=gross,
-            fee_micros=fee,
-            net_micros=gross - fee,
-            currency="USD",
-            source=source,
-            first_seen_at=moment,
-            ingested_at=moment,
-        )
 
-    events = [event("sale", sale.quantity, sale.price_micros, sale.fee_micros)]
-    refunded = sale.refunded_micros or 0
-    if refunded:
-        events.append(event("refund", -sale.quantity if refunded == sale.price_micros else 0, -refunded))
-    left = sale.price_micros - refunded
-    if left and (sale.chargedback or sale.dispute_won):
-        events.append(event("chargeback", -sale.quantity, -left))
-        if sale.dispute_won and not sale.chargedback:
-            events.append(event("chargeback_reversal", sale.quantity, left))
-    return events
+def sale_ledger(
+    profile_id: str,
+    sale_id: str,
+    sale: GumroadSale | None,
+    lines: Sequence[SaleLine],
+    history: History,
+    moment: datetime,
+) -> SaleLedger:
+    """Every row of one sale: the sale, its affiliate's share, and a row for each way its money went back.
+
+    The lines of payouts give date, amount and fee of what went back. What the sale says beyond them is estimated,
+    and dated with the moment when it was first seen. The same knowledge gives the same rows, in whatever order it
+    came. Trials, parts of bundles and the recipient's side of a gift carry no money of their own and give no row.
+
+    Args:
+        profile_id: whose sale.
+        sale_id: Gumroad's id.
+        sale: as stored; None where only lines of payouts are known.
+        lines: of payouts, about this sale.
+        history: when what went back was first seen.
+        moment: when the rows were made, and when what was never seen before was seen.
+    """
+    rows = distinct(lines)
+    if sale is not None and sale.kind != "sale":
+        return SaleLedger(sale.created_at.date(), [], {}, rows)
+    sold = [row for row in rows if row.type == payout_catalog.SALE]
+    basis = sale or _from_line(profile_id, sale_id, sold)
+    day = basis.created_at.date() if basis else min(row.occurred_on for row in rows)
+    made = RowsOfSale(profile_id, sale_id, basis, sale is not None, day, moment)
+    if basis:
+        made.sale(sold)
+    refunds = made.refunds([row for row in rows if row.type in payout_catalog.REFUNDS | payout_catalog.CONNECT_REFUNDS])
+    failed = [row for row in rows if row.type in (payout_catalog.FAILED_REFUND, payout_catalog.FAILED_REFUND_REVERSAL)]
+    if sale and sale.refunded_micros:
+        refunds += made.estimated(sale.refunded_micros, _still_refunded(refunds, failed), history)
+    made.fees_of(refunds)
+    made.disputes(rows, refunds, history)
+    for row in rows:
+        if row.kind == "adjustment":
+            made.add("adjustment", f"adjustment:{row.name}", row.occurred_on, row.net_micros, 0, rows=[row])
+    return SaleLedger(day, made.events, made.settles, rows, refunds)
+
+
+def _from_line(profile_id: str, sale_id: str, sold: Sequence[Row]) -> GumroadSale | None:
+    if not sold:
+        return None
+    line = sold[0]
+    gross = line.net_micros if line.gross_micros is None else line.gross_micros
+    created = datetime.combine(line.occurred_on, time.min, UTC)
+    return GumroadSale(
+        profile_id=profile_id,
+        id=sale_id,
+        created_at=created,
+        product_id=None,
+        product_name=None,
+        quantity=1,
+        price_micros=gross,
+        fee_micros=gross - line.net_micros,
+        refunded_micros=0,
+        chargedback=False,
+        disputed=False,
+        dispute_won=False,
+        kind="sale",
+        processor=line.processor,
+    )
+
+
+def _still_refunded(refunds: Sequence[Refund], failed: Sequence[Row]) -> list[tuple[datetime, int]]:
+    """What lines say of the sale's refunds by now: those that failed in the end are taken away, oldest first."""
+    undone = max(0, sum(row.gross_micros or 0 for row in failed))
+    left: list[tuple[datetime, int]] = []
+    for refund in refunds:
+        part = min(undone, refund.micros)
+        undone -= part
+        left.append((datetime.combine(refund.day, time.min, UTC), refund.micros - part))
+    return left
+
+
+def partition_day(event: LedgerEvent) -> date:
+    """The day of the partition that a row about a sale belongs to: its sale's, whatever day it is booked on."""
+    return event.own_day if event.event_type == "sale" else date.fromisoformat(event.source[:10])
+
+
+def is_from_payout(event: LedgerEvent) -> bool:
+    """Whether the row is a sale that only a payout tells of as yet."""
+    return event.source.startswith("payout ")

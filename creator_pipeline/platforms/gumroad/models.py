@@ -52,6 +52,7 @@ class SaleRow(NamedTuple):
     country: str | None
     raw: str
     ingested_at: datetime
+    processor: str | None = None
 
 
 class ProductRow(NamedTuple):
@@ -208,7 +209,14 @@ def sale_row(
         country=FIELDS.optional_text("sale", sale, "country_iso2"),
         raw=stored(sale, catalog.SALE_KEYS, _NOT_KEPT),
         ingested_at=ingested_at,
+        processor=_processor(sale),
     )
+
+
+def _processor(sale: Json) -> str | None:
+    """Whose account took the money past Gumroad's balance; the key is there for such sales only."""
+    told = sale.get("payment_processor")
+    return told.lower() if isinstance(told, str) and told.lower() in catalog.OWN_PROCESSORS else None
 
 
 def without_buyers(rows: Sequence[SaleRow], hashes: Collection[str]) -> Sequence[SaleRow]:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil
 
 from sqlalchemy import func, select
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, contiguous, now, today
-from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.ledger.replace import replace_sales
+from creator_pipeline.platforms.gumroad.answers import Json
 from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
-from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
-from creator_pipeline.platforms.gumroad.ledger import gumroad_events
+from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.ledger_store import rewrite_sales
 from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row, without_buyers
-from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
-from creator_pipeline.platforms.gumroad.sync import PLATFORM, currencies, load_sales
+from creator_pipeline.platforms.gumroad.payout_store import matters_to_payouts, rewrite_payouts
+from creator_pipeline.platforms.gumroad.refunds import RefundSettler
+from creator_pipeline.platforms.gumroad.sync import currencies, load_sales
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
@@ -145,13 +145,16 @@ def _store(
     days = {row.partition_day for row in rows}
     span = DayWindow(min(days), max(days) + timedelta(days=1))
     rows = RefundSettler(warehouse, client, profile_id, span).settled_named(rows)
-    events = [event for row in rows for event in gumroad_events(ledger_sale(row), moment)]
-    return days, len(rows), len(events), _write(warehouse, profile_id, rows, events)
+    events, changed = _write(warehouse, profile_id, rows, moment)
+    return days, len(rows), events, changed
 
 
-def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], events: list[LedgerEvent]) -> int:
+def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], moment: datetime) -> tuple[int, int]:
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
-        upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
-        change = replace_sales(connection, PLATFORM, profile_id, [row.id for row in rows], events)
-    return change.inserted + change.updated + change.deleted
+        sales = upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
+        change, ledgers = rewrite_sales(connection, profile_id, {row.id for row in rows}, moment)
+        if sales.any and matters_to_payouts(rows):
+            change += rewrite_payouts(connection, profile_id, moment)
+    events = sum(len(ledger.events) for _, ledger in ledgers.values())
+    return events, change.inserted + change.updated + change.deleted

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from creator_pipeline.core.errors import AuthError, ConfigError, DataError, RejectedError, TransientError
 from creator_pipeline.core.http import is_temporary, retry_after
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.platforms.gumroad.catalog import SCOPES
+from creator_pipeline.platforms.gumroad.catalog import SALES_SCOPES, SCOPES
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
@@ -60,10 +60,10 @@ class Grant:
         return f"Grant({' '.join(sorted(self.scopes))})"
 
     def missing_scopes(self) -> list[str]:
-        """Scopes that were asked for and not given."""
+        """Scopes without which nothing can be read, and that were not given. Without the one of payouts sales go on."""
         if not self.scopes or FULL_ACCESS in self.scopes:
             return []
-        return [scope for scope in SCOPES if scope not in self.scopes]
+        return [scope for scope in SALES_SCOPES if scope not in self.scopes]
 
 
 def oauth_app(config: Settings) -> OAuthApp:

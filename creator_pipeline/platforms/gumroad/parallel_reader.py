@@ -14,8 +14,8 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic
 
+from creator_pipeline.platforms.gumroad.answers import SlowQueryError
 from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
-from creator_pipeline.platforms.gumroad.client import SlowQueryError
 from creator_pipeline.platforms.gumroad.window_reader import Chunk, SalesPass, T, WindowReader
 
 SPLIT_PAGES = 25

@@ -14,8 +14,10 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.gumroad import PLATFORM, drift, oauth
 from creator_pipeline.platforms.gumroad.access import SOURCE, gumroad_client
-from creator_pipeline.platforms.gumroad.client import classify
+from creator_pipeline.platforms.gumroad.answers import NoScopeError, NotFoundError, classify
+from creator_pipeline.platforms.gumroad.catalog import PAYOUTS_SCOPE
 from creator_pipeline.platforms.gumroad.ping_checks import missing_pings
+from creator_pipeline.platforms.gumroad.unreadable import GOES_ON, OLD_SERVER, refusal
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.runtime.refused_tokens import note_refusal
 from creator_pipeline.settings import Settings
@@ -60,6 +62,7 @@ def account(config: Settings, account: Account, token: str) -> Iterator[Finding]
         day = today()
         caller.get("/v2/sales", {"after": day.isoformat(), "before": (day + timedelta(days=1)).isoformat()})
         yield Finding(f"{name} scopes", "ok", "sales can be read")
+        yield _payouts(caller, name, account.profile_id)
         yield caller.clock(f"{name} clock")
         if config.gumroad_webhook_secret is None:
             text = "GUMROAD_WEBHOOK_SECRET is not set: sales come with the nightly run."
@@ -71,6 +74,22 @@ def account(config: Settings, account: Account, token: str) -> Iterator[Finding]
             yield Finding(f"{name} webhooks", "no", text, _connect_again(account.profile_id))
         else:
             yield Finding(f"{name} webhooks", "ok", "every event is registered")
+
+
+def _payouts(caller: Caller, name: str, profile_id: str) -> Finding:
+    """Whether payouts can be read. Without them the sales go on, so nothing is broken."""
+    try:
+        caller.get("/v2/payouts", {"include_upcoming": "false"})
+    except NotFoundError:
+        return Finding(f"{name} payouts", "off", f"{OLD_SERVER} {GOES_ON}")
+    except AuthError as error:
+        if error.revoked:
+            raise
+        found = refusal(
+            profile_id, "payouts", NoScopeError(f"The token lacks the scope {PAYOUTS_SCOPE}.", PAYOUTS_SCOPE)
+        )
+        return Finding(f"{name} payouts", "off", found.detail, found.hint)
+    return Finding(f"{name} payouts", "ok", "payouts can be read")
 
 
 def daily(warehouse: Warehouse, config: Settings, profile_id: str) -> Check | None:

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from operator import attrgetter
 
 from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from creator_pipeline.core.windows import DayWindow, now
-from creator_pipeline.ledger.replace import note_changes
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
-from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
+from creator_pipeline.platforms.gumroad.ledger_store import rewrite_sales
 from creator_pipeline.platforms.gumroad.models import SaleRow, without_buyers
+from creator_pipeline.platforms.gumroad.payout_store import rewrite_payouts
 from creator_pipeline.platforms.gumroad.refund_shares import days_to_settle, settle
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
 from creator_pipeline.store.locks import lock_profile
-from creator_pipeline.store.tables import gumroad_sales, sales_events
+from creator_pipeline.store.tables import gumroad_sales
 
 _DAYS_AT_ONCE = 366
 """Of Gumroad's totals: a longer range may be refused, and two more requests made of it."""
-_LEDGER_FIELDS = attrgetter(*GumroadSale._fields)
-
-
-def ledger_sale(row: SaleRow) -> GumroadSale:
-    """What the ledger needs of a stored sale."""
-    return GumroadSale._make(_LEDGER_FIELDS(row))
 
 
 class RefundSettler:
@@ -80,12 +73,13 @@ class RefundSettler:
         return frozenset(row.id for row in exact)
 
     def _write(self, rows: list[SaleRow], *, with_ledger: bool) -> None:
-        events = [event for row in rows for event in gumroad_events(ledger_sale(row), row.ingested_at)]
         with self._warehouse.write() as connection:
             lock_profile(connection, self._profile_id)
             upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
-            if with_ledger and upsert(connection, sales_events, events).any:
-                note_changes(connection, "gumroad", self._profile_id, {event.occurred_on for event in events})
+            if with_ledger:
+                moment = max(row.ingested_at for row in rows)
+                rewrite_sales(connection, self._profile_id, {row.id for row in rows}, moment)
+                rewrite_payouts(connection, self._profile_id, moment)
 
     def _stored(self, which: ColumnElement[bool]) -> list[SaleRow]:
         with self._warehouse.read() as connection:

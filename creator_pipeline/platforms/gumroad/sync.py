@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 
-from sqlalchemy import and_, select
+from sqlalchemy import Connection, and_, select
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.ledger.replace import replace_window
+from creator_pipeline.ledger.replace import own_partitions, replace_events
+from creator_pipeline.platforms.gumroad.answers import Json
 from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
-from creator_pipeline.platforms.gumroad.client import GumroadClient, Json
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.fetch import fetch_sales
-from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
+from creator_pipeline.platforms.gumroad.ledger_store import (
+    known_by_lines,
+    ledgers_of,
+    note_moved,
+    rewrite_sales,
+    settle_lines,
+    stored_payouts,
+)
 from creator_pipeline.platforms.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
-from creator_pipeline.platforms.gumroad.refunds import RefundSettler, ledger_sale
+from creator_pipeline.platforms.gumroad.payout_store import matters_to_payouts, rewrite_payouts
+from creator_pipeline.platforms.gumroad.refunds import RefundSettler
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace
@@ -123,10 +133,12 @@ def _store(
     allow_shrink: bool,  # noqa: FBT001 - private
 ) -> Loaded:
     moment = now()
-    events = [event for row in rows for event in gumroad_events(ledger_sale(row), moment)] if with_ledger else []
     what = f"gumroad/sales {window.start} to {window.end} of {profile_id}"
+    events: Sequence[LedgerEvent] = []
+    ledger_change = Change()
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
+        before = _ids(connection, profile_id, window)
         sales_change = replace(
             connection,
             gumroad_sales,
@@ -135,32 +147,78 @@ def _store(
             what=what,
             allow_shrink=allow_shrink,
         )
-        ledger_change = (
-            replace_window(connection, PLATFORM, profile_id, window, events, allow_shrink=allow_shrink)
-            if with_ledger
-            else Change()
-        )
+        if with_ledger:
+            gone = before - {row.id for row in rows}
+            events, ledger_change = write_window(
+                connection, profile_id, window, {row.id for row in rows}, moment, allow_shrink=allow_shrink
+            )
+            if gone:
+                # Lines of payouts may tell of them still, on another day.
+                ledger_change += rewrite_sales(connection, profile_id, gone, moment)[0]
+            if sales_change.any and (ledger_change.deleted or matters_to_payouts(rows)):
+                ledger_change += rewrite_payouts(connection, profile_id, moment)
     return Loaded(window, rows, events, sales_change, ledger_change, new_keys)
 
 
+def _ids(connection: Connection, profile_id: str, window: DayWindow) -> set[str]:
+    return set(connection.execute(select(gumroad_sales.c.id).where(_in_window(profile_id, window))).scalars())
+
+
+def write_window(
+    connection: Connection,
+    profile_id: str,
+    window: DayWindow,
+    sale_ids: AbstractSet[str],
+    moment: datetime,
+    *,
+    allow_shrink: bool = False,
+) -> tuple[list[LedgerEvent], Change]:
+    """Make the ledger rows of the sales of a window what everything that is stored says.
+
+    Args:
+        connection: of the transaction.
+        profile_id: whose sales.
+        window: half-open UTC days of the sales.
+        sale_ids: the stored sales of these days.
+        moment: when the rows are made.
+        allow_shrink: accept that most rows go away.
+
+    Returns:
+        the rows, and what became of the ledger.
+    """
+    heads = stored_payouts(connection, profile_id)
+    ids = set(sale_ids)
+    if heads:
+        ids |= known_by_lines(connection, profile_id, window)
+    found = ledgers_of(connection, profile_id, ids, moment, heads=heads)
+    ledgers = [ledger for _, ledger in found.values() if window.start <= ledger.day < window.end]
+    events = [event for ledger in ledgers for event in ledger.events]
+    what = f"sales_events/gumroad {window.start} to {window.end} of {profile_id}"
+    change = replace_events(
+        connection, PLATFORM, profile_id, own_partitions(window), events, what=what, allow_shrink=allow_shrink
+    )
+    if heads:
+        settle_lines(connection, profile_id, ledgers)
+        if change.any:
+            note_moved(connection, profile_id, ledgers)
+    return events, change
+
+
 def rebuild_ledger(warehouse: Warehouse, profile_id: str, window: DayWindow, *, allow_shrink: bool = False) -> Loaded:
-    """Make the ledger of ``window`` equal to what the stored sales say; the API isn't asked.
+    """Make the ledger of ``window`` equal to what is stored, rows of payouts among it; the API isn't asked.
 
     Args:
         warehouse: where the tables are.
         profile_id: whose ledger.
-        window: half-open UTC days.
+        window: half-open UTC days of the sales.
         allow_shrink: accept that most rows go away.
     """
-    columns = [gumroad_sales.c[name] for name in GumroadSale._fields]
     moment = now()
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
-        stored = [
-            GumroadSale(*row) for row in connection.execute(select(*columns).where(_in_window(profile_id, window)))
-        ]
-        events = [event for sale in stored for event in gumroad_events(sale, moment)]
-        change = replace_window(connection, PLATFORM, profile_id, window, events, allow_shrink=allow_shrink)
+        ids = _ids(connection, profile_id, window)
+        events, change = write_window(connection, profile_id, window, ids, moment, allow_shrink=allow_shrink)
+        change += rewrite_payouts(connection, profile_id, moment)
     return Loaded(window, [], events, Change(), change)
 
 

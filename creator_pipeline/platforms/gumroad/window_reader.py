@@ -11,8 +11,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.pending_request import PendingRequest
 from creator_pipeline.core.windows import DayWindow
+from creator_pipeline.platforms.gumroad.answers import Json, SlowQueryError, repeated_key
 from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
-from creator_pipeline.platforms.gumroad.client import GumroadClient, Json, SalesPage, SlowQueryError, repeated_key
+from creator_pipeline.platforms.gumroad.client import GumroadClient, SalesPage
 
 CHUNK_ROWS = 1_000
 """Rows of complete days that make a chunk before the window is read to its end: bounds memory."""

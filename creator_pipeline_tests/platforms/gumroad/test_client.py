@@ -9,7 +9,8 @@ import pytest
 from creator_pipeline.core.errors import AuthError, DataError, RejectedError, TransientError
 from creator_pipeline.core.http import Answer
 from creator_pipeline.core.windows import DayWindow, today
-from creator_pipeline.platforms.gumroad.client import GumroadClient, SlowQueryError, classify
+from creator_pipeline.platforms.gumroad.answers import SlowQueryError, classify
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline_tests.support.gumroad_samples import FIXTURES
 from creator_pipeline_tests.support.http_server import TOKEN, Free, Server, says
 

@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 from creator_pipeline.platforms.whop.money_checks import FEED, PAYOUTS
 from creator_pipeline.platforms.whop.webhook import reread
-from creator_pipeline.runtime.outcome import SINCE_TAG
 from creator_pipeline.runtime.queue_jobs import job_queue
+from creator_pipeline.runtime.tags import SINCE_TAG
 from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import payouts, platform_connections, whop_financial_activity
 from creator_pipeline_tests.support.installation import run_waiting

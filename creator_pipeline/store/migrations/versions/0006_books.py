@@ -232,6 +232,36 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_kdp_payments_profile_id"), "kdp_payments", ["profile_id"], unique=False)
     op.create_table(
+        "gumroad_unreadable",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("part", sa.Text(), nullable=False, comment="payouts, transactions or earnings"),
+        sa.Column("detail", sa.Text(), nullable=False, comment="Why it can't be read"),
+        sa.Column("hint", sa.Text(), nullable=False, comment="What to do about it"),
+        sa.Column(
+            "brings",
+            sa.Text(),
+            nullable=False,
+            comment="What connecting again brings the seller; empty where it is no help",
+        ),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False, comment="When it was first refused"),
+        sa.PrimaryKeyConstraint("profile_id", "part", name=op.f("pk_gumroad_unreadable")),
+        comment="Parts of an account's money that its token or server doesn't give.",
+    )
+    op.add_column(
+        "gumroad_sales",
+        sa.Column(
+            "processor",
+            sa.Text(),
+            nullable=True,
+            comment="paypal or stripe where the seller's own account there took the money",
+        ),
+    )
+    for processor in ("paypal", "stripe"):
+        op.execute(
+            f"UPDATE gumroad_sales SET processor = '{processor}' "
+            f'WHERE lower(raw) LIKE \'%"payment_processor":"{processor}"%\''
+        )
+    op.create_table(
         "ledger_first_seen",
         sa.Column(
             "id", sa.Text(), nullable=False, comment="Row of the ledger whose day is the one on which it was first seen"
@@ -597,6 +627,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_kdp_payments_profile_id"), table_name="kdp_payments")
     op.drop_table("kdp_payments")
     op.drop_table("gumroad_earnings")
+    op.drop_column("gumroad_sales", "processor")
+    op.drop_table("gumroad_unreadable")
     op.drop_table("closed_months")
     op.drop_index(op.f("ix_closed_ledger_profile_id_platform_occurred_on"), table_name="closed_ledger")
     op.drop_table("closed_ledger")

@@ -1,0 +1,202 @@
+"""Equations about what is paid in all: sales, readings, rates, what is planned, and years."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from statistics import median
+
+from sqlalchemy import Connection, and_, func, select
+
+from creator_pipeline.core.money import MICROS, from_decimal
+from creator_pipeline.platforms.books import Identity
+from creator_pipeline.platforms.gumroad import payout_catalog
+from creator_pipeline.platforms.gumroad.book_lines import mine_of, of_live
+from creator_pipeline.platforms.gumroad.ledger_store import LIVE, PLATFORM, about_sales
+from creator_pipeline.platforms.gumroad.payout_heads import PayoutRow
+from creator_pipeline.platforms.gumroad.payouts import is_inferred
+from creator_pipeline.store.tables import (
+    gumroad_earnings,
+    gumroad_sales,
+    payout_lines,
+    platform_balances,
+    platform_connections,
+    sales_events,
+)
+
+_RATE_SHARE = Decimal("0.25")
+"""Part of a rate by which payouts of a few years differ."""
+_USUAL_TIMES = 4
+_SYNCED = timedelta(days=2)
+"""Sales must have been read so shortly before the planned payouts were, at most."""
+_LINES, _SALES = payout_lines.c, gumroad_sales.c
+
+
+def of_totals(connection: Connection, profile_id: str, paid: Sequence[PayoutRow]) -> Iterator[Identity]:
+    """What the payouts must come to.
+
+    Args:
+        connection: to read with.
+        profile_id: whose payouts.
+        paid: all of them, oldest first.
+    """
+    live = [row for row in paid if row.state in LIVE and row.lines_read_at is not None]
+    yield from _paid_once(connection, profile_id, live)
+    yield from _readings(paid)
+    yield from _rates(live)
+    yield from _planned(connection, profile_id, paid)
+    yield from _years(connection, profile_id)
+
+
+def _paid_once(connection: Connection, profile_id: str, live: Sequence[PayoutRow]) -> Iterator[Identity]:
+    """Per month: ordinary sales that are old enough, and those of them that a payout lists."""
+    until = _covered(connection, profile_id, live)
+    if until is None:
+        return
+    joined, mine = of_live(profile_id)
+    listed = (
+        select(_LINES.sale_id, func.count().label("times"))
+        .select_from(joined)
+        .where(mine, _LINES.type == payout_catalog.SALE, about_sales())
+        .group_by(_LINES.sale_id)
+        .subquery()
+    ).c
+    first = connection.execute(select(func.min(_LINES.occurred_on)).where(mine_of(profile_id))).scalar()
+    rows = connection.execute(
+        select(_SALES.partition_day, _SALES.id, _SALES.price_micros - _SALES.fee_micros, listed.times)
+        .select_from(gumroad_sales.outerjoin(listed.sale_id.table, listed.sale_id == _SALES.id))
+        .where(
+            _SALES.profile_id == profile_id,
+            _SALES.kind == "sale",
+            _SALES.price_micros > 0,
+            _SALES.processor.is_(None),
+            _SALES.partition_day < until,
+            _SALES.partition_day >= (first or until),
+        )
+    )
+    months: dict[str, list[int]] = {}
+    missing: dict[str, str] = {}
+    for day, sale_id, net, times in rows:
+        month = f"{day:%Y-%m}"
+        figures = months.setdefault(month, [0, 0])
+        figures[0] += net
+        figures[1] += net * (times or 0)
+        if (times or 0) != 1:
+            missing.setdefault(month, sale_id)
+    for month, (sold, paid) in sorted(months.items()):
+        reason = f"sales that are in no payout or in two, {missing[month]} among them" if month in missing else ""
+        yield Identity("sales_are_paid_once", "month", month, "USD", sold, paid, reason=reason)
+
+
+def _covered(connection: Connection, profile_id: str, live: Sequence[PayoutRow]) -> date | None:
+    """The first day that the newest completed payout doesn't cover for sure."""
+    completed = [row for row in live if row.state == "paid"]
+    if not completed:
+        return None
+    newest = completed[-1]
+    if newest.period_end is not None:
+        return newest.period_end
+    return connection.execute(
+        select(func.max(_LINES.occurred_on)).where(
+            mine_of(profile_id), _LINES.payout_id == newest.payout_id, _LINES.type == payout_catalog.SALE
+        )
+    ).scalar()
+
+
+def _readings(paid: Sequence[PayoutRow]) -> Iterator[Identity]:
+    for row in paid:
+        if row.differs:
+            gone = from_decimal(row.differs.split(" ", 1)[0])
+            reason = "a later reading of the payout differs from the one that counts"
+            yield Identity("readings_agree", "payout", row.payout_id, "USD", 0, gone or MICROS // 100, reason=reason)
+
+
+def _rates(live: Sequence[PayoutRow]) -> Iterator[Identity]:
+    """Each payout in another currency beside the others in it: a rate is implied, none is printed."""
+    foreign = [row for row in live if row.currency != "USD" and (row.balance_micros or 0) > 0]
+    rates: dict[str, list[Decimal]] = {}
+    for row in foreign:
+        rates.setdefault(row.currency, []).append(Decimal(row.amount_micros) / Decimal(row.balance_micros or 1))
+    for row in foreign:
+        usual = Decimal(payout_catalog.USUAL_RATES.get(row.currency, 0)) if is_inferred(row.currency) else Decimal(0)
+        rate = usual or median(rates[row.currency])
+        expected = int(rate * (row.balance_micros or 0))
+        tolerance = expected * (_USUAL_TIMES - 1) if usual else int(expected * _RATE_SHARE)
+        if usual and row.amount_micros * _USUAL_TIMES < expected:
+            tolerance = 0
+        reason = "the rate from dollars is far from that of other payouts, or the amount reads otherwise than we think"
+        yield Identity(
+            "rate_is_likely", "payout", row.payout_id, row.currency, row.amount_micros, expected, tolerance, reason
+        )
+
+
+def _planned(connection: Connection, profile_id: str, paid: Sequence[PayoutRow]) -> Iterator[Identity]:
+    """A bound only: what is below the minimum, held or negative isn't planned, so the balance itself isn't told.
+
+    Nothing is said while a payout's lines aren't known, or the sales behind it aren't loaded.
+    """
+    columns, events, account = platform_balances.c, sales_events.c, platform_connections.c
+    told = connection.execute(
+        select(columns.amount_micros, columns.seen_at).where(
+            columns.provider == PLATFORM,
+            columns.profile_id == profile_id,
+            columns.part == "upcoming",
+            columns.currency == "USD",
+        )
+    ).first()
+    synced = connection.execute(
+        select(account.last_synced_at).where(account.provider == PLATFORM, account.profile_id == profile_id)
+    ).scalar()
+    if told is None or synced is None or told[1] - synced > _SYNCED:
+        return
+    planned = int(told[0])
+    counted = [row for row in paid if row.state in LIVE]
+    if not counted or any(row.lines_read_at is None for row in counted):
+        return
+    mine = and_(events.platform == PLATFORM, events.profile_id == profile_id)
+    net = int(connection.execute(select(func.coalesce(func.sum(events.net_micros), 0)).where(mine)).scalar_one())
+    balance = net - sum(row.balance_micros or 0 for row in counted)
+    # Days that are negative aren't planned, and take from the balance all the same; so does what is estimated.
+    last = max((row.period_end for row in counted if row.period_end), default=counted[-1].created_at.date())
+    days = connection.execute(
+        select(func.sum(events.net_micros)).where(mine, events.occurred_on > last).group_by(events.occurred_on)
+    ).scalars()
+    slack = -sum(int(day) for day in days if day < 0)
+    slack += int(
+        connection.execute(
+            select(func.coalesce(func.sum(func.abs(events.fee_micros)), 0)).where(mine, events.fee_exact.is_(False))
+        ).scalar_one()
+    )
+    tolerance = slack if balance < planned else balance - planned
+    reason = "more is planned to be paid than the ledger less the payouts"
+    yield Identity("planned_within_balance", "balance", "upcoming", "USD", planned, balance, tolerance, reason)
+
+
+def _years(connection: Connection, profile_id: str) -> Iterator[Identity]:
+    table = gumroad_earnings.c
+    first = connection.execute(select(func.min(_SALES.partition_day)).where(_SALES.profile_id == profile_id)).scalar()
+    rows = connection.execute(
+        select(table.year, table.currency, table.net_micros).where(table.profile_id == profile_id).order_by(table.year)
+    )
+    for year, currency, net in rows.tuples().all():
+        if first is None or first > date(year, 1, 1):
+            # The year was not loaded from its beginning, so nothing can be said of it.
+            continue
+        found = connection.execute(
+            select(
+                func.coalesce(
+                    func.sum(_SALES.price_micros - _SALES.fee_micros - func.coalesce(_SALES.affiliate_micros, 0)), 0
+                )
+            ).where(
+                _SALES.profile_id == profile_id,
+                _SALES.kind == "sale",
+                _SALES.refunded.is_(False),
+                _SALES.chargedback.is_(False),
+                # Gumroad compares times with dates: the last day of the year falls out.
+                _SALES.partition_day >= date(year, 1, 1),
+                _SALES.partition_day < date(year, 12, 31),
+            )
+        ).scalar_one()
+        reason = "sales of the year aren't what Gumroad's earnings say"
+        yield Identity("year_equals_earnings", "month", str(year), currency, net, int(found), reason=reason)

@@ -1,0 +1,159 @@
+"""Asset ``gumroad/payouts``: what the bank got, line by line, and the ledger rows that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import dagster as dg
+from sqlalchemy import case, func, select
+
+from creator_pipeline.core.money import to_text
+from creator_pipeline.platforms.gumroad import payouts
+from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
+from creator_pipeline.platforms.gumroad.assets import PROFILES
+from creator_pipeline.platforms.gumroad.earnings import load_earnings
+from creator_pipeline.platforms.gumroad.payout_heads import PayoutRow
+from creator_pipeline.platforms.gumroad.payout_sync import PayoutsRead, load_payouts
+from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
+from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict
+from creator_pipeline.runtime.stream_assets import snapshot_asset
+from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import payouts as table
+from creator_pipeline.store.tables import sales_events
+
+PAYOUTS = dg.AssetKey(["gumroad", "payouts"])
+CHECKS = (
+    StepCheck(
+        PAYOUTS,
+        "payouts_readable",
+        "The token and the server give payouts and their lines.",
+        "Connect the account again; until then what goes back of sales is estimated.",
+    ),
+    StepCheck(
+        PAYOUTS,
+        "payouts_usable",
+        "Every payout of the list could be read, and no word in it is new.",
+        "The others were read. Nothing of an unknown type is lost: it is an adjustment. Tell its authors the words.",
+    ),
+    StepCheck(
+        PAYOUTS,
+        "readings_agree",
+        "A completed payout lists what it listed when it was first read as completed.",
+        "The first reading counts. What changed stands in payouts.differs.",
+    ),
+    StepCheck(
+        PAYOUTS,
+        "estimated",
+        "How much of the ledger's net is estimated: fees that went back and stand in no payout that was read.",
+        "They become exact with the payout that lists them.",
+    ),
+)
+_WARN_SHARE = 0.05
+"""Of the net: more than so much that is estimated is worth a look."""
+
+
+@dataclass
+class Tally:
+    """What the checks need of the profiles of a run."""
+
+    unreadable: list[str] = field(default_factory=list[str])
+    odd: list[str] = field(default_factory=list[str])
+    words: set[str] = field(default_factory=set[str])
+    differing: list[str] = field(default_factory=list[str])
+    estimated: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+
+    def add(self, part: tuple[str, PayoutsRead, tuple[int, int]]) -> None:
+        """Count a profile."""
+        profile_id, read, figures = part
+        if read.not_readable:
+            self.unreadable.append(f"{profile_id}: {read.not_readable.detail} {read.not_readable.hint}".strip())
+        self.odd += [f"{profile_id} {line}" for line in read.odd]
+        self.words |= read.new_types | read.new_statuses
+        self.differing += [f"{profile_id} {row.payout_id}: {row.differs}" for row in read.stored if row.differs]
+        self.estimated[profile_id] = figures
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """What came out; nothing where nothing was read."""
+        if not self.estimated:
+            return
+        yield Verdict("payouts_readable", not self.unreadable, {"not_readable": self.unreadable[:SHOWN]})
+        yield Verdict(
+            "payouts_usable",
+            not self.odd and not self.words,
+            {"odd": self.odd[:SHOWN], "new_words": sorted(self.words)[:SHOWN]},
+        )
+        yield Verdict("readings_agree", not self.differing, {"differ": self.differing[:SHOWN]})
+        guessed, net = (sum(figures[place] for figures in self.estimated.values()) for place in (0, 1))
+        share = guessed / abs(net) if net else float(guessed > 0)
+        yield Verdict(
+            "estimated",
+            share <= _WARN_SHARE,
+            {
+                "estimated_USD": to_text(guessed, "USD"),
+                "net_USD": to_text(net, "USD"),
+                "share_percent": round(100 * share, 3),
+                **{f"estimated_USD_{name}": to_text(one[0], "USD") for name, one in sorted(self.estimated.items())},
+            },
+        )
+
+
+def estimated_share(warehouse: Warehouse, profile_id: str) -> tuple[int, int]:
+    """Of a profile's ledger, in micros: what is an estimate, without its sign, and the net."""
+    events = sales_events.c
+    amount = func.abs(case((events.fee_micros != 0, events.fee_micros), else_=events.gross_micros))
+    with warehouse.read() as connection:
+        row = connection.execute(
+            select(
+                func.coalesce(func.sum(case((events.fee_exact.is_(False), amount), else_=0)), 0),
+                func.coalesce(func.sum(events.net_micros), 0),
+            ).where(events.platform == SOURCE.provider, events.profile_id == profile_id)
+        ).one()
+    return int(row[0]), int(row[1])
+
+
+def _load(request: Request[GumroadResource]) -> Snapshot:
+    with request.resource.client(request.warehouse, request.profile_id) as client:
+        read = load_payouts(request.warehouse, client, request.profile_id, since=request.since)
+        years = load_earnings(request.warehouse, client, request.profile_id) if not read.not_readable else []
+        usage = client.usage.metadata()
+    shown = sorted(read.stored, key=lambda row: row.created_at, reverse=True)[:PREVIEW_ROWS]
+    figures = estimated_share(request.warehouse, request.profile_id)
+    return Snapshot(
+        len(read.stored),
+        {
+            **read.ledger.metadata(),
+            **usage,
+            "payouts_listed": read.listed,
+            "payouts_read": read.read,
+            "earnings_read": years,
+            "estimated_USD": to_text(figures[0], "USD"),
+            "preview": preview(("made", "amount", "currency", "status", "covers to", "lines"), map(_shown, shown)),
+        },
+        (request.profile_id, read, figures),
+        {"payout field": read.new_keys, "payout line type": read.new_types, "payout status": read.new_statuses},
+    )
+
+
+def _shown(row: PayoutRow) -> tuple[object, ...]:
+    inferred = " (amount inferred)" if payouts.is_inferred(row.currency) else ""
+    lines = "not read" if row.lines_read_at is None else "differ later" if row.differs else "read"
+    amount = to_text(row.amount_micros, row.currency) + inferred
+    return row.created_at.date(), amount, row.currency, row.status, row.period_end, lines
+
+
+STREAM = SnapshotStream(
+    source=SOURCE,
+    name="gumroad_payouts",
+    key=PAYOUTS,
+    table=table,
+    description="Payouts of a profile with their lines (table `payout_lines`), and the ledger rows that follow: "
+    "refunds, disputes, affiliates, fees of payouts. Nightly the newest page and what isn't final; the run tag "
+    "`creator_pipeline/since` (a day) reads all made since then again.",
+    profiles=PROFILES,
+    load=_load,
+    tally=Tally,
+    checks=CHECKS,
+)
+payouts_asset = snapshot_asset(STREAM)

@@ -1,0 +1,161 @@
+"""When what went back of a sale was first seen, as far as a sale tells it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from creator_pipeline.core.money import MICROS_PER_CENT
+
+MAX_STEPS = 12
+"""Refunds of one sale that keep a day of their own; what comes after goes with the last one."""
+ROUNDING = 2 * MICROS_PER_CENT
+"""An amount that was derived can move by so much once it is settled; that is no new refund."""
+
+
+class Seen(NamedTuple):
+    """What had gone back of a sale in all when it was first seen, in micros; None where that couldn't be derived."""
+
+    gross_micros: int | None
+    at: datetime
+
+
+class History(NamedTuple):
+    """What was seen of one sale, oldest first."""
+
+    refunds: tuple[Seen, ...] = ()
+    chargeback: datetime | None = None
+    reversal: datetime | None = None
+
+
+class Step(NamedTuple):
+    """A refund known from its sale alone: its part of what went back. ``number`` counts from 1."""
+
+    number: int
+    micros: int
+    at: datetime
+
+
+NOTHING = History()
+
+
+def row_id(profile_id: str, sale_id: str, what: str) -> str:
+    """Id of a row of the ledger that belongs to a sale."""
+    return f"gumroad:{profile_id}:{sale_id}:{what}"
+
+
+def refund_name(number: int) -> str:
+    """``refund``, then ``refund:2`` and so on."""
+    return "refund" if number == 1 else f"refund:{number}"
+
+
+def all_ids(profile_id: str, sale_id: str) -> list[str]:
+    """Every id under which something of a sale may have been seen."""
+    names = [refund_name(number) for number in range(1, MAX_STEPS + 1)]
+    return [row_id(profile_id, sale_id, name) for name in (*names, "chargeback", "chargeback_reversal")]
+
+
+def history_of(profile_id: str, sale_id: str, known: Mapping[str, Seen]) -> History:
+    """The history of a sale out of that of several."""
+    refunds: list[Seen] = []
+    for number in range(1, MAX_STEPS + 1):
+        seen = known.get(row_id(profile_id, sale_id, refund_name(number)))
+        if seen is None:
+            break
+        refunds.append(seen)
+    lost, won = (known.get(row_id(profile_id, sale_id, name)) for name in ("chargeback", "chargeback_reversal"))
+    return History(tuple(refunds), lost and lost.at, won and won.at)
+
+
+class Flags(NamedTuple):
+    """What a sale says of what went back of it."""
+
+    refunded_micros: int | None
+    partially_refunded: bool
+    lost: bool
+    won: bool
+
+
+def news(profile_id: str, sale_id: str, flags: Flags, history: History) -> dict[str, int | None]:
+    """What a sale says that wasn't seen before: id to what has gone back in all, None where that isn't known.
+
+    Args:
+        profile_id: whose sale.
+        sale_id: Gumroad's id.
+        flags: what the sale says.
+        history: what was seen of it.
+    """
+    found: dict[str, int | None] = {}
+    name = row_id(profile_id, sale_id, refund_name(len(history.refunds) + 1))
+    told = flags.refunded_micros
+    if not history.refunds:
+        if told or (told is None and flags.partially_refunded):
+            found[name] = told
+    elif told is not None and len(history.refunds) < MAX_STEPS:
+        last = history.refunds[-1].gross_micros
+        if last is not None and abs(told - last) > ROUNDING:
+            found[name] = told
+    if flags.lost and history.chargeback is None:
+        found[row_id(profile_id, sale_id, "chargeback")] = None
+    if flags.won and history.reversal is None:
+        found[row_id(profile_id, sale_id, "chargeback_reversal")] = None
+    return found
+
+
+def steps(refunded: int, history: History, moment: datetime) -> list[Step]:
+    """The refunds that a sale's amount is made of, each with the moment when it was first seen.
+
+    A refund that failed makes the amount smaller: it takes the newest ones away again.
+
+    Args:
+        refunded: what has gone back by now, in micros.
+        history: of the sale.
+        moment: of what was never seen before.
+    """
+    found: list[Step] = []
+    total = 0
+    for number, seen in enumerate(history.refunds, 1):
+        told = refunded if seen.gross_micros is None else seen.gross_micros
+        found = _moved(found, told - total, number, seen.at)
+        total = told
+    if refunded > total and found:
+        last = found.pop()
+        return [*found, last._replace(micros=last.micros + refunded - total)]
+    return _moved(found, refunded - total, len(history.refunds) + 1, moment)
+
+
+def _moved(found: list[Step], by: int, number: int, at: datetime) -> list[Step]:
+    if by > 0:
+        return [*found, Step(number, by, at)]
+    return _newest_taken(found, -by)
+
+
+def _newest_taken(found: list[Step], micros: int) -> list[Step]:
+    left = list(found)
+    while micros and left:
+        last = left.pop()
+        if last.micros > micros:
+            left.append(last._replace(micros=last.micros - micros))
+        micros = max(0, micros - last.micros)
+    return left
+
+
+def without(found: Iterable[Step], lines: Iterable[tuple[datetime, int]]) -> list[Step]:
+    """What the platform's own lines leave of the refunds known from the sale.
+
+    A line takes from the oldest refund that was seen on its day or later: it can't be one that was seen before.
+
+    Args:
+        found: of :func:`steps`.
+        lines: (midnight of the line's day, micros), oldest first.
+    """
+    left = list(found)
+    for day, micros in lines:
+        rest = micros
+        later = [place for place, step in enumerate(left) if step.at >= day]
+        for place in (*later, *(place for place in range(len(left)) if place not in later)):
+            part = min(rest, left[place].micros)
+            left[place] = left[place]._replace(micros=left[place].micros - part)
+            rest -= part
+    return [step for step in left if step.micros]
