@@ -27,7 +27,7 @@ NAMES = {
     "payment_closes": "Net earnings of a payment are its accrued royalty less withholding and with adjustments.",
     "accrued_equals_breakdown": "The accrued royalty of a payment is that of the rows below it.",
     "withheld_equals_breakdown": "The tax withheld from a payment is that of the rows below it.",
-    "net_equals_breakdown": "Net earnings of a payment are those of the rows below it, with its adjustments.",
+    "breakdown_closes": "Net earnings of the rows below a payment are their royalty less tax and with adjustments.",
     "payout_equals_net_at_rate": "The bank gets the net earnings, at the printed rate where the currencies differ.",
     "payment_status_known": "The status of a payment is a word that this release knows.",
     "accrued_equals_royalties": "What payments accrued for a month and marketplace is its final royalties.",
@@ -52,13 +52,13 @@ def of_payment(chosen: Chosen) -> Iterator[Identity]:
 
     yield equal("payment_closes", payment.net_micros, payment.computed_micros, "The numbers of its row don't add up.")
     if details := payment.details:
-        reason = "The rows below the payment don't add up to it: download the report again."
-        # Adjustments were only ever seen on the payment itself.
-        own = payment.adjustments_micros - sum(each.adjustments_micros for each in details)
+        accrued, reason = payment.accrued_below_micros, "below the payment is not its own: download the report again."
         withheld, net = sum(each.withheld_micros for each in details), sum(each.net_micros for each in details)
-        yield equal("accrued_equals_breakdown", payment.accrued_micros, payment.accrued_below_micros, reason)
-        yield equal("withheld_equals_breakdown", payment.withheld_micros, withheld, reason)
-        yield equal("net_equals_breakdown", payment.net_micros, net + own, reason)
+        adjustments = sum(each.adjustments_micros for each in details)
+        yield equal("accrued_equals_breakdown", payment.accrued_micros, accrued, f"The royalty of the rows {reason}")
+        yield equal("withheld_equals_breakdown", payment.withheld_micros, withheld, f"The tax of the rows {reason}")
+        reason = "The numbers of the rows below the payment don't add up."
+        yield equal("breakdown_closes", net, accrued - withheld + adjustments, reason)
     yield from _at_rate(chosen)
     if not payment.known_status:
         reason = f"The status {payment.status!r} is not known: its money counts as on the way."

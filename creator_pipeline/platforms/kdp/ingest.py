@@ -15,7 +15,7 @@ from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.files import File, local_copy
 from creator_pipeline.platforms.kdp.inbox import foreign
 from creator_pipeline.platforms.kdp.ledger_rewrite import decision, rewrite_ledger
-from creator_pipeline.platforms.kdp.models import Report
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report
 from creator_pipeline.platforms.kdp.payouts_store import Paid, rewrite_payouts, store_payments
 from creator_pipeline.platforms.kdp.precedence import Decision
 from creator_pipeline.platforms.kdp.problems import Problem, ReportError
@@ -23,9 +23,6 @@ from creator_pipeline.platforms.kdp.upload_records import as_json, end_job, stor
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import kdp_royalties, kdp_uploads, profiles
-
-PAYMENTS = "payments"
-"""Kind of a Payments report."""
 
 
 @dataclass(frozen=True)

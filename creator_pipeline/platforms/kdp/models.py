@@ -13,6 +13,8 @@ from creator_pipeline.platforms.kdp.payment_models import Payment
 from creator_pipeline.platforms.kdp.problems import Problem
 
 Finality = Literal["final", "estimate"]
+PAYMENTS = "payments"
+"""Kind of a Payments report."""
 
 
 class Measures(NamedTuple):

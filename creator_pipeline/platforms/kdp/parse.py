@@ -13,7 +13,7 @@ from creator_pipeline.platforms.kdp import stated_totals
 from creator_pipeline.platforms.kdp.builder import ReportBuilder
 from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.models import Report, Row, Totals, total
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, Row, Totals, total
 from creator_pipeline.platforms.kdp.payments import read_payments, rows_of
 from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
 from creator_pipeline.platforms.kdp.reader_csv import open_csv
@@ -123,7 +123,7 @@ def _payments(
     builder.days = {each.period_start for each in payments}
     builder.grain = "month" if payments else None
     builder.stated["breakdown"] = Totals(rows=sum(len(each.details) for each in payments))
-    report = builder.build(form, "payments", layout.family, snapshot, rows_of(payments, table.name))
+    report = builder.build(form, PAYMENTS, layout.family, snapshot, rows_of(payments, table.name))
     return replace(report, payments=tuple(payments))
 
 

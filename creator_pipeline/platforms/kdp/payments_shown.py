@@ -26,6 +26,8 @@ def payments_metadata(done: Ingested) -> dict[str, Any]:
     newest = sorted(own, key=lambda each: (each.paid_on is None, each.paid_on or each.period_end), reverse=True)
     shown: dict[str, Any] = {}
     for name, value in told(own).items():
+        if name == "statuses":
+            continue
         if isinstance(value, dict):
             shown |= {f"{name.removesuffix('_by_currency')}_{code}": amount for code, amount in value.items()}
         elif isinstance(value, list):

@@ -13,15 +13,18 @@ _STATES = {"paid": "paid", "on_the_way": "pending", "released": "failed"}
 
 
 def told(payments: Iterable[Payment]) -> dict[str, object]:
-    """JSON of some payments: their number, those of each state, and the amounts by currency as text.
+    """JSON of some payments: their number, that of the rows below them, and the amounts by currency as text.
 
+    ``statuses`` are counted in Amazon's own words, and ``paid``, ``pending`` and ``failed`` as they count here.
     ``paid_by_currency`` is in the currencies of the bank. Pending payments whose rate the bank hasn't told are in the
     marketplaces' currencies.
     """
-    counts, paid, pending = Counter[str](), Counter[str](), Counter[str]()
-    other = set[str]()
+    counts, statuses, paid, pending = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    other, rows = set[str](), 0
     for each in payments:
         counts[_STATES[each.state]] += 1
+        statuses[each.status] += 1
+        rows += len(each.details)
         if not each.known_status:
             other.add(each.status)
         if each.state == "paid" and each.payout_micros is not None:
@@ -30,6 +33,8 @@ def told(payments: Iterable[Payment]) -> dict[str, object]:
             pending[each.currency] += each.net_micros
     return {
         "payments": counts.total(),
+        "detail_rows": rows,
+        "statuses": dict(sorted(statuses.items())),
         **{word: counts[word] for word in _STATES.values()},
         "unknown_statuses": sorted(other),
         "paid_by_currency": _texts(paid),

@@ -157,6 +157,7 @@ def payout_row(profile_id: str, chosen: Chosen, moment: datetime) -> tuple[Any, 
     off = abs(lines - payment.net_micros)
     # The lines are exact where net earnings have more digits than are stored.
     exact = off < minor_unit(payment.currency) if payment.payout_currency == payment.currency else off <= 10
+    taken = lines if exact else payment.net_micros
     made = datetime.combine(payment.paid_on, time(), UTC) if payment.paid_on else chosen.first_at
     return row_of(
         payouts,
@@ -164,14 +165,14 @@ def payout_row(profile_id: str, chosen: Chosen, moment: datetime) -> tuple[Any, 
             "provider": PLATFORM,
             "profile_id": profile_id,
             "payout_id": chosen.payout_id,
-            "amount_micros": payment.payout_micros if known else payment.net_micros,
+            "amount_micros": payment.payout_micros if known else taken,
             "currency": payment.payout_currency if known else payment.currency,
             "status": payment.status,
             "state": payment.state,
             "created_at": made,
             "processed_at": made if payment.paid_on and payment.state == "paid" else None,
             "period_end": payment.period_end,
-            "balance_micros": lines if exact else payment.net_micros,
+            "balance_micros": taken,
             "balance_currency": payment.currency,
             "withheld_micros": payment.withheld_micros,
             "rate": payment.fx_rate,

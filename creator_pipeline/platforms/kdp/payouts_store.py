@@ -13,7 +13,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_events
 from creator_pipeline.platforms.kdp.ledger import PLATFORM
-from creator_pipeline.platforms.kdp.models import Report
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report
 from creator_pipeline.platforms.kdp.payment_choice import Chosen, Reading, choose
 from creator_pipeline.platforms.kdp.payment_models import Detail, Payment
 from creator_pipeline.platforms.kdp.payouts import ADJUSTMENT, ledger_events, line_rows, payout_row
@@ -80,7 +80,7 @@ def unread_uploads(connection: Connection, profile_id: str) -> int:
     """Number of Payments reports that were taken before their rows were stored."""
     uploads, rows = kdp_uploads.c, kdp_payments.c
     stored = select(rows.upload_id).where(rows.profile_id == profile_id)
-    mine = (uploads.profile_id == profile_id, uploads.kind == "payments", uploads.slices.is_not(None))
+    mine = (uploads.profile_id == profile_id, uploads.kind == PAYMENTS, uploads.slices.is_not(None))
     return connection.execute(
         select(func.count()).select_from(kdp_uploads).where(*mine, uploads.rows > 0, uploads.id.not_in(stored))
     ).scalar_one()
