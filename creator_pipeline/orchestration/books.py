@@ -25,6 +25,7 @@ from creator_pipeline.platforms.books import Books, Identity
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.describe import OWNERS, column_schema, preview
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import payouts, profiles, sales_events, unexplained
 
@@ -116,6 +117,7 @@ def books_asset(platform: Platform, books: Books) -> dg.AssetsDefinition:
                 kinds={platform.name, "python", "table"},
                 owners=OWNERS,
                 metadata=column_schema(unexplained),
+                freshness_policy=NIGHTLY,
             )
         ],
         check_specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in names.items()],
