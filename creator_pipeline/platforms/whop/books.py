@@ -24,7 +24,7 @@ from creator_pipeline.platforms.whop.ledger_store import (
 from creator_pipeline.platforms.whop.line_types import NO_ROW, SALE_WORDS, Meaning, meaning_of
 from creator_pipeline.platforms.whop.money_fetch import half_unit
 from creator_pipeline.platforms.whop.money_reads import not_readable, readable_parts
-from creator_pipeline.platforms.whop.payout_books import payout_identities
+from creator_pipeline.platforms.whop.payout_books import fees_inside, payout_identities
 from creator_pipeline.platforms.whop.payout_store import derive, stored_payouts
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import (
@@ -96,10 +96,14 @@ def _sums(connection: Connection, profile_id: str) -> list[_Sum]:
     sums: dict[tuple[str, str, str], int] = defaultdict(int)
     for day, word, currency, micros in found:
         sums[month_of(day), word, currency] += int(micros)
-    return [
+    told = [
         _Sum(month, meaning_of(word, families), word, currency, micros)
         for (month, word, currency), micros in sorted(sums.items())
     ]
+    for day, currency, micros in fees_inside(connection, profile_id):
+        told.append(_Sum(month_of(day), "payout_fee", "", currency, micros))
+        told.append(_Sum(month_of(day), "payout", "", currency, -micros))
+    return told
 
 
 def _reports(connection: Connection, profile_id: str) -> Iterator[Identity]:

@@ -16,6 +16,7 @@ from creator_pipeline.core.windows import partition_key
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.whop.ledger_lines import Booked, Origin, line_events, origin_of
 from creator_pipeline.platforms.whop.line_types import COST_WORDS, DISPUTE_FEE_WORDS, Family, meaning_of
+from creator_pipeline.platforms.whop.payout_lines import own_lines
 
 Entry = dict[str, Any]
 """A refund or dispute of ``whop_payments``."""
@@ -42,12 +43,16 @@ class WhopPayment(NamedTuple):
 
 
 class WhopPayout(NamedTuple):
-    """What the ledger needs of a row of ``payouts``. ``fee_micros`` is what the account pays for it."""
+    """What the ledger needs of a row of ``payouts``, in micros of the balance's currency.
+
+    ``net_micros`` is what it sends, ``fee_micros`` what the account pays for it.
+    """
 
     payout_id: str
     state: str
     created_at: datetime
     currency: str
+    net_micros: int
     fee_micros: int
 
 
@@ -96,6 +101,9 @@ def payout_events(
 ) -> list[LedgerEvent]:
     """The ledger rows of one payout: what it cost. The money that is paid out is no row.
 
+    Where the line by which the money left holds the fee, the fee is what the line is more than what was sent; it came
+    back where as much came back as had left.
+
     Args:
         profile_id: whose account.
         payout: as stored.
@@ -105,6 +113,15 @@ def payout_events(
     """
     origin = origin_of(profile_id, payout.payout_id, lines, moment)
     events = line_events(origin, lines, families)
+    own = own_lines(lines, families)
+    inside = own.fee_inside(payout.net_micros, payout.fee_micros)
+    if inside:
+        at = own.at or payout.created_at
+        events.append(origin.event("payout_fee", at, payout.currency, fee=inside))
+        if sum(line.amount_micros for line in own.back) == own.taken:
+            back = max(line.posted_at for line in own.back)
+            events.append(origin.event("payout_fee", back, payout.currency, fee=-inside, part="back"))
+        return events
     known = any(meaning_of(line.line_type, families) == "payout_fee" for line in lines)
     if payout.state == "paid" and payout.fee_micros and not known:
         events.append(

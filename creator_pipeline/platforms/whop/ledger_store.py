@@ -20,7 +20,7 @@ from creator_pipeline.platforms.whop.ledger import WhopPayment, WhopPayout, payo
 from creator_pipeline.platforms.whop.ledger_lines import Booked, feed_source, line_events, origin_of
 from creator_pipeline.platforms.whop.line_types import Family, is_known
 from creator_pipeline.platforms.whop.money_models import families_of
-from creator_pipeline.platforms.whop.payout_models import own_fee
+from creator_pipeline.platforms.whop.payout_models import net_micros, own_fee
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.locks import lock, lock_profile
 from creator_pipeline.store.tables import payouts, whop_financial_activity, whop_financial_reports, whop_payments
@@ -264,4 +264,5 @@ def _payouts(connection: Connection, profile_id: str, owners: Sequence[str]) -> 
         ).where(columns.provider == PLATFORM, columns.profile_id == profile_id, columns.payout_id.in_(owners))
     )
     for payout_id, state, created_at, balance, currency, raw in found:
-        yield WhopPayout(payout_id, state, created_at, balance or currency, own_fee(orjson.loads(raw)))
+        told = orjson.loads(raw)
+        yield WhopPayout(payout_id, state, created_at, balance or currency, net_micros(told), own_fee(told))

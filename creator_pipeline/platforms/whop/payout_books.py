@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date, datetime
 from decimal import Decimal
 
 import orjson
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from creator_pipeline.core.money import MICROS_PER_CENT, from_decimal, to_decimal
 from creator_pipeline.platforms.books import Identity
+from creator_pipeline.platforms.whop.ledger_lines import Booked
 from creator_pipeline.platforms.whop.ledger_store import OWNERS_AT_ONCE, PLATFORM, lines_of, stored_families
 from creator_pipeline.platforms.whop.line_types import meaning_of
 from creator_pipeline.platforms.whop.payout_lines import REST, Own, own_lines
-from creator_pipeline.platforms.whop.payout_models import PayoutRow, net_micros
+from creator_pipeline.platforms.whop.payout_models import PayoutRow, net_micros, own_fee_of
 from creator_pipeline.platforms.whop.payout_store import stored_payouts
 from creator_pipeline.store.tables import payout_lines, whop_financial_activity, whop_payout_statements
 
@@ -27,26 +29,48 @@ def payout_identities(connection: Connection, profile_id: str, *, feed: bool) ->
         profile_id: whose account.
         feed: whether the money feed can be read.
     """
-    known = stored_payouts(connection, profile_id)
-    if not known:
-        return
-    families = stored_families(connection, profile_id)
-    ids, owned = list(known), {}
+    moved = _with_own(connection, profile_id)
+    for payout, own in moved:
+        yield from _as_told(payout, own)
+    if feed and moved:
+        yield from _ties(connection, profile_id, moved)
+
+
+def fees_inside(connection: Connection, profile_id: str) -> Iterator[tuple[date, str, int]]:
+    """Fees that a payout's line holds, as (day, currency, what they added to the balance in micros).
+
+    The ledger has rows of them, and the feed has no lines.
+
+    Args:
+        connection: to the warehouse.
+        profile_id: whose account.
+    """
+    for payout, own in _with_own(connection, profile_id):
+        inside = own.fee_inside(net_micros(orjson.loads(payout.raw)), own_fee_of(payout))
+        if inside and own.at:
+            currency = payout.balance_currency or payout.currency
+            yield own.at.date(), currency, -inside
+            if sum(line.amount_micros for line in own.back) == own.taken:
+                yield max(line.posted_on for line in own.back), currency, inside
+
+
+def _with_own(connection: Connection, profile_id: str) -> list[tuple[PayoutRow, Own]]:
+    """Each payout with its own lines of the feed."""
+    known, families = stored_payouts(connection, profile_id), stored_families(connection, profile_id)
+    ids: list[str] = list(known)
+    owned: dict[str, list[Booked]] = {}
     for start in range(0, len(ids), OWNERS_AT_ONCE):
         owned |= lines_of(connection, profile_id, ids[start : start + OWNERS_AT_ONCE])
-    for payout in known.values():
-        yield from _as_told(payout, own_lines(owned.get(payout.payout_id, ()), families))
-    if feed:
-        moved = [(row, own_lines(owned.get(row.payout_id, ()), families)) for row in known.values()]
-        yield from _ties(connection, profile_id, moved)
+    return [(row, own_lines(owned.get(row.payout_id, ()), families)) for row in known.values()]
 
 
 def _as_told(payout: PayoutRow, own: Own) -> Iterator[Identity]:
     """A payout against its own lines, its rate, and its first reading."""
     own_currency = payout.balance_currency or payout.currency
     if own.left:
-        net, taken = net_micros(orjson.loads(payout.raw)), -sum(line.amount_micros for line in own.left)
-        why = "its fee is inside the line, or its amount is another's"
+        net = net_micros(orjson.loads(payout.raw))
+        taken = own.taken - own.fee_inside(net, own_fee_of(payout))
+        why = "a part of its fee is inside the line, or its amount is another's"
         yield Identity("payout_took_net", "payout", payout.payout_id, own_currency, net, taken, 0, why)
     if payout.rate is not None:
         net = net_micros(orjson.loads(payout.raw))
@@ -81,29 +105,34 @@ def _ties(connection: Connection, profile_id: str, moved: list[tuple[PayoutRow, 
     """What stays after each payout, by the chain of statements and by what the feed says was available then."""
     rests = _rests(connection, profile_id)
     holds = _holds(connection, profile_id)
-    feed = whop_financial_activity.c
     held: dict[str, int] = defaultdict(int)
     for payout, own in sorted(moved, key=lambda pair: (pair[1].at or pair[0].created_at, pair[0].payout_id)):
         at, currency = own.at, payout.balance_currency or payout.currency
         held[currency] += holds.get(payout.payout_id, 0)
         if at is None or payout.estimated:
             continue
-        available = or_(feed.available_at <= at, feed.available_at.is_(None) & (feed.posted_at <= at))
-        booked = connection.execute(
-            select(func.sum(feed.amount_micros)).where(
-                feed.profile_id == profile_id, feed.currency == currency, feed.posted_at <= at, available
-            )
-        ).scalar_one()
         yield Identity(
             "statement_ties",
             "payout",
             payout.payout_id,
             currency,
             rests.get(payout.payout_id, 0),
-            int(booked or 0) + held[currency],
+            _available(connection, profile_id, currency, at) + held[currency],
             0,
             "the statement has other lines than the feed had available then",
         )
+
+
+def _available(connection: Connection, profile_id: str, currency: str, cut: datetime) -> int:
+    """What the lines of the feed say was available at a moment."""
+    feed = whop_financial_activity.c
+    when = or_(feed.available_at <= cut, and_(feed.available_at.is_(None), feed.posted_at <= cut))
+    booked = connection.execute(
+        select(func.sum(feed.amount_micros)).where(
+            feed.profile_id == profile_id, feed.currency == currency, feed.posted_at <= cut, when
+        )
+    ).scalar_one()
+    return int(booked or 0)
 
 
 def _rests(connection: Connection, profile_id: str) -> dict[str, int]:

@@ -62,6 +62,20 @@ class Own(NamedTuple):
         """When it left."""
         return max((line.posted_at for line in self.left), default=None)
 
+    @property
+    def taken(self) -> int:
+        """What left the balance by these lines, in micros."""
+        return -sum(line.amount_micros for line in self.left)
+
+    def fee_inside(self, net: int, fee: int) -> int:
+        """The fee, where the line by which the money left holds it and no line of its own does; else 0.
+
+        Args:
+            net: what the payout sends, in micros of the balance's currency.
+            fee: what the account pays for it.
+        """
+        return fee if self.left and not self.fees and self.taken == net + fee else 0
+
 
 class Part(NamedTuple):
     """A payout with its statement; None where it isn't read."""
@@ -104,7 +118,7 @@ def lines_of(
     Args:
         part: the payout.
         standing: before it.
-        ledger_ids: row of the ledger by the id of its line; of what the fee is estimated from, by the payout's id.
+        ledger_ids: row of the ledger by the id of its line; of a fee without a line, by the payout's id.
         families: Whop's own family of each word.
     """
     payout, own = part.payout, part.own
@@ -144,9 +158,9 @@ def lines_of(
     period = [each._replace(payout_id=payout.payout_id) for each in standing.carried]
     period += [of_whop(each, each.line_id) for each in sorted(part.statement or (), key=_when)]
     fees = [of_whop(each, each.id) for each in own.fees]
-    estimate = ledger_ids.get(payout.payout_id)
-    if not fees and estimate and (fee := own_fee_of(payout)):
-        fees = [line("payout_fee", -fee, day, ledger_id=estimate)]
+    fee_row = ledger_ids.get(payout.payout_id)
+    if not fees and fee_row and (fee := own_fee_of(payout)):
+        fees = [line("payout_fee", -fee, day, ledger_id=fee_row)]
     taken = payout.balance_micros or 0
     here = sum(each.net_micros for each in [*period, *fees] if each.currency == currency)
     made = [*period, *fees]
@@ -160,10 +174,14 @@ def lines_of(
             line(word, net, day, reason=WHY[word]) for word, net in ((OPENING, standing.opening), (REST, -rest)) if net
         ]
     numbered = [each._replace(line=number) for number, each in enumerate(made, 1)]
+    left = [of_whop(each, each.id) for each in own.left]
+    if left and own.taken != taken:
+        # The line holds the fee, which is a line of its own here.
+        left = [left[0]._replace(net_micros=-taken)]
     if payout.state != "released":
         return numbered, Standing(rest)
     unknown = standing.opening if part.statement is not None else None
-    return numbered, Standing(unknown, (*period, *fees, *(of_whop(each, each.id) for each in own.left)))
+    return numbered, Standing(unknown, (*period, *fees, *left))
 
 
 def _when(line: StatementLine) -> tuple[datetime, str]:

@@ -19,7 +19,7 @@ from creator_pipeline.platforms.whop.ledger_store import (
 from creator_pipeline.platforms.whop.money_models import StatementLine
 from creator_pipeline.platforms.whop.payout_lines import REST, Own, Part, PayoutLine, Standing, own_lines
 from creator_pipeline.platforms.whop.payout_lines import lines_of as made_of
-from creator_pipeline.platforms.whop.payout_models import PayoutRow, net_micros
+from creator_pipeline.platforms.whop.payout_models import PayoutRow, net_micros, own_fee_of
 from creator_pipeline.store.load import Change, replace, upsert
 from creator_pipeline.store.tables import payout_lines, payouts, whop_financial_activity, whop_payout_statements
 
@@ -88,9 +88,11 @@ def _in_chain(part: Part) -> bool:
 
 def _settled(row: PayoutRow, own: Own) -> PayoutRow:
     """The payout with what it took from the balance: by its lines, else, of a completed one, as it says itself."""
-    taken: int | None = -sum(line.amount_micros for line in own.left) if own.left else None
-    if taken is None and row.state == "paid":
-        taken = net_micros(orjson.loads(row.raw))
+    net, taken = net_micros(orjson.loads(row.raw)), None
+    if own.left:
+        taken = own.taken - own.fee_inside(net, own_fee_of(row))
+    elif row.state == "paid":
+        taken = net
     returned = row.released_on
     if row.state == "released" and returned is None and own.back:
         returned = max(line.posted_on for line in own.back)
@@ -137,7 +139,7 @@ def statement_of(connection: Connection, payout: PayoutRow) -> list[StatementLin
 def _ledger_ids(
     connection: Connection, profile_id: str, part: Part, statement: Sequence[StatementLine], moment: datetime
 ) -> dict[str, str]:
-    """Row of the ledger by the id of the line that it holds; by the payout's id where its fee is an estimate."""
+    """Row of the ledger by the id of the line that it holds; of a fee without a line, by the payout's id."""
     named = {line.line_id for line in statement} | {line.id for line in part.own.fees}
     owners = {line.payment_id or "" for line in statement} | {part.payout.payout_id, *named}
     # Lines of other payouts, which came back meanwhile, belong to those.
@@ -157,7 +159,7 @@ def _ledger_ids(
                     found[line.id] = row
             if owner == part.payout.payout_id:
                 for event in events:
-                    if not event.fee_exact:
+                    if event.id.endswith(f":{owner}:payout_fee"):
                         found[owner] = event.id
     return found
 

@@ -223,12 +223,40 @@ def test_a_payout_that_comes_back_weeks_later_is_found_by_the_feed(two_profiles,
     assert (of(two_profiles, PAID).state, of(two_profiles, PAID).released_on) == ("released", date(2026, 11, 21))
 
 
-def test_a_fee_inside_the_line_is_seen(two_profiles, client, account) -> None:
-    """Guards: a guess that the fee stands beside the payout's line, wrong and silent."""
+def fee_inside(account: Account, micros: int) -> None:
+    """The first payout's line holds its fee, or what stands for it."""
     for line in account.lines:
         if line["id"] == "line_41":
-            line["amount"] = "-12250000000"
+            line["amount"] = str(-12_000_000_000 - micros * 100)
     account.lines = [line for line in account.lines if line["id"] != "line_42"]
+
+
+def test_a_fee_inside_the_line_is_a_row_and_the_payout_is_what_was_sent(two_profiles, client, account) -> None:
+    """Guards: a guess that the fee always stands beside the payout's line."""
+    fee_inside(account, 2_500_000)
+    both(two_profiles, client)
+    lines = lines_of(two_profiles, PAID)
+    assert sum(line.net_micros for line in lines) == of(two_profiles, PAID).balance_micros == 120_000_000
+    fees = [row for row in rows_of(two_profiles, sales_events) if row.external_id == PAID]
+    assert [(row.event_type, row.fee_micros, row.fee_exact) for row in fees] == [("payout_fee", 2_500_000, True)]
+    assert fees[0].id in {line.ledger_id for line in lines}
+    assert broken(two_profiles, "statement_ties", "ledger_equals_feed") == set()
+
+
+def test_such_a_fee_comes_back_with_the_whole_line(two_profiles, client, account) -> None:
+    fee_inside(account, 2_500_000)
+    account.payouts[-1] |= {"status": "reversed", "failure": {"funds_returned_at": "2026-10-30T00:00:00.000Z"}}
+    source = {"object": "payout", "id": PAID}
+    account.lines.append(a_line("line_70", "withdrawal_reversal", "122.50", "2026-10-30T00:00:00.000Z", source=source))
+    both(two_profiles, client)
+    fees = [row for row in rows_of(two_profiles, sales_events) if row.external_id == PAID]
+    assert sorted(row.fee_micros for row in fees) == [-2_500_000, 2_500_000]
+    assert broken(two_profiles, "statement_ties", "ledger_equals_feed") == set()
+
+
+def test_a_payout_that_took_another_amount_is_seen(two_profiles, client, account) -> None:
+    """Guards: what a payout took and what it says, made equal by a fee that nobody told."""
+    fee_inside(account, 2_400_000)
     both(two_profiles, client)
     assert {("payout_took_net", PAID), ("estimates_settled", "estimates")} <= broken(two_profiles)
 
