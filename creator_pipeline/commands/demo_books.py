@@ -1,4 +1,4 @@
-"""The demo's last part: payouts are read, the books checked, and a line for each account says what became of its money."""
+"""The demo's last part: payouts are read, the books checked, and each account has a line that says what became of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from creator_pipeline.core.money import to_text
+from creator_pipeline.core.money import decimals, to_decimal, to_text
 from creator_pipeline.platforms import sources
 from creator_pipeline.store.source import label_of
 
@@ -55,9 +55,14 @@ def show(demo: Demo) -> bool:
             sums = one.sums
             back = sums.get("refunds", 0) + sums.get("chargebacks", 0)
             fees = sums.get("fees", 0) + sums.get("fees_returned", 0) + sums.get("payout_fees", 0)
-            figures = (sums.get("sales", 0), back, fees, sums.get("payouts", 0), one.closing, one.unexplained)
-            texts = (to_text(micros, currency) for micros in figures)
+            figures = (sums.get("sales", 0), back, fees, sums.get("payouts", 0), one.closing)
+            # Whop books fractions of a cent: the table is for reading. What isn't explained is shown to the last digit.
+            texts = (*(_rounded(micros, currency) for micros in figures), to_text(one.unexplained, currency))
             account = f"{label_of(sources(), platform)} {currency}"
             click.echo(f"{profile_id:9}{account:16}" + "".join(map(str.rjust, texts, _WIDTHS)))
             explained = explained and not one.unexplained
     return explained
+
+
+def _rounded(micros: int, currency: str) -> str:
+    return f"{to_decimal(micros):.{decimals(currency)}f}"

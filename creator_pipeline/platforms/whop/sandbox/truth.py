@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -150,20 +150,39 @@ def books_truth(books: Books, at: datetime) -> BooksTruth:
     words: dict[tuple[str, str], list[Line]] = {}
     meanings: dict[tuple[Day, str], list[Line]] = {}
     payments: dict[tuple[str, str], list[Line]] = {}
+    inside: dict[tuple[Day, str], list[Decimal]] = {}
     for line in lines:
         day = line.posted_at.astimezone(UTC).date(), line.currency.upper()
         words.setdefault((line.currency, line.line_type), []).append(line)
         meanings.setdefault((day, meaning_of(line.line_type)), []).append(line)
         if line.payment_id:
             payments.setdefault((line.payment_id, line.currency), []).append(line)
+    for day, currency, amount in _fees_inside(books, at):
+        key = (day, currency.upper()), "payout_fee"
+        inside.setdefault(key, []).append(amount)
+    told = {key: sum_of(group) for key, group in meanings.items()}
+    for key, amounts in inside.items():
+        one, all_ = told.get(key, Sum(Decimal(0), 0, 0)), sum(amounts, Decimal(0))
+        told[key] = Sum(one.amount + all_, one.micros + from_decimal(all_), one.lines + len(amounts))
     return BooksTruth(
         at,
         books.balances(at),
         {key: sum_of(group) for key, group in sorted(words.items())},
-        {key: sum_of(group) for key, group in sorted(meanings.items())},
+        dict(sorted(told.items())),
         {key: sum_of(group) for key, group in sorted(payments.items())},
         [_payout(books, payout) for payout in books.payouts.values()],
     )
+
+
+def _fees_inside(books: Books, at: datetime) -> Iterator[tuple[date, str, Decimal]]:
+    """(UTC day, currency, signed amount) of fees that no line tells, because they are inside that of the payout."""
+    for payout in books.payouts.values():
+        lines = [line for line in lines_of(books, payout) if meaning_of(line.line_type) == "payout_fee"]
+        if payout.fee_type != "inclusive" or not payout.charged or lines or payout.created_at > at:
+            continue
+        yield payout.created_at.astimezone(UTC).date(), payout.currency, -payout.charged
+        if payout.returned_at is not None and payout.returned_at <= at:
+            yield payout.returned_at.astimezone(UTC).date(), payout.currency, payout.charged
 
 
 def _payout(books: Books, payout: Payout) -> PayoutTruth:
