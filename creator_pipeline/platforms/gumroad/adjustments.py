@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-MOST = 14
-"""Parts that are tried together; of more, those nearest in time."""
+MOST = 24
+"""Parts that are tried together; of more, the likeliest."""
 _SIZES = (1, 2, 3)
+KEPT_BESIDE = "what processors kept beside the estimate"
 
 
 class Part(NamedTuple):
@@ -20,6 +21,7 @@ class Part(NamedTuple):
         sale_id: whose it is.
         ledger_id: the row of the ledger that it belongs to.
         tolerance_micros: how far off the amount can be, where a fee in it is an estimate.
+        once: names what can be in one adjustment only; parts of one name exclude each other.
     """
 
     micros: int
@@ -27,12 +29,14 @@ class Part(NamedTuple):
     sale_id: str
     ledger_id: str | None = None
     tolerance_micros: int = 0
+    once: str = ""
 
 
 class Explained(NamedTuple):
-    """The parts of an adjustment, and what they leave."""
+    """The parts of an adjustment, what is known to be beside their estimates, and what they leave."""
 
     parts: Sequence[Part]
+    beside_micros: int
     rest_micros: int
 
 
@@ -40,7 +44,7 @@ def explain(micros: int, expected: Sequence[Part], possible: Sequence[Part]) -> 
     """Take an adjustment apart.
 
     What is expected by the service's rules goes first. Only a sum that fits exactly, or within what an estimated fee
-    leaves open, counts; where several sums fit, none does: it stays unexplained.
+    leaves open, counts; else it stays unexplained.
 
     Args:
         micros: the adjustment.
@@ -50,44 +54,35 @@ def explain(micros: int, expected: Sequence[Part], possible: Sequence[Part]) -> 
     certain, open_ = list(expected), list(possible)[:MOST]
     rest = micros - _sum(certain)
     if not rest:
-        return Explained(certain, 0)
-    for kept, left, candidates in ((certain, rest, open_), ([], micros, [*certain[:MOST], *open_])):
-        found = _fitting(left, candidates)
-        if found is not None:
-            return Explained([*kept, *found], 0)
-    about = _about(rest, [part for part in open_ if part.tolerance_micros])
-    if about is not None:
-        return Explained([*certain, *about], 0)
-    return Explained(certain, rest) if certain and abs(rest) < abs(micros) else Explained([], micros)
+        return Explained(certain, 0, 0)
+    every = [*certain[:MOST], *open_]
+    for within in (False, True):
+        for kept, left, candidates in ((certain, rest, open_), ([], micros, every)):
+            found = _fitting(left, candidates, within=within)
+            if found is not None:
+                return Explained([*kept, *found], left - _sum(found), 0)
+    return Explained(certain, 0, rest) if certain and abs(rest) < abs(micros) else Explained([], 0, micros)
 
 
 def _sum(parts: Sequence[Part]) -> int:
     return sum(part.micros for part in parts)
 
 
-def _fitting(micros: int, candidates: Sequence[Part]) -> list[Part] | None:
+def _fitting(micros: int, candidates: Sequence[Part], *, within: bool) -> list[Part] | None:
+    """The fewest parts that come to an amount; None where there are none."""
     for size in _SIZES:
-        found = [list(some) for some in combinations(candidates, size) if _sum(some) == micros]
-        if found:
-            # Equal amounts can't be told apart, and needn't be: the nearest in time stands for them.
-            same = {tuple(sorted(part.micros for part in some)) for some in found}
-            return found[0] if len(same) == 1 else None
-    return None
-
-
-def _about(micros: int, candidates: Sequence[Part]) -> list[Part] | None:
-    """Parts with an estimated fee that come near enough; the last one takes the cents between."""
-    for size in (*_SIZES, len(candidates)):
-        if not 0 < size <= len(candidates):
-            continue
         found = [
             list(some)
             for some in combinations(candidates, size)
-            if abs(micros - _sum(some)) <= sum(part.tolerance_micros for part in some)
+            if abs(micros - _sum(some)) <= (sum(part.tolerance_micros for part in some) if within else 0)
+            and _can_be_together(some)
         ]
-        if len(found) == 1:
-            *others, last = found[0]
-            return [*others, last._replace(micros=micros - _sum(others))]
         if found:
-            return None
+            # Each of them is known to have happened: the nearest sum stands, of equal ones the likeliest.
+            return min(found, key=lambda some: abs(micros - _sum(some)))
     return None
+
+
+def _can_be_together(parts: Sequence[Part]) -> bool:
+    names = [part.once for part in parts if part.once]
+    return len(names) == len(set(names))

@@ -80,10 +80,11 @@ def _processor_groups(connection: Connection, profile_id: str, live: Sequence[Pa
             )
             .where(mine_of(profile_id), _LINES.payout_id == row.payout_id, about_sales())
         )
+        # A credit of such a sale is Gumroad's own money, and in the balance.
         net = sum(
             micros
             for sale_id, type_, micros, processor in told
-            if type_ in own or processor is not None or sale_id in elsewhere
+            if type_ in own or (type_ != payout_catalog.CREDIT and (processor is not None or sale_id in elsewhere))
         )
         net += sum(line.net_micros for line in lines if line.type in payout_catalog.CONNECT_SHARES)
         if taken_out or net:
@@ -145,27 +146,36 @@ def _refunds(connection: Connection, profile_id: str) -> Iterator[Identity]:
 def _shares(connection: Connection, profile_id: str) -> Iterator[Identity]:
     joined, mine = of_live(profile_id)
     joined = joined.join(gumroad_sales, and_(_SALES.profile_id == profile_id, _SALES.id == _LINES.sale_id))
-    owed = dict(
-        connection.execute(
-            select(_LINES.payout_id, -func.sum(_SALES.affiliate_micros))
-            .select_from(joined)
-            .where(mine, _LINES.type == payout_catalog.SALE, about_sales(), _SALES.affiliate_micros > 0)
-            .group_by(_LINES.payout_id)
-        )
-        .tuples()
-        .all()
+    gone = (
+        select(_LINES.payout_id, _LINES.sale_id)
+        .where(mine_of(profile_id), about_sales(), _LINES.type != payout_catalog.SALE)
+        .distinct()
+        .subquery()
+    ).c
+    # A share that comes back on the day it is owed leaves no line.
+    back = and_(gone.payout_id == _LINES.payout_id, gone.sale_id == _LINES.sale_id)
+    held = _held_shares(connection, profile_id)
+    rows = connection.execute(
+        select(_LINES.payout_id, _LINES.sale_id, _SALES.affiliate_micros, gone.sale_id)
+        .select_from(joined.outerjoin(gone.sale_id.table, back))
+        .where(mine, _LINES.type == payout_catalog.SALE, about_sales(), _SALES.affiliate_micros > 0)
     )
-    types = [payout_catalog.AFFILIATE_CREDIT, *payout_catalog.CONNECT_SHARES]
-    paid = dict(
-        connection.execute(
-            select(_LINES.payout_id, func.sum(_LINES.net_micros))
-            .where(mine_of(profile_id), _LINES.type.in_(types), _LINES.ledger_id.like("%:affiliate_share"))
-            .group_by(_LINES.payout_id)
-        )
-        .tuples()
-        .all()
-    )
-    for payout_id, micros in sorted(owed.items()):
+    sums: dict[str, list[int]] = {}
+    for payout_id, sale_id, share, came_back in rows:
+        figures = sums.setdefault(payout_id, [0, 0])
+        figures[0] -= share
+        if came_back or (payout_id, sale_id) in held:
+            figures[1] -= share
+    for payout_id, (owed, found) in sorted(sums.items()):
         reason = "shares of affiliates that no line of the payout holds"
-        found = int(paid.get(payout_id, 0))
-        yield Identity("shares_are_paid", "payout", payout_id, "USD", int(micros), found, reason=reason)
+        yield Identity("shares_are_paid", "payout", payout_id, "USD", owed, found, reason=reason)
+
+
+def _held_shares(connection: Connection, profile_id: str) -> set[tuple[str, str]]:
+    types = [payout_catalog.AFFILIATE_CREDIT, *payout_catalog.CONNECT_SHARES]
+    rows = connection.execute(
+        select(_LINES.payout_id, _LINES.sale_id).where(
+            mine_of(profile_id), _LINES.type.in_(types), _LINES.ledger_id.like("%:affiliate_share")
+        )
+    )
+    return {(payout_id, sale_id) for payout_id, sale_id in rows if sale_id}

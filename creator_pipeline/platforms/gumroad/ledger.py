@@ -80,7 +80,8 @@ def sale_ledger(
     refunds = made.refunds([row for row in rows if row.type in payout_catalog.REFUNDS | payout_catalog.CONNECT_REFUNDS])
     failed = [row for row in rows if row.type in (payout_catalog.FAILED_REFUND, payout_catalog.FAILED_REFUND_REVERSAL)]
     if sale and sale.refunded_micros:
-        refunds += made.estimated(sale.refunded_micros, _still_refunded(refunds, failed), history)
+        told = _still_refunded(refunds, failed)
+        refunds = _in_order(refunds, made.estimated(sale.refunded_micros, told, history))
     made.fees_of(refunds)
     made.disputes(rows, refunds, history)
     for row in rows:
@@ -111,6 +112,20 @@ def _from_line(profile_id: str, sale_id: str, sold: Sequence[Row]) -> GumroadSal
         kind="sale",
         processor=line.processor,
     )
+
+
+def _in_order(told: Sequence[Refund], estimated: Sequence[Refund]) -> list[Refund]:
+    """Refunds in the order in which they were made, as far as it is known.
+
+    A payout shows the last refund of a sale only. What was known when it was read, and it doesn't list, came before.
+    """
+    found = list(told)
+    for refund in estimated:
+        later = (
+            place for place, one in enumerate(found) if one.row and one.row.read_on and refund.day <= one.row.read_on
+        )
+        found.insert(next(later, len(found)), refund)
+    return found
 
 
 def _still_refunded(refunds: Sequence[Refund], failed: Sequence[Row]) -> list[tuple[datetime, int]]:

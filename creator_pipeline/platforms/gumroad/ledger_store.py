@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -33,6 +33,7 @@ class StoredPayout(NamedTuple):
     payout_id: str
     state: str
     created_at: datetime
+    read_on: date | None
     kept: Mapping[str, Any]
 
     @property
@@ -45,11 +46,14 @@ def stored_payouts(connection: Connection, profile_id: str) -> dict[str, StoredP
     """Every payout of a profile, by id."""
     head = payouts.c
     rows = connection.execute(
-        select(head.payout_id, head.state, head.created_at, head.raw).where(
+        select(head.payout_id, head.state, head.created_at, head.lines_read_at, head.raw).where(
             head.provider == PLATFORM, head.profile_id == profile_id
         )
     )
-    return {row[0]: StoredPayout(row[0], row[1], row[2], orjson.loads(row[3])) for row in rows}
+    return {
+        payout_id: StoredPayout(payout_id, state, made, read_at.date() if read_at else None, orjson.loads(raw))
+        for payout_id, state, made, read_at, raw in rows.tuples()
+    }
 
 
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -81,7 +85,15 @@ def _lines_of(
         elsewhere = row.sale_id in head.kept.get(PAID_ELSEWHERE, ())
         amounts = (row.gross_micros, row.fee_micros, row.net_micros)
         line = SaleLine(
-            row.payout_id, row.line, head.live, head.created_at, row.type, row.occurred_on, *amounts, elsewhere
+            row.payout_id,
+            row.line,
+            head.live,
+            head.created_at,
+            row.type,
+            row.occurred_on,
+            *amounts,
+            elsewhere,
+            head.read_on,
         )
         found.setdefault(row.sale_id, []).append(line)
     return found

@@ -77,6 +77,8 @@ PERIOD_END_TYPES = frozenset({PAYOUT_FEE, TECHNICAL_ADJUSTMENT, *CONNECT_GROUPS}
 """Lines dated with the last day of the payout's period, which is told nowhere else."""
 PIECED_TYPES = frozenset({AFFILIATE_CREDIT, TECHNICAL_ADJUSTMENT, *CONNECT_SHARES})
 """Lines that sum up what several sales did: they are stored in pieces, which name the sales."""
+WRITTEN_OFF = "written off"
+"""In the word of a line by which a kept fee comes back that couldn't be collected; the word itself was never seen."""
 LINE_TYPES = (
     frozenset({SALE, CHARGEBACK, CREDIT, AFFILIATE_CREDIT})
     | REFUNDS

@@ -19,6 +19,8 @@ from creator_pipeline.platforms.gumroad.sale_rows import WHOLE_PRICE
 
 REACH = 3
 """Payouts between which a fee or a credit is looked for."""
+_ROUNDING = 2 * MICROS_PER_CENT
+"""What an amount that was derived from a listed price, and its share of the fee, can be off."""
 _KEPT_OPEN = 50
 """A kept fee that isn't told lies within a part of the refund, one in so many, of its estimate."""
 
@@ -47,7 +49,7 @@ class _Found:
         self.position = {one.payout_id: place for place, one in enumerate(self.live)}
         self.shares: dict[str, list[Share]] = defaultdict(list)
         self.expected: dict[str, list[Part]] = defaultdict(list)
-        self._possible: dict[str, list[tuple[int, Part]]] = defaultdict(list)
+        self._possible: dict[str, list[tuple[int, int, Part]]] = defaultdict(list)
 
     def joined(self, day: date) -> int | None:
         """The live payout that pays what was the oldest unpaid balance on a day; None while there is none."""
@@ -56,16 +58,21 @@ class _Found:
                 return self.position.get(one.payout_id if one.live else one.paid_again or "")
         return None
 
-    def maybe(self, place: int, day: date, part: Part) -> None:
+    def maybe(self, place: int, day: date, part: Part, *, likely: bool = True) -> None:
         """Something that may be in a payout's adjustment."""
         if 0 <= place < len(self.live) and part.micros:
             payout = self.live[place]
-            self._possible[payout.payout_id].append((abs((payout.created_at.date() - day).days), part))
+            away = abs((payout.created_at.date() - day).days)
+            self._possible[payout.payout_id].append((not likely, away, part))
 
     def possible(self, payout_id: str) -> list[Part]:
-        """The nearest in time first."""
-        found = sorted(self._possible[payout_id], key=lambda item: (item[0], item[1].sale_id, item[1].micros))
-        return [part for _, part in found]
+        """The likeliest first, then the nearest in time."""
+        found = sorted(self._possible[payout_id], key=lambda item: (*item[:2], item[2].sale_id, item[2].micros))
+        return [part for *_, part in found]
+
+    def made_on(self, day: date) -> bool:
+        """Whether a payout was made on a day: then it can't be told whether it took what happened on it."""
+        return any(one.created_at.date() == day for one in self.all)
 
 
 def facts(profile_id: str, payouts: Sequence[Payout], sales: Mapping[str, Known]) -> dict[str, Facts]:
@@ -116,10 +123,12 @@ def _shares(found: _Found, profile_id: str, sale_id: str, known: Known) -> None:
         for number, (name, micros, day) in enumerate(given, 1):
             # Gumroad's line gives the whole share back, and once: its sale points to the last refund only.
             shown = micros if sale.processor else whole if number == len(given) else 0
-            days = (day, *([sold_in[payout_id]] if payout_id in sold_in else []))
+            # What goes back of a sale that isn't paid yet joins the day of the sale.
+            own_day = sold_in.get(payout_id)
+            days = (day,) if own_day is None else (own_day,)
             ledger_id = row_id(profile_id, sale_id, name)
             found.shares[payout_id].append(
-                Share(sale_id, ledger_id, days, shown, micros, sale.processor, anywhere=True)
+                Share(sale_id, ledger_id, days, shown, micros, sale.processor, anywhere=own_day is None)
             )
         off = sum(micros for _, micros, _ in given) - whole
         if off and not sale.processor:
@@ -160,9 +169,11 @@ def _kept_fees(found: _Found, sale_id: str, known: Known) -> None:
                 found.expected[payout_id].append(here)
                 found.expected[found.live[earlier].payout_id].append(there)
                 continue
-            found.maybe(place, refund.day, here)
-            for before in range(place - REACH, place):
-                found.maybe(before, refund.day, there)
+            if earlier is None or found.made_on(refund.day):
+                once = f"{sale_id} {refund.name}"
+                found.maybe(place, refund.day, here._replace(once=f"{once} here"))
+                for before in range(place - REACH, place):
+                    found.maybe(before, refund.day, there._replace(once=f"{once} there"))
 
 
 def _estimated(found: _Found, profile_id: str, sale_id: str, known: Known) -> None:
@@ -171,21 +182,32 @@ def _estimated(found: _Found, profile_id: str, sale_id: str, known: Known) -> No
         return
     sale_rows = [row for row in known.ledger.rows if row.type == payout_catalog.SALE]
     sold = [found.position[payout_id] for row in sale_rows for payout_id in _live(found, row)]
-    for refund in known.ledger.refunds:
+    refunds = known.ledger.refunds
+    for number, refund in enumerate(refunds):
         if refund.row is not None:
             continue
+        once = f"{sale_id} {refund.name}"
         tolerance = refund.micros // _KEPT_OPEN + MICROS_PER_CENT
-        ledger_id = row_id(profile_id, sale_id, refund.name)
-        taken = refund.part_micros - refund.micros
+        taken = refund.part_micros - refund.micros + refund.share_micros
         last = found.joined(refund.day)
         end = len(found.live) if last is None else last + 1
-        for place in range(min(sold, default=max(0, end - 1)), end):
-            text = "refund whose own line is listed no more"
-            found.maybe(place, refund.day, Part(taken - refund.kept_micros, text, sale_id, ledger_id, tolerance))
-            found.maybe(place, refund.day, Part(taken, f"{text}, without its kept fee", sale_id, ledger_id))
-        text = "kept fee of a refund whose own line isn't paid yet"
-        for place in range(max(0, end - 2), end) if not sold or min(sold) >= end else ():
-            found.maybe(place, refund.day, Part(-refund.kept_micros, text, sale_id, None, tolerance))
+        if number + 1 < len(refunds):
+            # The sale points to its last refund only, so the line of this one is gone.
+            after = [
+                found.position[one] for next_ in refunds[number + 1 :] if next_.row for one in _live(found, next_.row)
+            ]
+            text, ledger_id = "refund whose own line is listed no more", row_id(profile_id, sale_id, refund.name)
+            for place in range(min(sold, default=0), min(after, default=end - 1) + 1):
+                whole = Part(taken - refund.kept_micros, text, sale_id, ledger_id, tolerance, once)
+                found.maybe(place, refund.day, whole)
+                found.maybe(place, refund.day, whole._replace(micros=taken, tolerance_micros=_ROUNDING))
+            kept = Part(-refund.kept_micros, f"kept fee of a {text}", sale_id, None, tolerance, f"{once} kept")
+            for place in range(min(sold, default=0) - REACH, min(after, default=end - 1) + 1):
+                found.maybe(place, refund.day, kept)
+        elif not sold or min(sold) >= end:
+            text = "kept fee of a refund whose own line isn't paid yet"
+            for place in range(max(0, end - 2), end):
+                found.maybe(place, refund.day, Part(-refund.kept_micros, text, sale_id, None, tolerance, once))
 
 
 def _live(found: _Found, row: Row) -> Iterable[str]:
@@ -199,9 +221,13 @@ def _credits_and_disputes(found: _Found, sale_id: str, known: Known) -> None:
             place = found.position[payout_id]
             if row.type == payout_catalog.CREDIT:
                 text = f"credit of {row.occurred_on}, {{}} another payout"
-                found.maybe(place, row.occurred_on, Part(-row.net_micros, text.format("paid by"), sale_id))
+                found.maybe(
+                    place, row.occurred_on, Part(-row.net_micros, text.format("paid by"), sale_id), likely=False
+                )
                 for before in range(place - REACH, place):
-                    found.maybe(before, row.occurred_on, Part(row.net_micros, text.format("listed by"), sale_id))
+                    found.maybe(
+                        before, row.occurred_on, Part(row.net_micros, text.format("listed by"), sale_id), likely=False
+                    )
             elif row.type == payout_catalog.CHARGEBACK:
                 ledger_id, reason = known.ledger.settles.get(row.places[0], ("", None))
                 if reason == WHOLE_PRICE:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad import payout_catalog
-from creator_pipeline.platforms.gumroad.adjustments import Part, explain
+from creator_pipeline.platforms.gumroad.adjustments import KEPT_BESIDE, Part, explain
 from creator_pipeline.platforms.gumroad.payouts import Line
 
 PAID_BY_PROCESSOR = "paid by the processor, past the balance"
@@ -68,6 +68,7 @@ class PayoutRows:
     Attributes:
         events: rows of the ledger.
         pieces: of its lines.
+        used: names of parts that can be in no other payout's adjustment.
     """
 
     profile_id: str
@@ -75,6 +76,7 @@ class PayoutRows:
     moment: datetime
     events: list[LedgerEvent] = field(default_factory=list[LedgerEvent])
     pieces: list[Piece] = field(default_factory=list[Piece])
+    used: set[str] = field(default_factory=set[str])
 
     def _book(self, event_type: str, name: str, line: Line, gross: int, fee: int = 0) -> str:
         at = datetime.combine(line.occurred_on, time.min, UTC)
@@ -130,8 +132,13 @@ class PayoutRows:
     def adjustment(self, line: Line, expected: Sequence[Part], possible: Sequence[Part]) -> None:
         """The Technical Adjustment, taken apart; what is left of it is a row of its own."""
         found = explain(line.net_micros, expected, possible)
+        self.used = {part.once for part in found.parts if part.once}
         for part in found.parts:
             self._piece(line, part.micros, part.ledger_id, part.reason, part.sale_id)
+        if found.beside_micros:
+            # The ledger has the estimate: without a row of its own the balance would be off by the cents between.
+            row = self._book("adjustment", "technical:kept", line, found.beside_micros)
+            self._piece(line, found.beside_micros, row, KEPT_BESIDE)
         if found.rest_micros:
             self._piece(line, found.rest_micros, self._book("adjustment", "technical", line, found.rest_micros))
 

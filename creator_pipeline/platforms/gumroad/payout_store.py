@@ -115,7 +115,13 @@ def rewrite_payouts(
         found = ledgers_of(connection, profile_id, ids, moment, heads=paid)
         sales = {sale_id: Known(*known) for sale_id, known in found.items()}
     told = facts(profile_id, payouts, sales)
-    rows = [rows_of(profile_id, one, *told[one.payout_id], moment) for one in payouts if one.payout_id in made]
+    rows, used = list[PayoutRows](), set[str]()
+    for one in payouts:
+        if one.payout_id in made:
+            shares, expected, possible = told[one.payout_id]
+            possible = [part for part in possible if part.once not in used]
+            rows.append(rows_of(profile_id, one, shares, expected, possible, moment))
+            used |= rows[-1].used
     _store_pieces(connection, profile_id, rows)
     return _store_events(connection, profile_id, made, rows)
 

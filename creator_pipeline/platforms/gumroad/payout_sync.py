@@ -47,6 +47,7 @@ class PayoutsRead:
         odd: payouts that couldn't be used, each in a line.
         new_keys, new_statuses, new_types: names that this release doesn't know.
         not_readable: None where payouts can be read.
+        changed: whether lines or states differ now.
     """
 
     listed: int = 0
@@ -58,6 +59,7 @@ class PayoutsRead:
     new_statuses: set[str] = field(default_factory=set[str])
     new_types: set[str] = field(default_factory=set[str])
     not_readable: NotReadable | None = None
+    changed: bool = False
 
 
 def load_payouts(
@@ -160,6 +162,7 @@ def _store_heads(
             rows[head.payout_id] = after
         upsert(connection, table, [rows[head.payout_id] for head in heads])
         if moved:
+            found.changed = True
             found.ledger += _rewrite(connection, profile_id, moved, moment)
     return rows
 
@@ -195,6 +198,7 @@ def _store_reading(warehouse: Warehouse, profile_id: str, reading: Reading, foun
             _replace_lines(connection, profile_id, reading)
         elif after.state == before.state:
             return
+        found.changed = True
         found.ledger += _rewrite(connection, profile_id, {payout_id}, moment)
 
 
@@ -234,6 +238,9 @@ def _store_rest(
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
         replace(connection, platform_balances, rows, mine, what=f"planned payouts of {profile_id}", allow_shrink=True)
+        if found.changed:
+            # What a later payout lists can be what an early one's adjustment was thought to be made of.
+            found.ledger += rewrite_payouts(connection, profile_id, moment)
         unreadable.remember(connection, profile_id, "payouts", None, moment)
         if no_lines is not None:
             told = NotReadable("transactions", unreadable.NO_LINES, unreadable.GOES_ON) if no_lines else None

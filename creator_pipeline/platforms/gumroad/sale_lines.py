@@ -26,6 +26,7 @@ class SaleLine(NamedTuple):
     Attributes:
         live: whether the payout's money is not in the balance any more.
         elsewhere: whether the processor has paid the sale by itself.
+        read_on: UTC day on which the payout was read.
     """
 
     payout_id: str
@@ -38,6 +39,7 @@ class SaleLine(NamedTuple):
     fee_micros: int | None
     net_micros: int
     elsewhere: bool = False
+    read_on: date | None = None
 
 
 class Row(NamedTuple):
@@ -48,6 +50,7 @@ class Row(NamedTuple):
         name: its day and its number among those of its kind on that day: ``2026-08-06:1``.
         places: the lines that tell it.
         processor: not empty where the processor has paid it by itself.
+        read_on: UTC day on which it was read.
     """
 
     kind: str
@@ -60,6 +63,7 @@ class Row(NamedTuple):
     payout_id: str
     places: tuple[Place, ...]
     processor: str | None
+    read_on: date | None = None
 
 
 _What = tuple[str, date, int | None, int | None, int]
@@ -80,7 +84,8 @@ def distinct(lines: Sequence[SaleLine]) -> list[Row]:
     named: dict[tuple[str, date], int] = defaultdict(int)
     rows: list[Row] = []
     for line, places in sorted(merged, key=lambda item: _order(item[0])):
-        kind = _KINDS.get(line.type, "adjustment")
+        given_back = payout_catalog.WRITTEN_OFF in line.type.lower()
+        kind = "credit" if given_back else _KINDS.get(line.type, "adjustment")
         named[kind, line.occurred_on] += 1
         rows.append(
             Row(
@@ -94,6 +99,7 @@ def distinct(lines: Sequence[SaleLine]) -> list[Row]:
                 line.payout_id,
                 places,
                 _processor(line),
+                line.read_on,
             )
         )
     return rows

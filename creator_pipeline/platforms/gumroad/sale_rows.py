@@ -178,7 +178,7 @@ class RowsOfSale:
         """Chargebacks, what of them was won back, and other credits of the sale."""
         basis = self.basis
         opened = [row for row in rows if row.type == payout_catalog.CHARGEBACK]
-        credited = [row for row in rows if row.type == payout_catalog.CREDIT]
+        credited = [row for row in rows if row.kind == "credit"]
         lost = basis is not None and (basis.chargedback or basis.dispute_won)
         taken = None
         if opened:
@@ -190,7 +190,8 @@ class RowsOfSale:
                 )
         elif lost:
             taken = self._estimated_chargeback(refunds, history)
-        won = next((row for row in credited if row.net_micros > 0), None) if taken else None
+        could = [row for row in credited if row.net_micros > 0 and row.type == payout_catalog.CREDIT]
+        won = could[0] if taken and could else None
         if taken and won:
             gross = -taken.gross_micros
             self.add(
@@ -209,7 +210,9 @@ class RowsOfSale:
 
     def _chargeback(self, row: Row, refunds: Sequence[Refund]) -> LedgerEvent:
         gross = row.net_micros if row.gross_micros is None else row.gross_micros
-        before = [refund for refund in refunds if refund.day <= row.occurred_on]
+        # What is lost in the end isn't refunded afterwards, whenever that was first seen.
+        lost = self.basis is not None and self.basis.chargedback
+        before = [refund for refund in refunds if refund.day <= row.occurred_on or (lost and refund.row is None)]
         units = -self.basis.quantity if self.basis else -1
         if self.basis is None or not before:
             made = self.add(
