@@ -1,4 +1,4 @@
-"""The demo's last part: payouts are read, the books checked, and each account has a line that says what became of it."""
+"""The demo's last part: payouts are read, the books checked, and a line printed for each account."""
 
 from __future__ import annotations
 

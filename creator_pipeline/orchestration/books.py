@@ -7,7 +7,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import distinct, func, select, union
+from sqlalchemy import func, select, union
 from sqlalchemy.exc import SQLAlchemyError
 
 from creator_pipeline import settings
@@ -52,8 +52,8 @@ def profiles_of(warehouse: Warehouse, platform: Platform) -> list[str]:
     """Profiles that have a row of the ledger or a payout on a platform, and are not erased."""
     ledger, paid = sales_events.c, payouts.c
     some = union(
-        select(distinct(ledger.profile_id)).where(ledger.platform == platform.in_ledger),
-        select(distinct(paid.profile_id)).where(paid.provider == platform.in_ledger),
+        select(ledger.profile_id).where(ledger.platform == platform.in_ledger),
+        select(paid.profile_id).where(paid.provider == platform.in_ledger),
     )
     with warehouse.read() as connection:
         return list(
