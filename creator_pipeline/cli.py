@@ -13,6 +13,7 @@ from creator_pipeline.core.errors import ConfigError, PipelineError
 
 COMMANDS = {
     "backfill": "creator_pipeline.commands.backfill",
+    "books": "creator_pipeline.commands.books",
     "demo": "creator_pipeline.commands.demo",
     "doctor": "creator_pipeline.commands.doctor",
     "gateway": "creator_pipeline.commands.gateway",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from creator_pipeline.monitoring import health_sensor
-from creator_pipeline.orchestration import daily_revenue, jobs, notifications, schedules, sensors
+from creator_pipeline.orchestration import books, daily_revenue, jobs, notifications, schedules, sensors
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.resources import WarehouseResource
 
@@ -14,14 +14,18 @@ def build() -> dg.Definitions:
     """The definitions of the platforms of this moment."""
     parts = {platform.name: platform.dagster.get() for platform in PLATFORMS}
     return dg.Definitions(
-        assets=[*(asset for part in parts.values() for asset in part.assets), daily_revenue.daily_revenue_asset()],
+        assets=[
+            *(asset for part in parts.values() for asset in part.assets),
+            daily_revenue.daily_revenue_asset(),
+            *books.all_books(),
+        ],
         asset_checks=[
             *(check for part in parts.values() for check in part.checks),
             daily_revenue.equals_ledger,
             daily_revenue.refunds_within_sales,
             health_sensor.pipeline_is_healthy,
         ],
-        jobs=[*(job for part in parts.values() for job in part.jobs), *jobs.OWN],
+        jobs=[*(job for part in parts.values() for job in part.jobs), *jobs.OWN, *books.job()],
         schedules=schedules.all_schedules(),
         sensors=[
             *sensors.all_sensors(),

@@ -19,6 +19,7 @@ GROUPS = {
     "gumroad/sales": "gumroad",
     "sales_events/gumroad": "ledger",
     "kdp/royalties": "kdp",
+    "kdp/payments": "kdp",
     "sales_events/amazon_kdp": "ledger",
     "daily_revenue": "ledger",
 }
@@ -27,6 +28,7 @@ PARTITIONS = {
     "gumroad/sales": {"date", "profile"},
     "sales_events/gumroad": {"date", "profile"},
     "kdp/royalties": "kdp_uploads",
+    "kdp/payments": "kdp_uploads",
     "sales_events/amazon_kdp": "kdp_uploads",
     "daily_revenue": None,
 }
@@ -72,7 +74,7 @@ def test_every_asset_says_what_it_is(name):
     assert spec.description
     assert spec.owners
     assert spec.kinds
-    assert spec.group_name in {"gumroad", "whop", "kdp", "ledger"}
+    assert spec.group_name in {"gumroad", "whop", "kdp", "ledger", "books"}
     assert spec.freshness_policy
     schema = spec.metadata["dagster/column_schema"]
     assert schema.columns

@@ -1,5 +1,6 @@
 """What a real daemon does by itself: one of them for all, because starting it costs more than its work."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,11 +19,11 @@ TODAY = today().isoformat()
 YESTERDAY = WINDOW.end.fromordinal(WINDOW.end.toordinal() - 2).isoformat()
 
 
-def waited(condition, seconds: float) -> float:
-    """Seconds until it holds."""
+def waited(condition, daemon) -> float:
+    """Seconds until it holds. However busy the machine is: only a daemon that has ended or the test's own bound ends it."""
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < seconds, "too late"
+        assert daemon.poll() is None, "the daemon has ended"
         time.sleep(0.2)
     return time.monotonic() - started
 
@@ -57,21 +58,24 @@ def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped
     project, warehouse, inbox = with_alice, with_alice.warehouse, with_alice.root / "home" / "kdp_inbox" / "alice"
     hand_over_two_days(project)
     kdp_landing.drop(ESTIMATOR, inbox)
-    daemon = project.start("dagster-daemon", "run", "-w", "workspace.yaml", start_new_session=True)
+    # A file: on a busy machine it said more than a pipe holds, and stood still for ever in the middle of its work.
+    with (project.root / "daemon.log").open("w") as said:
+        daemon = project.start("dagster-daemon", "run", "-w", "workspace.yaml", stdout=said, start_new_session=True)
     try:
-        waited(lambda: days_of(warehouse, "gumroad") == {YESTERDAY, TODAY}, 120)
-        waited(lambda: kdp_landing.quantity(warehouse) == MANIFEST[ESTIMATOR.name]["net_units"], 120)
+        waited(lambda: days_of(warehouse, "gumroad") == {YESTERDAY, TODAY}, daemon)
+        waited(lambda: kdp_landing.quantity(warehouse) == MANIFEST[ESTIMATOR.name]["net_units"], daemon)
         kdp_landing.drop(FIXTURES / "csv_missing_currency_column.csv", inbox)
         kdp_landing.drop(FINAL, inbox)
         record_property(
             "seconds_from_drop_to_ledger",
-            round(waited(lambda: kdp_landing.royalties(warehouse, "pages_read") != {}, 90), 1),
+            round(waited(lambda: kdp_landing.royalties(warehouse, "pages_read") != {}, daemon), 1),
         )
-        waited(lambda: "rejected" in kdp_landing.statuses(warehouse).values(), 90)
+        waited(lambda: "rejected" in kdp_landing.statuses(warehouse).values(), daemon)
     finally:
-        os.killpg(daemon.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(daemon.pid, signal.SIGTERM)
         try:
-            daemon.communicate(timeout=30)
+            daemon.wait(30)
         except subprocess.TimeoutExpired:
             os.killpg(daemon.pid, signal.SIGKILL)
-            daemon.communicate()
+            daemon.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -12,13 +12,18 @@ from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.context import instance, warehouse
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from creator_pipeline.runtime.run_here import LoadDefinitions
 
+PAYOUTS = "payouts"
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command("backfill")
-@click.argument("source", type=click.Choice([platform.name for platform in PLATFORMS if platform.credential]))
+@click.argument(
+    "source", type=click.Choice([*(platform.name for platform in PLATFORMS if platform.credential), PAYOUTS])
+)
 @click.option("--profile", "profile_id", required=True, help="Whose sales.")
 @click.option("--from", "first", required=True, type=_DAY, help="First day, UTC.")
 @click.option("--to", "last", required=True, type=_DAY, help="Last day, inclusive.")
@@ -38,10 +43,14 @@ def command(
     """Read a range of days again and make the tables equal to it.
 
     Runs here and now and needs no daemon; it is recorded in Dagster all the same. Stopped in the middle, the same
-    command goes on where it was and does again only what failed.
+    command goes on where it was and does again only what failed. PAYOUTS reads the payouts made since the first day,
+    on every platform that the profile is connected to, and the ledger's rows that follow from them.
     """
     from creator_pipeline.orchestration import backfill
 
+    if source == PAYOUTS:
+        _payouts(load_definitions(), profile_id, first.date(), last.date(), hand_over=hand_over)
+        return
     stored, defs = warehouse(), load_definitions()
     window = backfill.check(stored, source, profile_id, first.date(), last.date())
     with instance() as dagster:
@@ -65,3 +74,24 @@ def command(
         click.echo("Run the same command again: it does only what is left.", err=True)
         raise click.exceptions.Exit(1)
     click.echo(f"{len(todo.days)} days of {profile_id} are in the ledger ({len(todo.runs())} run).")
+
+
+def _payouts(defs: dg.Definitions, profile_id: str, first: date, last: date, *, hand_over: bool) -> None:
+    from creator_pipeline.orchestration import backfill_payouts
+
+    if hand_over:
+        raise click.UsageError("Payouts are read here and now: --submit is for days of sales.")
+    stored = warehouse()
+    sources = backfill_payouts.check(stored, profile_id, first, last)
+    failures = list[str]()
+    with instance() as dagster:
+        for platform, job in sources:
+            found = backfill_payouts.execute(defs, dagster, platform, job, profile_id, first)
+            failures += found
+            if not found:
+                count = backfill_payouts.stored_since(stored, platform, profile_id, first)
+                click.echo(f"{platform.label}: {count} {'payout' if count == 1 else 'payouts'} since {first}.")
+    if failures:
+        for line in failures:
+            click.echo(line, err=True)
+        raise click.exceptions.Exit(1)

@@ -66,6 +66,7 @@ def _fresh_home() -> Path:
 
 
 def _play(processes: Processes, load_definitions: LoadDefinitions) -> bool:
+    from creator_pipeline.commands import demo_books
     from creator_pipeline.commands import demo_story as story
 
     python = sys.executable
@@ -84,12 +85,15 @@ def _play(processes: Processes, load_definitions: LoadDefinitions) -> bool:
     click.echo("Starting stand-ins of the platforms, the gateway, and Dagster …")
     processes.wait_for("sandbox", f"{sandbox}/_sandbox/world", 60)
     demo = story.begin(sandbox)
-    failures = story.load(demo, load_definitions())
+    defs = load_definitions()
+    failures = story.load(demo, defs)
     processes.wait_for("gateway", f"{gateway}/healthz", 60)
     processes.wait_for("dagster", f"{ui}/server_info", 180)
     story.upload(demo)
     agrees = story.webhooks(demo) and not failures
+    agrees = not demo_books.read(demo, defs) and agrees
     agrees = story.compare(demo) and agrees
+    agrees = demo_books.show(demo) and agrees
     click.echo(
         f"\nDagster:  {ui}/asset-groups\nGateway:  {gateway}/docs\nSandbox:  {sandbox}/\nMails:    {sandbox}/inbox\n"
         f"A page:   {story.page_of(demo)}\nCommands: cd {Path.cwd()} && creator-pipeline smoke --staging"

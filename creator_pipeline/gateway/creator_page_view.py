@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import today
+from creator_pipeline.gateway.creator_books import MonthBooks, read_books
 from creator_pipeline.ledger.chart import MOST_CURRENCIES, PAGE, SMALL, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days
 from creator_pipeline.mail import unsubscribe
@@ -84,6 +85,7 @@ class View:
     words: str
     table: list[Sums]
     left_out: bool
+    books: list[MonthBooks]
     uploads: list[UploadSection]
     notify: str
     choices: Mapping[str, str]
@@ -105,6 +107,7 @@ def read(warehouse: Warehouse, config: Settings, profile_id: str) -> View:
         ]
         why = unsubscribe.why_suppressed(connection, profile.email, "security")
         wanted = unsubscribe.wanted(connection, profile.email)
+        books = read_books(connection, profile_id)
     return View(
         name=one_line(profile.display_name or profile_id),
         mailbox=unsubscribe.masked(profile.email),
@@ -115,6 +118,7 @@ def read(warehouse: Warehouse, config: Settings, profile_id: str) -> View:
         words=words(sums(rows), _sources()),
         table=_table(rows, last),
         left_out=len({currency for _, _, currency, _ in rows}) > MOST_CURRENCIES,
+        books=books,
         uploads=uploads,
         notify=profile.notify,
         choices=NOTIFY,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.store.tables import closed_ledger, closed_months, ledger_first_seen
+from creator_pipeline.store.tables import closed_ledger, closed_months, ledger_first_seen, sales_events
 from creator_pipeline.store.upserts import insert_into
 
 Scope = Callable[[Any], ColumnElement[bool]]
@@ -149,8 +149,6 @@ def close(connection: Connection, profile_id: str, month: str, statement: str, m
     Returns:
         number of rows that stand.
     """
-    from creator_pipeline.store.tables import sales_events
-
     mine = and_(sales_events.c.profile_id == profile_id, *_within(sales_events.c.occurred_on, month))
     connection.execute(
         insert(closed_months).values(profile_id=profile_id, month=month, closed_at=moment, statement=statement)
@@ -185,6 +183,23 @@ def reopen(connection: Connection, profile_id: str, month: str, moment: datetime
 
 
 def _within(column: ColumnElement[Any], month: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    first = date.fromisoformat(f"{month}-01")
-    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    return column >= first, column < after
+    return column >= first_day(month), column < first_day_after(month)
+
+
+def first_day(month: str) -> date:
+    """Of ``2026-11``.
+
+    Raises:
+        ValueError: it names no month.
+    """
+    return date.fromisoformat(f"{month}-01")
+
+
+def first_day_after(month: str) -> date:
+    """The first day of the month after ``2026-11``.
+
+    Raises:
+        ValueError: it names no month.
+    """
+    first = first_day(month)
+    return date(first.year + first.month // 12, first.month % 12 + 1, 1)

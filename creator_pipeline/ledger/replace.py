@@ -92,11 +92,13 @@ def own_partitions(window: DayWindow) -> Scope:
     """
 
     def scope(columns: Any) -> ColumnElement[bool]:
-        source = columns.source
-        # As text, so that the databases see that the index of these rows fits.
-        followed = and_(columns.event_type != literal_column("'sale'"), source >= partition_key(window.start, ""))
-        sold = and_(columns.event_type == "sale", own_days(window)(columns))
-        return or_(sold, and_(followed, source < partition_key(window.end, "")))
+        source, on_its_day = columns.source, columns.belongs_to.is_(None)
+        # Word for word what the index holds, so that the databases see that it fits.
+        elsewhere = or_(columns.event_type != literal_column("'sale'"), columns.belongs_to.is_not(None))
+        return or_(
+            and_(columns.event_type == "sale", on_its_day, _in(columns.occurred_on, window)),
+            and_(elsewhere, source >= partition_key(window.start, ""), source < partition_key(window.end, "")),
+        )
 
     return scope
 

@@ -59,6 +59,7 @@ KINDS = {
         Kind("mfa_unenrolled", "A second factor was removed", template="security_notice"),
         Kind("subscription_updated", "Your plan is now {{ plan_name }}", "account"),
         Kind("connection_revoked", "{{ platform }} is disconnected: please connect it again", "account"),
+        Kind("consent_needed", "{{ platform }}: connect once more to see {{ what }}", "account"),
         Kind("ingestion_completed", "{{ source }}: {{ event_count | counted('event') }} ingested", "success"),
         Kind("ingestion_failed", "{{ source }}: the ingestion failed", "failure"),
         Kind("ingestion_recovered", "{{ source }}: the ingestion works again", "failure"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 
 import httpx
 from sqlalchemy import Connection, inspect, select
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, inspect, select
 from creator_pipeline.core.caller import TIMEOUT
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
+from creator_pipeline.core.money import to_text
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms import PLATFORMS, of_name, of_provider
 from creator_pipeline.platforms.contract import Checks, Platform
@@ -18,7 +20,7 @@ from creator_pipeline.runtime.unknown_fields import PREFIX
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, connect_as_is
 from creator_pipeline.store.health_reports import open_ones
-from creator_pipeline.store.tables import platform_connections
+from creator_pipeline.store.tables import platform_connections, unexplained
 
 KeyRingOf = Callable[[], KeyRing]
 _DEFAULT_URL = "http://127.0.0.1:8088"
@@ -56,6 +58,7 @@ def health_checks(warehouse: Warehouse, config: Settings) -> list[Check]:
     return [
         Check("connection/", lambda: connections(warehouse)),
         *(check for platform in PLATFORMS for check in checks_of(platform).health(warehouse, config)),
+        Check("books/", lambda: unexplained_money(warehouse)),
         Check(PREFIX, lambda: new_names(warehouse)),
     ]
 
@@ -105,6 +108,7 @@ def _account(config: Settings, ring: KeyRingOf, account: Account, platform: Plat
         yield _refused(account, f"{name} token")
         return
     yield Finding(f"{name} token", "ok", "can be decrypted")
+    yield from _not_readable(config, account, platform)
     try:
         if ask is not None:
             yield from ask(config, account, token)
@@ -113,6 +117,31 @@ def _account(config: Settings, ring: KeyRingOf, account: Account, platform: Plat
         yield Finding(f"{name} {'token' if error.revoked else 'scopes'}", "no", error.message, hint)
     except PipelineError as error:
         yield Finding(f"{name} api", "no", error.message, error.hint)
+
+
+def _not_readable(config: Settings, account: Account, platform: Platform) -> Iterator[Finding]:
+    """Tables of the books that the account's token or its server doesn't give."""
+    if platform.books is None:
+        return
+    with connect_as_is(config.warehouse_url) as connection:
+        tables = list(platform.books.get().not_readable(connection, account.profile_id)) if connection else []
+    for one in tables:
+        yield Finding(f"{platform.name} {account.profile_id} {one.table}", "no", one.detail, one.hint)
+
+
+def unexplained_money(warehouse: Warehouse) -> Iterator[Finding]:
+    """Accounts whose books don't add up, each with its largest difference."""
+    table = unexplained.c
+    with warehouse.read() as connection:
+        rows = connection.execute(select(unexplained).order_by(table.provider, table.profile_id)).all()
+    for (provider, profile_id), group in groupby(rows, key=lambda row: (row.provider, row.profile_id)):
+        found = sorted(group, key=lambda row: -abs(row.amount_micros))
+        first, word = found[0], label(of_provider(provider), provider)
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        amount = f"{to_text(first.amount_micros, first.currency)} {first.currency}"
+        text = f"{word} of {profile_id}: {amount} of {first.scope} {first.key}: {first.reason}{more}."
+        hint = f"creator-pipeline books show --profile {profile_id}; see docs/books.md."
+        yield Finding(f"books/{provider}/{profile_id}", "no", text, hint, f"The books of {word}", profile_id)
 
 
 def connections(warehouse: Warehouse) -> Iterator[Finding]:

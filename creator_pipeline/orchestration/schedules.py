@@ -11,6 +11,7 @@ import dagster as dg
 from creator_pipeline import settings
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.ledger.weekly import iso_name, last_whole
+from creator_pipeline.orchestration import books
 from creator_pipeline.orchestration.digest_mails import DigestConfig, digest_mails
 from creator_pipeline.orchestration.retention import retention
 from creator_pipeline.platforms import PLATFORMS
@@ -102,7 +103,17 @@ def retention_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=f"retention:{moment:%Y-%m-%dT%H:%M}", tags=run_tags("nightly"))
 
 
+@dg.schedule(job_name="books", cron_schedule="30 5 * * *", execution_timezone="UTC")
+def books_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Checks the books of every platform, after the night's sales and payouts."""
+    if not books.enabled():
+        return dg.SkipReason("No platform with books is switched on.")
+    moment = context.scheduled_execution_time.astimezone(UTC)
+    return dg.RunRequest(run_key=f"books:{moment:%Y-%m-%dT%H:%M}", tags=run_tags("nightly"))
+
+
 def all_schedules() -> list[dg.ScheduleDefinition]:
     """Those of the platforms, then the installation's own."""
     tables = [(platform, line) for platform in PLATFORMS for line in platform.dagster.get().schedules]
-    return [*(_schedule(platform, line) for platform, line in tables), weekly_digest, retention_nightly]
+    own = [books_nightly] if books.with_books() else []
+    return [*(_schedule(platform, line) for platform, line in tables), weekly_digest, retention_nightly, *own]

@@ -54,13 +54,14 @@ class NotReadable(NamedTuple):
         table: of the platform, as ``payouts``.
         detail: why, without secrets.
         hint: what to do about it.
-        consent: whether the seller must connect again, and so is asked to by mail and page.
+        brings: what connecting again brings the seller, a sentence; the seller is asked to by mail and page. Empty
+            where connecting again is no help.
     """
 
     table: str
     detail: str
     hint: str
-    consent: bool = False
+    brings: str = ""
 
 
 def _nothing(_connection: Connection, _profile_id: str) -> Iterable[NotReadable]:

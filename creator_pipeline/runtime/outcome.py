@@ -17,9 +17,9 @@ import dagster as dg
 
 from creator_pipeline.core.errors import ConfigError, DataError, PipelineError
 from creator_pipeline.runtime.dagster_internals import log_materializations
+from creator_pipeline.runtime.tags import SINCE_TAG
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
-SINCE_TAG = "creator_pipeline/since"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -32,16 +32,16 @@ def allow_shrink(context: dg.AssetExecutionContext) -> bool:
 
 
 def since(context: dg.AssetExecutionContext) -> date | None:
-    """The day from which on everything is to be read again, where the person who launched the run names one.
+    """The day since which the person who launched the run wants everything read again.
 
     Raises:
         ConfigError: the tag is no day.
     """
-    text = context.run.tags.get(SINCE_TAG, "")
+    told = context.run.tags.get(SINCE_TAG)
     try:
-        return date.fromisoformat(text) if text else None
+        return date.fromisoformat(told) if told else None
     except ValueError:
-        raise ConfigError(f"The run tag {SINCE_TAG} is {text!r}, no day.", hint="Write it as 2026-11-22.") from None
+        raise ConfigError(f"The run tag {SINCE_TAG} is no day: {told!r}.", hint="Write it as 2026-11-22.") from None
 
 
 listeners: list[Callable[[str, str | None], None]] = []

@@ -116,52 +116,61 @@ def _parts(
             mark_synced(connection, stream.source.provider, request.profile_id, started)
 
 
-def snapshot_asset(stream: SnapshotStream[Any]) -> dg.AssetsDefinition:
-    """The asset of a stream that is read whole."""
+def snapshot_asset(*streams: SnapshotStream[Any]) -> dg.AssetsDefinition:
+    """The assets of streams that are read whole: of several, one step that reads them one after the other."""
+    source, profiles = streams[0].source, streams[0].profiles
+    checks = [check.spec() for stream in streams for check in stream.checks]
 
     @dg.multi_asset(
-        name=stream.name,
+        name=streams[0].name,
         specs=[
             dg.AssetSpec(
                 stream.key,
+                deps=list(stream.follows),
                 description=stream.description,
-                group_name=stream.source.name,
-                kinds={stream.source.name, "python", "table"},
+                group_name=source.name,
+                kinds={source.name, "python", "table"},
                 owners=OWNERS,
                 metadata=column_schema(stream.table),
                 freshness_policy=NIGHTLY,
                 skippable=True,
             )
+            for stream in streams
         ],
-        check_specs=[check.spec() for check in stream.checks],
-        can_subset=bool(stream.checks),
-        partitions_def=stream.profiles,
-        hooks=hooks_of(stream.source),
+        check_specs=checks,
+        can_subset=bool(checks) or len(streams) > 1,
+        partitions_def=profiles,
+        hooks=hooks_of(source),
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=RETRY,
-        pool=f"{stream.source.name}_api",
-        required_resource_keys={"warehouse", stream.source.name},
+        pool=f"{source.name}_api",
+        required_resource_keys={"warehouse", source.name},
     )
     def body(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
         """Read each profile of the run and store it."""
-        warehouse, outcome, tally = opened(context), Outcome(context), stream.tally()
+        warehouse, outcome = opened(context), Outcome(context)
+        wanted = [(stream, stream.tally()) for stream in streams if stream.key in context.selected_asset_keys]
         done = outcome.done_before()
         for profile_id in context.partition_keys:
-            if (stream.key.to_user_string(), profile_id) in done:
-                continue
-            resource = getattr(context.resources, stream.source.name)
-            with outcome.isolate([profile_id], set()):
-                shrink, day = allow_shrink(context), since(context)
-                request = Request(warehouse, resource, profile_id, allow_shrink=shrink, since=day)
-                with noting_refusals(warehouse, stream.source, profile_id):
-                    resource.require_enabled()
-                    read = stream.load(request)
-                if read.part is not None:
-                    tally.add(read.part)
-                for kind, names in read.new_names.items():
-                    report_unknown(context, warehouse, stream.source.name, kind, names)
-                outcome.materialized(stream.key, profile_id, read.rows, read.metadata)
-        yield from step_checks.results(stream.checks, tally.verdicts(), context.selected_asset_check_keys)
+            for stream, tally in wanted:
+                if (stream.key.to_user_string(), profile_id) in done:
+                    continue
+                resource = getattr(context.resources, source.name)
+                request = Request(
+                    warehouse, resource, profile_id, allow_shrink=allow_shrink(context), since=since(context)
+                )
+                with outcome.isolate([profile_id], set()):
+                    with noting_refusals(warehouse, source, profile_id):
+                        resource.require_enabled()
+                        read = stream.load(request)
+                    if read.part is not None:
+                        tally.add(read.part)
+                    for kind, names in read.new_names.items():
+                        report_unknown(context, warehouse, source.name, kind, names)
+                    outcome.materialized(stream.key, profile_id, read.rows, read.metadata)
+        for stream, tally in wanted:
+            selected = {key for key in context.selected_asset_check_keys if key.asset_key == stream.key}
+            yield from step_checks.results(stream.checks, tally.verdicts(), selected)
         outcome.raise_if_failed()
 
     return body

@@ -31,7 +31,7 @@ class Request(Generic[Resource]):
         windows: half-open UTC days; none for a snapshot.
         with_ledger: whether the ledger's rows are written in the same transactions.
         allow_shrink: whether a load may drop most of what is stored.
-        since: read everything made on this day or later again; None where nothing is asked for.
+        since: a day; everything since then is to be read again, what is final too.
     """
 
     warehouse: Warehouse
@@ -169,6 +169,7 @@ class SnapshotStream(Generic[Resource]):
     Attributes:
         source, name, key, table, description, profiles, tally, checks: as of :class:`DailyStream`.
         load: reads all of one profile and stores it.
+        follows: assets by profile that go before.
     """
 
     source: Source
@@ -180,3 +181,4 @@ class SnapshotStream(Generic[Resource]):
     load: Callable[[Request[Resource]], Snapshot]
     tally: Callable[[], Tally] = NoTally
     checks: Sequence[StepCheck] = ()
+    follows: Sequence[dg.AssetKey] = ()

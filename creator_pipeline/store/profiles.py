@@ -186,6 +186,12 @@ def get_profile(warehouse: Warehouse, profile_id: str) -> dict[str, Any]:
     return dict(row)
 
 
+def every_id(warehouse: Warehouse) -> list[str]:
+    """The ids of all profiles, in order."""
+    with warehouse.read() as connection:
+        return list(connection.execute(select(profiles.c.id).order_by(profiles.c.id)).scalars())
+
+
 def unknown_profile(warehouse: Warehouse, profile_id: str) -> ConfigError:
     """The error for a profile that doesn't exist; names those that do."""
     with warehouse.read() as connection:

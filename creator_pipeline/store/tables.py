@@ -258,9 +258,34 @@ kdp_royalties = Table(
 )
 
 
-def _only(condition: str) -> dict[str, Any]:
-    """An index of only these rows."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+kdp_payments = Table(
+    "kdp_payments",
+    metadata,
+    _text("upload_id", "The upload", key=True),
+    _int("source_row", "Row as a spreadsheet counts, from 1", key=True),
+    _text("profile_id", "Owner"),
+    _int("payment_row", "Row of the payment that it belongs to; a payment's own row is that of itself"),
+    _day("period_start", "First day of the sales that a payment says it covers", null=True),
+    _day("period_end", "Last day of them", null=True),
+    _text("marketplace", "Amazon.com, …"),
+    _text("payment_number", "Amazon's number of the payment; null while it has none", null=True),
+    _day("month", "First day of the month of sales; set in the rows of a breakdown", null=True),
+    _day("paid_on", "Day on which the money left Amazon", null=True),
+    _text("payment_method", "EFT, Wire or Check", null=True),
+    _text("currency", "Of the marketplace"),
+    _micros("accrued_micros", "Royalty"),
+    _micros("withheld_micros", "Income tax that was kept; positive where it was taken off"),
+    _micros("adjustments_micros", "With their own sign"),
+    _micros("net_micros", "As the report says it: accrued less withheld and with adjustments"),
+    _text("source", "Sales, Paperback Sales, KENP Royalties, …; set in the rows of a breakdown", null=True),
+    _text("fx_rate", "Printed rate, to four decimals; null where the currencies are one", null=True),
+    _text("payout_currency", "Of the bank account", null=True),
+    _micros("payout_micros", "What the bank gets; null until the bank has told its rate", null=True),
+    _text("payout_text", "What the report says in its place", null=True),
+    _text("payment_status", "As Amazon says it", null=True),
+    Index(None, "profile_id"),
+    comment="Every row of the uploaded Payments reports: payments, and below each its breakdown by month and source.",
+)
 
 
 def _ledger_columns() -> list[Column[Any]]:
@@ -298,13 +323,16 @@ def _ledger_columns() -> list[Column[Any]]:
     ]
 
 
+_ELSEWHERE = text("event_type <> 'sale' OR belongs_to IS NOT NULL")
+_LATER = text("belongs_to IS NOT NULL")
+
 sales_events = Table(
     "sales_events",
     metadata,
     *_ledger_columns(),
     Index(None, "profile_id", "platform", "occurred_on"),
-    Index("ix_sales_events_followed", "profile_id", "source", **_only("event_type <> 'sale'")),
-    Index("ix_sales_events_later", "profile_id", "belongs_to", **_only("belongs_to IS NOT NULL")),
+    Index("ix_sales_events_elsewhere", "profile_id", "source", sqlite_where=_ELSEWHERE, postgresql_where=_ELSEWHERE),
+    Index("ix_sales_events_later", "profile_id", "belongs_to", sqlite_where=_LATER, postgresql_where=_LATER),
     comment="The ledger. Money that went back is its own negative row: a sum over any range is the truth.",
 )
 
@@ -438,6 +466,45 @@ whop_financial_activity = Table(
     comment="Whop's own ledger: every movement of money.",
 )
 
+whop_financial_reports = Table(
+    "whop_financial_reports",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("currency", "Of the amounts", key=True),
+    _time("from_at", "Begin of the report"),
+    _time("to_at", "Its end, exclusive"),
+    _micros("beginning_micros", "Balance at its begin, where Whop tells it", null=True),
+    _micros("ending_micros", "Balance at its end, where Whop tells it", null=True),
+    _micros("total_micros", "Sum of its movements"),
+    _text("rows", "JSON: month, line type, family, side of profit and loss, exact amount and lines of each row"),
+    _time("seen_at", "When it was read"),
+    comment="Whop's report of an account's movements by month and line type, as last read.",
+)
+
+whop_payout_statements = Table(
+    "whop_payout_statements",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("payout_id", "wdrl_…", key=True),
+    _text("line_id", "line_…", key=True),
+    _text("line_type", "As Whop says it"),
+    _time("posted_at", "When it was booked"),
+    _text("payment_id", "pay_…", null=True),
+    _micros("amount_micros", "Signed; rounded once, half to even"),
+    _text("currency", "Of the amount"),
+    comment="What moved the available balance from the payout before to this one, without this payout and its fee.",
+)
+
+whop_money_reads = Table(
+    "whop_money_reads",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("part", "financial_activity, ledger_accounts, financial_reports or payouts", key=True),
+    _time("read_at", "When it was last read to its end", null=True),
+    _text("refused", "Why it can't be read now; null where it can", null=True),
+    comment="Which parts of the money of an account can be read.",
+)
+
 gumroad_earnings = Table(
     "gumroad_earnings",
     metadata,
@@ -460,7 +527,7 @@ gumroad_unreadable = Table(
     _text("part", "payouts, transactions or earnings", key=True),
     _text("detail", "Why it can't be read"),
     _text("hint", "What to do about it"),
-    _flag("consent", "Whether the seller must connect again"),
+    _text("brings", "What connecting again brings the seller; empty where it is no help"),
     _time("since", "When it was first refused"),
     comment="Parts of an account's money that its token or server doesn't give.",
 )

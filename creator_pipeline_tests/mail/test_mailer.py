@@ -122,9 +122,10 @@ def test_nobody_there_and_no_answer_in_time_leave_the_outcome_open(
     monkeypatch.setattr(mailer, "TIMEOUT_SECONDS", 0.1)
     resend.latency = 2.0
     assert Mailer(settings).send(MAIL, "event/1").action == "retry"
+    # What follows is answered: on a busy machine not within a tenth of a second.
+    monkeypatch.setattr(mailer, "TIMEOUT_SECONDS", 10.0)
     busy = Mailer(settings).send(MAIL, "event/1")
     assert (busy.action, "concurrent" in busy.reason) == ("retry", True)
-    monkeypatch.setattr(mailer, "TIMEOUT_SECONDS", 10.0)
     deadline = time.monotonic() + 30
     while Mailer(settings).send(MAIL, "event/1").action != "sent":
         assert time.monotonic() < deadline

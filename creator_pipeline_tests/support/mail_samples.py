@@ -75,6 +75,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "url": "https://pipeline.example.com/oauth/gumroad/start?profile_id=alice",
         "next_step": "Connect Gumroad again. What was sold in between is read then.",
     },
+    "consent_needed": {
+        "platform": "Gumroad",
+        "what": "your payouts",
+        "brings": "Every payout is then explained sale by sale, and fees and refunds are exact to the cent.",
+        "url": "https://pipeline.example.com/me/enter/abc",
+        "next_step": "Press Connect again beside Gumroad on your page.",
+    },
     "ingestion_completed": {
         "job_id": _FAILED["job_id"],
         "event_count": 1234,

@@ -31,13 +31,15 @@ class Project:
         return open_warehouse(f"sqlite:///{self.root / 'home' / 'warehouse.sqlite'}")
 
     def start(self, command: str, *arguments: str, **options) -> subprocess.Popen[str]:
-        """A command of this environment."""
+        """A command of this environment. Who leaves it running and doesn't read it gives a file as ``stdout``: nobody
+        goes on writing into a pipe that is full.
+        """
         return subprocess.Popen(
             [str(BIN / command), *arguments],
             cwd=options.pop("cwd", self.root),
             env=self.env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=options.pop("stdout", subprocess.PIPE),
             stderr=subprocess.STDOUT,
             text=True,
             **options,

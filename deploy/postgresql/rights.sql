@@ -13,15 +13,29 @@ GRANT SELECT ON alembic_version TO pipeline_gateway, pipeline_reader;
 GRANT SELECT, INSERT, UPDATE ON webhook_events, ingestion_jobs, email_messages, email_suppressions TO pipeline_gateway;
 GRANT DELETE ON email_suppressions TO pipeline_gateway;
 -- The creator's page, and whose a key is.
-GRANT SELECT ON profiles, daily_revenue, kdp_uploads, gumroad_unreadable TO pipeline_gateway;
+GRANT SELECT ON profiles, daily_revenue, kdp_uploads, unexplained, closed_months, gumroad_unreadable
+    TO pipeline_gateway;
+GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, gross_micros, fee_micros, currency,
+    fee_exact, belongs_to) ON sales_events TO pipeline_gateway;
+GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, balance_micros,
+    balance_currency, withheld_micros, released_on, estimated, first_seen_at, ingested_at) ON payouts
+    TO pipeline_gateway;
 GRANT UPDATE (notify) ON profiles TO pipeline_gateway;
 -- Connecting an account writes tokens; nothing here reads one.
 GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_error, last_synced_at, created_at)
     ON platform_connections TO pipeline_gateway, pipeline_reader;
 GRANT INSERT, UPDATE ON platform_connections TO pipeline_gateway;
 
-GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_royalties, platform_totals, health_reports
+GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_royalties, platform_totals, health_reports,
+    payout_lines, unexplained, platform_balances, closed_months, closed_ledger, ledger_first_seen, gumroad_earnings,
+    kdp_payments
     TO pipeline_reader;
+GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, processed_at,
+    period_end, balance_micros, balance_currency, withheld_micros, rate, released_on, estimated, lines_read_at, differs,
+    first_seen_at, ingested_at) ON payouts TO pipeline_reader;
+GRANT SELECT (profile_id, id, line_type, posted_at, posted_on, available_at, payment_id, product_id, product_name,
+    amount_micros, amount_exact, currency, usd_micros, first_seen_at, ingested_at)
+    ON whop_financial_activity TO pipeline_reader;
 GRANT SELECT (id, display_name, subscription_tier, plan_name, timezone, created_at) ON profiles TO pipeline_reader;
 GRANT SELECT (profile_id, id, partition_day, created_at, local_day, product_id, product_name, quantity, price_micros,
     fee_micros, refunded_micros, refund_exact, affiliate_micros, listed_currency, refunded, partially_refunded,

@@ -145,7 +145,7 @@ def _shown(row: PayoutRow) -> tuple[object, ...]:
 
 STREAM = SnapshotStream(
     source=SOURCE,
-    name="gumroad_payouts_read",
+    name="gumroad_read_payouts",
     key=PAYOUTS,
     table=table,
     description="Payouts of a profile with their lines (table `payout_lines`), and the ledger rows that follow: "

@@ -16,17 +16,18 @@ from creator_pipeline.store.tables import gumroad_unreadable
 _TABLE = gumroad_unreadable.c
 OLD_SERVER = "This Gumroad is older than its payouts: they can't be read."
 NO_LINES = "This Gumroad is older than the lines of its payouts: only their amounts are known."
+BRINGS = "Every payout is then explained sale by sale, and fees and refunds are exact to the cent."
 GOES_ON = "Sales go on; what goes back of them is estimated."
 
 
 def not_readable(connection: Connection, profile_id: str) -> Iterator[NotReadable]:
     """What can't be read, why, and what to do about it."""
     rows = connection.execute(
-        select(_TABLE.part, _TABLE.detail, _TABLE.hint, _TABLE.consent)
+        select(_TABLE.part, _TABLE.detail, _TABLE.hint, _TABLE.brings)
         .where(_TABLE.profile_id == profile_id)
         .order_by(_TABLE.part)
     )
-    return (NotReadable(part, detail, hint, consent) for part, detail, hint, consent in rows.all())
+    return (NotReadable(*row) for row in rows.all())
 
 
 def refusal(profile_id: str, part: str, error: NoScopeError) -> NotReadable:
@@ -42,7 +43,7 @@ def refusal(profile_id: str, part: str, error: NoScopeError) -> NotReadable:
     hint = (
         f"Connect the account again with the scopes {' '.join(catalog.SCOPES)}: {connect}. {GOES_ON}" if asked else ""
     )
-    return NotReadable(part, error.message, hint, asked)
+    return NotReadable(part, error.message, hint, BRINGS if asked else "")
 
 
 def remember(connection: Connection, profile_id: str, part: str, found: NotReadable | None, moment: datetime) -> bool:
@@ -58,5 +59,5 @@ def remember(connection: Connection, profile_id: str, part: str, found: NotReada
     if found is None:
         mine = and_(_TABLE.profile_id == profile_id, _TABLE.part == part)
         return bool(connection.execute(gumroad_unreadable.delete().where(mine)).rowcount)
-    row = (profile_id, part, found.detail, found.hint, found.consent, moment)
+    row = (profile_id, part, found.detail, found.hint, found.brings, moment)
     return upsert(connection, gumroad_unreadable, [row]).any

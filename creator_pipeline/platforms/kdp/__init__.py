@@ -19,6 +19,7 @@ PLATFORM = Platform(
     page_line=Later(f"{_HERE}.page", "page_line"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),
+    books=Later(f"{_HERE}.books", "BOOKS"),
     uploads=Later(f"{_HERE}.upload", "UPLOADS"),
     commands={"kdp": f"{_HERE}.command"},
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),

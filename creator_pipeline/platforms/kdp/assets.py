@@ -1,4 +1,4 @@
-"""Assets ``kdp/royalties`` and ``sales_events/amazon_kdp``: one partition for each uploaded report."""
+"""Assets ``kdp/royalties``, ``kdp/payments``, ``sales_events/amazon_kdp``: one partition for each uploaded report."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -15,6 +15,7 @@ from creator_pipeline.platforms.kdp.inbox import file_of
 from creator_pipeline.platforms.kdp.ingest import Ingested, ingest
 from creator_pipeline.platforms.kdp.inspect import period
 from creator_pipeline.platforms.kdp.models import Report, total
+from creator_pipeline.platforms.kdp.payments_shown import payments_metadata
 from creator_pipeline.runtime.describe import (
     OWNERS,
     PREVIEW_ROWS,
@@ -26,9 +27,10 @@ from creator_pipeline.runtime.describe import (
 from creator_pipeline.runtime.hooks import hooks_of
 from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.resources import WarehouseResource, require_enabled
-from creator_pipeline.store.tables import kdp_royalties, sales_events
+from creator_pipeline.store.tables import kdp_royalties, payouts, sales_events
 
 ROYALTIES = dg.AssetKey(["kdp", "royalties"])
+PAYMENTS = dg.AssetKey(["kdp", "payments"])
 EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
 UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions)
 """A partition for each content that was uploaded; its key is the beginning of the content's SHA-256."""
@@ -64,12 +66,21 @@ def _spec(
             "less than what it would replace, fails here with the place and the hint.",
         ),
         _spec(
+            PAYMENTS,
+            payouts,
+            group="kdp",
+            description="Payments to the bank and what each is made of, from all Payments reports of a profile "
+            "together: the newest reading of a payment counts, and one that is missing in it stays. A partition that "
+            "is another report brings no payments and stays empty.",
+        ),
+        _spec(
             EVENTS,
             sales_events,
             group="ledger",
-            deps=[ROYALTIES],
+            deps=[ROYALTIES, PAYMENTS],
             description="The ledger's rows of Amazon KDP: one per month or day, book, shop, royalty type and "
-            "transaction, from the upload that counts. Estimates until the final report is uploaded.",
+            "transaction, from the upload that counts. Estimates until the final report is uploaded. Of payments only "
+            "their adjustments.",
         ),
     ],
     check_specs=checks.SPECS,
@@ -101,6 +112,8 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
                 raise done.error
             landed.append(done)
             outcome.materialized(ROYALTIES, partition, len(done.report.rows) if done.report else 0, metadata_of(done))
+            if done.report and done.report.payments:
+                outcome.materialized(PAYMENTS, partition, len(done.report.payments), payments_metadata(done))
             events = list(done.events)
             shown = {**ledger_totals(events), "preview": ledger_preview(events)} if events else {}
             outcome.materialized(

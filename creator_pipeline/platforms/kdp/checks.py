@@ -11,6 +11,7 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.columns import MARKETPLACE_CURRENCY, normal
 from creator_pipeline.platforms.kdp.ingest import Ingested
 from creator_pipeline.platforms.kdp.ledger import PLATFORM
+from creator_pipeline.platforms.kdp.ledger_rewrite import EVENT_TYPES
 from creator_pipeline.platforms.kdp.models import Report, next_period, slice_month
 from creator_pipeline.platforms.kdp.precedence import Decision
 from creator_pipeline.store.engine import Warehouse
@@ -101,7 +102,7 @@ def counted_twice(warehouse: Warehouse, profile_id: str) -> list[str]:
             for query in (
                 select(rows.currency, func.sum(rows.royalty_micros)).where(mine).group_by(rows.currency),
                 select(events.currency, func.sum(events.net_micros))
-                .where(events.profile_id == profile_id, events.platform == PLATFORM)
+                .where(events.profile_id == profile_id, events.platform == PLATFORM, events.event_type.in_(EVENT_TYPES))
                 .group_by(events.currency),
             )
         ]

@@ -48,6 +48,14 @@ def _show(file: dict[str, Any]) -> None:
         f"{file['verdict']:11}{file['period'] or '-':18}{file['sales_rows']:6}{file['net_units']:11}"
         f"{file['free_units']:6}{file['kenp_pages']:8}  {money or '-'}"
     )
+    if "payments" in file:
+        counts = ", ".join(f"{file[word]} {word}" for word in ("paid", "pending", "failed"))
+        click.echo(f"  {file['payments']} payments: {counts}")
+        for word in ("paid", "pending"):
+            if amounts := file[f"{word}_by_currency"]:
+                click.echo(f"  {word}: {', '.join(f'{amount} {code}' for code, amount in amounts.items())}")
+        if file["unknown_statuses"]:
+            click.echo(f"  statuses that are not known: {', '.join(map(repr, file['unknown_statuses']))}")
     for problem in file["problems"]:
         place = [f"{name} {problem[name]}" for name in ("sheet", "row", "column") if problem[name] is not None]
         found = f" found {problem['found']!r}" if problem["found"] else ""

@@ -14,8 +14,9 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.files import File, local_copy
 from creator_pipeline.platforms.kdp.inbox import foreign
-from creator_pipeline.platforms.kdp.ledger_rewrite import Rewritten, decision, rewrite_ledger
-from creator_pipeline.platforms.kdp.models import Report
+from creator_pipeline.platforms.kdp.ledger_rewrite import decision, rewrite_ledger
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report
+from creator_pipeline.platforms.kdp.payouts_store import Paid, rewrite_payouts, store_payments
 from creator_pipeline.platforms.kdp.precedence import Decision
 from creator_pipeline.platforms.kdp.problems import Problem, ReportError
 from creator_pipeline.platforms.kdp.upload_records import as_json, end_job, store_statuses, store_upload
@@ -40,6 +41,7 @@ class Ingested:
         events: rows of the ledger that come from this upload.
         decision: which uploads of the profile count.
         held_back: names of the files of other uploads that are held back because of this one.
+        paid: all payments of the profile, where the report is one of payments.
     """
 
     file: File
@@ -53,6 +55,7 @@ class Ingested:
     events: Sequence[LedgerEvent] = ()
     decision: Decision | None = None
     held_back: tuple[str, ...] = ()
+    paid: Paid = field(default_factory=Paid)
 
 
 def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, run_id: str | None = None) -> Ingested:
@@ -95,16 +98,24 @@ def given_name(file: File) -> str:
     return PurePosixPath(file.location).name.removeprefix(f"{file.partition}-")
 
 
-def _lock_and_find(connection: Connection, file: File) -> dict[str, Any] | None:
-    # Runs of one profile wait for each other: each must see what the other stored.
+def lock_uploads(connection: Connection, profile_id: str) -> None:
+    """Let runs of one profile wait for each other: each must see what the other stored.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
     owner = connection.execute(
-        select(profiles.c.id).where(profiles.c.id == file.profile_id).with_for_update(key_share=True)
+        select(profiles.c.id).where(profiles.c.id == profile_id).with_for_update(key_share=True)
     ).scalar_one_or_none()
     if owner is None:
         raise ConfigError(
-            f"There is no profile {file.profile_id!r}.",
-            hint=f"creator-pipeline profiles add {file.profile_id} --email …",
+            f"There is no profile {profile_id!r}.",
+            hint=f"creator-pipeline profiles add {profile_id} --email …",
         )
+
+
+def _lock_and_find(connection: Connection, file: File) -> dict[str, Any] | None:
+    lock_uploads(connection, file.profile_id)
     row = connection.execute(select(kdp_uploads).where(kdp_uploads.c.id == file.upload_id)).mappings().first()
     if row is not None and row["profile_id"] != file.profile_id:
         raise foreign(file, row["profile_id"])
@@ -166,6 +177,10 @@ def _store(
         allow_shrink=True,
     )
     rewritten = rewrite_ledger(connection, file.profile_id, before, after, own=report.slices())
+    paid = Paid()
+    if report.kind == PAYMENTS:
+        store_payments(connection, file.profile_id, upload_id, report)
+        paid = rewrite_payouts(connection, file.profile_id)
     held = store_statuses(connection, after)
     error = held.pop(upload_id, None)
     status = "quarantined" if error else "superseded" if upload_id in after.superseded else "accepted"
@@ -178,15 +193,12 @@ def _store(
         error,
         report.problems,
         rows,
-        rewritten.change,
-        _from_upload(rewritten, file),
+        rewritten.change + paid.ledger,
+        [event for event in (*rewritten.events, *paid.events) if event.source == file.partition],
         after,
         tuple(str(held[each].file) for each in new),
+        paid,
     )
-
-
-def _from_upload(rewritten: Rewritten, file: File) -> list[LedgerEvent]:
-    return [event for event in rewritten.events if event.source == file.partition]
 
 
 def _rows(file: File, report: Report, decided: Decision) -> Iterator[tuple[Any, ...]]:

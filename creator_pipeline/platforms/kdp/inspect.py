@@ -9,7 +9,8 @@ from pathlib import Path
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
-from creator_pipeline.platforms.kdp.models import Report, total
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, total
+from creator_pipeline.platforms.kdp.payments_told import told
 
 
 def inspect(paths: Iterable[str | Path]) -> list[dict[str, object]]:
@@ -17,8 +18,9 @@ def inspect(paths: Iterable[str | Path]) -> list[dict[str, object]]:
 
     ``sales_rows``, units and ``royalty_by_currency`` are those of sales only; net units include free copies.
     ``kenp_pages`` are pages read. ``period`` is ``2026-03``, or the first and last month or day
-    (``2026-03/2026-04``). With the verdict ``accept`` the problems are notes; with ``quarantine`` a person must solve
-    them; ``reject`` is a file that can't be read.
+    (``2026-03/2026-04``). A Payments report has the keys of :func:`.payments_told.told` besides. With the verdict
+    ``accept`` the problems are notes; with ``quarantine`` a person must solve them; ``reject`` is a file that can't be
+    read.
     """
     return [_inspect(Path(path)) for path in paths]
 
@@ -48,6 +50,7 @@ def _inspect(path: Path) -> dict[str, object]:
 def describe(report: Report) -> dict[str, object]:
     """The JSON object of a report; :func:`inspect` says what its keys mean."""
     sales, kenp = total(report.of_kind("sales")), total(report.of_kind("kenp"))
+    paid = told(report.payments) if report.kind == PAYMENTS else {}
     return {
         "file": report.file_name,
         "verdict": report.verdict,
@@ -62,6 +65,7 @@ def describe(report: Report) -> dict[str, object]:
         "royalty_by_currency": {
             code: to_text(micros, code) if micros else "0" for code, micros in sorted(sales.royalty_micros.items())
         },
+        **paid,
         "problems": [problem.as_dict() for problem in report.problems],
     }
 

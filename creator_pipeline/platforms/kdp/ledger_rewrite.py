@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 
 import orjson
 from sqlalchemy import Connection, and_, func, select, update
 
 from creator_pipeline.core.windows import DayWindow, contiguous, now
+from creator_pipeline.ledger.closing import Scope
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.ledger.replace import replace_window
+from creator_pipeline.ledger.replace import own_days, replace_events
 from creator_pipeline.platforms.kdp.ledger import PLATFORM, KdpGroup, kdp_event
 from creator_pipeline.platforms.kdp.models import next_period, slice_month
 from creator_pipeline.platforms.kdp.precedence import Decision, Size, Snapshot, decide
@@ -20,6 +22,8 @@ from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import kdp_royalties, kdp_uploads
 
 _COUNTED_KINDS = ("sales", "kenp")
+EVENT_TYPES = ("royalty", "pages_read")
+"""Kinds of ledger rows that royalty reports bring."""
 _AT_ONCE = 500
 
 
@@ -72,14 +76,39 @@ def rewrite_ledger(
     touched = {name for name in names if before.counts.get(name) != after.counts.get(name)} | set(own)
     _set_counted(connection, profile_id, after, touched)
     months = {slice_month(name) for name in touched if not name.startswith(("orders", "payments"))}
+    return rewrite_months(connection, profile_id, months)
+
+
+def rewrite_months(connection: Connection, profile_id: str, months: Iterable[date]) -> Rewritten:
+    """Make the ledger's royalties and pages of these months equal to the stored rows that count.
+
+    Args:
+        connection: in a transaction.
+        profile_id: whose ledger.
+        months: by their first days.
+    """
     days = (day for month in months for day in DayWindow(month, next_period(month, "month")).each())
     moment, events, change = now(), list[LedgerEvent](), Change()
     for window in contiguous(days):
         rows = [kdp_event(profile_id, group, moment) for group in _groups(connection, profile_id, window)]
-        # Whether rows may go away was decided by slices; the check that counts rows would decide it again.
-        change += replace_window(connection, PLATFORM, profile_id, window, rows, allow_shrink=True)
+        change += replace_events(
+            connection,
+            PLATFORM,
+            profile_id,
+            _royalties_of(window),
+            rows,
+            what=f"royalties {window.start} to {window.end} of {profile_id}",
+            # Whether rows may go away was decided by slices; the check that counts rows would decide it again.
+            allow_shrink=True,
+        )
         events += rows
     return Rewritten(events, change)
+
+
+def _royalties_of(window: DayWindow) -> Scope:
+    days = own_days(window)
+    # Other rows of these days come from payments.
+    return lambda columns: and_(columns.event_type.in_(EVENT_TYPES), days(columns))
 
 
 def _set_counted(connection: Connection, profile_id: str, decided: Decision, touched: Iterable[str]) -> None:

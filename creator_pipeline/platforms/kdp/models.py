@@ -9,9 +9,12 @@ from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from creator_pipeline.platforms.kdp.cells import Grain
+from creator_pipeline.platforms.kdp.payment_models import Payment
 from creator_pipeline.platforms.kdp.problems import Problem
 
 Finality = Literal["final", "estimate"]
+PAYMENTS = "payments"
+"""Kind of a Payments report."""
 
 
 class Measures(NamedTuple):
@@ -140,6 +143,7 @@ class Report:
         rows: rows of the tabs that count, in the order of the file.
         empty_slices: slices that the file covers and has no row of. They replace what was stored.
         stated: totals that the file itself states, by tab; those of the Summary by ``Summary 2026-03``.
+        payments: of a Payments report, each with its breakdown.
     """
 
     file_name: str
@@ -154,6 +158,7 @@ class Report:
     empty_slices: tuple[str, ...]
     stated: dict[str, Totals]
     problems: tuple[Problem, ...]
+    payments: tuple[Payment, ...] = ()
 
     @property
     def verdict(self) -> Literal["accept", "quarantine"]:

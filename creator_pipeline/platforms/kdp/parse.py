@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -12,8 +13,8 @@ from creator_pipeline.platforms.kdp import stated_totals
 from creator_pipeline.platforms.kdp.builder import ReportBuilder
 from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.models import Report, Row, Totals, total
-from creator_pipeline.platforms.kdp.payments import read_payments
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, Row, Totals, total
+from creator_pipeline.platforms.kdp.payments import read_payments, rows_of
 from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
 from creator_pipeline.platforms.kdp.reader_csv import open_csv
 from creator_pipeline.platforms.kdp.reader_xlsx import check_archive, open_xlsx
@@ -118,11 +119,12 @@ def _csv(table: Table, layout: Layout, file: str) -> Report:
 def _payments(
     builder: ReportBuilder, table: Table, layout: Layout, form: Literal["csv", "xlsx"], snapshot: datetime | None
 ) -> Report:
-    rows, details = read_payments(table, layout, builder.problems)
-    builder.days = {row.dimensions.day for row in rows}
-    builder.grain = "month" if rows else None
-    builder.stated["breakdown"] = Totals(rows=details)
-    return builder.build(form, "payments", layout.family, snapshot, rows)
+    payments = read_payments(table, layout, builder.problems)
+    builder.days = {each.period_start for each in payments}
+    builder.grain = "month" if payments else None
+    builder.stated["breakdown"] = Totals(rows=sum(len(each.details) for each in payments))
+    report = builder.build(form, PAYMENTS, layout.family, snapshot, rows_of(payments, table.name))
+    return replace(report, payments=tuple(payments))
 
 
 def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str, snapshot: datetime | None) -> Report:

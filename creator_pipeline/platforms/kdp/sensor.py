@@ -4,7 +4,7 @@ import dagster as dg
 import orjson
 
 from creator_pipeline import settings
-from creator_pipeline.platforms.kdp.assets import EVENTS, ROYALTIES, UPLOAD_PARTITIONS
+from creator_pipeline.platforms.kdp.assets import EVENTS, PAYMENTS, ROYALTIES, UPLOAD_PARTITIONS
 from creator_pipeline.platforms.kdp.inbox import scan
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import run_tags
@@ -14,8 +14,8 @@ _SHOWN = 5
 
 KDP_INGEST = dg.define_asset_job(
     "kdp_ingest",
-    selection=dg.AssetSelection.assets(ROYALTIES, EVENTS),
-    description="An uploaded KDP report, and the ledger of the months it touches.",
+    selection=dg.AssetSelection.assets(ROYALTIES, PAYMENTS, EVENTS),
+    description="An uploaded KDP report, the payments it tells, and the ledger of the months it touches.",
 )
 
 

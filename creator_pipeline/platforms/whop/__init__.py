@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
 from creator_pipeline.platforms.whop.catalog import ACCESS, MEMBERSHIP_KEYS, PAYMENT_KEYS
+from creator_pipeline.platforms.whop.money_catalog import LINE_KEYS, PAYOUT_KEYS
 
 _HERE = "creator_pipeline.platforms.whop"
 
@@ -24,11 +25,14 @@ PLATFORM = Platform(
         "membership field": MEMBERSHIP_KEYS,
         "membership status": ACCESS.keys(),
         "payment field": PAYMENT_KEYS,
+        "financial activity field": LINE_KEYS,
+        "payout field": PAYOUT_KEYS,
     },
     buyer_accounts="user_",
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),
+    books=Later(f"{_HERE}.books", "BOOKS"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from creator_pipeline.core.errors import AuthError, DataError
 from creator_pipeline.core.http import ApiClient, Pace, Usage
-from creator_pipeline.platforms.whop import catalog
+from creator_pipeline.platforms.whop import catalog, money_catalog
 from creator_pipeline.platforms.whop.answers import (
     BadParameterError,
     NotFoundError,
@@ -21,6 +21,8 @@ from creator_pipeline.platforms.whop.answers import (
 from creator_pipeline.platforms.whop.customers import Customers
 
 Json = dict[str, Any]
+_PATHS = {**catalog.OPERATIONS, **money_catalog.OPERATIONS}
+_PERMISSIONS = {**catalog.PERMISSIONS, **money_catalog.PERMISSIONS}
 PaceFor = Callable[[str], Pace]
 """The budget of an operation, ``memberships`` or ``memberships.one``: Whop counts each of a key's operations apart."""
 
@@ -188,22 +190,45 @@ class WhopClient:
         """Every plan of the account."""
         return self._list("plans", account_id=account_id)
 
-    def _get(self, operation: str, path: str, params: Json | None = None) -> Any:
+    def payout(self, payout_id: str) -> Json | None:
+        """One payout (``wdrl_…``); None where there is none."""
+        return self._one("payouts", payout_id)
+
+    def payouts(self, account_id: str | None = None, *, created_after: datetime | None = None) -> Iterator[Json]:
+        """Payouts of an account, newest first.
+
+        Args:
+            account_id: ``biz_…``; None for the account of the key.
+            created_after: inclusive.
+        """
+        return self._list("payouts", account_id=account_id, created_after=created_after)
+
+    def get(self, operation: str, path: str, params: Json | None = None) -> Any:
+        """The body of a good answer.
+
+        Args:
+            operation: whose budget it is of.
+            path: of the request.
+            params: of the query.
+
+        Raises:
+            AuthError: the key is refused, or lacks a permission, which is named.
+        """
         try:
             return self._api.request(path, params, pace=self._pace(operation))
         except AuthError as error:
             if error.revoked:
                 raise
-            needed = catalog.PERMISSIONS[operation.partition(".")[0]]
+            needed = _PERMISSIONS[operation.partition(".")[0]]
             raise AuthError(
                 f"{error.message} {operation} needs {needed}.",
                 hint=f"Give the key the permission {needed} under Developer, API keys.",
             ) from None
 
     def _one(self, operation: str, object_id: str) -> Json | None:
-        path = f"{catalog.OPERATIONS[operation]}/{quote(object_id, safe='')}"
+        path = f"{_PATHS[operation]}/{quote(object_id, safe='')}"
         try:
-            body = self._get(f"{operation}.one", path)
+            body = self.get(f"{operation}.one", path)
         except NotFoundError:
             return None
         if not isinstance(body, dict) or cast("Json", body).get("id") != object_id:
@@ -211,14 +236,14 @@ class WhopClient:
         return cast("Json", body)
 
     def _page(self, operation: str, params: Json) -> Json:
-        path = catalog.OPERATIONS[operation]
+        path = _PATHS[operation]
         try:
-            return self._get(operation, path, {**params, "first": self._page_size})
+            return self.get(operation, path, {**params, "first": self._page_size})
         except BadParameterError as error:
             if error.parameter != "first" or self._page_size == catalog.SMALL_PAGE_SIZE:
                 raise
             self._page_size = catalog.SMALL_PAGE_SIZE
-            return self._get(operation, path, {**params, "first": self._page_size})
+            return self.get(operation, path, {**params, "first": self._page_size})
 
     def _list(self, operation: str, **filters: Any) -> Iterator[Json]:
         """Every row, page after page; a row that a later page repeats comes once.
@@ -226,7 +251,7 @@ class WhopClient:
         Raises:
             DataError: a cursor came twice, or an answer lacks its rows or its cursor.
         """
-        path = catalog.OPERATIONS[operation]
+        path = _PATHS[operation]
         params = {name: _text(value) for name, value in filters.items() if value is not None}
         cursors: set[str] = set()
         ids: set[str] = set()

@@ -8,7 +8,7 @@ import dagster as dg
 
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
-from creator_pipeline.platforms.whop import assets, checks, jobs
+from creator_pipeline.platforms.whop import assets, checks, jobs, money_assets
 from creator_pipeline.platforms.whop.access import WhopResource
 
 _SYNC = dg.define_asset_job(
@@ -31,8 +31,8 @@ def _missed(day: date, synced: datetime | None, first: date) -> DayWindow:
 
 
 PARTS = DagsterParts(
-    assets=(assets.memberships, assets.payments),
-    jobs=(_SYNC, jobs.REFRESH.job, jobs.CHANGES.job, _MEMBERSHIPS),
+    assets=(assets.memberships, assets.payments, money_assets.money),
+    jobs=(_SYNC, jobs.REFRESH.job, jobs.CHANGES.job, _MEMBERSHIPS, money_assets.BOOKS_JOB),
     resource=WhopResource(),
     schedules=(
         Schedule(
@@ -51,6 +51,14 @@ PARTS = DagsterParts(
             "What changed since the last sync: refunds, disputes, open payments, memberships. One run each.",
             config=jobs.CHANGES.config,
             key="changes",
+        ),
+        Schedule(
+            "whop_books_nightly",
+            "50 2 * * *",
+            "whop_books",
+            "nightly",
+            "New movements of money, balance, reports and payouts, after the payments. One run each.",
+            key="books",
         ),
         Schedule(
             "whop_memberships_weekly",

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
-from creator_pipeline.platforms.whop import checks, metadata
+from creator_pipeline.platforms.whop import checks, metadata, money_checks
 from creator_pipeline.platforms.whop.access import SOURCE, WhopAccess
 from creator_pipeline.platforms.whop.assets import PAYMENTS_STREAM, landed, tell_tier
 from creator_pipeline.platforms.whop.checks import EVENTS, MEMBERSHIPS, PAYMENTS
+from creator_pipeline.platforms.whop.money_assets import money_shown, payouts_shown, read_money
 from creator_pipeline.platforms.whop.sync import (
     LoadedPayments,
     refresh_changed_payments,
@@ -16,6 +17,8 @@ from creator_pipeline.platforms.whop.sync import (
     stored_days,
 )
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, load_memberships, refresh_memberships
+from creator_pipeline.platforms.whop.sync_money import load_money
+from creator_pipeline.platforms.whop.sync_payouts import load_payouts
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
@@ -70,6 +73,23 @@ class _Reader:
             found = refresh_memberships(work.warehouse, client, ring, profile_id, account, tiers, ids, tell=tell_tier)
         self._log_memberships(found)
 
+    def read_money(self) -> None:
+        """Read what is new of the account's money: feed, balance, reports, payouts."""
+        work, client, profile_id = self.work, self.access.client, self.work.profile_id
+        money = load_money(work.warehouse, client, profile_id, self.access.account_id)
+        self.events += money.ledger_change.inserted + money.ledger_change.updated
+        shown = {**client.usage.metadata(), **money_shown(money)}
+        work.outcome.materialized(money_checks.FEED, profile_id, money.stored, shown)
+        feed = money_checks.Feed()
+        feed.add(read_money(work.warehouse, profile_id, money))
+        step_checks.log(work.context, money_checks.FEED_CHECKS, feed.verdicts())
+        sent = load_payouts(work.warehouse, client, profile_id, self.access.account_id)
+        shown = {**client.usage.metadata(), **payouts_shown(sent)}
+        work.outcome.materialized(money_checks.PAYOUTS, profile_id, len(sent.payouts), shown)
+        payouts = money_checks.Payouts()
+        payouts.add(money_checks.ReadPayouts(profile_id, sent))
+        step_checks.log(work.context, money_checks.PAYOUT_CHECKS, payouts.verdicts())
+
     def _log_missing(self, missing: Iterable[str]) -> None:
         if named := list(missing):
             text = "%d named objects are not this account's: %s"
@@ -78,7 +98,7 @@ class _Reader:
 
 def _named(jobs: Sequence[Job]) -> dict[str, list[str]]:
     """Ids by kind, each once, as the gateway stored them; empty where nothing is named."""
-    named: dict[str, dict[str, None]] = {kind: {} for kind in ("membership", "payment", "member", "plan")}
+    named: dict[str, dict[str, None]] = {kind: {} for kind in ("membership", "payment", "member", "plan", "money")}
     for job in jobs:
         if job.payload.get("kind") in named:
             named[job.payload["kind"]] |= dict.fromkeys(job.payload.get("ids", ()))
@@ -98,6 +118,8 @@ def _read_named(work: Work, named: dict[str, list[str]]) -> int:
             reader.read_memberships()
         elif named["membership"]:
             reader.read_memberships(ids=named["membership"])
+        if named["money"]:
+            reader.read_money()
     return reader.events
 
 

@@ -5,14 +5,28 @@ from __future__ import annotations
 from sqlalchemy import and_, func
 
 from creator_pipeline.store.personal import Buyers, Personal
-from creator_pipeline.store.tables import whop_financial_activity, whop_payments, whop_subscriptions
+from creator_pipeline.store.tables import (
+    whop_financial_activity,
+    whop_financial_reports,
+    whop_money_reads,
+    whop_payments,
+    whop_payout_statements,
+    whop_subscriptions,
+)
 
 _HELD = whop_subscriptions.c
 BUYER = {"holder_hash": None, "whop_user_id": None, "member_id": None, "raw": "{}"}
 """What a membership says of a forgotten holder."""
 
 PERSONAL = Personal(
-    deleted=(whop_subscriptions, whop_payments, whop_financial_activity),
+    deleted=(
+        whop_subscriptions,
+        whop_payments,
+        whop_financial_activity,
+        whop_financial_reports,
+        whop_payout_statements,
+        whop_money_reads,
+    ),
     # A membership is of the account that sold it; the profile that holds it is another's, or nobody's.
     owners={whop_subscriptions: (_HELD.account_profile_id, _HELD.profile_id)},
     released={whop_subscriptions: {"profile_id": None, "matched_by": None}},

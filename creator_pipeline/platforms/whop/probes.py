@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, RejectedError
 from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.webhooks import Account
-from creator_pipeline.platforms.whop import PLATFORM, catalog
+from creator_pipeline.platforms.whop import PLATFORM, catalog, money_catalog
 from creator_pipeline.platforms.whop.access import account_id_of
 from creator_pipeline.platforms.whop.answers import NotFoundError, classify
 from creator_pipeline.settings import Settings
@@ -61,8 +62,51 @@ def account(config: Settings, account: Account, token: str) -> Iterator[Finding]
             yield Finding(f"{name} scopes", "no", text, hint)
         else:
             yield Finding(f"{name} scopes", "ok", "every list can be read")
+        yield from _money(caller, name, account_id)
         yield caller.clock(f"{name} clock")
         yield _webhook(config, caller, f"{name} webhook")
+
+
+def _money(caller: Caller, name: str, account_id: str | None) -> Iterator[Finding]:
+    """Which tables of the books can be read. Without them payments go on, with estimated fees."""
+    if account_id is None:
+        text = "The account's id isn't known, so its money may not be found."
+        yield Finding(f"{name} books", "unknown", text, "Set WHOP_ACCOUNT_ID, or connect the profile with its account.")
+        return
+    today = datetime.now(UTC).date()
+    asked: dict[str, dict[str, str]] = {
+        "financial_activity": {"account_id": account_id, "balance_type": "total", "limit": "1"},
+        "ledger_accounts": {},
+        "financial_reports": {
+            "account_id": account_id,
+            "report_type": "balance_activity",
+            "currency": "usd",
+            "from": f"{today - timedelta(days=1)}T00:00:00Z",
+            "to": f"{today}T00:00:00Z",
+        },
+        "payouts": {"account_id": account_id, "first": "1"},
+    }
+    readable = True
+    for part, params in asked.items():
+        path = money_catalog.OPERATIONS[part] + (f"/{account_id}" if part == "ledger_accounts" else "")
+        try:
+            caller.get(path, params)
+        except AuthError as error:
+            if error.revoked:
+                raise
+            state, text = "no", f"The key may not read {part}."
+            hint = f"Give the key {money_catalog.PERMISSIONS[part]} under Developer, API keys."
+        except NotFoundError:
+            state, text = "off", f"The server doesn't know {path}."
+            hint = "Nothing, where the server is an old one; else check the account's id (biz_…)."
+        except RejectedError as error:
+            state, text, hint = "no", f"{part} can't be read: {error.message}", "Update this package."
+        else:
+            continue
+        readable = False
+        yield Finding(f"{name} {part}", state, f"{text} Fees are estimated, and payouts not explained.", hint)
+    if readable:
+        yield Finding(f"{name} books", "ok", "feed, balance, reports and payouts can be read")
 
 
 def _webhook(config: Settings, caller: Caller, name: str) -> Finding:
@@ -88,14 +132,17 @@ def smoke(warehouse: Warehouse, _config: Settings) -> Sequence[Check]:
 def _agrees(warehouse: Warehouse) -> Iterator[Finding]:
     """Whether what buyers paid at Whop is what the ledger says they paid."""
     paid, events = whop_payments.c, sales_events.c
+    sales = and_(events.platform == PLATFORM.in_ledger, events.event_type == "sale", events.gross_micros != 0)
+    # What rests on the money feed is checked by the books.
+    settled = select(events.external_id).where(sales, events.fee_exact)
     read = (
         select(paid.currency, func.sum(paid.total_micros))
-        .where(paid.status == "paid", paid.paid_at.is_not(None))
+        .where(paid.status == "paid", paid.paid_at.is_not(None), paid.total_micros != 0, paid.id.not_in(settled))
         .group_by(paid.currency)
     )
     booked = (
         select(events.currency, func.sum(events.gross_micros))
-        .where(events.platform == PLATFORM.in_ledger, events.event_type == "sale")
+        .where(sales, events.fee_exact.is_(False))
         .group_by(events.currency)
     )
     with warehouse.read() as connection:

@@ -19,15 +19,19 @@ from creator_pipeline.ledger.replace import replace_events
 from creator_pipeline.platforms.whop import catalog, fetch
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.fetch import Payments, StoredPayment
-from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events
+from creator_pipeline.platforms.whop.ledger_store import (
+    PLATFORM,
+    events_of_payments,
+    ledger_of_payments,
+    lock_ledger,
+    payments_in,
+    rewrite_owners,
+)
 from creator_pipeline.platforms.whop.models import PaymentRow
 from creator_pipeline.platforms.whop.refunds import payment_row
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
-from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import sales_events, whop_payments
-
-PLATFORM = "whop"
 
 
 @dataclass(frozen=True)
@@ -61,21 +65,6 @@ def quarters(window: DayWindow) -> list[DayWindow]:
     return parts
 
 
-def _in_window(profile_id: str, window: DayWindow) -> ColumnElement[bool]:
-    return and_(
-        whop_payments.c.profile_id == profile_id,
-        whop_payments.c.partition_day >= window.start,
-        whop_payments.c.partition_day < window.end,
-    )
-
-
-def _ledger_of_window(window: DayWindow) -> Scope:
-    # A refund has a day of its own, so a payment's rows are found by the partition they came from.
-    return lambda columns: and_(
-        columns.source >= partition_key(window.start, ""), columns.source < partition_key(window.end, "")
-    )
-
-
 def load_payments(
     warehouse: Warehouse,
     client: WhopClient,
@@ -101,8 +90,8 @@ def load_payments(
         DataError: far fewer payments than are stored, or none where some are: for Whop a wrong account is empty.
     """
     found = fetch.payments_of_window(client, account_id, window)
-    scope = _in_window(profile_id, window)
-    ledger_scope = _ledger_of_window(window) if with_ledger else None
+    scope = payments_in(profile_id, window)
+    ledger_scope = ledger_of_payments(profile_id, window) if with_ledger else None
     what = f"whop/payments {window.start} to {window.end} of {profile_id}"
     return _store_payments(warehouse, profile_id, found, scope, ledger_scope, what, allow_shrink=allow_shrink)
 
@@ -118,16 +107,16 @@ def rebuild_ledger(
         window: half-open UTC days.
         allow_shrink: accept that most rows go away.
     """
-    scope, what = _in_window(profile_id, window), f"whop/payments {window.start} to {window.end} of {profile_id}"
+    scope, what = payments_in(profile_id, window), f"whop/payments {window.start} to {window.end} of {profile_id}"
     with warehouse.write() as connection:
-        lock_profile(connection, profile_id)
+        lock_ledger(connection, profile_id)
         rows = [PaymentRow(*row) for row in connection.execute(select(whop_payments).where(scope))]
-        events = _events_of(rows, now())
+        events = events_of_payments(connection, profile_id, scope, now())
         change = replace_events(
             connection,
             PLATFORM,
             profile_id,
-            _ledger_of_window(window),
+            ledger_of_payments(profile_id, window),
             events,
             what=f"ledger of {what}",
             allow_shrink=allow_shrink,
@@ -241,14 +230,17 @@ def _store_payments(
         payment_row(profile_id, payment, found.refunds.get(key, []), found.disputes.get(key, []), moment)
         for key, payment in found.payments.items()
     ]
-    events = _events_of(rows, moment) if ledger_scope is not None else []
+    events: list[LedgerEvent] = []
+    ledger_change = Change()
     with warehouse.write() as connection:
-        lock_profile(connection, profile_id)
+        lock_ledger(connection, profile_id)
         if not rows and not allow_shrink:
             refuse_nothing(connection, select(whop_payments.c.id).where(scope).limit(1), what)
+        before = set(connection.execute(select(whop_payments.c.id).where(scope)).scalars())
         change = replace(connection, whop_payments, rows, scope, what=what, allow_shrink=allow_shrink)
-        ledger_change = (
-            replace_events(
+        if ledger_scope is not None:
+            events = events_of_payments(connection, profile_id, scope, moment)
+            ledger_change = replace_events(
                 connection,
                 PLATFORM,
                 profile_id,
@@ -257,19 +249,10 @@ def _store_payments(
                 what=f"ledger of {what}",
                 allow_shrink=allow_shrink,
             )
-            if ledger_scope is not None
-            else Change()
-        )
+            # Lines of the feed stay, whatever became of their payment.
+            ledger_change += rewrite_owners(connection, profile_id, before - found.payments.keys(), moment)
     new = unknown_keys(found.payments.values(), catalog.PAYMENT_KEYS)
     return LoadedPayments(rows, events, change, ledger_change, tuple(found.missing), new, found.disputes_listed)
-
-
-def _events_of(rows: Iterable[PaymentRow], moment: datetime) -> list[LedgerEvent]:
-    return [
-        event
-        for row in rows
-        for event in whop_events(WhopPayment(*(getattr(row, name) for name in WhopPayment._fields)), moment)
-    ]
 
 
 def refuse_nothing(connection: Connection, stored: Select[tuple[str]], what: str) -> None:

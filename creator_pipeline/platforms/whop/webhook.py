@@ -17,9 +17,9 @@ from creator_pipeline.platforms.webhooks import Account, Delivery, RefusedDelive
 from creator_pipeline.platforms.whop import PLATFORM
 from creator_pipeline.settings import Settings
 
-Kind = Literal["membership", "payment", "member", "plan", "ignored"]
+Kind = Literal["membership", "payment", "member", "plan", "money", "ignored"]
 
-_PREFIX: Mapping[str, str] = {"membership": "mem_", "payment": "pay_", "member": "mber_", "plan": "plan_"}
+_PREFIX: Mapping[str, str] = {"membership": "mem_", "payment": "pay_", "member": "mber_", "plan": "plan_", "money": ""}
 _ID = re.compile(r"[A-Za-z0-9_]{1,100}")
 
 
@@ -94,6 +94,9 @@ def _named(family: str, data: dict[str, Any]) -> tuple[Kind, str | None]:
             payment: Any = data.get("payment")
             nested = cast("dict[str, Any]", payment).get("id") if isinstance(payment, dict) else payment
             kind, object_id = "payment", data.get("payment_id") or nested
+        case "payout" | "withdrawal" | "financial_activity" | "ledger_account":
+            # What is new of the money is read, whatever it is.
+            kind, object_id = "money", data.get("id")
         case _:
             return "ignored", None
     # An id ends up in the path of a request.

@@ -251,7 +251,7 @@ def test_without_the_scope_sales_go_on(house: Warehouse, server: PayoutServer, r
     server.scopes.remove("view_payouts")
     done = read_payouts(house, server)
     assert done.not_readable is not None
-    assert done.not_readable.consent
+    assert done.not_readable.brings
     assert "profiles connect alice" in done.not_readable.hint
     with house.read() as connection:
         assert list(not_readable(connection, "alice")) == [done.not_readable]
@@ -287,7 +287,7 @@ def test_on_a_server_without_payouts_nothing_is_asked_of_the_seller(house: Wareh
     server.with_payouts = False
     done = read_payouts(house, server)
     assert done.not_readable is not None
-    assert not done.not_readable.consent
+    assert not done.not_readable.brings
 
 
 @pytest.mark.parametrize(

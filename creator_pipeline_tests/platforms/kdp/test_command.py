@@ -7,6 +7,7 @@ import json
 import pytest
 
 from creator_pipeline_tests.support import kdp_landing
+from creator_pipeline_tests.support.kdp_payments import PENDING
 from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FIXTURES, MANIFEST
 from creator_pipeline_tests.support.project import Project
 
@@ -36,3 +37,19 @@ def test_the_commands_tell_the_truth_by_their_exit_codes(kdp):
     assert kdp_landing.quantity(kdp.warehouse) == MANIFEST[COMBINED.name]["net_units"]
     code, said = kdp.run("creator-pipeline", "kdp", "ingest", str(ESTIMATOR), "--profile", "alice")
     assert code == 0, said
+
+
+def test_inspect_tells_what_a_payments_report_holds(kdp):
+    """Guards: a report of payments that is shown as one without a sale."""
+    code, said = kdp.run("creator-pipeline", "kdp", "inspect", str(PENDING), "--json")
+    assert code == 0, said
+    (told,) = json.loads(said)
+    assert (told["kind"], told["period"], told["sales_rows"]) == ("payments", "2026-06/2026-07", 0)
+    assert (told["payments"], told["detail_rows"]) == (5, 11)
+    assert told["statuses"] == {"Failed": 1, "Paid": 3, "Pending": 1}
+    assert (told["paid"], told["pending"], told["failed"], told["unknown_statuses"]) == (3, 1, 1, [])
+    assert (told["paid_by_currency"], told["pending_by_currency"]) == ({"EUR": "283.99"}, {"GBP": "41.18"})
+    code, said = kdp.run("creator-pipeline", "kdp", "inspect", str(PENDING))
+    assert (code, "5 payments: 3 paid, 1 pending, 1 failed" in said, "paid: 283.99 EUR" in said) == (0, True, True), (
+        said
+    )

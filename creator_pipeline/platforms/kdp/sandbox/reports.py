@@ -1,4 +1,4 @@
-"""An invented report of Amazon KDP: Prior Months' Royalties in the physical shape of KDP's own, and its totals."""
+"""Invented reports of Amazon KDP: Prior Months' Royalties in the physical shape of KDP's own, and their totals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -24,6 +24,10 @@ Table = Sequence[Sequence[object]]
 _MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+_CORE = (
+    'xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties" '
+    'xmlns:dcterms="http://purl.org/dc/terms/"'
+)
 _SHOPS = (("Amazon.com", "USD", 1), ("Amazon.co.uk", "GBP", 1), ("Amazon.de", "EUR", 1), ("Amazon.co.jp", "JPY", 150))
 _BOOKS = (
     ("The Quiet Ledger", "B0EXAMPLE1", "9798999900012"),
@@ -57,17 +61,23 @@ class ReportTotals(NamedTuple):
 
 @dataclass(frozen=True)
 class InventedReport:
-    """A workbook and its totals."""
+    """A workbook and its totals.
+
+    Attributes:
+        earned: hundredths of the currency by marketplace, currency and the word that a payment has for the source.
+    """
 
     name: str
     month: date
     content: bytes
     totals: ReportTotals
+    earned: Mapping[tuple[str, str, str], int]
 
 
 def prior_month(seed: int, today: date) -> InventedReport:
     """The final report of the month before ``today``, the same for the same seed and day."""
-    rng, month = random.Random(f"kdp/{seed}"), (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    month = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    rng, by_source = random.Random(f"kdp/{seed}/{month:%Y-%m}"), Counter[tuple[str, str, str]]()
     ebook, kenp, paper, total = list[list[object]](), list[list[object]](), list[list[object]](), list[list[object]]()
     units, pages, cents = 0, 0, Counter[str]()
     for (title, asin, isbn), (shop, currency, scale) in ((book, shop) for book in _BOOKS for shop in _SHOPS):
@@ -90,6 +100,8 @@ def prior_month(seed: int, today: date) -> InventedReport:
         total.append([title, _AUTHOR, isbn, shop, *plan, earned / 100])
         units, pages = units + sold - back + printed, pages + read
         cents[currency] += royalty + paid + earned
+        for source, amount in (("Sales", royalty), ("Paperback Sales", earned), ("KENP Royalties", paid)):
+            by_source[shop, currency, source] += amount
     tabs: dict[str, Table] = {
         "eBook Royalty": [_EBOOK, *ebook],
         "KENP Read": [_KENP, *kenp],
@@ -98,10 +110,10 @@ def prior_month(seed: int, today: date) -> InventedReport:
         "Total Earnings": [_TOTAL, *total],
     }
     period = ("Sales Period", f"{month:%B %Y}")
-    content = _workbook({name: [period, *rows] for name, rows in tabs.items()})
+    content = workbook({name: [period, *rows] for name, rows in tabs.items()})
     name = f"KDP_Prior_Month_Royalties-{month:%Y-%m-%d}-00000000-1111-4222-8333-5555555500{seed:02}.xlsx"
     micros = {currency: amount * MICROS_PER_CENT for currency, amount in cents.items() if amount}
-    return InventedReport(name, month, content, ReportTotals(units, pages, micros))
+    return InventedReport(name, month, content, ReportTotals(units, pages, micros), by_source)
 
 
 def ledger_totals(warehouse: Warehouse, profile_id: str, month: date) -> ReportTotals:
@@ -121,10 +133,17 @@ def ledger_totals(warehouse: Warehouse, profile_id: str, month: date) -> ReportT
     return ReportTotals(int(counts.get("royalty", 0)), int(counts.get("pages_read", 0)), micros)
 
 
-def _workbook(tabs: Mapping[str, Table]) -> bytes:
-    """A workbook as KDP writes it: with inline strings, and ``A1`` as the dimension of every sheet."""
+def workbook(tabs: Mapping[str, Table], created: datetime | None = None) -> bytes:
+    """A workbook as KDP writes it: with inline strings, and ``A1`` as the dimension of every sheet.
+
+    Args:
+        tabs: rows of each tab by its name; None is an empty cell.
+        created: when KDP made it, UTC; None leaves the time out.
+    """
 
     def cell(value: object) -> str:
+        if value is None:
+            return "<c/>"
         if isinstance(value, str):
             return f'<c t="inlineStr"><is><t>{escape(value)}</t></is></c>'
         return f"<c><v>{value!r}</v></c>"
@@ -151,4 +170,7 @@ def _workbook(tabs: Mapping[str, Table]) -> bytes:
         for target, rows in zip(sheets, tabs.values(), strict=True):
             body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
             part(f"xl/{target}", f'<worksheet {_MAIN}><dimension ref="A1"/><sheetData>{body}</sheetData></worksheet>')
+        if created is not None:
+            moment = f"<dcterms:created>{created:%Y-%m-%dT%H:%M:%SZ}</dcterms:created>"
+            part("docProps/core.xml", f"<cp:coreProperties {_CORE}>{moment}</cp:coreProperties>")
     return stream.getvalue()

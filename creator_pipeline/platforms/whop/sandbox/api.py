@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,8 +14,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from creator_pipeline.platforms.whop.sandbox.data import WhopAccount, WhopPart
+from creator_pipeline.platforms.whop.sandbox.account import WhopAccount
+from creator_pipeline.platforms.whop.sandbox.data import WhopPart
+from creator_pipeline.platforms.whop.sandbox.money_api import MONEY_NEEDS, ROUTES, Asked, Handler
 from creator_pipeline.platforms.whop.sandbox.object_json import Json
+from creator_pipeline.platforms.whop.sandbox.refusals import (
+    RefusedError,
+    bad,
+    cursor,
+    forbidden,
+    moment_of,
+    not_found,
+    page_of,
+    read_cursor,
+    size_of,
+)
 
 PREFIX = "/api/v1"
 VERSION = "2026-10-15-1"
@@ -28,6 +40,7 @@ NEEDS = {
     "disputes": "payment:dispute:read",
     "plans": "plan:basic:read",
 }
+"""Permission that each list of objects needs."""
 STATUS_FILTERS = frozenset(
     {
         "active",
@@ -47,19 +60,6 @@ STATUS_FILTERS = frozenset(
 LIVING = frozenset({"active", "trialing", "past_due"})
 
 
-class RefusedError(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, status: int, kind: str, message: str, **more: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.error = {"type": kind, "message": message, **more}
-
-
-def _bad(parameter: str, message: str = "Invalid request parameters.") -> RefusedError:
-    return RefusedError(400, "invalid_request_error", message, code="parameter_invalid", param=parameter)
-
-
 @dataclass
 class WhopApi:
     """The routes, and the switches.
@@ -69,7 +69,7 @@ class WhopApi:
         refuse_large_pages: a larger ``first`` is a 400 instead.
         budget: requests of one operation and key in any minute; None is no limit. The 429 tells its delay in the
             text only.
-        without: lists that this server doesn't have.
+        without: lists that this server doesn't have: tables, or names of ``MONEY_NEEDS``.
         between_pages: called before a page that follows another, to change the world while it is read.
     """
 
@@ -83,15 +83,22 @@ class WhopApi:
 
     def routes(self) -> list[Route]:
         """Everything under ``/api/v1``."""
+        money = [
+            Route(f"{PREFIX}{path}", self._answer(self._money(handler), name))
+            for path, (name, handler) in ROUTES.items()
+        ]
         return [
+            *money,
             Route(f"{PREFIX}/{{table}}", self._answer(self._list)),
             Route(f"{PREFIX}/{{table}}/{{id}}", self._answer(self._one)),
         ]
 
-    def _answer(self, handler: Callable[[Request, WhopAccount], Json]) -> Callable[[Request], Response]:
+    def _answer(
+        self, handler: Callable[[Request, WhopAccount], Json], name: str | None = None
+    ) -> Callable[[Request], Response]:
         def answered(request: Request) -> Response:
             try:
-                account = self._guard(request)
+                account = self._guard(request, name or request.path_params["table"])
                 with self.part.lock:
                     body, status = handler(request, account), 200
             except RefusedError as error:
@@ -100,7 +107,16 @@ class WhopApi:
 
         return answered
 
-    def _guard(self, request: Request) -> WhopAccount:
+    def _money(self, handler: Handler) -> Callable[[Request, WhopAccount], Json]:
+        def answered(request: Request, account: WhopAccount) -> Json:
+            query = request.query_params
+            if self.between_pages and (query.get("cursor") or query.get("after")):
+                self.between_pages()
+            return handler(Asked(self.part, request, account, lambda name: self._size(query, name)))
+
+        return answered
+
+    def _guard(self, request: Request, table: str) -> WhopAccount:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         account = self.part.bearer(key) if scheme == "Bearer" else None
         if account is None or account.revoked:
@@ -108,13 +124,15 @@ class WhopApi:
         version = request.headers.get("api-version-date")
         if version != VERSION:
             # The service answers a missing header in the shape the key was pinned to; here it must not be forgotten.
-            raise _bad("Api-Version-Date", f"Unknown API version {version or 'none'}. Supported: {VERSION}.")
-        table = request.path_params["table"]
-        if table not in NEEDS or table in self.without:
-            raise RefusedError(404, "not_found", "Resource not found")
-        if NEEDS[table] not in account.permissions:
-            raise RefusedError(403, "forbidden", "You do not have permission to access this resource")
-        self._spend(f"{table}.one" if "id" in request.path_params else table, key)
+            raise bad("Api-Version-Date", f"Unknown API version {version or 'none'}. Supported: {VERSION}.")
+        needs = MONEY_NEEDS.get(table) or ({NEEDS[table]} if table in NEEDS else None)
+        if needs is None or table in self.without:
+            raise not_found()
+        one = "id" in request.path_params
+        # Whoever has the id of a payout may see a part of it.
+        if not (table == "payouts" and one) and not needs <= account.permissions:
+            raise forbidden()
+        self._spend(f"{table}.one" if one else table, key)
         return account
 
     def _spend(self, operation: str, key: str) -> None:
@@ -132,7 +150,7 @@ class WhopApi:
     def _one(self, request: Request, account: WhopAccount) -> Json:
         row = account.tables[request.path_params["table"]].get(request.path_params["id"])
         if row is None:
-            raise RefusedError(404, "not_found", "Resource not found")
+            raise not_found()
         return _seen(row, account)
 
     def _list(self, request: Request, account: WhopAccount) -> Json:
@@ -140,61 +158,28 @@ class WhopApi:
         after = query.get("after")
         if after and self.between_pages:
             self.between_pages()
-        size = self._size(query)
+        size = self._size(query, "first")
         rows = [row for row in account.tables[table].values() if _fits(row, table, query, account)]
         down = query.get("direction", "desc") == "desc"
         rows.sort(key=_key, reverse=down)
         before = 0
         if after:
-            mark = _read_cursor(after)
+            mark = tuple(read_cursor(after, "after"))
             before = sum(_key(row) >= mark if down else _key(row) <= mark for row in rows)
         page = rows[before : before + size]
         more = len(rows) > before + size
-        ends = [_cursor(row) for row in page]
+        ends = [cursor(_key(row)) for row in page]
         if request.scope.get("sandbox_fault") == "repeat_key" and after:
             ends, more = [after], True
-        info = {
-            "end_cursor": ends[-1] if ends else None,
-            "start_cursor": ends[0] if ends else None,
-            "has_next_page": more,
-            "has_previous_page": bool(after),
-        }
-        return {"data": [_seen(row, account) for row in page], "page_info": info}
+        data, (start, end) = [_seen(row, account) for row in page], (ends[0], ends[-1]) if ends else (None, None)
+        return page_of(data, end, start=start, more=more, later=bool(after))
 
-    def _size(self, query: QueryParams) -> int:
-        try:
-            size = int(query.get("first", "20"))
-        except ValueError:
-            raise _bad("first") from None
-        if size < 1 or (size > self.page_limit and self.refuse_large_pages):
-            raise _bad("first")
-        return min(size, self.page_limit)
+    def _size(self, query: QueryParams, name: str) -> int:
+        return size_of(query, name, self.page_limit, refuse=self.refuse_large_pages)
 
 
 def _key(row: Json) -> tuple[str, str]:
     return row["created_at"], row["id"]
-
-
-def _cursor(row: Json) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(_key(row))).decode()
-
-
-def _read_cursor(text: str) -> tuple[str, str]:
-    try:
-        created, row_id = orjson.loads(base64.urlsafe_b64decode(text))
-    except ValueError:
-        raise _bad("after") from None
-    return created, row_id
-
-
-def _moment(query: QueryParams, name: str) -> datetime | None:
-    text = query.get(name)
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise _bad(name) from None
 
 
 def _fits(row: Json, table: str, query: QueryParams, account: WhopAccount) -> bool:
@@ -208,7 +193,7 @@ def _fits(row: Json, table: str, query: QueryParams, account: WhopAccount) -> bo
         if name in query and row.get(name[:-1]) not in query.getlist(name):
             return False
     created = datetime.fromisoformat(row["created_at"])
-    after, before = _moment(query, "created_after"), _moment(query, "created_before")
+    after, before = moment_of(query, "created_after"), moment_of(query, "created_before")
     if (after and created <= after) or (before and created >= before):
         return False
     wanted = [*query.getlist("statuses"), *query.getlist("status")]
@@ -219,7 +204,7 @@ def _fits(row: Json, table: str, query: QueryParams, account: WhopAccount) -> bo
 
 def _has_status(row: Json, wanted: Sequence[str]) -> bool:
     if set(wanted) - STATUS_FILTERS:
-        raise _bad("statuses")
+        raise bad("statuses")
     living = row["status"] in LIVING
     ending = living and row["cancel_at_period_end"]
     words = {"canceling" if ending or row["status"] == "canceling" else row["status"]}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, cast
 
 import orjson
@@ -11,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from creator_pipeline.platforms.whop.sandbox import truth
+from creator_pipeline.platforms.whop.sandbox.api import WhopApi
 from creator_pipeline.platforms.whop.sandbox.data import WhopPart
 from creator_pipeline.sandbox.responses import json_response
 
@@ -18,8 +22,8 @@ from creator_pipeline.sandbox.responses import json_response
 class WhopControl:
     """What other processes may see and change."""
 
-    def __init__(self, part: WhopPart) -> None:
-        self.part = part
+    def __init__(self, part: WhopPart, api: WhopApi) -> None:
+        self.part, self.api = part, api
         self.verbs: dict[str, Callable[..., Any]] = {
             "buy": self._buy,
             "settle": part.settle,
@@ -30,6 +34,19 @@ class WhopControl:
             "refund": part.refund,
             "dispute": part.dispute,
             "close_dispute": part.close_dispute,
+            "fail_refund": part.fail_refund,
+            "alert": part.alert,
+            "post": part.post,
+            "earn": part.earn,
+            "top_up": part.top_up,
+            "reserve": part.reserve,
+            "release": part.release,
+            "convert": part.convert,
+            "pay_out": part.pay_out,
+            "move_payout": part.move_payout,
+            "advance": self._advance,
+            "read_as": self._read_as,
+            "without": self._without,
             "hook": self._hook,
             "permissions": self._permissions,
             "revoke": self._revoke,
@@ -39,6 +56,7 @@ class WhopControl:
         """The routes of this part of the control panel."""
         return [
             Route("/_sandbox/whop/{profile}/totals", self.totals),
+            Route("/_sandbox/whop/{profile}/books", self.books),
             Route("/_sandbox/whop/{profile}/{verb}", self.change, methods=["POST"]),
         ]
 
@@ -52,6 +70,13 @@ class WhopControl:
             [{"day": day, "currency": currency, **figures._asdict()} for (day, currency), figures in found]
         )
 
+    async def books(self, request: Request) -> Response:
+        """The books of one account now: balances, lines by word, by meaning and by payment, payouts."""
+        profile = request.path_params["profile"]
+        if profile not in self.part:
+            return json_response({"error": f"no profile {profile}"}, 404)
+        return json_response(truth.as_json(self.part.books(profile)))
+
     async def change(self, request: Request) -> Response:
         """Something happens to an account: one of ``verbs``, with its arguments as a JSON object."""
         profile, verb = request.path_params["profile"], request.path_params["verb"]
@@ -61,9 +86,23 @@ class WhopControl:
         for name in {"at", "created"} & wish.keys():
             wish[name] = datetime.fromisoformat(wish[name])
         try:
-            return json_response(self.verbs[verb](profile, **wish))
+            return json_response(_told(self.verbs[verb](profile, **wish)))
         except (KeyError, StopIteration, TypeError, ValueError) as error:
             return json_response({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    def _advance(self, _profile: str, days: int = 1) -> dict[str, list[str]]:
+        """Days pass, in all accounts; the payouts that were touched."""
+        return self.part.advance(days)
+
+    def _read_as(self, _profile: str, **readings: Any) -> dict[str, Any]:
+        """Play what isn't documented in another way, in all accounts."""
+        self.part.read_as(**readings)
+        return {name: _told(value) for name, value in asdict(self.part.readings).items()}
+
+    def _without(self, _profile: str, lists: list[str]) -> dict[str, Any]:
+        """The server lacks these lists: an older dialect."""
+        self.api.without = frozenset(lists)
+        return {"without": sorted(lists)}
 
     def _buy(self, profile: str, **wish: Any) -> dict[str, Any]:
         membership, payment = self.part.buy(profile, **wish)
@@ -81,3 +120,14 @@ class WhopControl:
     def _revoke(self, profile: str) -> dict[str, Any]:
         self.part[profile].revoked = True
         return {"revoked": True}
+
+
+def _told(value: Any) -> Any:
+    """What a verb returns, as JSON can hold it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _told(asdict(value))
+    if isinstance(value, dict):
+        return {key: _told(one) for key, one in cast("dict[str, Any]", value).items()}
+    if isinstance(value, (list, tuple, frozenset)):
+        return [_told(one) for one in cast("list[Any]", value)]
+    return f"{value:f}" if isinstance(value, Decimal) else value

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from creator_pipeline.core.money import from_decimal
+from creator_pipeline.platforms.whop.sandbox import bookings, truth
+from creator_pipeline.platforms.whop.sandbox.account import WhopAccount
+from creator_pipeline.platforms.whop.sandbox.money import Till
 from creator_pipeline.platforms.whop.sandbox.object_json import (
     Json,
     amount_of,
     dispute_json,
-    ident,
     member_json,
     membership_json,
     money,
@@ -24,66 +23,11 @@ from creator_pipeline.platforms.whop.sandbox.object_json import (
 )
 from creator_pipeline.sandbox.compare import Day, DayFigures
 
-PERMISSIONS = frozenset(
-    {"member:basic:read", "member:email:read", "payment:basic:read", "payment:dispute:read", "plan:basic:read"}
-)
-FEE_SHARE = Decimal("0.07")
 DISPUTE_FEE = Decimal("15.00")
 
 
-@dataclass
-class WhopAccount:
-    """One account: what it sells, to whom, and its key."""
-
-    profile: str
-    id: str
-    key: str
-    clock: Callable[[], datetime]
-    permissions: set[str] = field(default_factory=lambda: set(PERMISSIONS))
-    revoked: bool = False
-    hooks: dict[str, str] = field(default_factory=dict[str, str])
-    tables: dict[str, dict[str, Json]] = field(
-        default_factory=lambda: {
-            name: {} for name in ("plans", "members", "memberships", "payments", "refunds", "disputes")
-        }
-    )
-
-    def put(self, table: str, row: Json) -> Json:
-        """Add an object."""
-        self.tables[table][row["id"]] = row
-        return row
-
-
-class WhopPart:
-    """All accounts. Every change is made under ``lock`` and told to ``on_event`` as ``(account, type, data)``."""
-
-    def __init__(self, accounts: list[WhopAccount]) -> None:
-        self.lock = threading.RLock()
-        self.on_event: Callable[[WhopAccount, str, Json], None] | None = None
-        self._accounts = {account.profile: account for account in accounts}
-        self._made = 0
-
-    def __getitem__(self, profile: str) -> WhopAccount:
-        return self._accounts[profile]
-
-    def __contains__(self, profile: object) -> bool:
-        return profile in self._accounts
-
-    def values(self) -> list[WhopAccount]:
-        """All accounts."""
-        return list(self._accounts.values())
-
-    def bearer(self, key: str) -> WhopAccount | None:
-        """The account of a key."""
-        return next((account for account in self.values() if account.key == key), None)
-
-    def _tell(self, account: WhopAccount, event: str, data: Json) -> None:
-        if self.on_event:
-            self.on_event(account, event, data)
-
-    def _id(self, prefix: str, account: WhopAccount) -> str:
-        self._made += 1
-        return ident(prefix, account.id, self._made)
+class WhopPart(Till):
+    """The accounts, and what can happen to their sales."""
 
     def buy(
         self,
@@ -95,6 +39,7 @@ class WhopPart:
         email: str | None = None,
         member: Json | None = None,
         paid: bool = True,
+        traits: Collection[str] | None = None,
     ) -> tuple[Json, Json]:
         """Someone buys a plan; returns the membership and its payment.
 
@@ -105,7 +50,8 @@ class WhopPart:
             status: of the membership.
             email: of a new member; None for an invented one.
             member: who buys; None for a new member.
-            paid: the payment is paid two seconds later; else it stays open.
+            paid: the payment is paid within two seconds; else it stays open.
+            traits: what makes its fees, of ``bookings.TRAITS``; None for invented ones.
         """
         account = self[profile]
         with self.lock:
@@ -124,31 +70,30 @@ class WhopPart:
             account.put("memberships", membership)
             payment = payment_json(self._id("pay_", account), membership, chosen, member, moment)
             account.put("payments", payment)
+            chosen_traits = bookings.invented_traits(payment["id"]) if traits is None else frozenset(traits)
+            account.books.traits[payment["id"]] = chosen_traits
+            if "tax" in chosen_traits:
+                bookings.add_tax(payment)
             if paid:
-                self._pay(payment, moment + timedelta(seconds=2))
+                # Never in the future: books are told up to now.
+                self._pay(account, payment, min(moment + timedelta(seconds=2), max(moment, account.clock())))
         self._tell(account, "membership.activated", membership)
         self._tell(account, "payment.succeeded" if paid else "payment.pending", payment)
         return membership, payment
 
-    @staticmethod
-    def _pay(payment: Json, moment: datetime) -> None:
-        total = amount_of(payment["total"])
-        fee = (total * FEE_SHARE).quantize(Decimal(1).scaleb(-payment["total"]["decimals"]))
+    def _pay(self, account: WhopAccount, payment: Json, moment: datetime) -> None:
+        bookings.book_payment(account.books, payment, moment)
         payment.update(
-            status="paid",
-            substatus="succeeded",
-            refundable=True,
-            paid_at=stamp(moment),
-            updated_at=stamp(moment),
-            amount_after_fees=money(total - fee, payment["currency"]),
+            status="paid", substatus="succeeded", refundable=True, paid_at=stamp(moment), updated_at=stamp(moment)
         )
+        self._set_kept(account, payment)
 
     def settle(self, profile: str, payment_id: str) -> Json:
         """An open payment is paid after all."""
         account = self[profile]
         with self.lock:
             payment = account.tables["payments"][payment_id]
-            self._pay(payment, account.clock())
+            self._pay(account, payment, account.clock())
         self._tell(account, "payment.succeeded", payment)
         return payment
 
@@ -216,6 +161,7 @@ class WhopPart:
             refund = refund_json(self._id("rf_", account), payment, given, status, moment)
             account.put("refunds", refund)
             if status == "succeeded":
+                bookings.book_refund(account.books, payment, refund, moment, self.readings)
                 payment.update(
                     refunded_amount=money(before + given, payment["currency"]),
                     refunded_at=stamp(moment),
@@ -225,12 +171,41 @@ class WhopPart:
         self._tell(account, "refund.created", undated_refund_json(refund, payment))
         return refund
 
+    def fail_refund(self, profile: str, refund_id: str, *, at: datetime | None = None) -> Json:
+        """A refund that had succeeded fails after all: its money is back."""
+        account = self[profile]
+        with self.lock:
+            refund, moment = account.tables["refunds"][refund_id], at or account.clock()
+            payment = account.tables["payments"][refund["payment_id"]]
+            bookings.book_failed_refund(account.books, refund, moment)
+            left = amount_of(payment["refunded_amount"]) - amount_of(refund["amount"])
+            refund.update(status="failed", failure_reason="declined", updated_at=stamp(moment))
+            payment.update(
+                refunded_amount=money(left, payment["currency"]) if left else None,
+                substatus="partially_refunded" if left else "succeeded",
+                updated_at=stamp(moment),
+            )
+        self._tell(account, "refund.updated", undated_refund_json(refund, payment))
+        return refund
+
+    def alert(self, profile: str, payment_id: str, *, at: datetime | None = None) -> Json:
+        """The buyer's bank warns of a dispute: for a fee, the payment is refunded before there is one."""
+        account = self[profile]
+        with self.lock:
+            payment, moment = account.tables["payments"][payment_id], at or account.clock()
+            bookings.book_alert(account.books, payment, moment)
+            payment.update(dispute_alerted_at=stamp(moment), auto_refunded=True)
+            refund = self.refund(profile, payment_id, at=moment)
+            refund["reason"] = "dispute_alert"
+        return refund
+
     def dispute(self, profile: str, payment_id: str, *, at: datetime | None = None) -> Json:
         """The buyer's bank takes the payment back."""
         account = self[profile]
         with self.lock:
             payment, moment = account.tables["payments"][payment_id], at or account.clock()
             dispute = account.put("disputes", dispute_json(self._id("dspt_", account), payment, DISPUTE_FEE, moment))
+            bookings.book_dispute(account.books, payment, dispute, moment)
             payment.update(substatus="dispute_needs_response", updated_at=stamp(moment))
         self._tell(account, "dispute.created", dispute)
         return dispute
@@ -242,38 +217,19 @@ class WhopPart:
             dispute, moment = account.tables["disputes"][dispute_id], account.clock()
             dispute.update(status=status, updated_at=stamp(moment))
             payment = account.tables["payments"][dispute["payment"]["id"]]
+            if status == "won":
+                bookings.book_won(account.books, dispute, moment)
             payment.update(substatus=f"dispute_{status}", updated_at=stamp(moment))
         self._tell(account, "dispute.updated", dispute)
         return dispute
 
     def totals(self, profile: str) -> dict[Day, DayFigures]:
-        """The truth by UTC day and currency, without days that have no money.
-
-        Money that went back stands on the day on which it did.
-        """
-        sums: dict[Day, list[int]] = {}
-
-        def add(at: str, currency: str, place: int, amount: Decimal) -> None:
-            key = (datetime.fromisoformat(at).date(), currency.upper())
-            sums.setdefault(key, [0] * 6)[place] += from_decimal(amount)
-
+        """The sales by UTC day and currency, as their objects tell them, without days that have no money."""
         with self.lock:
-            tables = self[profile].tables
-            for payment in tables["payments"].values():
-                if payment["status"] != "paid":
-                    continue
-                total = amount_of(payment["total"])
-                add(payment["paid_at"], payment["currency"], 1, total)
-                add(payment["paid_at"], payment["currency"], 2, total - amount_of(payment["amount_after_fees"]))
-                sums[datetime.fromisoformat(payment["paid_at"]).date(), payment["currency"].upper()][0] += 1
-            for refund in tables["refunds"].values():
-                if refund["status"] == "succeeded":
-                    add(refund["created_at"], refund["amount"]["currency"], 3, amount_of(refund["amount"]))
-            for dispute in tables["disputes"].values():
-                payment = tables["payments"][dispute["payment"]["id"]]
-                left = amount_of(payment["total"]) - amount_of(payment["refunded_amount"])
-                add(dispute["created_at"], payment["currency"], 4, left)
-                add(dispute["created_at"], "usd", 5, amount_of(dispute["fee"]))
-                if dispute["status"] == "won":
-                    add(dispute["updated_at"], payment["currency"], 4, -left)
-        return {key: DayFigures(*values) for key, values in sorted(sums.items()) if any(values)}
+            return truth.totals(self[profile].tables)
+
+    def books(self, profile: str, at: datetime | None = None) -> truth.BooksTruth:
+        """The books at a moment; None for the world's now."""
+        account = self[profile]
+        with self.lock:
+            return truth.books_truth(account.books, at or account.clock())

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from creator_pipeline.platforms.whop.sandbox.data import WhopAccount, WhopPart
+from creator_pipeline.platforms.whop.sandbox.account import WhopAccount, WorldClock
+from creator_pipeline.platforms.whop.sandbox.data import WhopPart
+from creator_pipeline.platforms.whop.sandbox.invent_money import live_with_money
 from creator_pipeline.platforms.whop.sandbox.object_json import Json, ident, plan_json
 
 SIZES: Mapping[str, int] = {"alice": 120, "bea": 60, "chen": 25}
@@ -31,15 +33,17 @@ def invented_accounts(seed: int, today: date, days: int = 120, sizes: Mapping[st
     """
     midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
 
-    def clock() -> datetime:
+    def base() -> datetime:
         # A world of another day stands still in the middle of its own.
         now = datetime.now(UTC)
         return now if midnight <= now < midnight + timedelta(days=1) else midnight + timedelta(hours=12)
 
     counts = SIZES if sizes is None else sizes
-    part = WhopPart([_account(seed, profile, clock) for profile in counts])
+    clock = WorldClock(base)
+    part = WhopPart([_account(seed, profile, clock) for profile in counts], clock)
     for profile, count in counts.items():
         _live(part, profile, random.Random(f"whop/{seed}/{profile}"), count, midnight, days)
+        live_with_money(part, profile, random.Random(f"whop/money/{seed}/{profile}"), midnight, days)
     return part
 
 

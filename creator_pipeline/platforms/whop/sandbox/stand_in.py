@@ -39,8 +39,8 @@ class WhopService:
         return self.api.routes()
 
     def control_routes(self) -> list[Route]:
-        """Totals, and what can be made to happen."""
-        return WhopControl(self.part).routes()
+        """Totals and books, and what can be made to happen."""
+        return WhopControl(self.part, self.api).routes()
 
     def world(self) -> Mapping[str, Any]:
         """Each account."""

@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 _INDEXES = (
-    ("ix_sales_events_followed", "source", "event_type <> 'sale'"),
+    ("ix_sales_events_elsewhere", "source", "event_type <> 'sale' OR belongs_to IS NOT NULL"),
     ("ix_sales_events_later", "belongs_to", "belongs_to IS NOT NULL"),
 )
 
@@ -154,15 +154,113 @@ def upgrade() -> None:
         comment="Gumroad's own totals of a year.",
     )
     op.create_table(
+        "kdp_payments",
+        sa.Column("upload_id", sa.Text(), nullable=False, comment="The upload"),
+        sa.Column(
+            "source_row",
+            sa.Integer(),
+            autoincrement=False,
+            nullable=False,
+            comment="Row as a spreadsheet counts, from 1",
+        ),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column(
+            "payment_row",
+            sa.Integer(),
+            autoincrement=False,
+            nullable=False,
+            comment="Row of the payment that it belongs to; a payment's own row is that of itself",
+        ),
+        sa.Column(
+            "period_start", sa.Date(), nullable=True, comment="First day of the sales that a payment says it covers"
+        ),
+        sa.Column("period_end", sa.Date(), nullable=True, comment="Last day of them"),
+        sa.Column("marketplace", sa.Text(), nullable=False, comment="Amazon.com, …"),
+        sa.Column(
+            "payment_number", sa.Text(), nullable=True, comment="Amazon's number of the payment; null while it has none"
+        ),
+        sa.Column(
+            "month", sa.Date(), nullable=True, comment="First day of the month of sales; set in the rows of a breakdown"
+        ),
+        sa.Column("paid_on", sa.Date(), nullable=True, comment="Day on which the money left Amazon"),
+        sa.Column("payment_method", sa.Text(), nullable=True, comment="EFT, Wire or Check"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the marketplace"),
+        sa.Column(
+            "accrued_micros", sa.BigInteger(), nullable=False, comment="Royalty, in millionths of the currency's unit"
+        ),
+        sa.Column(
+            "withheld_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Income tax that was kept; positive where it was taken off, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "adjustments_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="With their own sign, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "net_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="As the report says it: accrued less withheld and with adjustments, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "source",
+            sa.Text(),
+            nullable=True,
+            comment="Sales, Paperback Sales, KENP Royalties, …; set in the rows of a breakdown",
+        ),
+        sa.Column(
+            "fx_rate",
+            sa.Text(),
+            nullable=True,
+            comment="Printed rate, to four decimals; null where the currencies are one",
+        ),
+        sa.Column("payout_currency", sa.Text(), nullable=True, comment="Of the bank account"),
+        sa.Column(
+            "payout_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="What the bank gets; null until the bank has told its rate, in millionths of the currency's unit",
+        ),
+        sa.Column("payout_text", sa.Text(), nullable=True, comment="What the report says in its place"),
+        sa.Column("payment_status", sa.Text(), nullable=True, comment="As Amazon says it"),
+        sa.PrimaryKeyConstraint("upload_id", "source_row", name=op.f("pk_kdp_payments")),
+        comment="Every row of the uploaded Payments reports: payments, and below each its breakdown by month and source.",
+    )
+    op.create_index(op.f("ix_kdp_payments_profile_id"), "kdp_payments", ["profile_id"], unique=False)
+    op.create_table(
         "gumroad_unreadable",
         sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
         sa.Column("part", sa.Text(), nullable=False, comment="payouts, transactions or earnings"),
         sa.Column("detail", sa.Text(), nullable=False, comment="Why it can't be read"),
         sa.Column("hint", sa.Text(), nullable=False, comment="What to do about it"),
-        sa.Column("consent", sa.Boolean(), nullable=False, comment="Whether the seller must connect again"),
+        sa.Column(
+            "brings",
+            sa.Text(),
+            nullable=False,
+            comment="What connecting again brings the seller; empty where it is no help",
+        ),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False, comment="When it was first refused"),
         sa.PrimaryKeyConstraint("profile_id", "part", name=op.f("pk_gumroad_unreadable")),
         comment="Parts of an account's money that its token or server doesn't give.",
+    )
+    op.add_column(
+        "gumroad_sales",
+        sa.Column(
+            "processor",
+            sa.Text(),
+            nullable=True,
+            comment="paypal or stripe where the seller's own account there took the money",
+        ),
+    )
+    op.execute(
+        "UPDATE gumroad_sales SET processor = 'paypal' WHERE lower(raw) LIKE '%\"payment_processor\":\"paypal\"%'"
+    )
+    op.execute(
+        "UPDATE gumroad_sales SET processor = 'stripe' WHERE lower(raw) LIKE '%\"payment_processor\":\"stripe\"%'"
     )
     op.create_table(
         "ledger_first_seen",
@@ -398,20 +496,71 @@ def upgrade() -> None:
         ["profile_id", "posted_on"],
         unique=False,
     )
-    op.add_column(
-        "gumroad_sales",
+    op.create_table(
+        "whop_financial_reports",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amounts"),
+        sa.Column("from_at", sa.DateTime(timezone=True), nullable=False, comment="Begin of the report"),
+        sa.Column("to_at", sa.DateTime(timezone=True), nullable=False, comment="Its end, exclusive"),
         sa.Column(
-            "processor",
-            sa.Text(),
+            "beginning_micros",
+            sa.BigInteger(),
             nullable=True,
-            comment="paypal or stripe where the seller's own account there took the money",
+            comment="Balance at its begin, where Whop tells it, in millionths of the currency's unit",
         ),
+        sa.Column(
+            "ending_micros",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Balance at its end, where Whop tells it, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "total_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Sum of its movements, in millionths of the currency's unit",
+        ),
+        sa.Column(
+            "rows",
+            sa.Text(),
+            nullable=False,
+            comment="JSON: month, line type, family, side of profit and loss, exact amount and lines of each row",
+        ),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it was read"),
+        sa.PrimaryKeyConstraint("profile_id", "currency", name=op.f("pk_whop_financial_reports")),
+        comment="Whop's report of an account's movements by month and line type, as last read.",
     )
-    op.execute(
-        "UPDATE gumroad_sales SET processor = 'paypal' WHERE lower(raw) LIKE '%\"payment_processor\":\"paypal\"%'"
+    op.create_table(
+        "whop_payout_statements",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("payout_id", sa.Text(), nullable=False, comment="wdrl_…"),
+        sa.Column("line_id", sa.Text(), nullable=False, comment="line_…"),
+        sa.Column("line_type", sa.Text(), nullable=False, comment="As Whop says it"),
+        sa.Column("posted_at", sa.DateTime(timezone=True), nullable=False, comment="When it was booked"),
+        sa.Column("payment_id", sa.Text(), nullable=True, comment="pay_…"),
+        sa.Column(
+            "amount_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Signed; rounded once, half to even, in millionths of the currency's unit",
+        ),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amount"),
+        sa.PrimaryKeyConstraint("profile_id", "payout_id", "line_id", name=op.f("pk_whop_payout_statements")),
+        comment="What moved the available balance from the payout before to this one, without this payout and its fee.",
     )
-    op.execute(
-        "UPDATE gumroad_sales SET processor = 'stripe' WHERE lower(raw) LIKE '%\"payment_processor\":\"stripe\"%'"
+    op.create_table(
+        "whop_money_reads",
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column(
+            "part",
+            sa.Text(),
+            nullable=False,
+            comment="financial_activity, ledger_accounts, financial_reports or payouts",
+        ),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True, comment="When it was last read to its end"),
+        sa.Column("refused", sa.Text(), nullable=True, comment="Why it can't be read now; null where it can"),
+        sa.PrimaryKeyConstraint("profile_id", "part", name=op.f("pk_whop_money_reads")),
+        comment="Which parts of the money of an account can be read.",
     )
     op.add_column(
         "sales_events",
@@ -443,6 +592,10 @@ def upgrade() -> None:
         op.create_index(name, "sales_events", ["profile_id", column], sqlite_where=where, postgresql_where=where)
     if op.get_bind().dialect.supports_comments:
         _comments(new=True)
+    # Fees of payments were told as one sum, in which tax and shares of partners may be.
+    op.execute(
+        "UPDATE sales_events SET fee_exact = false WHERE platform = 'whop' AND (gross_micros <> 0 OR fee_micros <> 0)"
+    )
     # What was dated as its sale gets the day on which it was first seen, and that day can't be read again.
     op.execute(
         "INSERT INTO ledger_first_seen (id, profile_id, platform, gross_micros, first_seen_at) "
@@ -459,8 +612,8 @@ def downgrade() -> None:
     op.drop_column("sales_events", "settled_on")
     op.drop_column("sales_events", "belongs_to")
     op.drop_column("sales_events", "fee_exact")
-    op.drop_column("gumroad_sales", "processor")
-    op.drop_table("gumroad_unreadable")
+    for name in ("whop_money_reads", "whop_payout_statements", "whop_financial_reports"):
+        op.drop_table(name)
     op.drop_index(op.f("ix_whop_financial_activity_profile_id_posted_on"), table_name="whop_financial_activity")
     op.drop_index(op.f("ix_whop_financial_activity_profile_id_payment_id"), table_name="whop_financial_activity")
     op.drop_table("whop_financial_activity")
@@ -472,7 +625,11 @@ def downgrade() -> None:
     op.drop_table("payout_lines")
     op.drop_index(op.f("ix_ledger_first_seen_profile_id_platform"), table_name="ledger_first_seen")
     op.drop_table("ledger_first_seen")
+    op.drop_index(op.f("ix_kdp_payments_profile_id"), table_name="kdp_payments")
+    op.drop_table("kdp_payments")
     op.drop_table("gumroad_earnings")
+    op.drop_column("gumroad_sales", "processor")
+    op.drop_table("gumroad_unreadable")
     op.drop_table("closed_months")
     op.drop_index(op.f("ix_closed_ledger_profile_id_platform_occurred_on"), table_name="closed_ledger")
     op.drop_table("closed_ledger")
