@@ -20,6 +20,7 @@ from creator_pipeline.store.tables import (
     gumroad_earnings,
     gumroad_sales,
     payout_lines,
+    payouts,
     platform_balances,
     platform_connections,
     sales_events,
@@ -31,6 +32,7 @@ _USUAL_TIMES = 4
 _SYNCED = timedelta(days=2)
 """Sales must have been read so shortly before the planned payouts were, at most."""
 _LINES, _SALES = payout_lines.c, gumroad_sales.c
+_PAYOUT_KEY = ("provider", "profile_id", "payout_id")
 
 
 def of_totals(connection: Connection, profile_id: str, paid: Sequence[PayoutRow]) -> Iterator[Identity]:
@@ -77,7 +79,10 @@ def _paid_once(connection: Connection, profile_id: str, live: Sequence[PayoutRow
     )
     months: dict[str, list[int]] = {}
     missing: dict[str, str] = {}
+    back = _waiting(connection, profile_id, live[-1].created_at.date())
     for day, sale_id, net, times in rows:
+        if not times and sale_id in back:
+            continue
         month = f"{day:%Y-%m}"
         figures = months.setdefault(month, [0, 0])
         figures[0] += net
@@ -87,6 +92,21 @@ def _paid_once(connection: Connection, profile_id: str, live: Sequence[PayoutRow
     for month, (sold, paid) in sorted(months.items()):
         reason = f"sales that are in no payout or in two, {missing[month]} among them" if month in missing else ""
         yield Identity("sales_are_paid_once", "month", month, "USD", sold, paid, reason=reason)
+
+
+def _waiting(connection: Connection, profile_id: str, newest: date) -> frozenset[str]:
+    """Sales whose payout came back after the newest one was made: they wait in the balance for the next."""
+    rows = connection.execute(
+        select(_LINES.sale_id)
+        .select_from(payout_lines.join(payouts, and_(*(_LINES[name] == payouts.c[name] for name in _PAYOUT_KEY))))
+        .where(
+            mine_of(profile_id),
+            payouts.c.state == "released",
+            payouts.c.released_on >= newest,
+            _LINES.type == payout_catalog.SALE,
+        )
+    )
+    return frozenset(rows.scalars())
 
 
 def _covered(connection: Connection, profile_id: str, live: Sequence[PayoutRow]) -> date | None:
