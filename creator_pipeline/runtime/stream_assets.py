@@ -156,10 +156,9 @@ def snapshot_asset(*streams: SnapshotStream[Any]) -> dg.AssetsDefinition:
                 if (stream.key.to_user_string(), profile_id) in done:
                     continue
                 resource = getattr(context.resources, source.name)
-                request = Request(
-                    warehouse, resource, profile_id, allow_shrink=allow_shrink(context), since=since(context)
-                )
                 with outcome.isolate([profile_id], set()):
+                    shrink, day = allow_shrink(context), since(context)
+                    request = Request(warehouse, resource, profile_id, allow_shrink=shrink, since=day)
                     with noting_refusals(warehouse, source, profile_id):
                         resource.require_enabled()
                         read = stream.load(request)

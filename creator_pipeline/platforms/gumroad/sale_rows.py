@@ -144,7 +144,7 @@ class RowsOfSale:
             done += amount
             whole = bool(basis) and done >= price > 0
             if refund.row is None:
-                kept = 0 if basis is None or basis.processor else fees.kept_fee(price, amount, known)
+                kept = fees.kept_fee(price, amount, known) if basis and price > 0 and not basis.processor else 0
                 fee_micros, exact = from_cents(kept - part), False
             else:
                 fee_micros = -refund.micros - refund.row.net_micros

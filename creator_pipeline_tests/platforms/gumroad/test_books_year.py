@@ -52,8 +52,10 @@ def test_every_payout_of_a_year_is_explained_although_it_is_read_afterwards(
     read(sqlite_warehouse, year, ring, profile_id, "ps")
     with sqlite_warehouse.read() as connection:
         found = list(identities(connection, profile_id))
+        completed = set(connection.execute(select(payouts.c.payout_id).where(payouts.c.state == "paid")).scalars())
     assert {one.name for one in found} <= set(NAMES)
-    assert [one for one in found if not one.holds] == []
+    # Of one on its way the next payout may list what its adjustment is made of.
+    assert [one for one in found if not one.holds and (one.scope != "payout" or one.key in completed)] == []
     assert sum(one.name == "adjustments_explained" and one.stated_micros != 0 for one in found) > 5
     told = lines(sqlite_warehouse)
     assert not [one for one in told if one["ledger_id"] is None and one["reason"] is None]

@@ -24,25 +24,43 @@ def short(events) -> list[tuple[str, int, int, int]]:
     [
         ({}, [("sale", 2, 10, 209)]),
         ({"price_micros": 0, "fee_micros": 0}, [("sale", 2, 0, 0)]),
-        ({"refunded_micros": 10_000_000}, [("sale", 2, 10, 209), ("refund", -2, -10, 0)]),
-        ({"refunded_micros": 4_000_000}, [("sale", 2, 10, 209), ("refund", 0, -4, 0)]),
+        # Of the fee 2.9 % and 30 cents are kept.
+        ({"refunded_micros": 10_000_000}, [("sale", 2, 10, 209), ("refund", -2, -10, -150)]),
+        ({"refunded_micros": 4_000_000}, [("sale", 2, 10, 209), ("refund", 0, -4, -59)]),
         ({"refunded_micros": None}, [("sale", 2, 10, 209)]),
-        ({"chargedback": True, "disputed": True}, [("sale", 2, 10, 209), ("chargeback", -2, -10, 0)]),
+        ({"chargedback": True, "disputed": True}, [("sale", 2, 10, 209), ("chargeback", -2, -10, -209)]),
         (
             {"disputed": True, "dispute_won": True},
-            [("sale", 2, 10, 209), ("chargeback", -2, -10, 0), ("chargeback_reversal", 2, 10, 0)],
+            [("sale", 2, 10, 209), ("chargeback", -2, -10, -209), ("chargeback_reversal", 2, 10, 209)],
         ),
         (
             # Won once, and lost in the end: lost is what counts.
             {"chargedback": True, "disputed": True, "dispute_won": True},
-            [("sale", 2, 10, 209), ("chargeback", -2, -10, 0)],
+            [("sale", 2, 10, 209), ("chargeback", -2, -10, -209)],
         ),
         (
             {"refunded_micros": 4_000_000, "chargedback": True, "disputed": True},
-            [("sale", 2, 10, 209), ("refund", 0, -4, 0), ("chargeback", -2, -6, 0)],
+            [("sale", 2, 10, 209), ("refund", 0, -4, -59), ("chargeback", -2, -6, -126)],
         ),
-        ({"refunded_micros": 10_000_000, "chargedback": True}, [("sale", 2, 10, 209), ("refund", -2, -10, 0)]),
+        (
+            {"refunded_micros": 10_000_000, "chargedback": True},
+            [("sale", 2, 10, 209), ("refund", -2, -10, -150)],
+        ),
         ({"price_micros": 0, "fee_micros": 0, "chargedback": True}, [("sale", 2, 0, 0)]),
+        # What a processor keeps of money that it paid by itself is told nowhere, and not guessed.
+        (
+            {"refunded_micros": 10_000_000, "processor": "paypal"},
+            [("sale", 2, 10, 209), ("refund", -2, -10, -209)],
+        ),
+        (
+            {"affiliate_micros": 230_000, "refunded_micros": 10_000_000},
+            [
+                ("sale", 2, 10, 209),
+                ("affiliate_share", 0, -0.23, 0),
+                ("refund", -2, -10, -150),
+                ("affiliate_share", 0, 0.23, 0),
+            ],
+        ),
         ({"kind": "trial"}, []),
         ({"kind": "bundle_part"}, []),
         ({"kind": "gift_receipt"}, []),
@@ -86,7 +104,8 @@ def test_what_is_true_of_every_sale(money, quantity, chargedback, won, kind):
     assert sum(event.quantity for event in events) >= -quantity * (refunded == price and bool(price))
     assert len({event.id for event in events}) == len(events)
     assert gumroad_events(one, NOW) == events
-    assert {event.occurred_at for event in events} <= {one.created_at}
+    assert {event.occurred_at for event in events} <= {one.created_at, max(NOW, one.created_at)}
+    assert all(event.fee_exact == (event.event_type == "sale") for event in events)
     assert all(event.gross_micros < 0 for event in events if event.event_type in ("refund", "chargeback"))
 
 
