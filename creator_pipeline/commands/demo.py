@@ -93,7 +93,7 @@ def _play(processes: Processes, load_definitions: LoadDefinitions) -> bool:
     agrees = story.webhooks(demo) and not failures
     agrees = not demo_books.read(demo, defs) and agrees
     agrees = story.compare(demo) and agrees
-    agrees = demo_books.show(demo) and agrees
+    agrees = not demo_books.show(demo, defs) and agrees
     click.echo(
         f"\nDagster:  {ui}/asset-groups\nGateway:  {gateway}/docs\nSandbox:  {sandbox}/\nMails:    {sandbox}/inbox\n"
         f"A page:   {story.page_of(demo)}\nCommands: cd {Path.cwd()} && creator-pipeline smoke --staging"

@@ -20,7 +20,7 @@ _HEADER = ("sold", "went back", "fees", "paid out", "balance", "unexplained")
 
 
 def read(demo: Demo, defs: dg.Definitions) -> list[str]:
-    """Read every account's payouts as the nightly runs do, and check the books; returns what failed."""
+    """Read every account's payouts as the nightly runs do; returns what failed."""
     from creator_pipeline.commands.demo_story import stand_ins
     from creator_pipeline.orchestration.books import with_books
     from creator_pipeline.runtime.context import instance
@@ -34,19 +34,23 @@ def read(demo: Demo, defs: dg.Definitions) -> list[str]:
             for account in stand_in.accounts(demo.world) if stand_in.accounts and platform.name in jobs else ():
                 tags = run_tags("nightly", account.profile_id)
                 failures += run_here(defs, dagster, jobs[platform.name], tags, partition_key=account.profile_id)
-        if with_books():
-            failures += run_here(defs, dagster, "books", run_tags("nightly"))
     for line in failures:
         click.echo(line, err=True)
     return failures
 
 
-def show(demo: Demo) -> bool:
-    """Print each account's books; whether everything in them is explained."""
+def show(demo: Demo, defs: dg.Definitions) -> list[str]:
+    """Check the books, print those of each account and what isn't explained; returns what failed."""
     from creator_pipeline.ledger.statement import statements
+    from creator_pipeline.runtime.context import instance
+    from creator_pipeline.runtime.run_here import run_here
+    from creator_pipeline.runtime.tags import run_tags
     from creator_pipeline.store.profiles import every_id
 
-    explained = True
+    with instance() as dagster:
+        failures = run_here(defs, dagster, "books", run_tags("nightly"))
+    for line in failures:
+        click.echo(line, err=True)
     click.echo(f"\n{'profile':9}{'account':16}" + "".join(map(str.rjust, _HEADER, _WIDTHS)))
     for profile_id in every_id(demo.warehouse):
         with demo.warehouse.read() as connection:
@@ -60,8 +64,21 @@ def show(demo: Demo) -> bool:
             texts = (*(_rounded(micros, currency) for micros in figures), to_text(one.unexplained, currency))
             account = f"{label_of(sources(), platform)} {currency}"
             click.echo(f"{profile_id:9}{account:16}" + "".join(map(str.rjust, texts, _WIDTHS)))
-            explained = explained and not one.unexplained
-    return explained
+    _say_unexplained(demo)
+    return failures
+
+
+def _say_unexplained(demo: Demo) -> None:
+    from sqlalchemy import select
+
+    from creator_pipeline.store.tables import unexplained
+
+    with demo.warehouse.read() as connection:
+        rows = connection.execute(select(unexplained).order_by(unexplained.c.profile_id, unexplained.c.key)).all()
+    for row in rows:
+        amount = to_text(row.amount_micros, row.currency)
+        account = f"{row.profile_id}, {label_of(sources(), row.provider)}"
+        click.echo(f"    unexplained: {account}: {amount} {row.currency} of {row.scope} {row.key}: {row.reason}")
 
 
 def _rounded(micros: int, currency: str) -> str:
