@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from sqlalchemy import select
@@ -15,7 +15,7 @@ from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.queue.jobs import MAX_ATTEMPTS
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import sales_events
+from creator_pipeline.store.tables import payouts, sales_events
 from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
@@ -126,3 +126,17 @@ def test_nothing_is_handed_out_while_a_run_of_the_profile_is_at_work(
     job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": ["x"]})
     assert run_waiting(instance) == []
     assert job_statuses(loaded) == ["queued"]
+
+
+def test_a_first_sync_reads_the_payouts_before_the_sales(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: a seller with a hundred thousand sales saw the first figure after an hour and a half."""
+    day = datetime.now(UTC).date()
+    asked = {"from": day.isoformat(), "to": (day + timedelta(days=1)).isoformat()}
+    job_queue(loaded).enqueue("chen", "gumroad", "initial_sync", asked)
+    assert [run.success for run in run_waiting(instance)] == [True]
+    with loaded.read() as connection:
+        assert connection.execute(select(payouts.c.payout_id).where(payouts.c.profile_id == "chen")).first()
+    key = dg.AssetKey(["gumroad", "payouts"])
+    assert [one.partition_key for one in instance.fetch_materializations(key, limit=5).records] == ["chen"]
