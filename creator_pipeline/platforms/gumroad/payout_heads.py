@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, and_, select
@@ -49,17 +49,15 @@ class PayoutRow(NamedTuple):
         told = orjson.loads(self.raw).get(payouts.READ_AS)
         return isinstance(told, str) and payout_catalog.PAYOUT_STATES.get(told.lower()) == "paid"
 
-    def is_final(self, moment: datetime) -> bool:
-        """Whether its lines needn't be read again."""
-        if self.lines_read_at is None:
-            return False
+    def stage(self, moment: datetime) -> Literal["open", "settling", "final"]:
+        """Whether its lines must be read again, may differ by now, or count for good."""
+        if self.lines_read_at is None or self.state == "on_the_way":
+            return "open"
         if self.state == "released":
-            return True
-        return (
-            self.state == "paid"
-            and self.completed_when_read
-            and moment - (self.processed_at or self.created_at) > SETTLING
-        )
+            return "final"
+        if not self.completed_when_read:
+            return "open"
+        return "final" if moment - (self.processed_at or self.created_at) >= SETTLING else "settling"
 
 
 def new_row(profile_id: str, head: Head, moment: datetime) -> PayoutRow:

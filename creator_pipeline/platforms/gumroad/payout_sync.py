@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -95,7 +96,9 @@ def load_payouts(
         return found
     rows, moment = _store_heads(warehouse, profile_id, heads, found), now()
     again = {head.payout_id for head in heads} if since else set[str]()
-    wanted = [row for row in rows.values() if row.payout_id in again or not row.is_final(moment)]
+    # What a later payout was made after has settled, whatever our clock says.
+    latest = max([moment, *(row.created_at for row in rows.values())])
+    wanted = _wanted(rows.values(), again, latest)
     no_lines = False
     for row in sorted(wanted, key=lambda one: (one.created_at, one.payout_id)):
         reading = _reading(client, row.payout_id, found)
@@ -109,6 +112,15 @@ def load_payouts(
         _store_reading(warehouse, profile_id, reading, found)
     _store_rest(warehouse, client, profile_id, found, no_lines=no_lines if found.read else None)
     return found
+
+
+def _wanted(rows: Iterable[PayoutRow], again: AbstractSet[str], moment: datetime) -> list[PayoutRow]:
+    """Payouts to read: those that are open, and one a night of those that settle."""
+    stages = {row: row.stage(moment) for row in rows}
+    settling = [row for row, stage in stages.items() if stage == "settling" and row.payout_id not in again]
+    settling.sort(key=lambda row: row.payout_id)
+    turn = settling[moment.date().toordinal() % len(settling)] if settling else None
+    return [row for row, stage in stages.items() if row.payout_id in again or stage == "open" or row == turn]
 
 
 def _listed(
