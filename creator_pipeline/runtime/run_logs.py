@@ -28,7 +28,15 @@ _TOLD = {
     _KIND.ASSET_MATERIALIZATION,
     _KIND.ASSET_CHECK_EVALUATION,
 }
-_OWN = {"daily": "ledger", "ledger": "ledger", "write": None, "digest": None, "forget": None, "retention": None}
+_OWN = {
+    "books": None,
+    "daily": "ledger",
+    "ledger": "ledger",
+    "write": None,
+    "digest": None,
+    "forget": None,
+    "retention": None,
+}
 """First word of the installation's own steps and jobs, to the ``source`` of their lines. The first word of every other
 step and job is the name of its platform."""
 RUN_FAILURE = _KIND.RUN_FAILURE

@@ -62,6 +62,9 @@ def sync(w: Watched) -> None:
 
 
 def lose_scope(w: Watched) -> None:
+    # New fields would be problems of their own.
+    for sale in w.server.world.gumroad["alice"].rows:
+        sale.extra = {}
     w.server.world.gumroad.drop_scope("alice", "view_sales")
     sync(w)
 
@@ -76,7 +79,7 @@ def read_catalogue(w: Watched) -> None:
 
 
 def lose_catalogue(w: Watched) -> None:
-    for scope in ("view_profile", "view_sales"):
+    for scope in ("view_profile", "view_sales", "view_payouts"):
         w.server.world.gumroad.drop_scope("alice", scope)
     read_catalogue(w)
 
