@@ -24,6 +24,7 @@ ACCOUNTS = {
     "payout_fees": "Payout fees",
     "tax": "Tax",
     "adjustments": "Adjustments",
+    "transfers": "Owner",
     "payouts": "Bank",
     "withheld": "Tax withheld",
 }

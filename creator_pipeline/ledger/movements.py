@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from creator_pipeline.ledger.closing import first_day, first_day_after, month_of
-from creator_pipeline.store.tables import closed_months, payouts, sales_events
+from creator_pipeline.store.tables import balance_movements, closed_months, payouts, sales_events
 
 LIVE = ("paid", "on_the_way")
 """States of a payout whose money is not in the balance."""
@@ -65,7 +65,11 @@ def entries(connection: Connection, profile_id: str, month: str | None = None) -
         profile_id: whose.
         month: ``2026-11``; None for everything.
     """
-    found = [*_of_ledger(connection, profile_id, month), *of_payouts(connection, profile_id)]
+    found = [
+        *_of_ledger(connection, profile_id, month),
+        *of_payouts(connection, profile_id),
+        *of_seller(connection, profile_id),
+    ]
     return sorted(entry for entry in found if month is None or month_of(entry.day) == month)
 
 
@@ -139,6 +143,22 @@ def of_payouts(connection: Connection, profile_id: str) -> Iterator[Entry]:
                 if micros:
                     part = guessed if kind == "payouts" else 0
                     yield Entry(day, row.provider, currency, kind, -sign * micros, part, row.payout_id, text, None)
+
+
+def of_seller(connection: Connection, profile_id: str) -> Iterator[Entry]:
+    """What the seller put in, moved, exchanged or spent.
+
+    Args:
+        connection: to read with.
+        profile_id: whose.
+    """
+    table = balance_movements.c
+    for row in connection.execute(select(balance_movements).where(table.profile_id == profile_id)):
+        text = row.kind.replace("_", " ")
+        yield Entry(
+            *(row.occurred_on, row.provider, row.currency, "transfers", row.amount_micros, 0),
+            *(row.movement_id, text, None),
+        )
 
 
 def _booked_on(day: date, seen_at: datetime, closings: Mapping[str, datetime]) -> date:

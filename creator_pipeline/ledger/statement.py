@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, false, func, literal, literal_column, s
 
 from creator_pipeline.core.money import to_text
 from creator_pipeline.ledger.closing import first_day, first_day_after, month_of
-from creator_pipeline.ledger.movements import FEE_OF, GROSS_OF, of_payouts
+from creator_pipeline.ledger.movements import FEE_OF, GROSS_OF, of_payouts, of_seller
 from creator_pipeline.store.tables import closed_months, payouts, sales_events, unexplained
 
 KINDS = (
@@ -26,6 +26,7 @@ KINDS = (
     "payout_fees",
     "tax",
     "adjustments",
+    "transfers",
     "payouts",
     "withheld",
 )
@@ -42,6 +43,7 @@ LABELS = {
     "payout_fees": "Payout fees",
     "tax": "Tax",
     "adjustments": "Adjustments",
+    "transfers": "Put in, moved, spent",
     "payouts": "Payouts",
     "withheld": "Tax withheld",
     "closing": "Closing balance",
@@ -103,7 +105,7 @@ def statements(connection: Connection, profile_id: str, month: str | None = None
             sums[account][GROSS_OF.get(event_type, "adjustments")] += gross
             sums[account][FEE_OF.get(event_type, "fees")] -= fee
             guessed[account] += estimated
-    for entry in of_payouts(connection, profile_id):
+    for entry in (*of_payouts(connection, profile_id), *of_seller(connection, profile_id)):
         account = (entry.platform, entry.currency)
         if month and month_of(entry.day) < month:
             opening[account] += entry.amount_micros

@@ -18,6 +18,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.personal import Personal
 from creator_pipeline.store.tables import (
+    balance_movements,
     closed_ledger,
     closed_months,
     daily_revenue,
@@ -47,6 +48,7 @@ SECRET_COLUMNS = frozenset({"access_token", "refresh_token", "upload_key_hash"})
 DELETED = (
     platform_totals,
     platform_balances,
+    balance_movements,
     payouts,
     payout_lines,
     unexplained,

@@ -429,6 +429,19 @@ unexplained = Table(
     comment="Money that an identity of the books doesn't explain. It is never spread over other rows.",
 )
 
+balance_movements = Table(
+    "balance_movements",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("movement_id", "The platform's id", key=True),
+    _text("kind", "In the platform's own word"),
+    _micros("amount_micros", "Positive where it came in"),
+    _text("currency", "Of the amount"),
+    _day("occurred_on", "UTC day"),
+    comment="What the seller put into a balance, moved, exchanged or spent: neither income nor payout.",
+)
+
 platform_balances = Table(
     "platform_balances",
     metadata,

@@ -13,7 +13,8 @@ GRANT SELECT ON alembic_version TO pipeline_gateway, pipeline_reader;
 GRANT SELECT, INSERT, UPDATE ON webhook_events, ingestion_jobs, email_messages, email_suppressions TO pipeline_gateway;
 GRANT DELETE ON email_suppressions TO pipeline_gateway;
 -- The creator's page, and whose a key is.
-GRANT SELECT ON profiles, daily_revenue, kdp_uploads, unexplained, closed_months, gumroad_unreadable
+GRANT SELECT ON profiles, daily_revenue, kdp_uploads, unexplained, closed_months, balance_movements,
+    gumroad_unreadable
     TO pipeline_gateway;
 GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, gross_micros, fee_micros, currency,
     fee_exact, belongs_to) ON sales_events TO pipeline_gateway;
@@ -27,7 +28,7 @@ GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_er
 GRANT INSERT, UPDATE ON platform_connections TO pipeline_gateway;
 
 GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_royalties, platform_totals, health_reports,
-    payout_lines, unexplained, platform_balances, closed_months, closed_ledger, ledger_first_seen, gumroad_earnings,
+    payout_lines, unexplained, balance_movements, platform_balances, closed_months, closed_ledger, ledger_first_seen, gumroad_earnings,
     kdp_payments
     TO pipeline_reader;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, processed_at,

@@ -24,6 +24,7 @@ from creator_pipeline.platforms.whop.ledger_store import (
 from creator_pipeline.platforms.whop.line_types import NO_ROW, SALE_WORDS, Meaning, meaning_of
 from creator_pipeline.platforms.whop.money_fetch import half_unit
 from creator_pipeline.platforms.whop.money_reads import not_readable, readable_parts
+from creator_pipeline.platforms.whop.movements import store_movements
 from creator_pipeline.platforms.whop.payout_books import fees_inside, payout_identities
 from creator_pipeline.platforms.whop.payout_store import derive, stored_payouts
 from creator_pipeline.store.engine import Warehouse
@@ -275,6 +276,7 @@ def rebuild(warehouse: Warehouse, profile_id: str, window: DayWindow) -> int:
         change = rebuild_payments(connection, profile_id, window, moment)
         change += rebuild_rest(connection, profile_id, window, moment)
         change += derive(connection, profile_id, stored_payouts(connection, profile_id), moment)
+        store_movements(connection, profile_id)
     return change.inserted + change.updated + change.deleted
 
 

@@ -20,6 +20,7 @@ from creator_pipeline.platforms.whop.line_types import is_known
 from creator_pipeline.platforms.whop.money_fetch import OVERLAP, Before, Money, midnight, read_money
 from creator_pipeline.platforms.whop.money_models import Line
 from creator_pipeline.platforms.whop.money_reads import Reads, account_known, store_reads
+from creator_pipeline.platforms.whop.movements import store_movements
 from creator_pipeline.platforms.whop.payout_store import derive
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace, upsert
@@ -106,6 +107,7 @@ def load_money(
         ledger_change = rewrite_owners(connection, profile_id, owners, moment)
         touched = {id_ for id_ in owners if id_.startswith(catalog.PAYOUT_PREFIX)}
         derive(connection, profile_id, touched | _payouts_with(connection, profile_id, fresh), moment)
+        store_movements(connection, profile_id)
         unknown = _unknown(connection, profile_id)
         count = connection.execute(select(func.count()).where(_FEED.profile_id == profile_id)).scalar_one()
     odd = {said.partition(":")[0] for said in found.odd}

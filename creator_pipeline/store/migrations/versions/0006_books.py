@@ -16,6 +16,23 @@ _INDEXES = (
 
 def upgrade() -> None:
     op.create_table(
+        "balance_movements",
+        sa.Column("provider", sa.Text(), nullable=False, comment="gumroad, whop or amazon_kdp"),
+        sa.Column("profile_id", sa.Text(), nullable=False, comment="Owner"),
+        sa.Column("movement_id", sa.Text(), nullable=False, comment="The platform's id"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="In the platform's own word"),
+        sa.Column(
+            "amount_micros",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Positive where it came in, in millionths of the currency's unit",
+        ),
+        sa.Column("currency", sa.Text(), nullable=False, comment="Of the amount"),
+        sa.Column("occurred_on", sa.Date(), nullable=False, comment="UTC day"),
+        sa.PrimaryKeyConstraint("provider", "profile_id", "movement_id", name=op.f("pk_balance_movements")),
+        comment="What the seller put into a balance, moved, exchanged or spent: neither income nor payout.",
+    )
+    op.create_table(
         "closed_ledger",
         sa.Column(
             "id", sa.Text(), nullable=False, comment="Deterministic: platform, profile, the platform's id, event"
@@ -633,6 +650,7 @@ def downgrade() -> None:
     op.drop_table("closed_months")
     op.drop_index(op.f("ix_closed_ledger_profile_id_platform_occurred_on"), table_name="closed_ledger")
     op.drop_table("closed_ledger")
+    op.drop_table("balance_movements")
 
 
 def _comments(*, new: bool) -> None:
