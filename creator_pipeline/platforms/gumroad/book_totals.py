@@ -9,7 +9,6 @@ from statistics import median
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from creator_pipeline.core.money import MICROS, from_decimal
 from creator_pipeline.platforms.books import Identity
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.book_lines import mine_of, of_live
@@ -45,7 +44,6 @@ def of_totals(connection: Connection, profile_id: str, paid: Sequence[PayoutRow]
     """
     live = [row for row in paid if row.state in LIVE and row.lines_read_at is not None]
     yield from _paid_once(connection, profile_id, live)
-    yield from _readings(paid)
     yield from _rates(live)
     yield from _planned(connection, profile_id, paid)
     yield from _years(connection, profile_id)
@@ -122,14 +120,6 @@ def _covered(connection: Connection, profile_id: str, live: Sequence[PayoutRow])
             mine_of(profile_id), _LINES.payout_id == newest.payout_id, _LINES.type == payout_catalog.SALE
         )
     ).scalar()
-
-
-def _readings(paid: Sequence[PayoutRow]) -> Iterator[Identity]:
-    for row in paid:
-        if row.differs:
-            gone = from_decimal(row.differs.split(" ", 1)[0])
-            reason = "a later reading of the payout differs from the one that counts"
-            yield Identity("readings_agree", "payout", row.payout_id, "USD", 0, gone or MICROS // 100, reason=reason)
 
 
 def _rates(live: Sequence[PayoutRow]) -> Iterator[Identity]:

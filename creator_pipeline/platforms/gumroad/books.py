@@ -23,7 +23,6 @@ NAMES = {
     "refunds_within_price": "Payouts list no more refunds of a sale than it cost.",
     "shares_are_paid": "The affiliates' shares of a payout's own sales are among its lines.",
     "sales_are_paid_once": "Every charged sale older than what the newest completed payout covers is in one payout.",
-    "readings_agree": "A completed payout lists what it listed when it was first read as completed.",
     "rate_is_likely": "A payout in another currency has about the rate of the others, or the usual one.",
     "planned_within_balance": "What Gumroad plans to pay is not more than the ledger less the payouts.",
     "year_equals_earnings": "The sales of a year are Gumroad's own totals of it, less fees, tax and shares.",

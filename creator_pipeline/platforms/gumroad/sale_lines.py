@@ -77,7 +77,10 @@ def distinct(lines: Sequence[SaleLine]) -> list[Row]:
     """
     alike: dict[_What, list[SaleLine]] = defaultdict(list)
     for line in lines:
-        alike[line.type, line.occurred_on, line.gross_micros, line.fee_micros, line.net_micros].append(line)
+        # Of an ordinary refund the fee isn't looked at: a later fraud refund of the sale changes it in old lines.
+        ordinary = line.type in payout_catalog.REFUNDS
+        amounts = (None, 0) if ordinary else (line.fee_micros, line.net_micros)
+        alike[line.type, line.occurred_on, line.gross_micros, *amounts].append(line)
     merged: list[tuple[SaleLine, tuple[Place, ...]]] = []
     for same in alike.values():
         merged += _merged(same)
