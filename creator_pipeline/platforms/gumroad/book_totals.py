@@ -79,7 +79,8 @@ def _paid_once(connection: Connection, profile_id: str, live: Sequence[PayoutRow
     missing: dict[str, str] = {}
     back = _waiting(connection, profile_id, live[-1].created_at.date())
     for day, sale_id, net, times in rows:
-        if not times and sale_id in back:
+        # A sale joins the day on which its payment succeeded, which can lie past the midnight after it was made.
+        if not times and (sale_id in back or day == until - timedelta(days=1)):
             continue
         month = f"{day:%Y-%m}"
         figures = months.setdefault(month, [0, 0])

@@ -17,6 +17,7 @@ from creator_pipeline.platforms.gumroad.sale_lines import Row
 from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
 from creator_pipeline.platforms.gumroad.sale_rows import WHOLE_PRICE
 
+GONE = "refund whose own line is listed no more"
 REACH = 3
 """Payouts between which a fee or a credit is looked for."""
 _ROUNDING = 2 * MICROS_PER_CENT
@@ -40,7 +41,7 @@ class Facts(NamedTuple):
     possible: list[Part]
 
 
-class _Found:
+class Found:
     """Facts by payout, as they are collected."""
 
     def __init__(self, payouts: Sequence[Payout]) -> None:
@@ -59,7 +60,14 @@ class _Found:
         return None
 
     def maybe(self, place: int, day: date, part: Part, *, likely: bool = True) -> None:
-        """Something that may be in a payout's adjustment."""
+        """Something that may be in a payout's adjustment.
+
+        Args:
+            place: of the payout among those that are live.
+            day: on which it happened.
+            part: of the adjustment.
+            likely: whether it comes before what isn't.
+        """
         if 0 <= place < len(self.live) and part.micros:
             payout = self.live[place]
             away = abs((payout.created_at.date() - day).days)
@@ -83,7 +91,7 @@ def facts(profile_id: str, payouts: Sequence[Payout], sales: Mapping[str, Known]
         payouts: with their states; neighbours in time.
         sales: those that have a share, a refund, a dispute or a credit.
     """
-    found = _Found(payouts)
+    found = Found(payouts)
     for sale_id in sorted(sales):
         known = sales[sale_id]
         _shares(found, profile_id, sale_id, known)
@@ -96,7 +104,7 @@ def facts(profile_id: str, payouts: Sequence[Payout], sales: Mapping[str, Known]
     }
 
 
-def _places(found: _Found, row: Row) -> Iterator[str]:
+def places(found: Found, row: Row) -> Iterator[str]:
     """Payouts whose line tells this row: those that count, and those that came back and aren't paid again yet."""
     if row.processor:
         yield row.payout_id
@@ -105,7 +113,7 @@ def _places(found: _Found, row: Row) -> Iterator[str]:
     yield from (one.payout_id for one in found.all if one.payout_id in told and (one.live or not one.paid_again))
 
 
-def _shares(found: _Found, profile_id: str, sale_id: str, known: Known) -> None:
+def _shares(found: Found, profile_id: str, sale_id: str, known: Known) -> None:
     sale = known.sale
     whole = (sale.affiliate_micros or 0) if sale else 0
     if sale is None or not whole:
@@ -113,7 +121,7 @@ def _shares(found: _Found, profile_id: str, sale_id: str, known: Known) -> None:
     sold_in: dict[str, date] = {}
     for row in known.ledger.rows:
         if row.type == payout_catalog.SALE:
-            for payout_id in _places(found, row):
+            for payout_id in places(found, row):
                 sold_in[payout_id] = row.occurred_on
                 name = row_id(profile_id, sale_id, "affiliate_share")
                 share = Share(sale_id, name, (row.occurred_on,), -whole, -whole, sale.processor)
@@ -137,51 +145,49 @@ def _shares(found: _Found, profile_id: str, sale_id: str, known: Known) -> None:
             )
 
 
-def _given_back(found: _Found, known: Known) -> dict[str, list[tuple[str, int, date]]]:
+def _given_back(found: Found, known: Known) -> dict[str, list[tuple[str, int, date]]]:
     """By payout: rows of a share that came back, what they are, and the day of the line they came back with."""
     back: dict[str, list[tuple[str, int, date]]] = defaultdict(list)
     for refund in known.ledger.refunds:
-        for payout_id in _places(found, refund.row) if refund.row and refund.share_micros else ():
+        for payout_id in places(found, refund.row) if refund.row and refund.share_micros else ():
             back[payout_id].append((f"affiliate_share:{refund.name}", refund.share_micros, refund.day))
     opened = [row for row in known.ledger.rows if row.type == payout_catalog.CHARGEBACK]
     for event in known.ledger.events:
         if event.id.endswith(":affiliate_share:chargeback"):
             for row in opened:
-                for payout_id in _places(found, row):
+                for payout_id in places(found, row):
                     back[payout_id].append(("affiliate_share:chargeback", event.gross_micros, row.occurred_on))
     return back
 
 
-def _kept_fees(found: _Found, sale_id: str, known: Known) -> None:
+def _kept_fees(found: Found, sale_id: str, known: Known) -> None:
     for refund in known.ledger.refunds:
         if refund.row is None or refund.row.type not in payout_catalog.REFUNDS or refund.kept_micros <= 0:
             continue
-        for payout_id in _places(found, refund.row):
+        for payout_id in places(found, refund.row):
             place = found.position.get(payout_id)
             if place is None:
                 continue
             earlier = found.joined(refund.day)
-            here = Part(refund.kept_micros, f"kept fee of the refund of {refund.day}, taken by another payout", sale_id)
-            there = Part(
-                -refund.kept_micros, f"kept fee of the refund of {refund.day}, listed by another payout", sale_id
-            )
+            text, once = f"kept fee of the refund of {refund.day}, {{}} by another payout", f"{sale_id} {refund.name}"
+            here = Part(refund.kept_micros, text.format("taken"), sale_id, once=f"{once} here")
+            there = Part(-refund.kept_micros, text.format("listed"), sale_id, once=f"{once} there")
             if earlier is not None and place - REACH <= earlier < place:
                 found.expected[payout_id].append(here)
                 found.expected[found.live[earlier].payout_id].append(there)
                 continue
             if earlier is None or found.made_on(refund.day):
-                once = f"{sale_id} {refund.name}"
-                found.maybe(place, refund.day, here._replace(once=f"{once} here"))
+                found.maybe(place, refund.day, here)
                 for before in range(place - REACH, place):
-                    found.maybe(before, refund.day, there._replace(once=f"{once} there"))
+                    found.maybe(before, refund.day, there)
 
 
-def _estimated(found: _Found, profile_id: str, sale_id: str, known: Known) -> None:
+def _estimated(found: Found, profile_id: str, sale_id: str, known: Known) -> None:
     """Refunds whose own line is gone, or isn't paid yet."""
     if known.sale is None or known.sale.processor:
         return
     sale_rows = [row for row in known.ledger.rows if row.type == payout_catalog.SALE]
-    sold = [found.position[payout_id] for row in sale_rows for payout_id in _live(found, row)]
+    sold = [found.position[payout_id] for row in sale_rows for payout_id in live_places(found, row)]
     refunds = known.ledger.refunds
     for number, refund in enumerate(refunds):
         if refund.row is not None:
@@ -194,9 +200,12 @@ def _estimated(found: _Found, profile_id: str, sale_id: str, known: Known) -> No
         if number + 1 < len(refunds):
             # The sale points to its last refund only, so the line of this one is gone.
             after = [
-                found.position[one] for next_ in refunds[number + 1 :] if next_.row for one in _live(found, next_.row)
+                found.position[one]
+                for next_ in refunds[number + 1 :]
+                if next_.row
+                for one in live_places(found, next_.row)
             ]
-            text, ledger_id = "refund whose own line is listed no more", row_id(profile_id, sale_id, refund.name)
+            text, ledger_id = GONE, row_id(profile_id, sale_id, refund.name)
             for place in range(min(sold, default=0), min(after, default=end - 1) + 1):
                 whole = Part(taken - refund.kept_micros, text, sale_id, ledger_id, tolerance, once)
                 found.maybe(place, refund.day, whole)
@@ -210,14 +219,15 @@ def _estimated(found: _Found, profile_id: str, sale_id: str, known: Known) -> No
                 found.maybe(place, refund.day, Part(-refund.kept_micros, text, sale_id, None, tolerance, once))
 
 
-def _live(found: _Found, row: Row) -> Iterable[str]:
-    return (payout_id for payout_id in _places(found, row) if payout_id in found.position)
+def live_places(found: Found, row: Row) -> Iterable[str]:
+    """Payouts that count whose line tells this row."""
+    return (payout_id for payout_id in places(found, row) if payout_id in found.position)
 
 
-def _credits_and_disputes(found: _Found, sale_id: str, known: Known) -> None:
+def _credits_and_disputes(found: Found, sale_id: str, known: Known) -> None:
     events = {event.id: event for event in known.ledger.events}
     for row in known.ledger.rows:
-        for payout_id in _live(found, row):
+        for payout_id in live_places(found, row):
             place = found.position[payout_id]
             if row.type == payout_catalog.CREDIT:
                 text = f"credit of {row.occurred_on}, {{}} another payout"

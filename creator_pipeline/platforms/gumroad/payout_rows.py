@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad import payout_catalog
-from creator_pipeline.platforms.gumroad.adjustments import KEPT_BESIDE, Part, explain
+from creator_pipeline.platforms.gumroad.adjustments import KEPT_BESIDE, Explained, Part, explain
 from creator_pipeline.platforms.gumroad.payouts import Line
 
 PAID_BY_PROCESSOR = "paid by the processor, past the balance"
@@ -23,6 +23,7 @@ class Payout(NamedTuple):
     Attributes:
         live: whether its money is not in the balance any more.
         paid_again: the later payout that pays the same, where this one came back.
+        adjusted: whether its lines are read, and would have an adjustment if there were one: in dollars only.
     """
 
     payout_id: str
@@ -30,6 +31,7 @@ class Payout(NamedTuple):
     live: bool
     lines: Sequence[Line]
     paid_again: str | None = None
+    adjusted: bool = False
 
 
 class Share(NamedTuple):
@@ -129,9 +131,21 @@ class PayoutRows:
             kind = "affiliate_credit" if line.type == payout_catalog.AFFILIATE_CREDIT else "affiliate_share"
             self._piece(line, rest, self._book(kind, f"{kind}:{name}", line, rest))
 
-    def adjustment(self, line: Line, expected: Sequence[Part], possible: Sequence[Part]) -> None:
-        """The Technical Adjustment, taken apart; what is left of it is a row of its own."""
-        found = explain(line.net_micros, expected, possible)
+    def adjustment(
+        self, line: Line, expected: Sequence[Part], possible: Sequence[Part], placed: Sequence[Part] | None
+    ) -> None:
+        """The Technical Adjustment, taken apart; what is left of it is a row of its own.
+
+        Args:
+            line: of the payout.
+            expected: parts that the rules say it holds.
+            possible: parts that it may hold.
+            placed: its parts, where they are known to the cent.
+        """
+        if placed is None:
+            found = explain(line.net_micros, expected, possible)
+        else:
+            found = Explained(placed, line.net_micros - sum(part.micros for part in placed), 0)
         self.used = {part.once for part in found.parts if part.once}
         for part in found.parts:
             self._piece(line, part.micros, part.ledger_id, part.reason, part.sale_id)
@@ -160,6 +174,7 @@ def rows_of(
     expected: Sequence[Part],
     possible: Sequence[Part],
     moment: datetime,
+    placed: Sequence[Part] | None = None,
 ) -> PayoutRows:
     """The rows of a payout that belong to no sale.
 
@@ -170,6 +185,7 @@ def rows_of(
         expected: parts that the rules say its Technical Adjustment holds.
         possible: parts that it may hold.
         moment: when the rows are made.
+        placed: its parts, where they are known to the cent.
     """
     made = PayoutRows(profile_id, payout, moment)
     held = _assigned(payout.lines, shares)
@@ -177,7 +193,7 @@ def rows_of(
     for place, line in enumerate(payout.lines):
         again = not payout.live and payout.paid_again
         if line.type == payout_catalog.TECHNICAL_ADJUSTMENT and not again:
-            made.adjustment(line, expected, possible)
+            made.adjustment(line, expected, possible, placed)
             continue
         kind = "adjustment" if line.type not in _OWN_NAMES else line.type
         named[kind, line.occurred_on] += 1

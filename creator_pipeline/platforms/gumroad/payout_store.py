@@ -20,8 +20,9 @@ from creator_pipeline.platforms.gumroad.ledger_store import (
 )
 from creator_pipeline.platforms.gumroad.models import SaleRow
 from creator_pipeline.platforms.gumroad.payout_facts import REACH, Known, facts
+from creator_pipeline.platforms.gumroad.payout_items import placed_parts
 from creator_pipeline.platforms.gumroad.payout_rows import Payout, PayoutRows, rows_of, source_of
-from creator_pipeline.platforms.gumroad.payouts import Line, lines_without_sale
+from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE, Line, lines_without_sale
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import gumroad_sales, payout_lines, sales_events
 
@@ -102,7 +103,14 @@ def rewrite_payouts(
         return Change()
     again = _paid_again(connection, profile_id, ordered)
     payouts = [
-        Payout(one.payout_id, one.created_at, one.live, lines_without_sale(one.kept), again.get(one.payout_id))
+        Payout(
+            one.payout_id,
+            one.created_at,
+            one.live,
+            lines_without_sale(one.kept),
+            again.get(one.payout_id),
+            adjusted=one.read_on is not None and str(one.kept.get("currency")).lower() == "usd",
+        )
         for one in ordered
         if one.payout_id in read
     ]
@@ -115,12 +123,13 @@ def rewrite_payouts(
         found = ledgers_of(connection, profile_id, ids, moment, heads=paid)
         sales = {sale_id: Known(*known) for sale_id, known in found.items()}
     told = facts(profile_id, payouts, sales)
-    rows, used = list[PayoutRows](), set[str]()
+    placed, names = placed_parts(profile_id, payouts, sales, told)
+    rows, used = list[PayoutRows](), set(names)
     for one in payouts:
         if one.payout_id in made:
             shares, expected, possible = told[one.payout_id]
             possible = [part for part in possible if part.once not in used]
-            rows.append(rows_of(profile_id, one, shares, expected, possible, moment))
+            rows.append(rows_of(profile_id, one, shares, expected, possible, moment, placed.get(one.payout_id)))
             used |= rows[-1].used
     _store_pieces(connection, profile_id, rows)
     return _store_events(connection, profile_id, made, rows)
@@ -134,7 +143,7 @@ def _around(ordered: Sequence[str], ids: Collection[str] | None, reach: int) -> 
 
 
 def _paid_again(connection: Connection, profile_id: str, ordered: Iterable[StoredPayout]) -> dict[str, str]:
-    """Payouts that came back, each with the first later one that counts and has a line of the same sale."""
+    """Payouts that came back, each with the first later one that counts and lists the same sales."""
     every = list(ordered)
     found: dict[str, str] = {}
     for released in (one for one in every if not one.live):
@@ -142,8 +151,17 @@ def _paid_again(connection: Connection, profile_id: str, ordered: Iterable[Store
             _mine(profile_id, [released.payout_id]), _LINES.type == payout_catalog.SALE, about_sales()
         )
         same = select(_LINES.payout_id).where(
-            _LINES.provider == PLATFORM, _LINES.profile_id == profile_id, _LINES.sale_id.in_(sold), about_sales()
+            _LINES.provider == PLATFORM,
+            _LINES.profile_id == profile_id,
+            _LINES.type == payout_catalog.SALE,
+            _LINES.sale_id.in_(sold),
+            about_sales(),
         )
+        # What a processor paid is listed by every payout whose days hold it.
+        elsewhere = select(_SALES.id).where(_SALES.profile_id == profile_id, _SALES.processor.is_not(None))
+        same = same.where(_LINES.sale_id.not_in(elsewhere))
+        if told := released.kept.get(PAID_ELSEWHERE):
+            same = same.where(_LINES.sale_id.not_in(told))
         others = set(connection.execute(same.distinct()).scalars())
         later = [one for one in every if one.live and one.created_at > released.created_at and one.payout_id in others]
         if later:
