@@ -28,7 +28,7 @@ from creator_pipeline.core.money import from_decimal
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.ledger.statement import statements
-from creator_pipeline.orchestration.books import settle
+from creator_pipeline.orchestration.books import rebuild, settle
 from creator_pipeline.platforms import of_name
 from creator_pipeline.platforms.books import Identity
 from creator_pipeline.platforms.contract import Platform
@@ -159,7 +159,7 @@ def _killed(database: str, urls: tuple[str, str], profile_id: str, keys: tuple[s
     """Begin the same reading in a process of its own, and kill it in the middle; whether it was at work."""
     words = [sys.executable, "-m", __spec__.name, "--read", KEY, database, *urls, profile_id, *keys]
     process = subprocess.Popen(words)
-    time.sleep(2.5)
+    time.sleep(1.8)
     process.send_signal(signal.SIGKILL)
     return int(process.wait() == -signal.SIGKILL)
 
@@ -226,7 +226,12 @@ def main() -> int:
                 print(
                     f"    {profile_id} {one.name} {one.key}: {one.stated_micros} / {one.found_micros} {one.currency} {one.reason}"
                 )
-        _summary(warehouse, report)  # pyright: ignore[reportPossiblyUnboundVariable]
+            changed = {one: rebuild(warehouse, one) for one in SELLERS} if night == given.nights else {}
+            if any(changed.values()):
+                bad += 1
+                print(f"    a ledger made anew from what is stored is another one: {changed}")
+            if night == given.nights:
+                _summary(warehouse, report)
     print(
         f"{given.nights} nights in {time.monotonic() - begun:.0f} s: {report.identities} equations, {bad} nights with one that doesn't hold, {report.kills} kills."
     )
