@@ -126,7 +126,7 @@ def live_a_day(server, rng, profile):
 
 def test_thirty_nights_add_up():
     """Guards: a refund, a dispute or a returned payout that the books lose on one night of many."""
-    sizes = {"alice": 90, "bea": 60, "chen": 30}
+    sizes = {"alice": 45, "bea": 30, "chen": 20}
     with SandboxServer(World.invented(5, today=date(2026, 9, 20), sizes=sizes, days=60)) as server:
         part, rng, nights = server.world.gumroad, random.Random(11), []
         before = {name: len(part[name].books.run.payouts) for name in part}
