@@ -21,5 +21,16 @@ def command(revision: str, *, down: bool) -> None:
             click.echo(f"The warehouse is at revision {revision}.")
         elif migrate.upgrade(stored.engine, revision):
             click.echo(f"The warehouse is at revision {migrate.HEAD if revision == 'head' else revision} now.")
+            if revision == "head" and _has_ledger():
+                click.echo("Rows of the ledger are those of the release before: creator-pipeline books rebuild")
         else:
             click.echo(f"The warehouse is at revision {migrate.HEAD} already.")
+
+
+def _has_ledger() -> bool:
+    from sqlalchemy import select
+
+    from creator_pipeline.store.tables import sales_events
+
+    with warehouse().read() as connection:
+        return connection.execute(select(sales_events.c.id).limit(1)).first() is not None
