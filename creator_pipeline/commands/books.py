@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,10 +40,12 @@ def command() -> None:
 @command.command("show")
 @_profile
 @click.option("--month", callback=_month, metavar="YYYY-MM", help="A calendar month, UTC; everything without it.")
-@click.option("--csv", "csv_file", type=click.Path(dir_okay=False, writable=True), help="Write the journal here.")
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write the journal here."
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--rows", "kind", type=click.Choice(KINDS), help="The rows behind a figure.")
-def show(profile_id: str, month: str | None, csv_file: str | None, kind: str | None, *, as_json: bool) -> None:
+def show(profile_id: str, month: str | None, csv_file: Path | None, kind: str | None, *, as_json: bool) -> None:
     """Print the figures of a month, or of all time; as they were when it was closed, if it is."""
     from creator_pipeline.ledger import movements, statement
     from creator_pipeline.ledger.journal import journal, write_csv
@@ -55,7 +58,7 @@ def show(profile_id: str, month: str | None, csv_file: str | None, kind: str | N
         rows = movements.entries(connection, profile_id, month) if csv_file or kind else []
     told = kept or statement.as_json(profile_id, month, accounts)
     if csv_file:
-        with open(csv_file, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 - click's path is text
+        with csv_file.open("w", encoding="utf-8", newline="") as out:
             write_csv(journal(rows, sources()), out)
         click.echo(f"The journal of {month or 'all months'} is in {csv_file}.", err=True)
     if as_json:

@@ -19,7 +19,6 @@ Scope = Callable[[Any], ColumnElement[bool]]
 """(columns of the ledger or of its closed rows) to which of them."""
 
 _LATER = re.compile(r":later\d+$")
-_STAMPS = ("first_seen_at", "ingested_at")
 _AMOUNTS = ("quantity", "gross_micros", "fee_micros", "net_micros")
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import orjson
 from sqlalchemy import Connection, and_, case, func, select
 
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.books import Identity
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.ledger_store import LIVE, PLATFORM, about_sales
-from creator_pipeline.platforms.gumroad.payout_heads import PayoutRow
 from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE, lines_without_sale
 from creator_pipeline.store.tables import gumroad_sales, payout_lines, payouts, sales_events
 

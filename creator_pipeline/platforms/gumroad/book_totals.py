@@ -9,11 +9,11 @@ from statistics import median
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.books import Identity
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.book_lines import mine_of, of_live
 from creator_pipeline.platforms.gumroad.ledger_store import LIVE, PLATFORM, about_sales
-from creator_pipeline.platforms.gumroad.payout_heads import PayoutRow
 from creator_pipeline.platforms.gumroad.payouts import is_inferred
 from creator_pipeline.store.tables import (
     gumroad_earnings,

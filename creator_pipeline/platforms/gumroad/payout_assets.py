@@ -9,11 +9,11 @@ import dagster as dg
 from sqlalchemy import case, func, select
 
 from creator_pipeline.core.money import to_text
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.gumroad import payouts
 from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
 from creator_pipeline.platforms.gumroad.assets import PROFILES
 from creator_pipeline.platforms.gumroad.earnings import load_earnings
-from creator_pipeline.platforms.gumroad.payout_heads import PayoutRow
 from creator_pipeline.platforms.gumroad.payout_sync import PayoutsRead, load_payouts
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict

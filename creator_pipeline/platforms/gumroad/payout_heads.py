@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import Literal, NamedTuple
+from datetime import datetime, timedelta
+from typing import Literal
 
 import orjson
 from sqlalchemy import Connection, and_, select
 
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.gumroad import payout_catalog, payouts
 from creator_pipeline.platforms.gumroad.ledger_store import PLATFORM, about_sales
 from creator_pipeline.platforms.gumroad.payouts import Head, Line, Reading
@@ -18,46 +19,21 @@ SETTLING = timedelta(days=7)
 """A completed payout is read again for so long: what it lists can still change, and a bank sends money back late."""
 
 
-class PayoutRow(NamedTuple):
-    """A row of ``payouts``, in the order of its columns."""
+def completed_when_read(row: PayoutRow) -> bool:
+    """Whether a payout's lines were read after it was completed: that reading counts for good."""
+    told = orjson.loads(row.raw).get(payouts.READ_AS)
+    return isinstance(told, str) and payout_catalog.PAYOUT_STATES.get(told.lower()) == "paid"
 
-    provider: str
-    profile_id: str
-    payout_id: str
-    amount_micros: int
-    currency: str
-    status: str
-    state: str
-    created_at: datetime
-    processed_at: datetime | None
-    period_end: date | None
-    balance_micros: int | None
-    balance_currency: str | None
-    withheld_micros: int
-    rate: str | None
-    released_on: date | None
-    estimated: bool
-    lines_read_at: datetime | None
-    differs: str | None
-    raw: str
-    first_seen_at: datetime
-    ingested_at: datetime
 
-    @property
-    def completed_when_read(self) -> bool:
-        """Whether its lines were read after it was completed: that reading counts for good."""
-        told = orjson.loads(self.raw).get(payouts.READ_AS)
-        return isinstance(told, str) and payout_catalog.PAYOUT_STATES.get(told.lower()) == "paid"
-
-    def stage(self, moment: datetime) -> Literal["open", "settling", "final"]:
-        """Whether its lines must be read again, may differ by now, or count for good."""
-        if self.lines_read_at is None or self.state == "on_the_way":
-            return "open"
-        if self.state == "released":
-            return "final"
-        if not self.completed_when_read:
-            return "open"
-        return "final" if moment - (self.processed_at or self.created_at) >= SETTLING else "settling"
+def stage(row: PayoutRow, moment: datetime) -> Literal["open", "settling", "final"]:
+    """Whether a payout's lines must be read again, may differ by now, or count for good."""
+    if row.lines_read_at is None or row.state == "on_the_way":
+        return "open"
+    if row.state == "released":
+        return "final"
+    if not completed_when_read(row):
+        return "open"
+    return "final" if moment - (row.processed_at or row.created_at) >= SETTLING else "settling"
 
 
 def new_row(profile_id: str, head: Head, moment: datetime) -> PayoutRow:

@@ -12,15 +12,17 @@ from sqlalchemy import Connection, and_
 from creator_pipeline.core.errors import DataError, RejectedError
 from creator_pipeline.core.money import from_decimal
 from creator_pipeline.core.windows import now
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.books import NotReadable
 from creator_pipeline.platforms.gumroad import payout_catalog, payouts, unreadable
 from creator_pipeline.platforms.gumroad.answers import Json, NoScopeError, NotFoundError
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.ledger_store import PLATFORM, rewrite_sales, stored_payouts
 from creator_pipeline.platforms.gumroad.payout_heads import (
-    PayoutRow,
+    completed_when_read,
     loses_lines,
     new_row,
+    stage,
     stored_lines,
     stored_rows,
     with_difference,
@@ -116,7 +118,7 @@ def load_payouts(
 
 def _wanted(rows: Iterable[PayoutRow], again: AbstractSet[str], moment: datetime) -> list[PayoutRow]:
     """Payouts to read: those that are open, and one a night of those that settle."""
-    stages = {row: row.stage(moment) for row in rows}
+    stages = {row: stage(row, moment) for row in rows}
     settling = [row for row, stage in stages.items() if stage == "settling" and row.payout_id not in again]
     settling.sort(key=lambda row: row.payout_id)
     turn = settling[moment.date().toordinal() % len(settling)] if settling else None
@@ -202,7 +204,7 @@ def _store_reading(warehouse: Warehouse, profile_id: str, reading: Reading, foun
         lock_profile(connection, profile_id)
         before = stored_rows(connection, profile_id).get(payout_id) or new_row(profile_id, reading.head, moment)
         lines = stored_lines(connection, before) if before.lines_read_at else None
-        counts = lines is None or not (before.completed_when_read or loses_lines(lines, reading))
+        counts = lines is None or not (completed_when_read(before) or loses_lines(lines, reading))
         after = with_lines(before, reading, moment) if counts else with_difference(before, lines or [], reading, moment)
         new = lines is None or (counts and payouts.difference(lines, reading.lines or ()) is not None)
         upsert(connection, table, [after._replace(lines_read_at=moment) if new else after])

@@ -30,7 +30,6 @@ OWNERS_AT_ONCE = 2_000
 """Owners whose rows are made in one statement: ids are bound values, whose number SQLite limits."""
 
 _LINES = [whop_financial_activity.c[name] for name in Booked._fields]
-_SENT = ("payout_id", "state", "created_at", "balance_currency", "currency", "raw")
 _PAYMENTS = [whop_payments.c[name] for name in WhopPayment._fields]
 
 

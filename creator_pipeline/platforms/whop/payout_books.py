@@ -11,12 +11,13 @@ import orjson
 from sqlalchemy import Connection, and_, func, or_, select
 
 from creator_pipeline.core.money import MICROS_PER_CENT, from_decimal, to_decimal
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.books import Identity
 from creator_pipeline.platforms.whop.ledger_lines import Booked
 from creator_pipeline.platforms.whop.ledger_store import OWNERS_AT_ONCE, PLATFORM, lines_of, stored_families
 from creator_pipeline.platforms.whop.line_types import meaning_of
 from creator_pipeline.platforms.whop.payout_lines import REST, Own, own_lines
-from creator_pipeline.platforms.whop.payout_models import PayoutRow, net_micros, own_fee_of
+from creator_pipeline.platforms.whop.payout_models import net_micros, own_fee_of
 from creator_pipeline.platforms.whop.payout_store import stored_payouts
 from creator_pipeline.store.tables import payout_lines, whop_financial_activity, whop_payout_statements
 

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.whop.ledger_lines import Booked
 from creator_pipeline.platforms.whop.line_types import WHY_NO_ROW, Family, meaning_of
 from creator_pipeline.platforms.whop.money_models import StatementLine
-from creator_pipeline.platforms.whop.payout_models import PayoutRow, own_fee_of
+from creator_pipeline.platforms.whop.payout_models import own_fee_of
 
 OPENING, REST, CARRIED = "opening", "rest", "carried"
 """Types of the lines that Whop doesn't send."""

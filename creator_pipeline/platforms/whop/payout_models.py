@@ -4,41 +4,16 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple, cast
+from typing import cast
 
 import orjson
 
 from creator_pipeline.core.json_fields import FieldReader, Json, stored
 from creator_pipeline.core.money import from_decimal
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.whop import money_catalog as catalog
 
 FIELDS = FieldReader("Whop", "The API may have changed; the others were stored.", absent_is_null=True)
-
-
-class PayoutRow(NamedTuple):
-    """A row of ``payouts``, in the order of its columns."""
-
-    provider: str
-    profile_id: str
-    payout_id: str
-    amount_micros: int
-    currency: str
-    status: str
-    state: str
-    created_at: datetime
-    processed_at: datetime | None
-    period_end: date | None
-    balance_micros: int | None
-    balance_currency: str | None
-    withheld_micros: int
-    rate: str | None
-    released_on: date | None
-    estimated: bool
-    lines_read_at: datetime | None
-    differs: str | None
-    raw: str
-    first_seen_at: datetime
-    ingested_at: datetime
 
 
 def payout_row(profile_id: str, payout: Json, moment: datetime) -> PayoutRow:

@@ -8,6 +8,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, select
 
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.whop.ledger_lines import Booked, origin_of, row_of_line
 from creator_pipeline.platforms.whop.ledger_store import (
     OWNERS_AT_ONCE,
@@ -19,7 +20,7 @@ from creator_pipeline.platforms.whop.ledger_store import (
 from creator_pipeline.platforms.whop.money_models import StatementLine
 from creator_pipeline.platforms.whop.payout_lines import REST, Own, Part, PayoutLine, Standing, own_lines
 from creator_pipeline.platforms.whop.payout_lines import lines_of as made_of
-from creator_pipeline.platforms.whop.payout_models import PayoutRow, net_micros, own_fee_of
+from creator_pipeline.platforms.whop.payout_models import net_micros, own_fee_of
 from creator_pipeline.store.load import Change, replace, upsert
 from creator_pipeline.store.tables import payout_lines, payouts, whop_financial_activity, whop_payout_statements
 

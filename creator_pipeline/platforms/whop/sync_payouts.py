@@ -10,13 +10,14 @@ from sqlalchemy import Connection, and_, select
 
 from creator_pipeline.core.json_fields import Json, unknown_keys
 from creator_pipeline.core.windows import now
+from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.whop import money_catalog as catalog
 from creator_pipeline.platforms.whop import money_client
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.ledger_store import lock_ledger, rewrite_owners
 from creator_pipeline.platforms.whop.money_models import StatementLine, readable, statement_row
 from creator_pipeline.platforms.whop.money_reads import Reads, account_known, store_reads
-from creator_pipeline.platforms.whop.payout_models import PayoutRow, difference, payout_row
+from creator_pipeline.platforms.whop.payout_models import difference, payout_row
 from creator_pipeline.platforms.whop.payout_store import derive, statement_of, stored_payouts
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace, upsert
