@@ -17,7 +17,7 @@ class Part(NamedTuple):
     Attributes:
         micros: what it adds to the adjustment.
         reason: for people.
-        sale_id: whose it is.
+        sale_id: whose it is; empty where that can't be told.
         ledger_id: the row of the ledger that it belongs to.
         tolerance_micros: how far off the amount can be, where a fee in it is an estimate.
         once: names what can be in one adjustment only; parts of one name exclude each other.
@@ -76,10 +76,24 @@ def _fitting(micros: int, candidates: Sequence[Part], *, within: bool) -> list[P
             if abs(micros - _sum(some)) <= (sum(part.tolerance_micros for part in some) if within else 0)
             and _can_be_together(some)
         ]
+        if within and len(found) > 1:
+            return _common(micros, found)
         if found:
-            # Each of them is known to have happened: the nearest sum stands, of equal ones the likeliest.
-            return min(found, key=lambda some: abs(micros - _sum(some)))
+            # Each of them is known to have happened: of equal sums the likeliest.
+            return found[0]
     return None
+
+
+def _common(micros: int, fits: Sequence[list[Part]]) -> list[Part] | None:
+    """What several sums within a tolerance have in common; any of them can be meant, so no sale is named.
+
+    None where they differ in kind, or would settle a row of the ledger.
+    """
+    kinds = {tuple(sorted(part.reason for part in parts)) for parts in fits}
+    if len(kinds) > 1 or any(part.ledger_id for parts in fits for part in parts):
+        return None
+    nearest = min(fits, key=lambda parts: abs(micros - _sum(parts)))
+    return [part._replace(sale_id="", once="") for part in nearest]
 
 
 def _can_be_together(parts: Sequence[Part]) -> bool:

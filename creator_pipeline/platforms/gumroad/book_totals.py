@@ -7,14 +7,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.books import Identity
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.book_lines import mine_of, of_live
 from creator_pipeline.platforms.gumroad.ledger_store import LIVE, PLATFORM, about_sales
+from creator_pipeline.platforms.gumroad.payout_rows import WHOLE_SHARE
 from creator_pipeline.platforms.gumroad.payouts import is_inferred
+from creator_pipeline.platforms.gumroad.sale_rows import WHOLE_PRICE
 from creator_pipeline.store.tables import (
     gumroad_earnings,
     gumroad_sales,
@@ -44,7 +46,7 @@ def of_totals(connection: Connection, profile_id: str, paid: Sequence[PayoutRow]
     """
     live = [row for row in paid if row.state in LIVE and row.lines_read_at is not None]
     yield from _paid_once(connection, profile_id, live)
-    yield from _rates(live)
+    yield from _rates(connection, profile_id, live)
     yield from _planned(connection, profile_id, paid)
     yield from _years(connection, profile_id)
 
@@ -123,16 +125,17 @@ def _covered(connection: Connection, profile_id: str, live: Sequence[PayoutRow])
     ).scalar()
 
 
-def _rates(live: Sequence[PayoutRow]) -> Iterator[Identity]:
+def _rates(connection: Connection, profile_id: str, live: Sequence[PayoutRow]) -> Iterator[Identity]:
     """Each payout in another currency beside the others in it: a rate is implied, none is printed."""
-    foreign = [row for row in live if row.currency != "USD" and (row.balance_micros or 0) > 0]
+    dollars = _dollars(connection, profile_id)
+    foreign = [row for row in live if row.currency != "USD" and dollars.get(row.payout_id, 0) > 0]
     rates: dict[str, list[Decimal]] = {}
     for row in foreign:
-        rates.setdefault(row.currency, []).append(Decimal(row.amount_micros) / Decimal(row.balance_micros or 1))
+        rates.setdefault(row.currency, []).append(Decimal(row.amount_micros) / Decimal(dollars[row.payout_id]))
     for row in foreign:
         usual = Decimal(payout_catalog.USUAL_RATES.get(row.currency, 0)) if is_inferred(row.currency) else Decimal(0)
         rate = usual or median(rates[row.currency])
-        expected = int(rate * (row.balance_micros or 0))
+        expected = int(rate * dollars[row.payout_id])
         tolerance = expected * (_USUAL_TIMES - 1) if usual else int(expected * _RATE_SHARE)
         if usual and row.amount_micros * _USUAL_TIMES < expected:
             tolerance = 0
@@ -140,6 +143,28 @@ def _rates(live: Sequence[PayoutRow]) -> Iterator[Identity]:
         yield Identity(
             "rate_is_likely", "payout", row.payout_id, row.currency, row.amount_micros, expected, tolerance, reason
         )
+
+
+def _dollars(connection: Connection, profile_id: str) -> dict[str, int]:
+    """Micros of a US dollar that were in each payout, by id.
+
+    All lines count: what a processor paid by itself is listed and taken out again. Lines that show more than moved
+    count as what moved: only a payout in dollars has a Technical Adjustment for the difference.
+    """
+    events = sales_events.c
+    moved = case(
+        (_LINES.reason == WHOLE_SHARE, 0),
+        (_LINES.reason == WHOLE_PRICE, func.coalesce(events.net_micros, _LINES.net_micros)),
+        else_=_LINES.net_micros,
+    )
+    settled = and_(events.id == _LINES.ledger_id, events.profile_id == profile_id)
+    rows = connection.execute(
+        select(_LINES.payout_id, func.sum(moved))
+        .select_from(payout_lines.outerjoin(sales_events, settled))
+        .where(mine_of(profile_id))
+        .group_by(_LINES.payout_id)
+    )
+    return {payout_id: int(net) for payout_id, net in rows}
 
 
 def _planned(connection: Connection, profile_id: str, paid: Sequence[PayoutRow]) -> Iterator[Identity]:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from creator_pipeline.core.money import MICROS_PER_CENT
-from creator_pipeline.platforms.gumroad import payout_catalog
+from creator_pipeline.core.money import MICROS_PER_CENT, from_cents
+from creator_pipeline.platforms.gumroad import fees, payout_catalog
 from creator_pipeline.platforms.gumroad.adjustments import Part
 from creator_pipeline.platforms.gumroad.ledger import SaleLedger
 from creator_pipeline.platforms.gumroad.payout_rows import Payout, Share
+from creator_pipeline.platforms.gumroad.payouts import cents
 from creator_pipeline.platforms.gumroad.sale_history import row_id
 from creator_pipeline.platforms.gumroad.sale_lines import Row
 from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
@@ -95,6 +96,7 @@ def facts(profile_id: str, payouts: Sequence[Payout], sales: Mapping[str, Known]
     for sale_id in sorted(sales):
         known = sales[sale_id]
         _shares(found, profile_id, sale_id, known)
+        _shares_of_failed(found, sale_id, known)
         _kept_fees(found, sale_id, known)
         _estimated(found, profile_id, sale_id, known)
         _credits_and_disputes(found, sale_id, known)
@@ -143,6 +145,23 @@ def _shares(found: Found, profile_id: str, sale_id: str, known: Known) -> None:
             found.expected[payout_id].append(
                 Part(off, "the part of an affiliate's share that a refund leaves", sale_id)
             )
+
+
+def _shares_of_failed(found: Found, sale_id: str, known: Known) -> None:
+    """An affiliate's share goes back with a refund, and is owed again when the refund fails: no line shows either."""
+    sale = known.sale
+    share = cents(sale.affiliate_micros or 0) if sale and not sale.processor else 0
+    if sale is None or not share or sale.price_micros <= 0:
+        return
+    signs = {payout_catalog.FAILED_REFUND: 1, payout_catalog.FAILED_REFUND_REVERSAL: -1}
+    for row in known.ledger.rows:
+        sign, amount = signs.get(row.type, 0), cents(abs(row.gross_micros or 0))
+        if not sign or not amount:
+            continue
+        (back,) = fees.affiliate_parts(cents(sale.price_micros), cents(sale.fee_micros), share, [amount])
+        for payout_id in places(found, row) if back else ():
+            text = "an affiliate's share of a refund that failed"
+            found.expected[payout_id].append(Part(sign * from_cents(back), text, sale_id))
 
 
 def _given_back(found: Found, known: Known) -> dict[str, list[tuple[str, int, date]]]:

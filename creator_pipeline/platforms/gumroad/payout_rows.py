@@ -148,7 +148,7 @@ class PayoutRows:
             found = Explained(placed, line.net_micros - sum(part.micros for part in placed), 0)
         self.used = {part.once for part in found.parts if part.once}
         for part in found.parts:
-            self._piece(line, part.micros, part.ledger_id, part.reason, part.sale_id)
+            self._piece(line, part.micros, part.ledger_id, part.reason, part.sale_id or None)
         if found.beside_micros:
             # The ledger has the estimate: without a row of its own the balance would be off by the cents between.
             row = self._book("adjustment", "technical:kept", line, found.beside_micros)

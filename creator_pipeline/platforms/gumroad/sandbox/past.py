@@ -14,6 +14,8 @@ from creator_pipeline.platforms.gumroad.sandbox.payouts import seconds
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Sale
 
 DAY = 86_400
+IN_TWO_PARTS = 0.1
+"""Part of the refunds of less than everything that are made in two parts."""
 
 
 def play(seller: GumroadSeller, rng: random.Random, first: date, midnight: int, fates: Mapping[int, str]) -> None:
@@ -65,7 +67,7 @@ class _Past:
         if not refunded and not sale.disputed and not sale.processor and luck < 0.04:
             self._failing(sale, at)
         parts = [refunded] if refunded else []
-        if refunded > 1 and luck < 0.35:
+        if refunded > 1 and luck < IN_TWO_PARTS:
             parts = [refunded // 3 or 1, refunded - (refunded // 3 or 1)]
         for cents in parts:
             at = self._later(at, 12 if self.rng.random() < 0.7 else 45)
