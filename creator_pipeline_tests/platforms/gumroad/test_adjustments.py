@@ -38,3 +38,17 @@ def test_only_a_sum_that_fits_is_an_explanation(told, expected, possible, parts,
     found = explain(told, expected, possible)
     assert (amounts(found), found.beside_micros, found.rest_micros) == (parts, beside, rest)
     assert sum(amounts(found)) + found.beside_micros + found.rest_micros == told
+
+
+def test_where_several_sums_are_near_no_sale_is_named():
+    """Guards: a kept fee that is booked to the wrong sale, because its estimate was the nearest."""
+    kept = [Part(-115, "kept fee", sale, None, 5, sale) for sale in ("one==", "two==")]
+    found = explain(-117, [], kept)
+    assert [(one.micros, one.sale_id, one.once) for one in found.parts] == [(-115, "", "")]
+    assert (found.beside_micros, found.rest_micros) == (-2, 0)
+
+
+def test_where_several_rows_are_near_none_is_settled():
+    """Guards: a refund that is said to be paid, although it is as likely another one."""
+    gone = [Part(-115, "refund", sale, f"row of {sale}", 5, sale) for sale in ("one==", "two==")]
+    assert explain(-117, [], gone).rest_micros == -117
