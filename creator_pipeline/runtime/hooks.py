@@ -18,6 +18,7 @@ from creator_pipeline import settings
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.runtime.tags import (
     BACKFILL_TAG,
+    FILES_TAG,
     PARTITION,
     PROFILE_TAG,
     RANGE_END,
@@ -152,6 +153,8 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, fa
     """
     from creator_pipeline.mail import notify
 
+    if FILES_TAG in run.tags:
+        return []  # one mail tells of all files that came together
     config = settings.load()
     warehouse = open_warehouse(config.warehouse_url)
     trigger, told = trigger_of(run), what_happened(warehouse, instance, source, run)
