@@ -66,7 +66,7 @@ def groups_of(files: Sequence[FileTold]) -> list[dict[str, Any]]:
     for each in files:
         names.setdefault((each.good, each.verdict, each.problem), []).append(one_line(each.name))
     ordered = sorted(names.items(), key=lambda group: (group[0][0], -len(group[1]), group[0]))
-    shown = [
+    shown: list[dict[str, Any]] = [
         {
             "verdict": verdict,
             "problem": problem,

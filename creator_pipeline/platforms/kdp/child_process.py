@@ -8,6 +8,7 @@ file: it is read again.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import pickle
 import selectors
@@ -251,7 +252,7 @@ def _fork(asked: _Asked) -> _End:
 
 def main() -> None:
     """Run the child: reads the pickled files to be read from its input, writes how each went to its output."""
-    import creator_pipeline.platforms.kdp.parse  # noqa: F401 - loaded once, for all files
+    importlib.import_module("creator_pipeline.platforms.kdp.parse")  # loaded once, for all files
 
     while True:
         try:
