@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from typing import TextIO
 
@@ -86,7 +85,7 @@ def _keep_in_step(stored: Warehouse, profile_id: str) -> None:
                 elif there and not wanted and profile_id not in busy:
                     dagster.delete_dynamic_partition(platform.partitions, profile_id)
             if not named:
-                home = os.environ["DAGSTER_HOME"]
+                home = settings.load().home
                 click.echo(f"DAGSTER_HOME is not set. For Dagster's own commands: export DAGSTER_HOME={home}", err=True)
     except PipelineError as error:
         text = f"Dagster doesn't know of it yet ({error}); its sensor profiles sees to that when it runs."

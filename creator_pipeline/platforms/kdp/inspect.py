@@ -17,10 +17,10 @@ def inspect(paths: Iterable[str | Path]) -> list[dict[str, object]]:
     """A JSON object for each file, in the order given.
 
     ``sales_rows``, units and ``royalty_by_currency`` are those of sales only; net units include free copies.
-    ``kenp_pages`` are pages read, ``kenp_royalty_by_currency`` their money, which only final reports have. ``period`` is
-    ``2026-03``, or the first and last month or day (``2026-03/2026-04``). A Payments report has the keys of
-    :func:`.payments_told.told` besides. With the verdict ``accept`` the problems are notes; with ``quarantine`` a person
-    must solve them; ``reject`` is a file that can't be read.
+    ``kenp_pages`` are pages read, ``kenp_royalty_by_currency`` their money, which only final reports have. ``period``
+    is ``2026-03``, or the first and last month or day (``2026-03/2026-04``). A Payments report has the keys of
+    :func:`.payments_told.told` besides. With the verdict ``accept`` the problems are notes; with ``quarantine`` a
+    person must solve them; ``reject`` is a file that can't be read.
     """
     return [_inspect(Path(path)) for path in paths]
 
