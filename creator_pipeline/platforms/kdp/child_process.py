@@ -144,7 +144,11 @@ class Reader:
     _process: subprocess.Popen[bytes] | None = None
 
     def read(self, asked: _Asked) -> _End | None:
-        """Have a file read; None where the process is gone or stays silent."""
+        """Have a file read; None where the process is gone or stays silent.
+
+        Raises:
+            RuntimeError: the process was started without pipes.
+        """
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
