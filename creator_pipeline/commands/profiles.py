@@ -10,13 +10,14 @@ import click
 from sqlalchemy import Connection, delete, select
 
 from creator_pipeline import settings
-from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.errors import ConfigError, PipelineError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms import PLATFORMS, of_name, personal
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.context import instance, key_ring, warehouse
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import erasure, profile_keys, profiles
+from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.store.tables import profiles as profiles_table
 
@@ -57,12 +58,38 @@ def add(
             given = tokens.get(_option_name(platform))
             if platform.credential and _connect(connection, ring, config, platform, profile_id, given):
                 connected.append(platform)
-    # The sensor does this too; here it makes the CLI work while no daemon runs.
-    with instance() as dagster:
-        for platform in connected:
-            dagster.add_dynamic_partitions(platform.partitions, [profile_id])
+    _keep_in_step(stored, profile_id)
     names = " and ".join(platform.name for platform in connected)
     click.echo(f"{profile_id} is here{', connected to ' + names if names else ''}.")
+
+
+def _keep_in_step(stored: Warehouse, profile_id: str) -> None:
+    """Make Dagster's partitions of a profile what its connections say, as the sensor ``profiles`` does.
+
+    So Dagster's own commands know the profile while no daemon runs. What was connected before counts too: by another
+    machine, by a backup, or while Dagster's storage couldn't be reached.
+    """
+    named = settings.load().dagster_home is not None
+    try:
+        with instance() as dagster:
+            from creator_pipeline.orchestration.sensors import profiles_in_use
+
+            busy = profiles_in_use(dagster)
+            for platform in PLATFORMS:
+                if not platform.connects:
+                    continue
+                there = dagster.has_dynamic_partition(platform.partitions, profile_id)
+                wanted = profile_id in profiles.connected(stored, platform.in_ledger)
+                if wanted and not there:
+                    dagster.add_dynamic_partitions(platform.partitions, [profile_id])
+                elif there and not wanted and profile_id not in busy:
+                    dagster.delete_dynamic_partition(platform.partitions, profile_id)
+            if not named:
+                home = settings.load().home
+                click.echo(f"DAGSTER_HOME is not set. For Dagster's own commands: export DAGSTER_HOME={home}", err=True)
+    except PipelineError as error:
+        text = f"Dagster doesn't know of it yet ({error}); its sensor profiles sees to that when it runs."
+        click.echo(text, err=True)
 
 
 def _connect(
@@ -135,6 +162,7 @@ def remove(profile_id: str) -> None:
         count = connection.execute(
             delete(platform_connections).where(platform_connections.c.profile_id == profile_id)
         ).rowcount
+    _keep_in_step(stored, profile_id)
     click.echo(f"{profile_id}: {count} connections removed. Its partitions go when no run needs them.")
 
 
@@ -208,4 +236,5 @@ def erase(profile_id: str | None, buyer: str | None, *, yes: bool) -> None:
         click.confirm(f"Erase {profile_id} and everything read of it?", abort=True)
     for table, count in erasure.erase_profile(stored, str(profile_id), personal()).items():
         click.echo(f"{table:22}{count:8}")
+    _keep_in_step(stored, str(profile_id))
     click.echo(f"{profile_id} is gone; its ledger rows go by {erasure.pseudonym(str(profile_id))}.")

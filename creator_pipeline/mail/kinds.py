@@ -63,6 +63,13 @@ KINDS = {
         Kind("ingestion_completed", "{{ source }}: {{ event_count | counted('event') }} ingested", "success"),
         Kind("ingestion_failed", "{{ source }}: the ingestion failed", "failure"),
         Kind("ingestion_recovered", "{{ source }}: the ingestion works again", "failure"),
+        Kind("files_read", "{{ source }}: {{ files | counted('file') }} read", "success"),
+        Kind(
+            "files_refused",
+            "{{ source }}: {{ bad | thousands }} of {{ files | counted('file') }} need you",
+            "failure",
+            "files_read",
+        ),
         Kind("backfill_finished", "{{ source }}: backfill finished, nothing failed", "success"),
         Kind(
             "backfill_failed",

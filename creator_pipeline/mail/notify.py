@@ -115,7 +115,8 @@ def notify_failure(
             key = failed_key(event_id, owner.email)
             mails.append(Mail(key, "ingestion_failed", owner.email, values, profile_id, tags))
         if settings.ops_email:
-            ops = {**values, "profile_id": profile_id, "trigger": trigger, "url": run_url}
+            full = plain_error(error_message, settings, for_owner=False)
+            ops = {**values, "error_message": full, "profile_id": profile_id, "trigger": trigger, "url": run_url}
             mails.append(Mail(event_key("ops-failed", event_id), "ops_failure", settings.ops_email, ops, None, tags))
         return [mail.id for mail in mails if _tell(connection, settings, mail)]
 

@@ -23,6 +23,10 @@ _LOOKS_SECRET = re.compile(
 )
 
 
+_COMMAND = re.compile(r"[:,]?\s*creator-pipeline [a-z][^\n(]*")
+_ASK = ": ask whoever runs this pipeline to do it. "
+
+
 def moment_text(moment: datetime | None) -> str | None:
     """``23 November 2026, 20:05 UTC``."""
     if moment is None:
@@ -37,9 +41,14 @@ def short_moment(moment: datetime) -> str:
     return f"{utc.day} {utc:%b}{f' {utc.year}' if utc.year != now().year else ''}, {utc:%H:%M} UTC"
 
 
-def plain_error(message: str, settings: Settings) -> str:
-    """What went wrong, fit to be mailed: no stack trace, no secret, no address of a buyer, bounded."""
+def plain_error(message: str, settings: Settings, *, for_owner: bool = True) -> str:
+    """What went wrong, fit to be mailed: no stack trace, no secret, no address of a buyer, bounded.
+
+    ``for_owner``: to somebody who has no shell; commands are left out then.
+    """
     lines = list(_without_trace(message))
+    if for_owner:
+        lines = [_COMMAND.sub(_ASK, line) for line in lines]
     text = redact(" ".join(lines), settings.secret_values())
     text = _LOOKS_SECRET.sub("***", without_addresses(_URL_PASSWORD.sub(r"\1***@", text)))
     text = one_line(text) or "No reason was given."

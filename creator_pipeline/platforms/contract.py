@@ -158,6 +158,7 @@ class Platform:
         known_names: names that this release knows, by what they are names of: ``{"sale field": …}``.
         owner_of_partition: (warehouse, partition key) to the profile whose it is.
         named_unit: whether a partition is a thing of its own in mails (a file), and not a day of its source.
+        unit_name: (warehouse, partition key) to what people call that thing; None where the key is its name.
         buyer_accounts: begins the account ids of connections that a buyer made; the creator's page leaves them out.
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
@@ -183,6 +184,7 @@ class Platform:
     known_names: Mapping[str, AbstractSet[str]] = field(default_factory=dict[str, AbstractSet[str]])
     owner_of_partition: Callable[[Warehouse, str], str | None] = last_dimension
     named_unit: bool = False
+    unit_name: Callable[[Warehouse, str], str] | None = None
     buyer_accounts: str = ""
     page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -195,7 +197,15 @@ class Platform:
     @property
     def source(self) -> Source:
         """What the lower rooms are told of it."""
-        return Source(self.name, self.label, self.in_ledger, self.colour, self.owner_of_partition, self.named_unit)
+        return Source(
+            self.name,
+            self.label,
+            self.in_ledger,
+            self.colour,
+            self.owner_of_partition,
+            self.named_unit,
+            self.unit_name,
+        )
 
     def pace(self, config: Settings, token: str) -> Pace:
         """The pace of one token's requests, shared by all processes."""

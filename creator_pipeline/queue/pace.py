@@ -15,7 +15,7 @@ from creator_pipeline.core.http import Pace
 from creator_pipeline.queue.redis_client import BREAK_MAX_SECONDS, RedisDown, RedisLink, connect
 from creator_pipeline.settings import Settings
 
-PROCESSES = 5
+PROCESSES = 6
 """Processes that may call a platform at once: ``max_concurrent_runs`` of dagster.yaml (a test compares them)."""
 
 USED_SHARE = 0.97

@@ -18,6 +18,7 @@ from creator_pipeline import settings
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.runtime.tags import (
     BACKFILL_TAG,
+    FILES_TAG,
     PARTITION,
     PROFILE_TAG,
     RANGE_END,
@@ -141,6 +142,18 @@ def _lines_of(message: str, profile: str, others: Iterable[str]) -> str:
     return "\n".join(lines) or message
 
 
+def _without_keys(source: Source, told: Told, profile: str) -> str:
+    """The message about a profile; where the units have names of their own, without the keys before each line."""
+    message = _lines_of(told.message, profile, told.failed)
+    for key in told.failed.get(profile, ()) if source.unit_name else ():
+        message = message.replace(f"{key}: ", "")
+    return message
+
+
+def _names(warehouse: Warehouse, source: Source, keys: Sequence[str]) -> list[str]:
+    return [source.unit_name(warehouse, key) for key in keys] if source.unit_name else list(keys)
+
+
 def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, failed: bool) -> list[str]:
     """Write the mails a run's end gives rise to; returns their ids. Telling again writes nothing new.
 
@@ -152,6 +165,8 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, fa
     """
     from creator_pipeline.mail import notify
 
+    if FILES_TAG in run.tags:
+        return []  # one mail tells of all files that came together
     config = settings.load()
     warehouse = open_warehouse(config.warehouse_url)
     trigger, told = trigger_of(run), what_happened(warehouse, instance, source, run)
@@ -170,9 +185,9 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, fa
             event_id=event_id,
             source=source,
             trigger=trigger,
-            error_message=_lines_of(told.message, profile, told.failed) or KILLED,
+            error_message=_without_keys(source, told, profile) or KILLED,
             error_code=told.code,
-            partitions=told.failed.get(profile) or _asked(run),
+            partitions=_names(warehouse, source, told.failed.get(profile) or _asked(run)),
             unit=_unit(source, run),
             run_url=f"{config.dagster_url}/runs/{run.run_id}",
             will_retry=will_be_retried(run),
@@ -186,7 +201,7 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, fa
             source=source,
             trigger=trigger,
             events_count=told.events[profile],
-            partitions=_ends(told.partitions[profile]),
+            partitions=_names(warehouse, source, _ends(told.partitions[profile])),
             unit=_unit(source, run),
         )
     return ids

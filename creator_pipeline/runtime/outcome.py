@@ -20,6 +20,9 @@ from creator_pipeline.runtime.dagster_internals import log_materializations
 from creator_pipeline.runtime.tags import SINCE_TAG
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
+AUTO_RETRY_TAG = "dagster/retry_number"
+"""On a run that the daemon started again by itself."""
+_PARENT_TAG = "dagster/parent_run_id"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -65,11 +68,21 @@ class Outcome:
 
     def done_before(self) -> set[tuple[str, str]]:
         """(asset, partition) pairs that an earlier attempt of this same step has finished."""
-        if not self.context.retry_number:
-            return set()
-        records = self.context.instance.all_logs(
-            self.context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
-        )
+        return self._landed(self.context.run.run_id) if self.context.retry_number else set()
+
+    def done_before_kill(self) -> set[tuple[str, str]]:
+        """(asset, partition) pairs that the killed runs have finished which this one was started for by Dagster."""
+        landed, run = set[tuple[str, str]](), self.context.run
+        while AUTO_RETRY_TAG in run.tags:
+            parent = self.context.instance.get_run_by_id(run.tags.get(_PARENT_TAG, ""))
+            if parent is None:
+                break
+            landed |= self._landed(parent.run_id)
+            run = parent
+        return landed
+
+    def _landed(self, run_id: str) -> set[tuple[str, str]]:
+        records = self.context.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         events = (record.get_dagster_event() for record in records)
         return {
             (event.asset_key.to_user_string(), event.partition)

@@ -26,6 +26,7 @@ class Source:
         colour: of its bars in the chart, as ``#rrggbb``.
         owner_of_partition: (warehouse, partition key) to the profile whose it is.
         named_unit: whether a partition is a thing of its own in mails (a file), and not a day of the source.
+        unit_name: (warehouse, partition key) to what people call that thing; None where the key is its name.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Source:
     colour: str = "#888888"
     owner_of_partition: Callable[[Warehouse, str], str | None] = last_dimension
     named_unit: bool = False
+    unit_name: Callable[[Warehouse, str], str] | None = None
 
 
 def label_of(sources: Iterable[Source], provider: str) -> str:

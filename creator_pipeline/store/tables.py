@@ -223,6 +223,13 @@ kdp_files = Table(
     _text("state", "looked, settled, requested, copy (of an upload that is in) or refused"),
     _text("upload_id", "SHA-256 of the content; null while it may still be written to", null=True),
     _text("problem", "Why it is refused", null=True),
+    Column(
+        "untold",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="One of many files that came together, and the one mail about them isn't written yet",
+    ),
     Index(None, "upload_id"),
     Index(None, "state"),
     comment="Files that were seen, so that each content is taken once.",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
 from creator_pipeline.cli import cli
+from creator_pipeline.commands import profiles as commands
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway import connect_links
@@ -66,6 +70,46 @@ def test_the_token_of_the_environment_connects_one_profile(
         profiles.mark_revoked(connection, provider, "alice", "It is gone.")
     add("alice")
     assert profiles.get_connection(sqlite_warehouse, ring, provider, "alice").access_token == "token-3"
+
+
+def partitions() -> list[list[str]]:
+    with dg.DagsterInstance.get() as instance:
+        return [list(instance.get_dynamic_partitions(f"{name}_profiles")) for name in ("gumroad", "whop")]
+
+
+def test_dagster_knows_a_profile_at_once_and_forgets_it_at_once(
+    alice: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: ``dagster asset materialize --partition`` that knows no profile until a sensor has run."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    add("alice")
+    assert partitions() == [["alice"], []]
+    add("bea", "--whop-key", "key")
+    assert partitions() == [["alice"], ["bea"]]
+    assert "1 connections removed" in run("profiles", "remove", "bea")
+    assert partitions() == [["alice"], []]
+    run("profiles", "erase", "alice", "--yes")
+    assert partitions() == [[], []]
+
+
+def test_a_profile_is_added_where_dagster_can_not_be_reached(
+    sqlite_warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a profile that is there and a command that says it failed; and a home that nobody named."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    added = add("alice", "--whop-key", "key")
+    assert added.exit_code == 0
+    assert f"export DAGSTER_HOME={tmp_path}/.data" in added.output
+
+    def unreachable() -> None:
+        raise ConfigError("Dagster's storage can't be reached: no.", hint="Check DAGSTER_POSTGRES_URL.")
+
+    monkeypatch.setattr(commands, "instance", unreachable)
+    added = add("bea", "--whop-key", "other")
+    assert added.exit_code == 0
+    assert "its sensor profiles sees to that" in added.output
+    assert "connected to whop" in added.output
 
 
 def test_a_key_is_printed_once_and_only_its_digest_is_stored(alice: Warehouse):

@@ -30,7 +30,8 @@ class Inbox:
         result = kdp_inbox(context, warehouse=WarehouseResource())
         assert isinstance(result, dg.SensorResult)
         for request in result.dynamic_partitions_requests or ():
-            self.instance.add_dynamic_partitions("kdp_uploads", list(request.partition_keys))
+            if ends_well:
+                self.instance.add_dynamic_partitions("kdp_uploads", list(request.partition_keys))
         if ends_well:
             # A result without a cursor leaves it as it was.
             self.cursor = result.cursor or self.cursor

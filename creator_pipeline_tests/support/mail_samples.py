@@ -24,6 +24,25 @@ _WHEN = "23 November 2026, 20:05 UTC"
 _RUN = "https://dagster.example.com/runs/5b1f6a1c-9a36-4a1d-9d54-1d0a7a3cf0e2"
 
 
+_FILES: dict[str, Any] = {
+    "source": "Amazon KDP",
+    "files": 302,
+    "bad": 2,
+    "groups": [
+        {
+            "verdict": "held back",
+            "problem": 'Rows 2, 5 and 11 more, column Units Sold: found "many". Expected: a number.',
+            "count": 2,
+            "names": "KDP_Orders <old>.xlsx, eBook & Royalty.csv",
+            "more": 0,
+        },
+        {"verdict": "taken", "problem": "", "count": 300, "names": "report-1.csv, report-2.csv", "more": 298},
+    ],
+    "next_step": "Open your page: it names the place in each file.",
+    "finished_at": "23 November 2026, 20:05 UTC",
+}
+
+
 def _security(kind: str = "", code: str | None = "482913", **more: Any) -> dict[str, Any]:
     url = _LINK.format(kind) if kind else None
     return {"url": url, "code": code, "ip_address": "203.0.113.7", "requested_at": _WHEN, **more}
@@ -97,6 +116,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "failed_since": "21 November 2026, 02:10 UTC",
         "finished_at": _WHEN,
     },
+    "files_read": {**_FILES, "bad": 0, "groups": _FILES["groups"][1:], "next_step": ""},
+    "files_refused": _FILES,
     "backfill_finished": {**_BACKFILL, "failed": 0, "failed_partitions": "", "event_count": None},
     "backfill_failed": _BACKFILL,
     "weekly_digest": {

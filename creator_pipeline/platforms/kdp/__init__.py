@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from creator_pipeline.platforms.contract import Later, Platform
-from creator_pipeline.platforms.kdp.owner import owner_of_partition
+from creator_pipeline.platforms.kdp.owner import file_name_of_partition, owner_of_partition
 
 _HERE = "creator_pipeline.platforms.kdp"
 
@@ -16,6 +16,7 @@ PLATFORM = Platform(
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     owner_of_partition=owner_of_partition,
     named_unit=True,
+    unit_name=file_name_of_partition,
     page_line=Later(f"{_HERE}.page", "page_line"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),

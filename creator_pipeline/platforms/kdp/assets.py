@@ -11,6 +11,7 @@ from creator_pipeline import settings
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp import PLATFORM, checks
 from creator_pipeline.platforms.kdp.cells import safe_cell
+from creator_pipeline.platforms.kdp.child_process import one_reader
 from creator_pipeline.platforms.kdp.inbox import file_of
 from creator_pipeline.platforms.kdp.ingest import Ingested, ingest
 from creator_pipeline.platforms.kdp.inspect import period
@@ -25,8 +26,10 @@ from creator_pipeline.runtime.describe import (
     preview,
 )
 from creator_pipeline.runtime.hooks import hooks_of
-from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink
+from creator_pipeline.runtime.outcome import AUTO_RETRY_TAG, RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.resources import WarehouseResource, require_enabled
+from creator_pipeline.runtime.tags import FILES_TAG
+from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_royalties, payouts, sales_events
 
 ROYALTIES = dg.AssetKey(["kdp", "royalties"])
@@ -97,34 +100,46 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
         dg.Failure: an upload is refused or can't be ingested; names the partitions. The other uploads have landed.
     """
     require_enabled(settings.load(), PLATFORM.source)
-    store, outcome, landed = warehouse.open(), Outcome(context), list[Ingested]()
-    done_before = outcome.done_before()
+    store, outcome = warehouse.open(), Outcome(context)
+    # One process has the reader loaded for all files.
+    with one_reader():
+        landed = _ingest_all(context, store, outcome)
+    # Checks over nothing would be green beside a step that failed.
+    if landed:
+        yield from checks.results(store, landed)
+    outcome.raise_if_failed()
+
+
+def _ingest_all(context: dg.AssetExecutionContext, store: Warehouse, outcome: Outcome) -> list[Ingested]:
+    landed, whose = list[Ingested](), context.run.tags.get(FILES_TAG)
+    done_before = outcome.done_before() | outcome.done_before_kill()
+    again = bool(context.retry_number) or AUTO_RETRY_TAG in context.run.tags
     for partition in context.partition_keys:
         if (EVENTS.to_user_string(), partition) in done_before:
             continue
         with outcome.isolate([partition], set()):
-            done = ingest(
-                store, file_of(store, partition), accept_smaller=allow_shrink(context), run_id=context.run.run_id
-            )
+            file = file_of(store, partition)
+            if whose is not None and (file.profile_id != whose or (file.state != "settled" and not again)):
+                continue  # another run has taken it since
+            done = ingest(store, file, accept_smaller=allow_shrink(context), run_id=context.run.run_id)
             if done.error is not None:
                 # An observation, because nothing landed: the partition's page shows what is wrong with the file.
                 context.log_event(dg.AssetObservation(ROYALTIES, partition=partition, metadata=metadata_of(done)))
                 raise done.error
             landed.append(done)
-            outcome.materialized(ROYALTIES, partition, len(done.report.rows) if done.report else 0, metadata_of(done))
-            if done.report and done.report.payments:
-                outcome.materialized(PAYMENTS, partition, len(done.report.payments), payments_metadata(done))
-            events = list(done.events)
-            shown = {**ledger_totals(events), "preview": ledger_preview(events)} if events else {}
-            outcome.materialized(
-                EVENTS, partition, len(events), {**done.ledger.metadata(), **shown, **_what_counts(done)}
-            )
+            _log_landed(outcome, partition, done)
             if done.held_back:
                 context.log.warning("Held back since this upload: %s", ", ".join(map(safe_cell, done.held_back)))
-    # Checks over nothing would be green beside a step that failed.
-    if landed:
-        yield from checks.results(store, landed)
-    outcome.raise_if_failed()
+    return landed
+
+
+def _log_landed(outcome: Outcome, partition: str, done: Ingested) -> None:
+    outcome.materialized(ROYALTIES, partition, len(done.report.rows) if done.report else 0, metadata_of(done))
+    if done.report and done.report.payments:
+        outcome.materialized(PAYMENTS, partition, len(done.report.payments), payments_metadata(done))
+    events = list(done.events)
+    shown = {**ledger_totals(events), "preview": ledger_preview(events)} if events else {}
+    outcome.materialized(EVENTS, partition, len(events), {**done.ledger.metadata(), **shown, **_what_counts(done)})
 
 
 def _what_counts(done: Ingested) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class ReportBuilder:
             self.days.add(self.month)
             self.grain = "month"
         start, last = (min(self.days), max(self.days)) if self.days else (None, None)
-        if not rows:
+        if not rows and not self.problems.counts["quarantine"]:
             self.problems.add("note", "The report is valid and empty: nothing was sold or read.")
         return Report(
             file_name=self.file,

@@ -48,6 +48,8 @@ def _show(file: dict[str, Any]) -> None:
         f"{file['verdict']:11}{file['period'] or '-':18}{file['sales_rows']:6}{file['net_units']:11}"
         f"{file['free_units']:6}{file['kenp_pages']:8}  {money or '-'}"
     )
+    if pages := ", ".join(f"{amount} {code}" for code, amount in file["kenp_royalty_by_currency"].items()):
+        click.echo(f"  for pages read: {pages}")
     if "payments" in file:
         counts = ", ".join(f"{file[word]} {word}" for word in ("paid", "pending", "failed"))
         click.echo(f"  {file['payments']} payments: {counts}")

@@ -4,19 +4,22 @@ Table ``kdp_files`` holds location, size and time of change of every file that w
 later is therefore new, and no other state is needed. Files are never moved or deleted.
 
 States of a file there: ``looked`` (seen once), ``settled`` (seen twice without a change, so it is complete),
-``requested`` (its run was asked for), ``copy`` (its content is another file's too), ``refused`` (see ``problem``).
+``requested`` (its run was asked for, or has read it), ``copy`` (its content is another file's too), ``refused`` (see
+``problem``). Files of a profile that settle together, or while such are being read, are ``untold`` until one mail has
+told of all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
-from creator_pipeline.core.errors import DataError
-from creator_pipeline.platforms.kdp.files import File, ListedFile, digest, filesystem, listing, modified_ns
+from creator_pipeline.core.errors import DataError, TransientError
+from creator_pipeline.platforms.kdp.files import File, ListedFile, digest, filesystem, look, modified_ns
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import kdp_files, kdp_uploads, profiles
@@ -31,13 +34,19 @@ class Scan:
     """Result of one scan of the inbox.
 
     Attributes:
-        ready: files to ingest, one for each content.
-        strays: a line for each file that belongs to no profile or is refused, with the reason.
-        waiting: number of files that the next scan must find unchanged.
+        ready: files to ingest, one for each content; of each profile the oldest.
+        together: profiles that have untold files.
+        growing: profiles of which a file must be found unchanged by the next scan.
+        strays: a line for each file that belongs to no profile, can't be read or is refused, with the reason.
+        skipped: locations of files that no person means.
+        waiting: number of files that the next scan must find unchanged, unfinished downloads included.
     """
 
     ready: list[File] = field(default_factory=list[File])
+    together: set[str] = field(default_factory=set[str])
+    growing: set[str] = field(default_factory=set[str])
     strays: list[str] = field(default_factory=list[str])
+    skipped: list[str] = field(default_factory=list[str])
     waiting: int = 0
 
 
@@ -47,17 +56,18 @@ def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
     Args:
         warehouse: where the files' states are stored.
         inbox: a directory or an fsspec URL.
-        most: largest number of files that become ready; the others wait for the next scan.
+        most: largest number of files of a profile that become ready; the others wait for the next scan.
         requested: locations of files whose runs the caller asked for after the last scan.
 
     Raises:
-        TransientError: the inbox or a file in it can't be read.
+        TransientError: the inbox can't be read.
     """
-    found = listing(inbox)
+    listed = look(inbox)
+    found = listed.files
     with warehouse.read() as connection:
         owners = set(connection.execute(select(profiles.c.id)).scalars())
         known = {file.location: file for file in map(File._make, connection.execute(select(kdp_files)))}
-    result, changed = Scan(), list[File]()
+    result, changed = Scan(skipped=listed.skipped, waiting=len(listed.unfinished)), list[File]()
     budget = HASHED_BYTES
     for each in found:
         if each.folder not in owners:
@@ -69,11 +79,17 @@ def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
             continue
         if not same or budget <= 0:
             result.waiting += 1
+            result.growing.add(each.folder)
             if not same:
                 changed.append(File(each.location, each.folder, each.size, each.modified_ns, "looked", None, None))
             continue
         budget -= each.size
-        sha = digest(each.location)
+        try:
+            sha = digest(each.location)
+        except TransientError as error:
+            # It keeps nobody's other files waiting; the next scan tries it again.
+            result.strays.append(str(error))
+            continue
         changed.append(File(each.location, each.folder, each.size, each.modified_ns, "settled", sha, None))
     there = {each.location for each in found}
     gone = [name for name, file in known.items() if file.state == "looked" and name not in there]
@@ -84,10 +100,11 @@ def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
             connection.execute(
                 update(kdp_files)
                 .where(kdp_files.c.location.in_(requested), kdp_files.c.state == "settled")
-                .values(state="requested")
+                .values(state="requested", untold=False)
             )
         if changed:
             upsert(connection, kdp_files, [row_of(kdp_files, file._asdict()) for file in changed])
+        result.together = _together(connection)
         result.ready = _ready(connection, most)
         result.strays += [
             f"{location}: {problem}"
@@ -99,31 +116,35 @@ def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
 
 
 def _stray(each: ListedFile) -> str:
+    if each.problem:
+        return f"{each.location}: {each.problem}"
     if each.folder:
         return f"{each.location}: there is no profile {each.folder!r}; creator-pipeline profiles add {each.folder} …"
-    return f"{each.location}: put it into the folder of a profile, KDP_INBOX/PROFILE/FILE, by a name in UTF-8"
+    return f"{each.location}: put it into the folder of a profile, KDP_INBOX/PROFILE/FILE"
+
+
+def _together(connection: Connection) -> set[str]:
+    """Note which files came together, and return the profiles that have such."""
+    files = kdp_files.c
+    settled = select(files.profile_id).where(files.state == "settled").group_by(files.profile_id)
+    several = set(connection.execute(settled.having(func.count(files.upload_id.distinct()) > 1)).scalars())
+    several |= set(connection.execute(select(files.profile_id).where(files.untold).distinct()).scalars())
+    if several:
+        settled_now = (files.state == "settled") & ~files.untold & files.profile_id.in_(several)
+        connection.execute(update(kdp_files).where(settled_now).values(untold=True))
+    return several
 
 
 def _ready(connection: Connection, most: int) -> list[File]:
-    waiting = [
-        File(*row)
-        for row in connection.execute(
-            select(kdp_files)
-            .where(kdp_files.c.state == "settled")
-            .order_by(kdp_files.c.modified_ns, kdp_files.c.location)
-            .limit(most * 4)
-        )
-    ]
-    uploads = dict[str, tuple[str, str]]()
-    if waiting:
-        columns = kdp_uploads.c
-        rows = connection.execute(
-            select(columns.id, columns.profile_id, columns.status).where(
-                columns.id.in_({file.upload_id for file in waiting})
-            )
-        )
-        uploads = {upload_id: (owner, status) for upload_id, owner, status in rows}
+    waiting = list(_oldest(connection, most * 2))
+    columns, uploads = kdp_uploads.c, dict[str, tuple[str, str]]()
+    ids = sorted({file.upload_id or "" for file in waiting})
+    for start in range(0, len(ids), _BATCH):
+        part = columns.id.in_(ids[start : start + _BATCH])
+        rows = connection.execute(select(columns.id, columns.profile_id, columns.status).where(part))
+        uploads |= {upload_id: (owner, status) for upload_id, owner, status in rows}
     ready: dict[str, File] = {}
+    counts = Counter[str]()
     for file in waiting:
         owner, status = uploads.get(file.upload_id or "", (file.profile_id, ""))
         earlier = ready.get(file.upload_id or "")
@@ -131,9 +152,22 @@ def _ready(connection: Connection, most: int) -> list[File]:
             _set_state(connection, file, "refused", foreign(file, owner if not earlier else earlier.profile_id).message)
         elif earlier or status in {"accepted", "superseded"}:
             _set_state(connection, file, "copy", None)
-        elif len(ready) < most:
+        elif counts[file.profile_id] < most:
+            counts[file.profile_id] += 1
             ready[file.upload_id or ""] = file
     return list(ready.values())
+
+
+def _oldest(connection: Connection, most: int) -> Iterator[File]:
+    """Settled files, the oldest first, and not more than so many of a profile."""
+    rows = connection.execute(
+        select(kdp_files).where(kdp_files.c.state == "settled").order_by(kdp_files.c.modified_ns, kdp_files.c.location)
+    )
+    counts = Counter[str]()
+    for file in map(File._make, rows):
+        counts[file.profile_id] += 1
+        if counts[file.profile_id] <= most:
+            yield file
 
 
 def _set_state(connection: Connection, file: File, state: str, problem: str | None) -> None:
@@ -151,6 +185,11 @@ def foreign(file: File, owner: str) -> DataError:
         found=f"profile {file.profile_id}",
         expected=f"profile {owner}",
     )
+
+
+def given_name(file: File) -> str:
+    """The file's name as its owner gave it, without the digits that the gateway puts before it."""
+    return PurePosixPath(file.location).name.removeprefix(f"{file.partition}-")
 
 
 def register(warehouse: Warehouse, paths: Iterable[Path], profile_id: str) -> list[File]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -13,7 +12,7 @@ from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.files import File, local_copy
-from creator_pipeline.platforms.kdp.inbox import foreign
+from creator_pipeline.platforms.kdp.inbox import foreign, given_name
 from creator_pipeline.platforms.kdp.ledger_rewrite import decision, rewrite_ledger
 from creator_pipeline.platforms.kdp.models import PAYMENTS, Report
 from creator_pipeline.platforms.kdp.payouts_store import Paid, rewrite_payouts, store_payments
@@ -91,11 +90,6 @@ def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, ru
             done = _store(connection, file, name, report, stored, accept_smaller=accept_smaller)
         end_job(connection, file, done.error, len(done.events), run_id)
     return done
-
-
-def given_name(file: File) -> str:
-    """The file's name as its owner gave it, without the digits that the gateway puts before it."""
-    return PurePosixPath(file.location).name.removeprefix(f"{file.partition}-")
 
 
 def lock_uploads(connection: Connection, profile_id: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
-from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, total
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, Totals, total
 from creator_pipeline.platforms.kdp.payments_told import told
 
 
@@ -17,10 +17,10 @@ def inspect(paths: Iterable[str | Path]) -> list[dict[str, object]]:
     """A JSON object for each file, in the order given.
 
     ``sales_rows``, units and ``royalty_by_currency`` are those of sales only; net units include free copies.
-    ``kenp_pages`` are pages read. ``period`` is ``2026-03``, or the first and last month or day
-    (``2026-03/2026-04``). A Payments report has the keys of :func:`.payments_told.told` besides. With the verdict
-    ``accept`` the problems are notes; with ``quarantine`` a person must solve them; ``reject`` is a file that can't be
-    read.
+    ``kenp_pages`` are pages read, ``kenp_royalty_by_currency`` their money, which only final reports have. ``period``
+    is ``2026-03``, or the first and last month or day (``2026-03/2026-04``). A Payments report has the keys of
+    :func:`.payments_told.told` besides. With the verdict ``accept`` the problems are notes; with ``quarantine`` a
+    person must solve them; ``reject`` is a file that can't be read.
     """
     return [_inspect(Path(path)) for path in paths]
 
@@ -43,6 +43,7 @@ def _inspect(path: Path) -> dict[str, object]:
             "free_units": 0,
             "kenp_pages": 0,
             "royalty_by_currency": {},
+            "kenp_royalty_by_currency": {},
             "problems": [{**problem, "hint": str(error)}],
         }
 
@@ -62,12 +63,15 @@ def describe(report: Report) -> dict[str, object]:
         "refunded": sales.units_refunded,
         "free_units": sales.free_units,
         "kenp_pages": kenp.pages_read,
-        "royalty_by_currency": {
-            code: to_text(micros, code) if micros else "0" for code, micros in sorted(sales.royalty_micros.items())
-        },
+        "royalty_by_currency": _amounts(sales),
+        "kenp_royalty_by_currency": _amounts(kenp),
         **paid,
         "problems": [problem.as_dict() for problem in report.problems],
     }
+
+
+def _amounts(sums: Totals) -> dict[str, str]:
+    return {code: to_text(micros, code) if micros else "0" for code, micros in sorted(sums.royalty_micros.items())}
 
 
 def period(report: Report) -> str | None:

@@ -1,4 +1,4 @@
-"""Whose an upload is."""
+"""Whose an upload is, and what its owner calls it."""
 
 from __future__ import annotations
 
@@ -18,3 +18,14 @@ def owner_of_partition(warehouse: Warehouse, key: str) -> str | None:
     with warehouse.read() as connection:
         found = select(kdp_uploads.c.profile_id).where(kdp_uploads.c.id.startswith(key, autoescape=True))
         return connection.execute(found).scalar()
+
+
+def file_name_of_partition(warehouse: Warehouse, key: str) -> str:
+    """The name of the file as its owner gave it; the key where no such upload is stored."""
+    from sqlalchemy import select
+
+    from creator_pipeline.store.tables import kdp_uploads
+
+    with warehouse.read() as connection:
+        found = select(kdp_uploads.c.file_name).where(kdp_uploads.c.id.startswith(key, autoescape=True))
+        return connection.execute(found).scalar() or key

@@ -11,12 +11,15 @@ from sqlalchemy import Connection, select
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import plain_error, short_moment
 from creator_pipeline.platforms.contract import PageLine
+from creator_pipeline.platforms.kdp.problems import rows_text
 from creator_pipeline.platforms.uploads import UploadedFile
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import kdp_uploads
 
 _SHOWN_UPLOADS = 10
 _SHOWN_PROBLEMS = 5
+_KIND = ("sheet", "column", "expected", "hint")
+"""Problems that are equal in these are one problem in several rows."""
 
 
 def page_line(connection: Connection, profile_id: str) -> PageLine:
@@ -49,11 +52,28 @@ def uploaded_reports(connection: Connection, config: Settings, profile_id: str) 
         yield UploadedFile(one_line(row.file_name), row.status, short_moment(row.uploaded_at), bad, problems)
 
 
+def first_problem(config: Settings, error: str | None) -> str:
+    """The first thing that is wrong with a report, by its stored error, for its owner; without the file's name."""
+    stored: dict[str, Any] = orjson.loads(error or "{}")
+    sentences = _of_rows(stored) or [_sentence(stored)]
+    return plain_error(sentences[0], config) if sentences[0] else ""
+
+
 def _problems(config: Settings, error: str | None) -> list[str]:
     stored: dict[str, Any] = orjson.loads(error or "{}")
-    found = [problem for problem in stored.get("problems", ()) if problem.get("level") != "note"]
-    sentences = dict.fromkeys(_sentence(problem) for problem in [stored, *found])
-    return [plain_error(text, config) for text in list(sentences)[: _SHOWN_PROBLEMS + 1] if text]
+    # The error of a report that is held back repeats its first problem, with the place.
+    own = _sentence({"message": stored.get("message")} if stored.get("problems") else stored)
+    sentences = [own, *_of_rows(stored)][: _SHOWN_PROBLEMS + 1]
+    return [plain_error(text, config) for text in sentences if text]
+
+
+def _of_rows(stored: Mapping[str, Any]) -> list[str]:
+    """A sentence for each kind of problem, with the first rows that have it and how many more do."""
+    kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for problem in stored.get("problems", ()):
+        if problem.get("level") != "note":
+            kinds.setdefault(tuple(problem.get(part) for part in _KIND), []).append(problem)
+    return [_sentence({**found[0], "row": rows_text([each["row"] for each in found])}) for found in kinds.values()]
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:

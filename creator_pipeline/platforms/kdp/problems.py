@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypedDict, Unpack
 
@@ -143,6 +144,16 @@ class ProblemList:
             if count > MAX_LISTED
         ]
         return (*self.listed, *rest)
+
+
+_SHOWN_ROWS = 3
+
+
+def rows_text(rows: Iterable[int | None]) -> str:
+    """``7``; ``2, 5, 9 and 41 more``; empty where the problem isn't one of rows."""
+    known = [row for row in rows if row is not None]
+    shown = ", ".join(map(str, known[:_SHOWN_ROWS]))
+    return f"{shown} and {len(known) - _SHOWN_ROWS} more" if len(known) > _SHOWN_ROWS else shown
 
 
 def printable(text: str | None) -> str | None:

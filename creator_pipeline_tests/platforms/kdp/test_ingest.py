@@ -14,7 +14,9 @@ from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.ledger.rollup import roll_up
 from creator_pipeline.platforms.kdp import ingest
 from creator_pipeline.platforms.kdp.files import digest
+from creator_pipeline.platforms.kdp.models import Report
 from creator_pipeline.platforms.kdp.owner import owner_of_partition
+from creator_pipeline.platforms.kdp.problems import ReportError
 from creator_pipeline.store.tables import daily_revenue, kdp_royalties, kdp_uploads, sales_events
 from creator_pipeline_tests.support import kdp_landing
 from creator_pipeline_tests.support.kdp_samples import (
@@ -185,11 +187,13 @@ def test_the_upload_of_one_profile_is_not_anothers(warehouse):
 
 def test_an_accepted_upload_is_not_lost_when_it_can_not_be_read_again(warehouse, monkeypatch):
     """Guards: a machine short of memory that empties the ledger of last year."""
-    from creator_pipeline.platforms.kdp.child_process import parse_in_child
+
+    def out_of_memory(_path: object, file_name: str) -> Report:
+        raise ReportError("Reading this file takes far more than a report of KDP's ever does.", file=file_name)
 
     kdp_landing.land(warehouse, ESTIMATOR)
     before = kdp_landing.everything(warehouse)
-    monkeypatch.setattr(ingest, "parse_in_child", lambda path, **names: parse_in_child(path, memory_mb=20, **names))
+    monkeypatch.setattr(ingest, "parse_in_child", out_of_memory)
     done = kdp_landing.land(warehouse, ESTIMATOR)
     assert done.error is not None
     assert kdp_landing.everything(warehouse) == before

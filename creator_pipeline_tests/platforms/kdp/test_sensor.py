@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from creator_pipeline.platforms.kdp.inbox import listing, scan
-from creator_pipeline.platforms.kdp.sensor import MOST_PER_TICK
+from creator_pipeline.platforms.kdp.files import listing
+from creator_pipeline.platforms.kdp.inbox import scan
+from creator_pipeline.platforms.kdp.sensor import MOST_PER_RUN
 from creator_pipeline.store.tables import kdp_files
 from creator_pipeline_tests.support import kdp_landing
 from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FINAL, as_csv, table
@@ -134,21 +135,20 @@ def test_the_same_content_for_another_profile_is_refused_and_told(inbox):
 
 
 def test_ten_thousand_files_leave_the_cursor_small_and_come_in_portions(inbox):
-    """Guards: a cursor of a megabyte, and ten thousand runs in one tick."""
+    """Guards: a cursor of a megabyte, ten thousand runs, and a profile that waits for another's ten thousand."""
     folder = inbox.root / "alice"
     folder.mkdir(parents=True)
     for number in range(10_000):
         (folder / f"{number}.csv").write_bytes(b"%d" % number)
+    kdp_landing.drop(COMBINED, inbox.root / "bea")
     inbox.tick()
-    seen: list[str] = []
-    for _ in range(3):
-        requests = inbox.tick().run_requests
-        assert len(requests) == MOST_PER_TICK
-        assert len(inbox.cursor) < 2_000
-        seen += [request.run_key for request in requests]
-    assert len(set(seen)) == 3 * MOST_PER_TICK
+    single, many = inbox.tick().run_requests
+    assert (single.tags["creator_pipeline/profile"], many.tags["creator_pipeline/files"]) == ("bea", "alice")
+    assert "creator_pipeline/profile" not in many.tags
+    assert len(inbox.cursor) < 2_000
+    assert len(inbox.instance.get_dynamic_partitions("kdp_uploads")) == MOST_PER_RUN + 1
     with inbox.warehouse.read() as connection:
-        assert len(connection.execute(select(kdp_files.c.location)).all()) == 10_000
+        assert len(connection.execute(select(kdp_files.c.location)).all()) == 10_001
 
 
 def test_an_inbox_may_be_any_store(inbox, monkeypatch):
