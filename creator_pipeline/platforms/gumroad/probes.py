@@ -151,7 +151,8 @@ def _agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> Iterator
     if totals is None:
         yield Finding(name, "unknown", "This Gumroad has no totals to compare with.")
         return
-    off = drift.differing(totals, drift.ledger_totals(warehouse, profile_id, first, last))
+    differing = drift.differing(totals, drift.ledger_totals(warehouse, profile_id, first, last))
+    off = [found for found, why, _ in drift.explained(warehouse, profile_id, differing) if why is None]
     if not off:
         yield Finding(name, "ok", f"{len(totals)} days with sales, {first} to {last}, equal to the cent")
         return

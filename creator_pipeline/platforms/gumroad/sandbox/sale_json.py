@@ -127,6 +127,9 @@ def _later_fields(sale: Sale) -> dict[str, object]:
             "free_trial_ends_on": sale.trial_ends,
             "recurring_charge": sale.recurring_charge,
         }
+    if sale.preorder_authorized is not None:
+        later |= {"preorder_cancelled": False, "is_preorder_authorization": False, "is_in_preorder_state": False}
+        later["preorder_authorization_time"] = utc_text(sale.preorder_authorized)
     if sale.product.physical:
         later |= {"shipped": True, "tracking_url": None}
     if sale.offer_code:

@@ -122,7 +122,8 @@ class Sale:
     ``processor`` is ``paypal`` or ``stripe`` where the seller's own account was paid and the service only took its
     fee. ``processor_fee_cents`` is what the processor charged (None: the service doesn't know).
     ``gumroad_tax_cents`` is tax that the service collected on top of the price and keeps. ``succeeded`` is when a slow
-    payment arrived, if not at once.
+    payment arrived, if not at once. ``commission`` is ``completion`` for the second half of a commission's price, which
+    the totals leave out. ``preorder_authorized`` is when a pre-order was made that is charged now (seconds since 1970).
     """
 
     id: str
@@ -143,6 +144,8 @@ class Sale:
     gift: str | None = None
     gift_partner: str | None = None
     bundle: str | None = None
+    commission: str | None = None
+    preorder_authorized: int | None = None
     subscription_id: str | None = None
     recurring_charge: bool = False
     trial_ends: str | None = None
@@ -175,7 +178,7 @@ class Sale:
 
     @property
     def counts(self) -> bool:
-        """Whether the platform's totals count it: charged, not free, not a gift's receiver, not part of a bundle."""
+        """Whether it is money of the seller's: charged, not free, not a gift's receiver, not part of a bundle."""
         return self.charged and self.price > 0 and self.gift != "receiver" and self.bundle != "part"
 
     @property
