@@ -115,6 +115,34 @@ def objects_of(body: Any, name: str) -> list[Json]:
     return cast("list[Json]", value)
 
 
+def without_processor(item: Json, known: frozenset[str]) -> Json:
+    """An object without what unknown keys tell of the buyer's card, or of the charge at a payment processor.
+
+    Args:
+        item: the object.
+        known: keys that are kept as they are.
+    """
+    if known.issuperset(item):
+        return item
+    return {
+        key: value if key in known else _cleaned(value)
+        for key, value in item.items()
+        if key in known or not catalog.PROCESSOR_KEY.search(key)
+    }
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return catalog.PROCESSOR_ID.sub("[processor]", value)
+    if isinstance(value, list):
+        return [_cleaned(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {
+            key: _cleaned(each) for key, each in cast("Json", value).items() if not catalog.PROCESSOR_KEY.search(key)
+        }
+    return value
+
+
 def missing(name: str, expected: str, found: object) -> DataError:
     """The error of an answer without a key that matters.
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import orjson
 
-from creator_pipeline.core.money import MICROS_PER_CENT, decimals
+from creator_pipeline.core.money import MICROS_PER_CENT
+from creator_pipeline.platforms.gumroad.catalog import decimals
 from creator_pipeline.platforms.gumroad.client import SummaryDay
 from creator_pipeline.platforms.gumroad.counted_otherwise import Evidence, explain, sold
 from creator_pipeline.platforms.gumroad.models import SaleRow, amount, refunded_cents
@@ -109,8 +110,9 @@ def _bounds(row: SaleRow) -> _Bounds:
     half = Decimal(1).scaleb(-decimals(row.listed_currency or "USD")) / 2
     most = ((left + half) * price / max(total - half, half)).to_integral_value(ROUND_FLOOR)
     least = (max(left - half, Decimal(0)) * price / (total + half)).to_integral_value(ROUND_CEILING)
-    low, high = max(1, price - int(most)), min(price - 1, price - int(least))
+    # As much left as there was: tax alone went back, or less than the listed currency's rounding.
+    nothing = left == total
+    low, high = max(0 if nothing else 1, price - int(most)), min(price - 1, price - int(least))
     if guess is None:
-        # As much left as there was: the refund is smaller than the listed currency's rounding.
         guess = low
     return _Bounds(min(guess, low), guess, max(guess, high))

@@ -144,6 +144,7 @@ def _later_fields(sale: Sale) -> dict[str, object]:
         later |= {
             "payment_processor": sale.processor,
             "processor_transaction_id": opaque_id("processor", sale.id)[:17].upper(),
+            "transaction_url_for_seller": f"https://dashboard.stripe.com/payments/ch_{opaque_id(sale.id)[:16]}",
             "processor_fee_cents": sale.processor_fee_cents,
             "processor_fee_currency": "usd",
         }

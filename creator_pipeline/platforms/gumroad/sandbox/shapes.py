@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
+SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "krw": "₩", "vnd": "₫"}
 # Listed minor units per US cent, in millionths: frozen at the purchase on the real service, constant here.
-RATES = {"usd": 1_000_000, "eur": 920_000, "gbp": 787_400, "jpy": 1_493_700}
+RATES = {"usd": 1_000_000, "eur": 920_000, "gbp": 787_400, "jpy": 1_493_700, "krw": 1_400_000_000, "vnd": 255_000_000}
 PERIODS = {"monthly": " a month", "yearly": " a year"}
 
 
@@ -31,7 +31,7 @@ def to_cents(listed: int, currency: str) -> int:
 
 def major_text(listed: int, currency: str) -> str:
     """Major units with thousands commas, ``.00`` dropped: ``1,250``, ``8``, ``7.50``."""
-    if currency == "jpy":
+    if currency in ("jpy", "vnd"):
         return f"{listed:,}"
     whole, rest = divmod(listed, 100)
     return f"{whole:,}.{rest:02d}" if rest else f"{whole:,}"
