@@ -154,7 +154,12 @@ def test_an_overwritten_sale_id_makes_its_day_be_read_instead(gateway: Gateway):
         orjson.loads(row["payload"]) for row in sorted(gateway.rows(ingestion_jobs), key=lambda row: row["created_at"])
     )
     assert first == {"sale_ids": [], "test": False, "from": "2026-09-19", "to": "2026-09-20"}
-    assert second == {"sale_ids": [], "test": False, "read_days": True}
+    assert second == {
+        "sale_ids": [],
+        "test": False,
+        "subscription_id": "eohrgiccZ8pjAPNB4mw7eQ==",
+        "purchase_ids": [],
+    }
 
 
 def test_an_account_s_mail_is_stored_once_and_answered_at_once(warehouse: Warehouse):

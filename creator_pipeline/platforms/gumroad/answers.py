@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError, TransientError
 from creator_pipeline.core.http import Answer
 from creator_pipeline.platforms.gumroad import catalog
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class NotFoundError(RejectedError):
     """There is no such endpoint on this server."""
+
+
+class NoSuccessError(RejectedError):
+    """The answer is good by its status and says that it isn't: of what is only read, there is no such thing."""
 
 
 class SlowQueryError(RejectedError):
@@ -59,8 +65,21 @@ def classify(answer: Answer) -> PipelineError | None:
             return SlowQueryError(f"Gumroad: {message}")
         return RejectedError(f"Gumroad refuses the request: {message}")
     if answer.status == 200 and body.get("success") is False:
-        return RejectedError(f"Gumroad: {body.get('message', 'success is false')}")
+        return NoSuccessError(f"Gumroad: {body.get('message', 'success is false')}")
     return None
+
+
+def optional(ask: Callable[[], T]) -> T | None:
+    """What a call answers that not every server knows; None where this one doesn't.
+
+    A server that doesn't know a route has no page for it, or takes the route's last word for an id, of which there is
+    no sale, payout or product. The first is a 404, the second 200 with ``success: false``. What is wrong with the
+    parameters of such a call would be a 400, and is raised.
+    """
+    try:
+        return ask()
+    except (NotFoundError, NoSuccessError):
+        return None
 
 
 def repeated_key(path: str, key: str) -> DataError:
@@ -94,6 +113,34 @@ def objects_of(body: Any, name: str) -> list[Json]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast("list[Any]", value)):
         raise missing(name, "a list of objects", value)
     return cast("list[Json]", value)
+
+
+def without_processor(item: Json, known: frozenset[str]) -> Json:
+    """An object without what unknown keys tell of the buyer's card, or of the charge at a payment processor.
+
+    Args:
+        item: the object.
+        known: keys that are kept as they are.
+    """
+    if known.issuperset(item):
+        return item
+    return {
+        key: value if key in known else _cleaned(value)
+        for key, value in item.items()
+        if key in known or not catalog.PROCESSOR_KEY.search(key)
+    }
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return catalog.PROCESSOR_ID.sub("[processor]", value)
+    if isinstance(value, list):
+        return [_cleaned(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {
+            key: _cleaned(each) for key, each in cast("Json", value).items() if not catalog.PROCESSOR_KEY.search(key)
+        }
+    return value
 
 
 def missing(name: str, expected: str, found: object) -> DataError:

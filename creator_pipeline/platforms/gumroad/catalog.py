@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+_CODE = re.compile(r"[A-Z]{3}")
+_DOLLARS = frozenset({"AUD", "CAD", "HKD", "SGD", "TWD", "NZD", "BRL", "MXN", "COP"})
+
 PAGE_SIZE = 10
 """Fixed by the server, for sales and (on newer servers) products."""
 
@@ -38,25 +43,67 @@ RESOURCES = (
 )
 """Events a resource subscription can be registered for."""
 
-CURRENCY_OF_SYMBOL = {
-    "$": "USD",
-    "£": "GBP",
-    "€": "EUR",
-    "¥": "JPY",
-    "₹": "INR",
-    "A$": "AUD",
-    "CAD$": "CAD",
-    "HK$": "HKD",
-    "S$": "SGD",
-    "NT$": "TWD",
-    "NZ$": "NZD",
-    "R$": "BRL",
-    "R": "ZAR",
-    "CHF": "CHF",
-    "zł": "PLN",
-    "kr": "SEK",
+CURRENCIES_OF_SYMBOL = {
+    "$": ("USD",),
+    "£": ("GBP",),
+    "€": ("EUR",),
+    "¥": ("JPY",),
+    "₹": ("INR",),
+    "A$": ("AUD",),
+    "CAD$": ("CAD",),
+    "HK$": ("HKD",),
+    "S$": ("SGD",),
+    "SGD$": ("SGD",),
+    "NT$": ("TWD",),
+    "NZ$": ("NZD",),
+    "R$": ("BRL",),
+    "R": ("ZAR",),
+    "zł": ("PLN",),
+    "Kč": ("CZK",),
+    "kr": ("SEK", "NOK", "DKK"),
+    "₪": ("ILS",),
+    "₱": ("PHP",),
+    "₩": ("KRW",),
+    "MX$": ("MXN",),
+    "₺": ("TRY",),
+    "COL$": ("COP",),
+    "lei": ("RON",),
+    "฿": ("THB",),
+    "RM": ("MYR",),
+    "₫": ("VND",),
+    "Rp": ("IDR",),
 }
-"""Used only where neither the sale nor the catalogue names the currency."""
+"""Older servers tell the currency of a sale by its symbol only. That of the sale goes before the product's: a product
+can change its currency, and its old sales keep theirs."""
+
+SINGLE_UNIT = frozenset({"JPY", "VND"})
+"""Currencies whose amounts Gumroad writes in whole units; all others, the won too, in hundredths."""
+
+
+def decimals(currency: str) -> int:
+    """Decimal places of Gumroad's amounts in a currency, which aren't those of ISO 4217."""
+    return 0 if currency in SINGLE_UNIT else 2
+
+
+def currency_of(told: str, candidates: str | None = None) -> str | None:
+    """The code of a currency told by its code or its symbol; None where several share the symbol.
+
+    Args:
+        told: by a sale or a product.
+        candidates: a code that decides between those that share the symbol.
+    """
+    if told == "$" and candidates in _DOLLARS:
+        # Where it is short for another dollar, its refunds would be wrong and called exact; the other way round they
+        # come out the same and are called estimates.
+        return candidates
+    codes = CURRENCIES_OF_SYMBOL.get(told)
+    if codes is None:
+        code = told.strip().upper()
+        return code if _CODE.fullmatch(code) else None
+    if len(codes) == 1:
+        return codes[0]
+    return candidates if candidates in codes else None
+
 
 VOLATILE = frozenset(
     {
@@ -97,10 +144,24 @@ PERSONAL = frozenset(
         "referrer",
         "affiliate",
         "processor_transaction_id",
+        "transaction_url_for_seller",  # it ends in the processor's id of the charge
+        "receipt_url",  # it holds the buyer's address
+        "paypal_email",
         "ip_address",
     }
 )
 """Keys of a sale that tell who bought: neither the ledger nor support needs them."""
+PROCESSOR_KEY = re.compile(
+    r"transaction|charge_|processor|card|stripe|paypal|fingerprint|receipt|invoice", re.IGNORECASE
+)
+"""Names of unknown keys that are dropped whole: of the buyer's card, or of the charge at a payment processor."""
+PROCESSOR_ID = re.compile(
+    r"\b(?:card|ch|cs|cus|pi|pm|py|re|seti|src|tok|txn)_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{6,}"
+    r"|https?://[^\s\"'<>\\]*(?:stripe|paypal|braintree)[^\s\"'<>\\]*",
+    re.IGNORECASE,
+)
+"""What a payment processor calls a charge, a card or a customer, or an address there; cleaned out of unknown keys only:
+a product's name may read alike."""
 
 SALE_KEYS = frozenset(
     [
@@ -138,6 +199,9 @@ SALE_KEYS = frozenset(
         "variants_price_cents",
         "payment_processor",
         "processor_transaction_id",
+        "transaction_url_for_seller",
+        "receipt_url",
+        "paypal_email",
         "processor_fee_cents",
         "processor_fee_currency",
         "utm_source",

@@ -14,11 +14,12 @@ from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import catalog
 from creator_pipeline.platforms.gumroad.answers import (
     Json,
-    NotFoundError,
+    NoSuccessError,
     classify,
     missing,
     object_of,
     objects_of,
+    optional,
     repeated_key,
 )
 from creator_pipeline.platforms.gumroad.payout_calls import PayoutCalls
@@ -114,7 +115,7 @@ class GumroadClient:
         """One sale in any state; None where there is none, or it is another seller's."""
         try:
             return object_of(self._api.get(f"/v2/sales/{quote(sale_id, safe='')}"), "sale")
-        except RejectedError as error:
+        except NoSuccessError as error:
             if error.message.endswith(catalog.NOT_FOUND_SUFFIX):
                 return None
             raise
@@ -129,11 +130,8 @@ class GumroadClient:
 
         None on servers without the endpoint. A range that the server refuses as too long is asked for in halves.
         """
-        parameters = {"from": first.isoformat(), "to": last.isoformat(), "group_by": "day"}
         try:
-            body = self._api.get("/v2/sales/summary", parameters)
-        except NotFoundError:
-            return None
+            body = self._summary(first, last, "day")
         except RejectedError:
             days = (last - first).days
             if days < catalog.SUMMARY_SURE_DAYS:
@@ -141,11 +139,21 @@ class GumroadClient:
             middle = first + timedelta(days=days // 2)
             older, newer = self.summary(first, middle), self.summary(middle + timedelta(days=1), last)
             return None if older is None or newer is None else older | newer
-        days_of = {
-            _date(item): SummaryDay(*(_integer(item, name) for name in ("units", "gross_cents", "refunded_cents")))
-            for item in objects_of(body, "breakdown")
-        }
+        if body is None:
+            return None
+        days_of = {_date(item): _figures(item) for item in objects_of(body, "breakdown")}
         return {day: figures for day, figures in days_of.items() if any(figures)}
+
+    def summary_by_product(self, day: date) -> dict[str, SummaryDay] | None:
+        """Gumroad's own totals of one day in the seller's time zone, by product id; None without the endpoint."""
+        body = self._summary(day, day, "product")
+        if body is None:
+            return None
+        return {str(item.get("key")): _figures(item) for item in objects_of(body, "breakdown")}
+
+    def _summary(self, first: date, last: date, group_by: str) -> Json | None:
+        parameters = {"from": first.isoformat(), "to": last.isoformat(), "group_by": group_by}
+        return optional(lambda: self._api.get("/v2/sales/summary", parameters))
 
     def subscriptions(self, resource_name: str) -> list[Json]:
         """This application's resource subscriptions for one event: ``id``, ``resource_name``, ``post_url``."""
@@ -160,6 +168,10 @@ class GumroadClient:
     def unsubscribe(self, subscription_id: str) -> None:
         """Delete a resource subscription."""
         self._api.request(f"/v2/resource_subscriptions/{quote(subscription_id, safe='')}", method="DELETE")
+
+
+def _figures(item: Json) -> SummaryDay:
+    return SummaryDay(*(_integer(item, name) for name in ("units", "gross_cents", "refunded_cents")))
 
 
 def _sales_page(body: Any) -> SalesPage:

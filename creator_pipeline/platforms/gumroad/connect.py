@@ -10,6 +10,7 @@ from creator_pipeline.core.errors import AuthError, PipelineError
 from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth, subscriptions
 from creator_pipeline.platforms.gumroad.access import client_of_token
+from creator_pipeline.platforms.gumroad.answers import Json
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.oauth import Grant
@@ -35,7 +36,7 @@ def connect(asked: Connecting) -> Connected:
             hint="Start again and allow everything that is asked for; it is read only.",
         )
     with client_of_token(asked.config, grant.access_token) as client:
-        job_id = _store(asked, grant, str(client.user()["user_id"]))
+        job_id = _store(asked, grant, _account_id(client.user()))
         try:
             return Connected(job_id, _register(asked, client), "")
         except PipelineError as error:
@@ -43,7 +44,13 @@ def connect(asked: Connecting) -> Connected:
             return Connected(job_id, 0, str(error))
 
 
-def _store(asked: Connecting, grant: Grant, account_id: str) -> str:
+def _account_id(user: Json) -> str | None:
+    """Gumroad's id of the seller; None where the server doesn't tell it: pings then are asked of every account."""
+    told = user.get("user_id") or user.get("id")
+    return str(told) if told else None
+
+
+def _store(asked: Connecting, grant: Grant, account_id: str | None) -> str:
     # Half-open, today included.
     until = today() + timedelta(days=1)
     span = {"from": asked.config.pipeline_start_date.isoformat(), "to": until.isoformat()}

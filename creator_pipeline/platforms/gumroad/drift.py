@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import and_, case, func, literal, select
 
 from creator_pipeline.core.money import MICROS_PER_CENT, from_cents
 from creator_pipeline.core.windows import DayWindow, contiguous, now
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.counted_otherwise import (
+    Evidence,
+    Explanation,
+    Sold,
+    evidence_of,
+    explain,
+    sold,
+)
+from creator_pipeline.platforms.gumroad.models import SaleRow
 from creator_pipeline.platforms.gumroad.sync import PLATFORM
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import replace
@@ -99,6 +109,56 @@ def differing(platform: Mapping[date, SummaryDay], ledger: Mapping[date, Summary
     ]
 
 
+class Verdict(NamedTuple):
+    """A day that differs, and why; ``explanation`` is None where that isn't known.
+
+    ``suspect`` is the one sale whose price is the whole difference, where nothing but that speaks for it.
+    """
+
+    drift: Drift
+    explanation: Explanation | None
+    suspect: Sold | None = None
+
+
+def explained(warehouse: Warehouse, profile_id: str, drifts: Sequence[Drift]) -> list[Verdict]:
+    """Why days differ: sales that Gumroad's totals count otherwise than its list does.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose sales.
+        drifts: the days.
+    """
+    if not drifts:
+        return []
+    sales = gumroad_sales.c
+    with warehouse.read() as connection:
+        found = connection.execute(
+            select(gumroad_sales).where(
+                sales.profile_id == profile_id,
+                sales.kind == "sale",
+                sales.price_micros > 0,
+                sales.local_day.in_([drift.day for drift in drifts]),
+            )
+        )
+        rows = [SaleRow(*row) for row in found]
+        evidence = evidence_of(connection, profile_id, rows)
+    return [_verdict(drift, [row for row in rows if row.local_day == drift.day], evidence) for drift in drifts]
+
+
+def _verdict(drift: Drift, rows: Sequence[SaleRow], evidence: Evidence) -> Verdict:
+    sales = [sold(row) for row in rows]
+    total, told = drift.ledger, (sum(one.cents for one in sales), sum(one.refunded or 0 for one in sales))
+    if told != total[1:]:
+        # The ledger isn't what its own sales say: that is no matter of how they are counted.
+        return Verdict(drift, None)
+    authorized = evidence.authorized_on(drift.day, (one.sale_id for one in sales))
+    platform = drift.platform
+    explanation = explain(sales, authorized, evidence, platform.gross_cents, platform.refunded_cents)
+    more = (total.gross_cents - platform.gross_cents, total.refunded_cents - platform.refunded_cents)
+    suspects = [one for one in sales if (one.cents, one.refunded or 0) == more]
+    return Verdict(drift, explanation, None if explanation else next(iter(suspects), None))
+
+
 def scan(
     warehouse: Warehouse, client: GumroadClient, profile_id: str, first: date, last: date
 ) -> tuple[list[DayWindow], dict[date, SummaryDay]] | None:
@@ -117,11 +177,10 @@ def scan(
     if totals is None:
         return None
     seen = seen_totals(warehouse, profile_id)
-    drifts = [
-        drift
-        for drift in differing(totals, ledger_totals(warehouse, profile_id, first, last))
-        if seen.get(drift.day) != drift.platform
-    ]
+    found = differing(totals, ledger_totals(warehouse, profile_id, first, last))
+    # Of a day that isn't in the totals it is remembered that it wasn't.
+    totals |= {drift.day: drift.platform for drift in found}
+    drifts = [drift for drift in found if seen.get(drift.day) != drift.platform]
     before, after = _zone_spread(warehouse, profile_id)
     days = {drift.day + timedelta(days=step) for drift in drifts for step in range(-before, after + 1)}
     return contiguous(day for day in days if day <= last), totals

@@ -15,7 +15,7 @@ from creator_pipeline.platforms.gumroad.access import SOURCE
 from creator_pipeline.platforms.gumroad.assets import SALES_STREAM, landed
 from creator_pipeline.platforms.gumroad.checks import EVENTS, SALES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.platforms.gumroad.named_sales import Refreshed, refresh_sales
+from creator_pipeline.platforms.gumroad.named_sales import Membership, Refreshed, newest_of, refresh_sales
 from creator_pipeline.platforms.gumroad.payout_assets import STREAM as PAYOUTS_STREAM
 from creator_pipeline.platforms.gumroad.sync import load_sales, lookback
 from creator_pipeline.queue.jobs import Job
@@ -28,7 +28,7 @@ from creator_pipeline.store.tables import gumroad_sales, sales_events
 FALLBACK_DAYS = 7
 """Days a drift scan reads on servers without totals."""
 _ASKED_DAYS = 2
-"""Days that are read where a delivery names no sale (an event of a subscription): yesterday and today."""
+"""Days that are read where a delivery names nothing that can be relied on: yesterday and today."""
 
 
 class Named(NamedTuple):
@@ -37,27 +37,32 @@ class Named(NamedTuple):
     Attributes:
         windows: whole days.
         sale_ids: sales by id.
+        memberships: each by the id of its subscription, None where it isn't told, and by its sales.
         payouts_first: a long history: its payouts tell the money of most of it in a hundredth of the requests.
     """
 
     windows: list[DayWindow]
     sale_ids: list[str]
+    memberships: tuple[Membership, ...] = ()
     payouts_first: bool = False
 
 
 def _named(jobs: Sequence[Job]) -> Named | None:
-    days, windows, sale_ids = set[date](), list[DayWindow](), dict[str, None]()
+    days, windows, sale_ids, memberships = set[date](), list[DayWindow](), dict[str, None](), set[Membership]()
     for job in jobs:
         payload = job.payload
         if "from" in payload:
             start = max(date.fromisoformat(payload["from"]), settings.load().pipeline_start_date)
             windows.append(DayWindow(start, min(date.fromisoformat(payload["to"]), today() + timedelta(days=1))))
         sale_ids |= dict.fromkeys(payload.get("sale_ids", ()))
+        if payload.get("subscription_id") or payload.get("purchase_ids"):
+            memberships.add(Membership(payload.get("subscription_id"), tuple(payload.get("purchase_ids", ()))))
         if payload.get("read_days"):
             days |= {today() - timedelta(days=back) for back in range(_ASKED_DAYS)}
     days |= {day for window in windows for day in window.each()}
     first = any(job.kind == "initial_sync" for job in jobs)
-    return Named(contiguous(days), list(sale_ids), first) if days or sale_ids else None
+    named = Named(contiguous(days), list(sale_ids), tuple(sorted(memberships, key=str)), first)
+    return named if days or sale_ids or memberships else None
 
 
 def _read_named(work: Work, named: Named) -> int:
@@ -84,8 +89,9 @@ def _read(work: Work, client: GumroadClient, named: Named) -> int:
             report_unknown(work.context, work.warehouse, SOURCE.name, "sale field", part.new_keys)
             SALES_STREAM.report(work.outcome, work.profile_id, landed(part, client.usage.metadata()), {SALES, EVENTS})
             events += len(part.events)
-    if named.sale_ids:
-        done = refresh_sales(work.warehouse, client, ring, work.profile_id, named.sale_ids)
+    newest = newest_of(work.warehouse, work.profile_id, named.memberships)
+    if sale_ids := list(dict.fromkeys([*named.sale_ids, *newest])):
+        done = refresh_sales(work.warehouse, client, ring, work.profile_id, sale_ids)
         events += done.events
         _log(work, done, client)
         if done.not_found:

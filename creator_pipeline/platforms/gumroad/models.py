@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from creator_pipeline.core.json_fields import FieldReader, Json, is_whole, stored
-from creator_pipeline.core.money import MICROS, decimals, from_cents
+from creator_pipeline.core.money import MICROS, from_cents
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.gumroad import catalog
+from creator_pipeline.platforms.gumroad.answers import without_processor
 from creator_pipeline.platforms.gumroad.personal import BUYER
 
 _NOT_KEPT = catalog.VOLATILE | catalog.PERSONAL
@@ -126,8 +127,9 @@ def refunded_cents(sale: Json, price: int, currency: str | None) -> tuple[int | 
     left, exact = amount(sale.get("amount_refundable_in_currency")), currency == "USD"
     total = Decimal(price) / 100 if exact else amount(sale.get("formatted_total_price"))
     # Nothing left of a sale that was given back in part: its payment processor is gone.
-    if left is None or not total or not 0 < left < total:
+    if left is None or not total or not 0 < left <= total:
         return None, False
+    # All of it left: only tax went back, which is no part of the price.
     return price - int((price * left / total).to_integral_value(ROUND_HALF_UP)), exact
 
 
@@ -151,12 +153,11 @@ def _affiliate_micros(sale: Json) -> int | None:
 
 
 def _currency(sale: Json, currencies: Mapping[str, str]) -> str | None:
-    named = sale.get("currency")
-    if isinstance(named, str) and named:
-        return named.upper()
-    return currencies.get(str(sale.get("product_id"))) or catalog.CURRENCY_OF_SYMBOL.get(
-        str(sale.get("currency_symbol"))
-    )
+    listed = currencies.get(str(sale.get("product_id")))
+    for told in (sale.get("currency"), sale.get("currency_symbol")):
+        if isinstance(told, str) and told:
+            return catalog.currency_of(told, listed)
+    return listed
 
 
 def sale_row(
@@ -207,7 +208,7 @@ def sale_row(
         recurring_charge=FIELDS.optional_flag("sale", sale, "recurring_charge"),
         buyer_hash=ring.hash_address(address) if isinstance(address, str) and address else None,
         country=FIELDS.optional_text("sale", sale, "country_iso2"),
-        raw=stored(sale, catalog.SALE_KEYS, _NOT_KEPT),
+        raw=stored(without_processor(sale, catalog.SALE_KEYS), catalog.SALE_KEYS, _NOT_KEPT),
         ingested_at=ingested_at,
         processor=_processor(sale),
     )
@@ -232,7 +233,8 @@ def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:
     Raises:
         DataError: a key that matters is missing.
     """
-    currency = FIELDS.text("product", product, "currency").upper()
+    told = FIELDS.text("product", product, "currency")
+    currency = catalog.currency_of(told) or told.upper()
     if product.get("price") is not None:
         _cents("product", product, "price")
     price, earned = product.get("price"), product.get("sales_usd_cents")
@@ -241,7 +243,7 @@ def product_row(profile_id: str, product: Json, moment: datetime) -> ProductRow:
         id=FIELDS.text("product", product, "id"),
         name=FIELDS.text("product", product, "name"),
         currency=currency,
-        price_micros=price * MICROS // 10 ** decimals(currency) if isinstance(price, int) else None,
+        price_micros=price * MICROS // 10 ** catalog.decimals(currency) if isinstance(price, int) else None,
         published=FIELDS.optional_flag("product", product, "published"),
         url=FIELDS.optional_text("product", product, "short_url"),
         sales_count=_count(product.get("sales_count")),

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import ceil
+from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, contiguous, now, today
@@ -48,6 +49,42 @@ class Refreshed:
     events: int
     changed: int
     not_found: tuple[str, ...]
+
+
+class Membership(NamedTuple):
+    """A membership that something happened to: its subscription's id, None where it isn't told, and its sales."""
+
+    subscription_id: str | None
+    sale_ids: tuple[str, ...]
+
+
+def newest_of(warehouse: Warehouse, profile_id: str, memberships: Iterable[Membership]) -> list[str]:
+    """The newest stored sale of each membership, which tells how the membership stands; nothing where none is stored.
+
+    An event of a membership moves no money, and lists charges that failed among its sales. To read them all again
+    took 75 requests for each member who left.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose sales.
+        memberships: that something happened to.
+    """
+    sales, found = gumroad_sales.c, dict[str, None]()
+    with warehouse.read() as connection:
+        for subscription_id, sale_ids in memberships:
+            named = sales.id.in_(sale_ids[:_IDS_AT_ONCE])
+            newest = connection.execute(
+                select(sales.id)
+                .where(
+                    sales.profile_id == profile_id,
+                    or_(sales.subscription_id == subscription_id, named) if subscription_id else named,
+                )
+                .order_by(sales.created_at.desc(), sales.id)
+                .limit(1)
+            ).scalar()
+            if newest is not None:
+                found[newest] = None
+    return list(found)
 
 
 def refresh_sales(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 from urllib.parse import quote
 
-from creator_pipeline.core.errors import AuthError, RejectedError, TransientError
+from creator_pipeline.core.errors import AuthError, TransientError
 from creator_pipeline.core.http import ApiClient
 from creator_pipeline.platforms.gumroad import catalog
 from creator_pipeline.platforms.gumroad.answers import (
@@ -17,10 +17,9 @@ from creator_pipeline.platforms.gumroad.answers import (
     SlowQueryError,
     object_of,
     objects_of,
+    optional,
     repeated_key,
 )
-
-T = TypeVar("T")
 
 
 class PayoutsPage(NamedTuple):
@@ -55,7 +54,7 @@ class PayoutCalls:
         key: str | None = None
         seen: set[str] = set()
         while True:
-            body = self._get("/v2/payouts", asked | ({"page_key": key} if key else {}))
+            body = self._page(asked | ({"page_key": key} if key else {}))
             told = body.get("next_page_key")
             page = PayoutsPage(objects_of(body, "payouts"), str(told) if told else None)
             yield page
@@ -73,11 +72,11 @@ class PayoutCalls:
             TransientError: the server took too long: that is no missing payout.
         """
         asked = {"include_sales": "true", "include_transactions": "true"}
-        return self._known(lambda: object_of(self._get(f"/v2/payouts/{quote(payout_id, safe='')}", asked), "payout"))
+        return optional(lambda: object_of(self._get(f"/v2/payouts/{quote(payout_id, safe='')}", asked), "payout"))
 
     def upcoming(self) -> list[Json] | None:
         """The planned payouts, earliest first; None on servers that don't know the call: it reads as an id there."""
-        return self._known(lambda: objects_of(self._get("/v2/payouts/upcoming", {}), "payouts"))
+        return optional(lambda: objects_of(self._get("/v2/payouts/upcoming", {}), "payouts"))
 
     def earnings(self, year: int) -> Json | None:
         """Gumroad's totals of a year; None where it has none of that year.
@@ -86,22 +85,16 @@ class PayoutCalls:
             NoScopeError: the token lacks the scope, or the account has no tax centre.
         """
         try:
-            body = self._api.get("/v2/earnings", {"year": year})
-        except NotFoundError:
-            return None
+            body = optional(lambda: self._api.get("/v2/earnings", {"year": year}))
         except AuthError as error:
             raise _no_scope(error, catalog.TAX_SCOPE) from None
         return cast("Json", body) if isinstance(body, dict) else None
 
-    def _known(self, ask: Callable[[], T]) -> T | None:
-        try:
-            return ask()
-        except NotFoundError:
-            return None
-        except RejectedError as error:
-            if error.message.endswith(catalog.NOT_FOUND_SUFFIX):
-                return None
-            raise
+    def _page(self, asked: dict[str, str]) -> Json:
+        body = optional(lambda: self._get("/v2/payouts", asked))
+        if body is None:
+            raise NotFoundError("This Gumroad knows no payouts.")
+        return body
 
     def _get(self, path: str, parameters: dict[str, str]) -> Json:
         try:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 from creator_pipeline.core.json_fields import FieldReader, Json, stored
 from creator_pipeline.core.money import MICROS_PER_CENT, ZERO_DECIMAL, decimals, from_decimal, to_text
 from creator_pipeline.platforms.gumroad import payout_catalog
+from creator_pipeline.platforms.gumroad.answers import without_processor
 
 FIELDS = FieldReader("Gumroad", "This payout was left out; the others were read.", absent_is_null=True)
 PAID_ELSEWHERE = "paid_elsewhere"
@@ -82,7 +83,11 @@ def head(item: Json) -> Head:
         state=payout_catalog.PAYOUT_STATES.get(status.lower(), "on_the_way"),
         created_at=FIELDS.time("payout", item, "created_at"),
         processed_at=FIELDS.optional_time("payout", item, "processed_at"),
-        raw={key: value for key, value in item.items() if key not in payout_catalog.PAYOUT_PERSONAL},
+        raw={
+            key: value
+            for key, value in without_processor(item, payout_catalog.PAYOUT_KEYS).items()
+            if key not in payout_catalog.PAYOUT_PERSONAL
+        },
     )
 
 

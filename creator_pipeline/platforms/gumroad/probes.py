@@ -14,7 +14,7 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.gumroad import PLATFORM, drift, oauth
 from creator_pipeline.platforms.gumroad.access import SOURCE, gumroad_client
-from creator_pipeline.platforms.gumroad.answers import NoScopeError, NotFoundError, classify
+from creator_pipeline.platforms.gumroad.answers import NoScopeError, classify, optional
 from creator_pipeline.platforms.gumroad.catalog import PAYOUTS_SCOPE
 from creator_pipeline.platforms.gumroad.ping_checks import missing_pings
 from creator_pipeline.platforms.gumroad.unreadable import GOES_ON, OLD_SERVER, refusal
@@ -79,9 +79,7 @@ def account(config: Settings, account: Account, token: str) -> Iterator[Finding]
 def _payouts(caller: Caller, name: str, profile_id: str) -> Finding:
     """Whether payouts can be read. Without them the sales go on, so nothing is broken."""
     try:
-        caller.get("/v2/payouts", {"include_upcoming": "false"})
-    except NotFoundError:
-        return Finding(f"{name} payouts", "off", f"{OLD_SERVER} {GOES_ON}")
+        known = optional(lambda: caller.get("/v2/payouts", {"include_upcoming": "false"}))
     except AuthError as error:
         if error.revoked:
             raise
@@ -89,6 +87,8 @@ def _payouts(caller: Caller, name: str, profile_id: str) -> Finding:
             profile_id, "payouts", NoScopeError(f"The token lacks the scope {PAYOUTS_SCOPE}.", PAYOUTS_SCOPE)
         )
         return Finding(f"{name} payouts", "off", found.detail, found.hint)
+    if known is None:
+        return Finding(f"{name} payouts", "off", f"{OLD_SERVER} {GOES_ON}")
     return Finding(f"{name} payouts", "ok", "payouts can be read")
 
 
@@ -151,7 +151,8 @@ def _agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> Iterator
     if totals is None:
         yield Finding(name, "unknown", "This Gumroad has no totals to compare with.")
         return
-    off = drift.differing(totals, drift.ledger_totals(warehouse, profile_id, first, last))
+    differing = drift.differing(totals, drift.ledger_totals(warehouse, profile_id, first, last))
+    off = [found for found, why, _ in drift.explained(warehouse, profile_id, differing) if why is None]
     if not off:
         yield Finding(name, "ok", f"{len(totals)} days with sales, {first} to {last}, equal to the cent")
         return

@@ -10,9 +10,13 @@ from typing import NamedTuple
 
 import orjson
 
-from creator_pipeline.core.money import MICROS_PER_CENT, decimals
+from creator_pipeline.core.money import MICROS_PER_CENT
+from creator_pipeline.platforms.gumroad.catalog import decimals
 from creator_pipeline.platforms.gumroad.client import SummaryDay
+from creator_pipeline.platforms.gumroad.counted_otherwise import Evidence, explain, sold
 from creator_pipeline.platforms.gumroad.models import SaleRow, amount, refunded_cents
+
+NO_EVIDENCE = Evidence(frozenset(), frozenset(), {})
 
 
 class _Bounds(NamedTuple):
@@ -38,12 +42,18 @@ def days_to_settle(rows: Iterable[SaleRow]) -> set[date]:
     return {row.local_day for row in rows if is_derived(row) and row.local_day is not None}
 
 
-def settle(rows: Sequence[SaleRow], others: Iterable[SaleRow], totals: Mapping[date, SummaryDay]) -> list[SaleRow]:
+def settle(
+    rows: Sequence[SaleRow],
+    others: Iterable[SaleRow],
+    totals: Mapping[date, SummaryDay],
+    evidence: Evidence = NO_EVIDENCE,
+) -> list[SaleRow]:
     """The rows, with the derived refunds of each day adding up to Gumroad's refunded cents of that day.
 
     A day is settled only when its sales (``rows`` and those stored beside them, ``others``) add up to Gumroad's own
-    gross, which proves that all of them are here. The same day always gives the same cents to the same sales,
-    however its sales came in.
+    gross, which proves that all of them are here; sales that the totals count otherwise are left aside, where the
+    gross comes out to the cent with that. The same day always gives the same cents to the same sales, however its
+    sales came in.
     """
     days: dict[date, list[SaleRow]] = defaultdict(list)
     for row in (*rows, *others):
@@ -52,14 +62,18 @@ def settle(rows: Sequence[SaleRow], others: Iterable[SaleRow], totals: Mapping[d
     settled: dict[str, int] = {}
     for day, sales in days.items():
         total = totals.get(day)
-        derived = [row for row in sales if is_derived(row)]
-        if (
-            not derived
-            or total is None
-            or sum(row.price_micros for row in sales) != total.gross_cents * MICROS_PER_CENT
-        ):
+        if total is None or not any(is_derived(row) for row in sales):
             continue
-        certain = sum(row.refunded_micros or 0 for row in sales if not is_derived(row))
+        authorized = evidence.authorized_on(day, (row.id for row in sales))
+        how = explain([sold(row) for row in sales], authorized, evidence, total.gross_cents, None)
+        if how is None:
+            continue
+        left_out = {one.sale_id for one in how.left_out}
+        counted = [row for row in sales if row.id not in left_out]
+        derived = [row for row in counted if is_derived(row)]
+        certain = sum(row.refunded_micros or 0 for row in counted if not is_derived(row))
+        if not derived:
+            continue
         settled |= _share(derived, total.refunded_cents - certain // MICROS_PER_CENT)
     return [
         row._replace(refunded_micros=settled[row.id] * MICROS_PER_CENT, refund_exact=True) if row.id in settled else row
@@ -96,8 +110,9 @@ def _bounds(row: SaleRow) -> _Bounds:
     half = Decimal(1).scaleb(-decimals(row.listed_currency or "USD")) / 2
     most = ((left + half) * price / max(total - half, half)).to_integral_value(ROUND_FLOOR)
     least = (max(left - half, Decimal(0)) * price / (total + half)).to_integral_value(ROUND_CEILING)
-    low, high = max(1, price - int(most)), min(price - 1, price - int(least))
+    # As much left as there was: tax alone went back, or less than the listed currency's rounding.
+    nothing = left == total
+    low, high = max(0 if nothing else 1, price - int(most)), min(price - 1, price - int(least))
     if guess is None:
-        # As much left as there was: the refund is smaller than the listed currency's rounding.
         guess = low
     return _Bounds(min(guess, low), guess, max(guess, high))

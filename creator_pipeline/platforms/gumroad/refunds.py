@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.counted_otherwise import evidence_of
 from creator_pipeline.platforms.gumroad.ledger_store import rewrite_sales
 from creator_pipeline.platforms.gumroad.models import SaleRow, without_buyers
 from creator_pipeline.platforms.gumroad.payout_store import rewrite_payouts
@@ -42,7 +43,7 @@ class RefundSettler:
             return list(rows)
         sales = gumroad_sales.c
         outside = or_(sales.partition_day < window.start, sales.partition_day >= window.end)
-        return settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), outside)), totals)
+        return self._settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), outside)), totals)
 
     def settled_named(self, rows: Sequence[SaleRow]) -> list[SaleRow]:
         """Named rows about to be stored, settled with the stored sales of their days."""
@@ -52,7 +53,7 @@ class RefundSettler:
             return list(rows)
         sales = gumroad_sales.c
         named = sales.id.in_([row.id for row in rows])
-        return settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), not_(named))), totals)
+        return self._settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), not_(named))), totals)
 
     def settle_stored(self, *, with_ledger: bool) -> frozenset[str]:
         """Settle what is stored and still an estimate; the ids that are exact now."""
@@ -65,12 +66,20 @@ class RefundSettler:
         moment = now()
         exact = [
             after._replace(ingested_at=moment)
-            for before, after in zip(rows, settle(rows, [], self._totals), strict=True)
+            for before, after in zip(rows, self._settle(rows, [], self._totals), strict=True)
             if after != before
         ]
         if exact:
             self._write(exact, with_ledger=with_ledger)
         return frozenset(row.id for row in exact)
+
+    def _settle(
+        self, rows: Sequence[SaleRow], others: Sequence[SaleRow], totals: Mapping[date, SummaryDay]
+    ) -> list[SaleRow]:
+        days = days_to_settle(rows)
+        with self._warehouse.read() as connection:
+            asked = [row for row in (*rows, *others) if row.local_day in days]
+            return settle(rows, others, totals, evidence_of(connection, self._profile_id, asked))
 
     def _write(self, rows: list[SaleRow], *, with_ledger: bool) -> None:
         with self._warehouse.write() as connection:

@@ -31,7 +31,9 @@ class Ping:
     Attributes:
         delivery_id: digest of the body without ``retry_count``, so the same for the sender's retries.
         resource_name: ``sale``, ``refund``…; None on the account's plain ping.
-        sale_ids, subscription_ids: to read again.
+        sale_ids: to read again.
+        subscription_id, purchase_ids: the membership that an event without a sale of its own is about. None of these
+            moves money: a charge or a refund has a ping of its own.
         sale_day: UTC day of the sale, where told: lets a reader take the whole day instead.
         days_needed: the ids can't be relied on, so the days of the event must be read.
         seller_id: a hint whose sale it is.
@@ -42,7 +44,8 @@ class Ping:
     delivery_id: str
     resource_name: str | None
     sale_ids: tuple[str, ...]
-    subscription_ids: tuple[str, ...]
+    subscription_id: str | None
+    purchase_ids: tuple[str, ...]
     sale_day: date | None
     days_needed: bool
     seller_id: str | None
@@ -69,13 +72,13 @@ def read(body: bytes, content_type: str) -> Ping:
     purchases = tuple(filter(None, map(_as_id, fields.get("purchase_ids[]", []))))
     subscription = _as_id(only("subscription_id"))
     resource = only("resource_name")
-    sale_ids = (sale_id,) if sale_id else purchases
     return Ping(
         delivery_id=_digest(pairs),
         resource_name=resource if resource in RESOURCES else None,
-        sale_ids=sale_ids,
+        sale_ids=(sale_id,) if sale_id else (),
         # A sale of a membership names both; the sale says it all.
-        subscription_ids=(subscription,) if subscription and not sale_ids else (),
+        subscription_id=None if sale_id else subscription,
+        purchase_ids=() if sale_id else purchases,
         sale_day=_day(only("sale_timestamp")),
         days_needed="sale_id" in fields and sale_id is None,
         seller_id=_as_id(only("seller_id")),
@@ -190,7 +193,7 @@ def delivery(config: Settings, path: Mapping[str, str], headers: Mapping[str, st
         _payload(ping),
         profile_id=profile_id,
         account_id=ping.seller_id,
-        work=bool(ping.sale_ids or ping.subscription_ids or ping.days_needed),
+        work=bool(ping.sale_ids or ping.subscription_id or ping.purchase_ids or ping.days_needed),
         alike=ping.alike,
     )
 
@@ -199,6 +202,8 @@ def _payload(ping: Ping) -> dict[str, Any]:
     payload: dict[str, Any] = {"sale_ids": list(ping.sale_ids), "test": ping.test}
     if ping.days_needed and ping.sale_day:
         return payload | {"from": ping.sale_day.isoformat(), "to": (ping.sale_day + timedelta(days=1)).isoformat()}
+    if ping.subscription_id or ping.purchase_ids:
+        return payload | {"subscription_id": ping.subscription_id, "purchase_ids": list(ping.purchase_ids)}
     return payload | {"read_days": not ping.sale_ids}
 
 

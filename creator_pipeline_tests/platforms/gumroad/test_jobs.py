@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import orjson
 from sqlalchemy import select
 
 from creator_pipeline.core.secrets import KeyRing
@@ -15,7 +16,7 @@ from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.queue.jobs import MAX_ATTEMPTS
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import payouts, sales_events
+from creator_pipeline.store.tables import gumroad_sales, payouts, sales_events
 from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
@@ -87,6 +88,33 @@ def test_the_day_is_read_whole_where_that_takes_fewer_requests(
     refresh_sales(loaded, client, ring, "chen", [sale.id for sale in sales])
     assert client.usage.requests - before <= 5
     assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
+
+
+def test_a_member_who_leaves_costs_one_request_whatever_the_membership_has_charged(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance, client: GumroadClient, ring: KeyRing
+) -> None:
+    """Incident: a cancellation listed 34 renewals and 10 charges that had failed, and cost 75 requests, twice."""
+    world, day = sandbox.world.gumroad, datetime.now(UTC) - timedelta(days=40)
+    renewals = [
+        world.add_sale("chen", created_at=day + timedelta(days=at), subscription_id="sub==", recurring_charge=True)
+        for at in range(34)
+    ]
+    refresh_sales(loaded, client, ring, "chen", [sale.id for sale in renewals])
+    failed = [f"failed{number}==" for number in range(10)]
+    renewals[-1].cancelled, renewals[-1].head = True, None
+    payload = {"sale_ids": [], "subscription_id": "sub==", "purchase_ids": [*failed, *(one.id for one in renewals)]}
+    for _ in ("cancellation", "subscription_ended"):
+        job_queue(loaded).enqueue("chen", "gumroad", "webhook", payload)
+    before = sum(sandbox.faults.requests.values())
+    assert [run.success for run in run_waiting(instance)] == [True]
+    assert sum(sandbox.faults.requests.values()) - before == 1
+    with loaded.read() as connection:
+        raw = connection.execute(select(gumroad_sales.c.raw).where(gumroad_sales.c.id == renewals[-1].id)).scalar_one()
+    assert orjson.loads(raw)["cancelled"] is True
+    # Of somebody else's member nothing is stored, so nothing is asked.
+    job_queue(loaded).enqueue("chen", "gumroad", "webhook", payload | {"subscription_id": "x", "purchase_ids": failed})
+    assert [run.success for run in run_waiting(instance)] == [True]
+    assert sum(sandbox.faults.requests.values()) - before == 1
 
 
 def test_a_failed_run_gives_its_jobs_back_and_an_outage_never_makes_them_dead_at_once(

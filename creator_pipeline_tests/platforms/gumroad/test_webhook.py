@@ -32,10 +32,11 @@ def test_a_sale_is_named_with_its_day():
     assert not ping.alike
 
 
-def test_a_cancellation_names_the_sales_of_its_membership():
-    """Guards: events of memberships that name nothing, having no sale_id."""
+def test_a_cancellation_names_its_membership_and_asks_for_no_sale_of_it():
+    """Guards: events of memberships that name nothing, having no sale_id; and all their charges read one by one."""
     ping = fixture("ping_cancellation.txt")
-    assert ping.sale_ids == ("cGnZSZ_C2OyrfIVixNT6iw==", "6KB_T1mVxVes9uXcWuRQPQ==")
+    assert ping.purchase_ids == ("cGnZSZ_C2OyrfIVixNT6iw==", "6KB_T1mVxVes9uXcWuRQPQ==")
+    assert ping.sale_ids == ()
     assert ping.resource_name == "cancellation"
 
 
@@ -64,7 +65,7 @@ def test_a_name_that_is_also_a_custom_field_s_is_not_read(field: str):
         + f"&{quote(f'custom_fields[{field}]')}=other"
     )
     ping = read(overwritten.encode(), FORM)
-    assert "other" not in {*ping.sale_ids, *ping.subscription_ids, ping.seller_id}
+    assert "other" not in {*ping.sale_ids, ping.subscription_id, ping.seller_id}
     assert ping.days_needed == (field == "sale_id")
     assert read(honest.encode(), FORM).sale_ids == ("real",)
 
@@ -118,8 +119,8 @@ def test_a_membership_is_named_where_no_sale_is():
     """Guards: the end of a membership that names nothing, and a renewal that is read twice over."""
     alone = read(b"subscription_id=sub1&resource_name=subscription_ended", FORM)
     both = read(b"subscription_id=sub1&sale_id=s1&resource_name=sale", FORM)
-    assert (alone.sale_ids, alone.subscription_ids) == ((), ("sub1",))
-    assert (both.sale_ids, both.subscription_ids) == (("s1",), ())
+    assert (alone.sale_ids, alone.subscription_id) == ((), "sub1")
+    assert (both.sale_ids, both.subscription_id) == (("s1",), None)
 
 
 def test_the_address_of_a_profile_is_its_own():

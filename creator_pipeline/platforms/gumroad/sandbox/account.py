@@ -29,6 +29,8 @@ class GumroadSeller:
 
     ``rows`` are the listed sales, oldest first by ``keys`` (second, sequence); ``sales`` holds every purchase by id.
     ``tax_center`` says whether the account may read its earnings; ``readings`` counts the payouts that were read.
+    ``preorders`` says how the totals count pre-orders, which was read in the service's source and never seen: on the
+    day of their authorization, not at all, or on the day of the charge.
     """
 
     profile: str
@@ -41,6 +43,7 @@ class GumroadSeller:
     books: Books
     tax_center: bool = True
     readings: int = 0
+    preorders: str = "authorized"
     grants: list[Grant] = field(default_factory=list[Grant])
     ping_url: str | None = None
     products: list[Product] = field(default_factory=list[Product])

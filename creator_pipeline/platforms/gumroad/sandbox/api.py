@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import urlsplit
 
 import orjson
@@ -69,8 +70,10 @@ class GumroadApi:
 
     Attributes:
         legacy: products come all in one answer, as in 2025.
-        has_summary: false answers ``/v2/sales/summary`` as servers do that don't know it (404, HTML).
+        has_summary: false answers ``/v2/sales/summary`` as servers do that don't know it.
         payouts_server: how old the service is that answers for payouts; only today's knows earnings.
+        unknown_route: what a server answers that doesn't know a route: ``id`` takes its last word for an id, of which
+            there is nothing (200, ``success: false``); ``page`` is a 404 in HTML.
         strict_post_urls: refuses webhook URLs at private addresses, as the real service does; ``localhost`` by that
             name is always refused.
     """
@@ -81,6 +84,7 @@ class GumroadApi:
     legacy: bool = False
     has_summary: bool = True
     payouts_server: PayoutsServer = "2026"
+    unknown_route: Literal["id", "page"] = "id"
     strict_post_urls: bool = False
     hooks_made: int = 0
 
@@ -155,7 +159,7 @@ class GumroadApi:
                 too long; the service answers with 400.
         """
         if not self.has_summary:
-            return not_found()
+            return self._unknown("sale")
         asked = request.query_params
         group_by = asked.get("group_by") or None
         if group_by and group_by not in GROUPS:
@@ -172,9 +176,12 @@ class GumroadApi:
 
     def _known_to(self, servers: tuple[PayoutsServer, ...], route: Answering) -> Answering:
         async def known(request: Request) -> Response:
-            return await route(request) if self.payouts_server in servers else not_found()
+            return await route(request) if self.payouts_server in servers else self._unknown("payout")
 
         return known
+
+    def _unknown(self, object_name: str) -> Response:
+        return not_found() if self.unknown_route == "page" else failure(f"The {object_name} was not found.")
 
     def payouts(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:
         """A page of ten payouts, newest first, planned ones before them."""

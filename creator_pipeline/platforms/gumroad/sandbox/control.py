@@ -22,6 +22,7 @@ SWITCHES = {
     "legacy": (True, False),
     "has_summary": (True, False),
     "payouts_server": ("2026", "2025", "none"),
+    "unknown_route": ("id", "page"),
 }
 """Attributes of the API that can be set, and to what."""
 

@@ -127,6 +127,9 @@ def _later_fields(sale: Sale) -> dict[str, object]:
             "free_trial_ends_on": sale.trial_ends,
             "recurring_charge": sale.recurring_charge,
         }
+    if sale.preorder_authorized is not None:
+        later |= {"preorder_cancelled": False, "is_preorder_authorization": False, "is_in_preorder_state": False}
+        later["preorder_authorization_time"] = utc_text(sale.preorder_authorized)
     if sale.product.physical:
         later |= {"shipped": True, "tracking_url": None}
     if sale.offer_code:
@@ -141,6 +144,7 @@ def _later_fields(sale: Sale) -> dict[str, object]:
         later |= {
             "payment_processor": sale.processor,
             "processor_transaction_id": opaque_id("processor", sale.id)[:17].upper(),
+            "transaction_url_for_seller": f"https://dashboard.stripe.com/payments/ch_{opaque_id(sale.id)[:16]}",
             "processor_fee_cents": sale.processor_fee_cents,
             "processor_fee_currency": "usd",
         }

@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
+SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "krw": "₩", "vnd": "₫"}
 # Listed minor units per US cent, in millionths: frozen at the purchase on the real service, constant here.
-RATES = {"usd": 1_000_000, "eur": 920_000, "gbp": 787_400, "jpy": 1_493_700}
+RATES = {"usd": 1_000_000, "eur": 920_000, "gbp": 787_400, "jpy": 1_493_700, "krw": 1_400_000_000, "vnd": 255_000_000}
 PERIODS = {"monthly": " a month", "yearly": " a year"}
 
 
@@ -31,7 +31,7 @@ def to_cents(listed: int, currency: str) -> int:
 
 def major_text(listed: int, currency: str) -> str:
     """Major units with thousands commas, ``.00`` dropped: ``1,250``, ``8``, ``7.50``."""
-    if currency == "jpy":
+    if currency in ("jpy", "vnd"):
         return f"{listed:,}"
     whole, rest = divmod(listed, 100)
     return f"{whole:,}.{rest:02d}" if rest else f"{whole:,}"
@@ -122,7 +122,8 @@ class Sale:
     ``processor`` is ``paypal`` or ``stripe`` where the seller's own account was paid and the service only took its
     fee. ``processor_fee_cents`` is what the processor charged (None: the service doesn't know).
     ``gumroad_tax_cents`` is tax that the service collected on top of the price and keeps. ``succeeded`` is when a slow
-    payment arrived, if not at once.
+    payment arrived, if not at once. ``commission`` is ``completion`` for the second half of a commission's price, which
+    the totals leave out. ``preorder_authorized`` is when a pre-order was made that is charged now (seconds since 1970).
     """
 
     id: str
@@ -143,6 +144,8 @@ class Sale:
     gift: str | None = None
     gift_partner: str | None = None
     bundle: str | None = None
+    commission: str | None = None
+    preorder_authorized: int | None = None
     subscription_id: str | None = None
     recurring_charge: bool = False
     trial_ends: str | None = None
@@ -175,7 +178,7 @@ class Sale:
 
     @property
     def counts(self) -> bool:
-        """Whether the platform's totals count it: charged, not free, not a gift's receiver, not part of a bundle."""
+        """Whether it is money of the seller's: charged, not free, not a gift's receiver, not part of a bundle."""
         return self.charged and self.price > 0 and self.gift != "receiver" and self.bundle != "part"
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
@@ -44,7 +45,8 @@ def _label(group_by: str, seller: GumroadSeller) -> Callable[[Sale], str]:
 def summary(seller: GumroadSeller, start: date, end: date, group_by: str | None = None) -> dict[str, object]:
     """Totals of ``start`` to ``end``, both inclusive and in the seller's zone, in US cents.
 
-    Charged sales only, refunded and charged-back ones included; groups without a sale are absent.
+    Charged sales only, refunded and charged-back ones included, completions of commissions left out, pre-orders on the
+    day of their authorization; groups without a sale are absent.
 
     Args:
         seller: whose sales.
@@ -55,7 +57,16 @@ def summary(seller: GumroadSeller, start: date, end: date, group_by: str | None 
     first = int(datetime.combine(start, time(), zone).timestamp())
     after = int(datetime.combine(end + timedelta(days=1), time(), zone).timestamp())
     low, high = seller.between(first, after)
-    sales = [sale for sale in seller.rows[low:high] if sale.counts]
+    sales = [sale for sale in seller.rows[low:high] if sale.counts and sale.commission is None]
+    if seller.preorders != "charged":
+        sales = [sale for sale in sales if sale.preorder_authorized is None]
+    if seller.preorders == "authorized":
+        sales += [
+            # The authorization is a purchase of its own, of which nothing is ever given back.
+            replace(sale, created=sale.preorder_authorized, refunded_cents=0)
+            for sale in seller.rows
+            if sale.preorder_authorized is not None and first <= sale.preorder_authorized < after
+        ]
     answer: dict[str, object] = {
         **_figures(sales),
         "processing_units": 0,

@@ -210,8 +210,10 @@ def test_groups_of_the_summary_add_up_to_the_truth(server, api, group_by):
 
 
 def test_summary_is_unknown_to_an_older_server(server, api):
-    """Guards: a reader that takes an HTML page for totals."""
+    """Guards: a reader that takes an HTML page, or a sale that was not found, for totals."""
     server.gumroad.has_summary = False
+    assert api.get("/v2/sales/summary").json() == {"success": False, "message": "The sale was not found."}
+    server.gumroad.unknown_route = "page"
     answer = api.get("/v2/sales/summary")
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/html")

@@ -151,7 +151,8 @@ def test_a_server_of_2025_has_neither_lines_nor_planned_ones(api, server):
 
 def test_a_server_before_payouts_answers_with_a_page(api, server):
     """Guards: JSON expected of a 404."""
-    httpx.post(f"{server.url}/_sandbox/gumroad/switches", json={"payouts_server": "none"}).raise_for_status()
+    wish = {"payouts_server": "none", "unknown_route": "page"}
+    httpx.post(f"{server.url}/_sandbox/gumroad/switches", json=wish).raise_for_status()
     server.world.gumroad.drop_scope("alice", "view_payouts")
     for path in ("/v2/payouts", "/v2/payouts/upcoming", "/v2/payouts/x", "/v2/earnings?year=2025"):
         answer = api.get(path)
