@@ -53,6 +53,26 @@ PAYMENT_CHECKS = (
     ),
     StepCheck(
         PAYMENTS,
+        "objects_readable",
+        "Every payment, refund, dispute and alert has what the ledger needs. One that hasn't counts nowhere, or as it "
+        "did when it could be read; all others were stored.",
+        "Look at the named ones in Whop's dashboard, and ask Whop. They are read again each night.",
+        warns=False,
+    ),
+    StepCheck(
+        PAYMENTS,
+        "amounts_exact",
+        "No amount is finer than a millionth of its currency's unit: the tables round there, half to even.",
+        "Nothing here: the exact amount stands in the column raw, and in Whop's dashboard.",
+    ),
+    StepCheck(
+        PAYMENTS,
+        "alerts_listed",
+        "The list of dispute alerts can be read. Without it an alert's fee comes with the money feed only.",
+        "Give the key the permission payment:dispute:read; an older server doesn't have the list.",
+    ),
+    StepCheck(
+        PAYMENTS,
         "payments_still_there",
         "Whop still has every payment that was stored or named by a webhook.",
         "Nothing, if the ids of a webhook were another account's or a test's.",
@@ -134,6 +154,9 @@ class Payments:
     fee_in_ledger: int = 0
     new_keys: set[str] = field(default_factory=set[str])
     disputes_listed: bool = True
+    odd: list[str] = field(default_factory=list[str])
+    rounded: list[str] = field(default_factory=list[str])
+    alerts_refused: str = ""
 
     def add(self, part: LoadedPayments) -> None:
         """Count a committed part."""
@@ -141,6 +164,9 @@ class Payments:
         self.gone += part.missing
         self.new_keys |= part.new_keys
         self.disputes_listed = self.disputes_listed and part.disputes_listed
+        self.odd += [f"{one.part} {one.object_id}: {one.detail}" for one in part.odd]
+        self.rounded += part.rounded
+        self.alerts_refused = self.alerts_refused or part.alerts_refused
         if part.payments_change.deleted:
             self.gone.append(f"{part.payments_change.deleted} of the list")
         # Rows that rest on the money feed split fees otherwise, and are checked by the books.
@@ -151,7 +177,7 @@ class Payments:
             if row.refunded_micros != sum(entry["micros"] for entry in orjson.loads(row.refunds)):
                 self.not_explained.append(row.id)
             if row.status == "paid" and row.paid_at is not None:
-                self.sales += 1
+                self.sales += row.units
                 if row.id not in settled:
                     self.sold_micros += row.total_micros
                     self.fee_micros += row.fee_micros or 0
@@ -167,6 +193,9 @@ class Payments:
         if not self.read:
             return
         yield Verdict("refunds_agree", not self.not_explained, {"payments": self.not_explained[:SHOWN]})
+        yield Verdict("objects_readable", not self.odd, {"count": len(self.odd), "objects": self.odd[:SHOWN]})
+        yield Verdict("amounts_exact", not self.rounded, {"count": len(self.rounded), "amounts": self.rounded[:SHOWN]})
+        yield Verdict("alerts_listed", not self.alerts_refused, {"refused": self.alerts_refused})
         yield Verdict("payments_still_there", not self.gone, {"gone": self.gone[:SHOWN]})
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
         yield Verdict("disputes_listed", self.disputes_listed, {})

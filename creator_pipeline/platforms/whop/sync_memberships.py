@@ -13,9 +13,10 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
-from creator_pipeline.platforms.whop import catalog, fetch
+from creator_pipeline.platforms.whop import catalog
+from creator_pipeline.platforms.whop import fetch_memberships as fetch
 from creator_pipeline.platforms.whop.client import WhopClient
-from creator_pipeline.platforms.whop.fetch import Memberships
+from creator_pipeline.platforms.whop.fetch_memberships import Memberships
 from creator_pipeline.platforms.whop.models import (
     MembershipRow,
     account_of,

@@ -45,7 +45,7 @@ def totals(warehouse: Warehouse) -> dict[tuple[date, str], DayFigures]:
         for row in connection.execute(select(sales_events)):
             day = sums[row.occurred_on, row.currency]
             if row.event_type == "sale":
-                day[0] += 1
+                day[0] += row.quantity
                 day[1] += row.gross_micros
                 day[2] += row.fee_micros
             elif row.event_type == "refund":
