@@ -17,6 +17,7 @@ from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.platforms.whop import PLATFORM, catalog, money_catalog
 from creator_pipeline.platforms.whop.access import account_id_of
 from creator_pipeline.platforms.whop.answers import NotFoundError, classify, next_cursor, refuse_other_dialect, rows
+from creator_pipeline.platforms.whop.webhook import secrets
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events, whop_payments
@@ -29,22 +30,25 @@ def setup(config: Settings) -> Sequence[Check]:
 
 def _secret(config: Settings) -> Iterator[Finding]:
     """The secret that Whop signs with."""
-    name, secret = "whop webhooks", config.whop_webhook_secret
-    if secret is None:
+    name, known = "whop webhooks", secrets(config)
+    if not known:
         text = "WHOP_WEBHOOK_SECRET is not set: memberships come with the nightly run."
         yield Finding(name, "off", text, "See docs/whop.md, Webhooks.")
-    elif not secret.get_secret_value().startswith("ws_"):
+    elif not all(secret.startswith("ws_") for secret in known):
         yield Finding(
-            name, "no", "WHOP_WEBHOOK_SECRET doesn't begin with ws_.", "Copy it whole from Developer, Webhooks."
+            name,
+            "no",
+            "A secret in WHOP_WEBHOOK_SECRET doesn't begin with ws_.",
+            "Copy it whole from Developer, Webhooks.",
         )
     else:
-        yield Finding(name, "ok", "the secret is set")
+        yield Finding(name, "ok", "the secret is set" if len(known) == 1 else f"{len(known)} secrets are set")
 
 
 def account(config: Settings, account: Account, token: str) -> Iterator[Finding]:
     """Reachable, a permission for each list that is read, clock, and the webhook where the key may see it."""
     name, headers = f"whop {account.profile_id}", {"Api-Version-Date": catalog.API_VERSION_DATE}
-    account_id = account_id_of(config, account.external_account_id)
+    account_id = account_id_of(config, account.external_account_id, token)
     asked = {"first": "1", **({"account_id": account_id} if account_id else {})}
     with Caller(config.whop_api_url, token, classify, headers) as caller:
         lacking: list[str] = []

@@ -145,7 +145,8 @@ def test_an_alerts_fee_reaches_the_ledger_by_a_load_and_by_the_night(
         load_payments(two_profiles, client, "alice", account.id, EVERYTHING)
     part.alert("alice", payment["id"])
     part.alert("alice", free["id"], kind="early_fraud_warning")
-    next(iter(account.tables["dispute_alerts"].values()))["fee"]["amount"] = "25.00"
+    told = next(one for one in account.tables["dispute_alerts"].values() if one["payment_id"] == payment["id"])
+    told["fee"]["amount"] = "25.00"
     if changed:
         refresh_changed_payments(two_profiles, client, "alice", account.id, now() - timedelta(days=900))
     else:
