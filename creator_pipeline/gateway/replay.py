@@ -52,7 +52,9 @@ def deliveries(warehouse: Warehouse, status: str | None = None, limit: int = 50)
 
 
 def replay(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collection[str] | None) -> int:
-    """Put jobs that ended badly back, and make jobs of deliveries that were only stored or fitted no profile; returns their number.
+    """Put jobs that ended badly back, and make jobs of deliveries that were only stored or fitted no profile.
+
+    Returns the number of jobs.
 
     Args:
         warehouse: where both are stored.
