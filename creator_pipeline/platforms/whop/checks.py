@@ -26,6 +26,12 @@ MEMBERSHIP_CHECKS = (
     ),
     StepCheck(
         MEMBERSHIPS,
+        "memberships_readable",
+        "Every membership, member and plan can be read; one that can't is as it was, and all others were stored.",
+        "Look at the named ones in Whop's dashboard, and ask Whop. They are read again with each scan.",
+    ),
+    StepCheck(
+        MEMBERSHIPS,
         "addresses_readable",
         "Whop shows the members' e-mail addresses: without them holders aren't found by their address.",
         "Give the key the permission member:email:read under Developer, API keys.",
@@ -112,6 +118,7 @@ class Memberships:
     hidden: list[str] = field(default_factory=list[str])
     empty: list[str] = field(default_factory=list[str])
     gone: list[str] = field(default_factory=list[str])
+    odd: list[str] = field(default_factory=list[str])
     new_keys: set[str] = field(default_factory=set[str])
 
     def add(self, part: ReadMemberships) -> None:
@@ -120,6 +127,7 @@ class Memberships:
         self.read += 1
         self.unknown |= loaded.unknown_statuses
         self.new_keys |= loaded.new_keys
+        self.odd += [f"{profile_id}: {one.part} {one.object_id}: {one.detail}" for one in loaded.odd]
         if loaded.members and loaded.without_address == loaded.members:
             self.hidden.append(profile_id)
         if not sells:
@@ -133,6 +141,7 @@ class Memberships:
         if not self.read:
             return
         yield Verdict("statuses_known", not self.unknown, {"unknown": sorted(self.unknown)})
+        yield Verdict("memberships_readable", not self.odd, {"count": len(self.odd), "objects": self.odd[:SHOWN]})
         yield Verdict("addresses_readable", not self.hidden, {"profiles": self.hidden})
         yield Verdict("account_sells", not self.empty, {"profiles": self.empty})
         yield Verdict("memberships_still_there", not self.gone, {"gone": self.gone[:SHOWN]})

@@ -17,7 +17,7 @@ from creator_pipeline.core.money import MICROS, from_decimal
 from creator_pipeline.platforms.whop import PLATFORM
 from creator_pipeline.platforms.whop.fetch import Payments
 from creator_pipeline.platforms.whop.models import FIELDS, PaymentRow
-from creator_pipeline.platforms.whop.odd import unreadable
+from creator_pipeline.platforms.whop.odd import keep_odd, unreadable
 from creator_pipeline.platforms.whop.refunds import alert_entry, dispute_entry, payment_row, refund_entry
 from creator_pipeline.store import unreadable as kept
 from creator_pipeline.store.tables import whop_payments
@@ -158,9 +158,7 @@ def remember(connection: Connection, profile_id: str, made: ReadPayments, missin
         missing: ids of payments that the account doesn't have.
         at: when.
     """
-    provider = PLATFORM.in_ledger
-    kept.forget(connection, provider, profile_id, made.read | {("payments", each) for each in missing})
-    kept.remember(connection, provider, profile_id, made.odd, at)
+    keep_odd(connection, profile_id, made.odd, made.read | {("payments", each) for each in missing}, at)
 
 
 def odd_payments(connection: Connection, profile_id: str) -> set[str]:
