@@ -35,17 +35,18 @@ def list_deliveries(status: str | None, limit: int, *, as_json: bool) -> None:
             f"{row['received_at']:%Y-%m-%d %H:%M:%S} {row['provider']:8} {row['event_type'] or '-':28} "
             f"{row['profile_id'] or '-':16} {state:22} +{row['repeats']}  {row['delivery_id']}"
         )
-        if row["error"]:
-            click.echo(f"    {row['error']}")
+        for said in (row["error"], row["note"]):
+            if said:
+                click.echo(f"    {said}")
     if not rows:
         click.echo("No delivery.")
 
 
 @command.command("replay")
 @click.argument("ids", nargs=-1, metavar="[ID…]")
-@click.option("--all", "everything", is_flag=True, help="All that ended badly or were only stored.")
+@click.option("--all", "everything", is_flag=True, help="All that ended badly, were only stored, or fitted no profile.")
 def replay(ids: tuple[str, ...], *, everything: bool) -> None:
-    """Put dead or failed jobs back into the queue, and deliveries that were only stored.
+    """Put dead or failed jobs back into the queue, and deliveries that were only stored or ignored.
 
     An ID is a delivery's or a job's, as `webhooks list` shows them.
     """

@@ -36,6 +36,7 @@ class _Plan:
     status: Status
     profile_id: str | None = None
     jobs: tuple[NewJob, ...] = field(default=())
+    note: str | None = None
 
 
 def sending_platforms() -> list[Platform]:
@@ -115,7 +116,7 @@ class Intake:
             found = platform.webhooks.get().owners(delivery, own, self._config)
         profile_id = found[0].profile_id if len(found) == 1 else None
         if not delivery.work or not found:
-            return _Plan("ignored", profile_id)
+            return _Plan("ignored", profile_id, note=_note(delivery) if delivery.work else None)
         # A revoked account can't be asked: a replay makes the job once it is connected again.
         ready = [account for account in found if account.status != "revoked"]
         if not ready or not self._config.enabled(platform.name):
@@ -153,10 +154,19 @@ class Intake:
                 "status": plan.status,
                 "job_id": plan.jobs[0].id if plan.jobs else None,
                 "repeats": 0,
+                "account_id": delivery.account_id[:100] if delivery.account_id else None,
+                "note": plan.note,
             }
             for delivery, plan in rows
         ]
         return {(row[0], row[1]) for row in connection.execute(statement, values)}
+
+
+def _note(delivery: Delivery) -> str:
+    """Why nothing follows from a delivery that asks for something."""
+    if delivery.profile_id:
+        return f"{delivery.profile_id} is not connected"
+    return f"no profile is connected to {delivery.account_id or 'an account'}"
 
 
 def _count_repeats(connection: Connection, again: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:

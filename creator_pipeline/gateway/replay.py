@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 import orjson
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from creator_pipeline.gateway.intake import Intake, read_accounts, sending_platforms
 from creator_pipeline.platforms.webhooks import Delivery
@@ -17,7 +17,18 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs as jobs
 from creator_pipeline.store.tables import webhook_events as events
 
-_SHOWN = ("received_at", "provider", "event_type", "profile_id", "status", "job_id", "repeats", "delivery_id")
+_SHOWN = (
+    "received_at",
+    "provider",
+    "event_type",
+    "profile_id",
+    "status",
+    "job_id",
+    "repeats",
+    "account_id",
+    "note",
+    "delivery_id",
+)
 
 
 def deliveries(warehouse: Warehouse, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
@@ -41,7 +52,9 @@ def deliveries(warehouse: Warehouse, status: str | None = None, limit: int = 50)
 
 
 def replay(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collection[str] | None) -> int:
-    """Put jobs that ended badly back, and make jobs of deliveries that were only stored; returns their number.
+    """Put jobs that ended badly back, and make jobs of deliveries that were only stored or fitted no profile.
+
+    Returns the number of jobs.
 
     Args:
         warehouse: where both are stored.
@@ -61,9 +74,14 @@ def _dead(warehouse: Warehouse, ids: Collection[str] | None) -> list[str]:
         return list(connection.execute(asked).scalars())
 
 
+def _waiting() -> ColumnElement[bool]:
+    """What was only stored, and what asked for something and fitted no profile then."""
+    return or_(events.c.status == "stored", and_(events.c.status == "ignored", events.c.note.is_not(None)))
+
+
 def _stored(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collection[str] | None) -> int:
     providers = [platform.in_ledger for platform in sending_platforms()]
-    asked = select(events).where(events.c.provider.in_(providers), events.c.status == "stored")
+    asked = select(events).where(events.c.provider.in_(providers), _waiting())
     if ids is not None:
         asked = asked.where(events.c.delivery_id.in_(ids))
     intake = Intake(warehouse, queue, config)
@@ -77,6 +95,7 @@ def _stored(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collec
                 row["event_type"],
                 orjson.loads(row["payload"]),
                 profile_id=row["profile_id"],
+                account_id=row["account_id"],
             )
             plan = intake.plan(delivery, accounts)
             if not plan.jobs:
@@ -84,7 +103,7 @@ def _stored(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collec
             connection.execute(
                 update(events)
                 .where(events.c.provider == delivery.provider, events.c.delivery_id == delivery.delivery_id)
-                .values(status=plan.status, job_id=plan.jobs[0].id)
+                .values(status=plan.status, job_id=plan.jobs[0].id, note=None)
             )
             put += plan.jobs
         queue.add(connection, put)

@@ -20,7 +20,7 @@ from creator_pipeline.runtime.unknown_fields import PREFIX
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, connect_as_is
 from creator_pipeline.store.health_reports import open_ones
-from creator_pipeline.store.tables import platform_connections, unexplained
+from creator_pipeline.store.tables import platform_connections, unexplained, unreadable
 
 KeyRingOf = Callable[[], KeyRing]
 _DEFAULT_URL = "http://127.0.0.1:8088"
@@ -59,6 +59,7 @@ def health_checks(warehouse: Warehouse, config: Settings) -> list[Check]:
         Check("connection/", lambda: connections(warehouse)),
         *(check for platform in PLATFORMS for check in checks_of(platform).health(warehouse, config)),
         Check("books/", lambda: unexplained_money(warehouse)),
+        Check("objects/", lambda: unreadable_objects(warehouse)),
         Check(PREFIX, lambda: new_names(warehouse)),
     ]
 
@@ -142,6 +143,21 @@ def unexplained_money(warehouse: Warehouse) -> Iterator[Finding]:
         text = f"{word} of {profile_id}: {amount} of {first.scope} {first.key}: {first.reason}{more}."
         hint = f"creator-pipeline books show --profile {profile_id}; see docs/books.md."
         yield Finding(f"books/{provider}/{profile_id}", "no", text, hint, f"The books of {word}", profile_id)
+
+
+def unreadable_objects(warehouse: Warehouse) -> Iterator[Finding]:
+    """Single objects of accounts that can't be read, by their list; they count nowhere."""
+    table = unreadable.c
+    asked = select(unreadable).where(table.object_id != "").order_by(*unreadable.primary_key)
+    with warehouse.read() as connection:
+        rows = connection.execute(asked).all()
+    for (provider, profile_id, part), group in groupby(rows, key=lambda row: row[:3]):
+        found = list(group)
+        word = label(of_provider(provider), provider)
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        text = f"{word} of {profile_id}: {part} {found[0].object_id} has {found[0].detail}{more}."
+        name = f"objects/{provider}/{profile_id}/{part}"
+        yield Finding(name, "no", text, found[0].hint, f"What {word} tells of {profile_id}", profile_id)
 
 
 def connections(warehouse: Warehouse) -> Iterator[Finding]:

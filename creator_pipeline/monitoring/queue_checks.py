@@ -11,11 +11,11 @@ from sqlalchemy import func, select
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.windows import now
 from creator_pipeline.monitoring.platform_checks import label
-from creator_pipeline.platforms import of_name
+from creator_pipeline.platforms import of_name, of_provider
 from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import ingestion_jobs
+from creator_pipeline.store.tables import ingestion_jobs, webhook_events
 
 WAITED_MINUTES = 10
 """A job that is due for so long is stuck."""
@@ -35,6 +35,7 @@ def health_checks(warehouse: Warehouse, config: Settings, queue: JobQueue, at_wo
     return [
         Check("queue/", lambda: waiting(warehouse, config, at_work)),
         Check("dead/", lambda: dead_letters(queue)),
+        Check("deliveries/", lambda: nobodys(warehouse)),
     ]
 
 
@@ -53,6 +54,24 @@ def waiting(warehouse: Warehouse, config: Settings, at_work: Collection[str]) ->
             text = f"{count} jobs of {source} wait, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
             hint = "Is dagster-daemon running, and the sensor webhook_jobs on (UI, Automation)?"
             yield Finding(f"queue/{source}", "no", text, hint, f"The queue of {label(of_name(source), source)}")
+
+
+def nobodys(warehouse: Warehouse) -> Iterator[Finding]:
+    """Deliveries that ask for something and fit no profile, by what is said of them."""
+    columns = webhook_events.c
+    asked = (
+        select(columns.provider, columns.note, func.count(), func.max(columns.received_at))
+        .where(columns.status == "ignored", columns.note.is_not(None))
+        .group_by(columns.provider, columns.note)
+        .order_by(columns.provider, columns.note)
+    )
+    with warehouse.read() as connection:
+        rows = connection.execute(asked).all()
+    for provider, note, count, last in rows:
+        word = label(of_provider(provider), provider)
+        text = f"{count} deliveries of {word} led to nothing, the last of {last:%Y-%m-%d %H:%M} UTC: {note}."
+        hint = "Connect the profile, then: creator-pipeline webhooks replay --all. They are kept until then."
+        yield Finding(f"deliveries/{provider}/{note}", "no", text, hint, f"Deliveries of {word}")
 
 
 def dead_letters(queue: JobQueue) -> Iterator[Finding]:

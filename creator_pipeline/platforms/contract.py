@@ -26,7 +26,7 @@ folder and is named by :class:`Later`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -124,6 +124,8 @@ class Checks:
         daily_prefix: what the names of daily checks begin with: ``pings/``. What such a check found is solved when
             ``daily`` gives no check of its name any more.
         smoke: (warehouse, settings) to checks of the figures, after a deployment.
+        gave_more: (connection, (profile id, external id) of sales that gave back more than they brought) to those of
+            which the platform itself says so, as refunds at another day's rate of exchange.
         without_verdict: (warehouse, failed partitions) to those that are a problem; others have their verdict.
     """
 
@@ -133,6 +135,9 @@ class Checks:
     daily: Callable[[Warehouse, Settings, str], Check | None] = lambda _warehouse, _config, _profile: None
     daily_prefix: str = ""
     smoke: Callable[[Warehouse, Settings], Sequence[Check]] = lambda _warehouse, _config: ()
+    gave_more: Callable[[Connection, Collection[tuple[str, str]]], AbstractSet[tuple[str, str]]] = (
+        lambda _connection, _sales: frozenset()
+    )
     without_verdict: Callable[[Warehouse, Sequence[str]], Sequence[str]] = lambda _warehouse, failed: failed
 
 

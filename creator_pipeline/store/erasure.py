@@ -38,6 +38,7 @@ from creator_pipeline.store.tables import (
     profiles,
     sales_events,
     unexplained,
+    unreadable,
     webhook_events,
 )
 from creator_pipeline.store.upserts import insert_into
@@ -52,6 +53,7 @@ DELETED = (
     payouts,
     payout_lines,
     unexplained,
+    unreadable,
     closed_months,
     closed_ledger,
     ledger_first_seen,

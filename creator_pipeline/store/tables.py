@@ -172,12 +172,20 @@ whop_payments = Table(
     _text("product_id", "prod_…", null=True),
     _text("product_name", "Title of the product", null=True),
     _text("plan_id", "plan_…", null=True),
+    Column("units", Integer, nullable=False, server_default="1", comment="Sold, of all its line items"),
     _text("currency", "Settlement currency"),
     _micros("total_micros", "What the buyer paid"),
     _micros("fee_micros", "Total less what remains after fees", null=True),
     _micros("refunded_micros", "Given back so far"),
     _text("refunds", "JSON list of {id, micros, status, at}"),
     _text("disputes", "JSON list of {id, micros, status, at}"),
+    Column(
+        "alerts",
+        PlainText,
+        nullable=False,
+        server_default="[]",
+        comment="JSON list of dispute alerts: {id, micros, at, fee_micros, fee_currency}",
+    ),
     _flag("final", "Nothing about it can change any more"),
     _text("raw", "The platform's JSON without personal fields"),
     _time("ingested_at", "When this version of the row was written"),
@@ -520,9 +528,8 @@ whop_money_reads = Table(
     metadata,
     _text("profile_id", "Owner", key=True),
     _text("part", "financial_activity, ledger_accounts, financial_reports or payouts", key=True),
-    _time("read_at", "When it was last read to its end", null=True),
-    _text("refused", "Why it can't be read now; null where it can", null=True),
-    comment="Which parts of the money of an account can be read.",
+    _time("read_at", "When it was last read to its end"),
+    comment="When each part of the money of an account was read.",
 )
 
 gumroad_earnings = Table(
@@ -540,16 +547,18 @@ gumroad_earnings = Table(
     comment="Gumroad's own totals of a year.",
 )
 
-gumroad_unreadable = Table(
-    "gumroad_unreadable",
+unreadable = Table(
+    "unreadable",
     metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
     _text("profile_id", "Owner", key=True),
-    _text("part", "payouts, transactions or earnings", key=True),
+    _text("part", "Of the account: payouts, payments, refunds …", key=True),
+    _text("object_id", "The platform's id; empty where it is the whole part", key=True),
     _text("detail", "Why it can't be read"),
     _text("hint", "What to do about it"),
     _text("brings", "What connecting again brings the seller; empty where it is no help"),
-    _time("since", "When it was first refused"),
-    comment="Parts of an account's money that its token or server doesn't give.",
+    _time("since", "When it was first found so"),
+    comment="What of an account can't be read, and counts nowhere: whole parts, and single objects.",
 )
 
 ledger_changes = Table(
@@ -609,6 +618,8 @@ webhook_events = Table(
     _text("status", "stored, queued, done, ignored or failed"),
     _text("job_id", "Job it became part of", null=True),
     _int("repeats", "Deliveries after the first"),
+    _text("account_id", "The platform's account, where told", null=True),
+    _text("note", "Why nothing followed from it, where something should", null=True),
     Index(None, "status"),
 )
 

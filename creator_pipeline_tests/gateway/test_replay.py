@@ -13,6 +13,7 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway import replay
 from creator_pipeline.gateway.intake import Intake
+from creator_pipeline.monitoring.queue_checks import nobodys
 from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles
@@ -78,3 +79,20 @@ def test_a_delivery_for_a_revoked_account_waits(alice: Warehouse):
         profiles.mark_revoked(connection, "gumroad", "alice", "refused")
     (stored,), jobs = intake(alice).commit([sale(1)])
     assert (stored.status, jobs) == ("stored", [])
+
+
+def test_a_delivery_that_fitted_no_profile_is_told_and_replayed_once_there_is_one(warehouse: Warehouse, ring: KeyRing):
+    """Guards: all webhooks of a second seller, answered with 202 and gone."""
+    named = Delivery("whop", "m1", "payment.succeeded", {"kind": "payment", "ids": ["pay_1"]}, account_id="biz_2")
+    nothing = Delivery("whop", "m2", "chat.message", {"kind": "ignored", "ids": []}, account_id="biz_2", work=False)
+    intake(warehouse).commit([named, nothing])
+    rows = {row["delivery_id"]: row for row in json.loads(run("webhooks", "list", "--status", "ignored", "--json"))}
+    assert rows["m1"]["note"] == "no profile is connected to biz_2"
+    assert rows["m2"]["note"] is None
+    (found,) = nobodys(warehouse)
+    assert "biz_2" in found.detail
+    with warehouse.write() as connection:
+        profiles.add_profile(connection, "bea", "bea@example.com")
+        profiles.connect(connection, ring, "whop", "bea", "key", external_account_id="biz_2")
+    assert "1 jobs are in the queue again" in run("webhooks", "replay", "--all")
+    assert list(nobodys(warehouse)) == []

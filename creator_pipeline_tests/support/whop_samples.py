@@ -41,6 +41,12 @@ def happen(part, account, step: int, pick: int) -> None:
             part.dispute("alice", paid[pick % len(paid)]["id"])
         case 3 if disputes:
             part.close_dispute("alice", disputes[pick % len(disputes)]["id"], "won" if pick % 2 else "lost")
+        case 7 if paid:
+            part.refund("alice", paid[pick % len(paid)]["id"], rate="0.97" if pick % 2 else "1.03")
+        case 8 if paid:
+            part.alert("alice", paid[pick % len(paid)]["id"])
+        case 9:
+            part.buy("alice", "Course", quantity=2 + pick % 3)
         case 4:
             part.expire("alice", members[pick % len(members)])
         case 5:

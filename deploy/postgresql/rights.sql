@@ -14,7 +14,7 @@ GRANT SELECT, INSERT, UPDATE ON webhook_events, ingestion_jobs, email_messages, 
 GRANT DELETE ON email_suppressions TO pipeline_gateway;
 -- The creator's page, and whose a key is.
 GRANT SELECT ON profiles, daily_revenue, kdp_uploads, unexplained, closed_months, balance_movements,
-    gumroad_unreadable
+    unreadable
     TO pipeline_gateway;
 GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, gross_micros, fee_micros, currency,
     fee_exact, belongs_to) ON sales_events TO pipeline_gateway;
@@ -47,8 +47,8 @@ GRANT SELECT (id, account_profile_id, profile_id, status, has_access, plan_id, p
     price_micros, currency, first_seen_at, ingested_at)
     ON whop_subscriptions TO pipeline_reader;
 GRANT SELECT (profile_id, id, partition_day, created_at, paid_at, updated_at, status, substatus, billing_reason,
-    membership_id, product_id, product_name, plan_id, currency, total_micros, fee_micros, refunded_micros, refunds,
-    disputes, final, ingested_at)
+    membership_id, product_id, product_name, plan_id, units, currency, total_micros, fee_micros, refunded_micros,
+    refunds, disputes, alerts, final, ingested_at)
     ON whop_payments TO pipeline_reader;
 GRANT SELECT (id, profile_id, kind, format, finality, period_start, period_end, rows, status, snapshot_at, totals,
     slices, uploaded_at)
@@ -56,7 +56,7 @@ GRANT SELECT (id, profile_id, kind, format, finality, period_start, period_end, 
 GRANT SELECT (id, profile_id, source, kind, status, attempts, visible_at, run_id, events_count, created_at,
     finished_at)
     ON ingestion_jobs TO pipeline_reader;
-GRANT SELECT (provider, delivery_id, received_at, profile_id, event_type, status, job_id, repeats)
+GRANT SELECT (provider, delivery_id, received_at, profile_id, event_type, status, job_id, repeats, account_id, note)
     ON webhook_events TO pipeline_reader;
 GRANT SELECT (id, kind, profile_id, status, attempts, created_at, sent_at) ON email_messages TO pipeline_reader;
 COMMIT;

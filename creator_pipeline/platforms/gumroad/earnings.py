@@ -17,7 +17,7 @@ from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import upsert
 from creator_pipeline.store.locks import lock_profile
-from creator_pipeline.store.tables import gumroad_earnings, gumroad_sales, gumroad_unreadable
+from creator_pipeline.store.tables import gumroad_earnings, gumroad_sales
 
 _FIELDS = FieldReader("Gumroad", "The year's totals were left out.", absent_is_null=True)
 _MOST_CENTS = 10**12
@@ -59,11 +59,11 @@ def load_earnings(warehouse: Warehouse, client: GumroadClient, profile_id: str) 
 
 
 def _missing_years(connection: Connection, profile_id: str, day: date) -> list[int]:
-    sales, refused = gumroad_sales.c, gumroad_unreadable.c
+    sales = gumroad_sales.c
     first = connection.execute(
         select(func.min(sales.partition_day)).where(sales.profile_id == profile_id, sales.price_micros > 0)
     ).scalar()
-    parts = set(connection.execute(select(refused.part).where(refused.profile_id == profile_id)).scalars())
+    parts = {one.table for one in unreadable.not_readable(connection, profile_id)}
     if first is None or "earnings" in parts:
         return []
     stored = set(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from sqlalchemy import or_
 
 from creator_pipeline.store.personal import Buyers, Personal
-from creator_pipeline.store.tables import gumroad_earnings, gumroad_products, gumroad_sales, gumroad_unreadable
+from creator_pipeline.store.tables import gumroad_earnings, gumroad_products, gumroad_sales
 
 _SALES = gumroad_sales.c
 BUYER = {"buyer_hash": None, "country": None, "raw": "{}"}
 """What a sale says of a forgotten buyer. The amounts are in columns of their own."""
 
 PERSONAL = Personal(
-    deleted=(gumroad_products, gumroad_sales, gumroad_earnings, gumroad_unreadable),
+    deleted=(gumroad_products, gumroad_sales, gumroad_earnings),
     buyers=(
         Buyers(
             gumroad_sales,

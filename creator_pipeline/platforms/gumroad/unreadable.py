@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection
 
 from creator_pipeline.platforms.books import NotReadable
 from creator_pipeline.platforms.gumroad import PLATFORM, catalog
 from creator_pipeline.platforms.gumroad.answers import NoScopeError
-from creator_pipeline.store.load import upsert
-from creator_pipeline.store.tables import gumroad_unreadable
+from creator_pipeline.store import unreadable
 
-_TABLE = gumroad_unreadable.c
+_PROVIDER = PLATFORM.in_ledger
 OLD_SERVER = "This Gumroad is older than its payouts: they can't be read."
 NO_LINES = "This Gumroad is older than the lines of its payouts: only their amounts are known."
 BRINGS = "Every payout is then explained sale by sale, and fees and refunds are exact to the cent."
@@ -22,12 +21,8 @@ GOES_ON = "Sales go on; what goes back of them is estimated."
 
 def not_readable(connection: Connection, profile_id: str) -> Iterator[NotReadable]:
     """What can't be read, why, and what to do about it."""
-    rows = connection.execute(
-        select(_TABLE.part, _TABLE.detail, _TABLE.hint, _TABLE.brings)
-        .where(_TABLE.profile_id == profile_id)
-        .order_by(_TABLE.part)
-    )
-    return (NotReadable(*row) for row in rows.all())
+    found = unreadable.unreadable_of(connection, _PROVIDER, profile_id)
+    return (NotReadable(one.part, one.detail, one.hint, one.brings) for one in found)
 
 
 def refusal(profile_id: str, part: str, error: NoScopeError) -> NotReadable:
@@ -57,7 +52,6 @@ def remember(connection: Connection, profile_id: str, part: str, found: NotReada
         moment: of the reading.
     """
     if found is None:
-        mine = and_(_TABLE.profile_id == profile_id, _TABLE.part == part)
-        return bool(connection.execute(gumroad_unreadable.delete().where(mine)).rowcount)
-    row = (profile_id, part, found.detail, found.hint, found.brings, moment)
-    return upsert(connection, gumroad_unreadable, [row]).any
+        return unreadable.forget(connection, _PROVIDER, profile_id, [(part, "")])
+    one = unreadable.Unreadable(part, "", found.detail, found.hint, found.brings)
+    return unreadable.remember(connection, _PROVIDER, profile_id, [one], moment)

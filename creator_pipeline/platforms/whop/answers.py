@@ -119,6 +119,40 @@ def next_cursor(path: str, body: Json) -> str | None:
     return cursor
 
 
+def no_list(operation: str, path: str, error: NotFoundError) -> NotFoundError:
+    """The error of a list that the server doesn't have.
+
+    Args:
+        operation: its name.
+        path: of the request.
+        error: what was answered.
+    """
+    return NotFoundError(
+        f"Whop's server has no list {operation} (GET {path}). {error.message}",
+        hint=f"This release speaks version {catalog.API_VERSION_DATE} of the API: is WHOP_API_URL a server of it?",
+    )
+
+
+def refuse_other_dialect(path: str, item: Json) -> None:
+    """Refuse an object of the undated dialect, of which every one would look as if something were missing.
+
+    Raises:
+        DataError: it names its account otherwise, or its money is a number.
+    """
+    total = item.get("total") if path.startswith(catalog.OPERATIONS["payments"]) else None
+    number = isinstance(total, int | float) and not isinstance(total, bool)
+    key = next((name for name in sorted(catalog.OTHER_DIALECT) if name in item), "total" if number else None)
+    if key is None:
+        return
+    raise DataError(
+        f"Whop's server answers {path} in another version of its API: an object has {key!r}"
+        f"{' as a number' if key == 'total' else ''}.",
+        hint=f"This release speaks {catalog.API_VERSION_DATE} only; is WHOP_API_URL right? Nothing was written.",
+        column=key,
+        expected=f"version {catalog.API_VERSION_DATE}",
+    )
+
+
 def missing(path: str, name: str, expected: str, found: object) -> DataError:
     """The error of an answer without a required field.
 
@@ -130,7 +164,7 @@ def missing(path: str, name: str, expected: str, found: object) -> DataError:
     """
     return DataError(
         f"Whop's answer to {path} has no usable {name!r}.",
-        hint="The API may have changed; nothing was written.",
+        hint=f"The server may speak another version of the API than {catalog.API_VERSION_DATE}; nothing was written.",
         column=name,
         found=type(found).__name__,
         expected=expected,

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from creator_pipeline.core.windows import partition_key
 from creator_pipeline.platforms.whop import checks, metadata
-from creator_pipeline.platforms.whop.access import SOURCE, WhopResource
+from creator_pipeline.platforms.whop.access import SOURCE, WhopResource, check_account
 from creator_pipeline.platforms.whop.sync import LoadedPayments, load_payments, quarters, rebuild_ledger
 from creator_pipeline.platforms.whop.sync_memberships import TierChange, load_memberships
 from creator_pipeline.platforms.whop.tier_mails import on_tier_change
@@ -50,6 +50,7 @@ def _load_memberships(request: Request[WhopResource]) -> Snapshot:
 
 def _load_payments(request: Request[WhopResource]) -> Iterator[Landed]:
     access = request.resource.access(request.warehouse, request.profile_id)
+    read = 0
     with access.client as client:
         for part in (part for window in request.windows for part in quarters(window)):
             loaded = load_payments(
@@ -61,7 +62,10 @@ def _load_payments(request: Request[WhopResource]) -> Iterator[Landed]:
                 with_ledger=request.with_ledger,
                 allow_shrink=request.allow_shrink,
             )
+            read += len(loaded.payments)
             yield landed(part.each(), loaded, request.profile_id, client.usage.metadata())
+        if not read:
+            check_account(client, access.account_id)
 
 
 def _rebuild(request: Request[WhopResource]) -> Iterator[Landed]:

@@ -20,6 +20,7 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
         "payments": "/payments",
         "refunds": "/refunds",
         "disputes": "/disputes",
+        "dispute_alerts": "/dispute_alerts",
         # Also known as variants; the ids stay plan_… and both paths answer.
         "plans": "/plans",
     }
@@ -33,6 +34,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "payments": "payment:basic:read, plan:basic:read, access_pass:basic:read, member:basic:read",
         "refunds": "payment:basic:read",
         "disputes": "payment:dispute:read",
+        "dispute_alerts": "payment:dispute:read",
         "plans": "plan:basic:read",
     }
 )
@@ -64,12 +66,19 @@ OPEN_PAYMENTS = ("open", "pending", "authorized", "unresolved")
 DEAD_PAYMENTS = frozenset({"void", "uncollectible"})
 """Ended without collecting."""
 
+OTHER_DIALECT = frozenset({"company", "company_id"})
+"""Keys of the undated dialect, whose amounts are numbers and whose names are others."""
+
 INQUIRY_PREFIX = "warning_"
 """A dispute whose status begins so is an inquiry, which moves no money."""
 DISPUTE_CLOSED = frozenset({"won", "lost", "prevented", "warning_closed"})
 """Nothing follows. ``prevented``: the buyer was refunded before a ruling; it settles like ``lost``."""
 DISPUTE_SIGNS = ("dispute", "resolution")
 """Parts of a payment's substatus behind which there can be a dispute."""
+
+WHOLE_BACK = frozenset({"refunded", "auto_refunded"})
+"""A payment's substatus once all of it went back, at whatever rate of whatever day."""
+PART_BACK = "partially_refunded"
 
 REFUND_SUCCEEDED = "succeeded"
 """The only status in which money went back; a refund can fail after it was announced."""

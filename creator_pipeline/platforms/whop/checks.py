@@ -26,6 +26,12 @@ MEMBERSHIP_CHECKS = (
     ),
     StepCheck(
         MEMBERSHIPS,
+        "memberships_readable",
+        "Every membership, member and plan can be read; one that can't is as it was, and all others were stored.",
+        "Look at the named ones in Whop's dashboard, and ask Whop. They are read again with each scan.",
+    ),
+    StepCheck(
+        MEMBERSHIPS,
         "addresses_readable",
         "Whop shows the members' e-mail addresses: without them holders aren't found by their address.",
         "Give the key the permission member:email:read under Developer, API keys.",
@@ -50,6 +56,26 @@ PAYMENT_CHECKS = (
         "refunds_agree",
         "Each payment's refunded amount is the sum of its refunds that succeeded.",
         "Read their days again. If it stays, the key may lack payment:basic:read for refunds.",
+    ),
+    StepCheck(
+        PAYMENTS,
+        "objects_readable",
+        "Every payment, refund, dispute and alert has what the ledger needs. One that hasn't counts nowhere, or as it "
+        "did when it could be read; all others were stored.",
+        "Look at the named ones in Whop's dashboard, and ask Whop. They are read again each night.",
+        warns=False,
+    ),
+    StepCheck(
+        PAYMENTS,
+        "amounts_exact",
+        "No amount is finer than a millionth of its currency's unit: the tables round there, half to even.",
+        "Nothing here: the exact amount stands in the column raw, and in Whop's dashboard.",
+    ),
+    StepCheck(
+        PAYMENTS,
+        "alerts_listed",
+        "The list of dispute alerts can be read. Without it an alert's fee comes with the money feed only.",
+        "Give the key the permission payment:dispute:read; an older server doesn't have the list.",
     ),
     StepCheck(
         PAYMENTS,
@@ -92,6 +118,7 @@ class Memberships:
     hidden: list[str] = field(default_factory=list[str])
     empty: list[str] = field(default_factory=list[str])
     gone: list[str] = field(default_factory=list[str])
+    odd: list[str] = field(default_factory=list[str])
     new_keys: set[str] = field(default_factory=set[str])
 
     def add(self, part: ReadMemberships) -> None:
@@ -100,6 +127,7 @@ class Memberships:
         self.read += 1
         self.unknown |= loaded.unknown_statuses
         self.new_keys |= loaded.new_keys
+        self.odd += [f"{profile_id}: {one.part} {one.object_id}: {one.detail}" for one in loaded.odd]
         if loaded.members and loaded.without_address == loaded.members:
             self.hidden.append(profile_id)
         if not sells:
@@ -113,6 +141,7 @@ class Memberships:
         if not self.read:
             return
         yield Verdict("statuses_known", not self.unknown, {"unknown": sorted(self.unknown)})
+        yield Verdict("memberships_readable", not self.odd, {"count": len(self.odd), "objects": self.odd[:SHOWN]})
         yield Verdict("addresses_readable", not self.hidden, {"profiles": self.hidden})
         yield Verdict("account_sells", not self.empty, {"profiles": self.empty})
         yield Verdict("memberships_still_there", not self.gone, {"gone": self.gone[:SHOWN]})
@@ -134,6 +163,9 @@ class Payments:
     fee_in_ledger: int = 0
     new_keys: set[str] = field(default_factory=set[str])
     disputes_listed: bool = True
+    odd: list[str] = field(default_factory=list[str])
+    rounded: list[str] = field(default_factory=list[str])
+    alerts_refused: str = ""
 
     def add(self, part: LoadedPayments) -> None:
         """Count a committed part."""
@@ -141,6 +173,9 @@ class Payments:
         self.gone += part.missing
         self.new_keys |= part.new_keys
         self.disputes_listed = self.disputes_listed and part.disputes_listed
+        self.odd += [f"{one.part} {one.object_id}: {one.detail}" for one in part.odd]
+        self.rounded += part.rounded
+        self.alerts_refused = self.alerts_refused or part.alerts_refused
         if part.payments_change.deleted:
             self.gone.append(f"{part.payments_change.deleted} of the list")
         # Rows that rest on the money feed split fees otherwise, and are checked by the books.
@@ -151,7 +186,7 @@ class Payments:
             if row.refunded_micros != sum(entry["micros"] for entry in orjson.loads(row.refunds)):
                 self.not_explained.append(row.id)
             if row.status == "paid" and row.paid_at is not None:
-                self.sales += 1
+                self.sales += row.units
                 if row.id not in settled:
                     self.sold_micros += row.total_micros
                     self.fee_micros += row.fee_micros or 0
@@ -167,6 +202,9 @@ class Payments:
         if not self.read:
             return
         yield Verdict("refunds_agree", not self.not_explained, {"payments": self.not_explained[:SHOWN]})
+        yield Verdict("objects_readable", not self.odd, {"count": len(self.odd), "objects": self.odd[:SHOWN]})
+        yield Verdict("amounts_exact", not self.rounded, {"count": len(self.rounded), "amounts": self.rounded[:SHOWN]})
+        yield Verdict("alerts_listed", not self.alerts_refused, {"refused": self.alerts_refused})
         yield Verdict("payments_still_there", not self.gone, {"gone": self.gone[:SHOWN]})
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
         yield Verdict("disputes_listed", self.disputes_listed, {})

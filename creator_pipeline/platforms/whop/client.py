@@ -16,6 +16,8 @@ from creator_pipeline.platforms.whop.answers import (
     classify,
     missing,
     next_cursor,
+    no_list,
+    refuse_other_dialect,
     rows,
 )
 from creator_pipeline.platforms.whop.customers import Customers
@@ -182,6 +184,10 @@ class WhopClient:
             "disputes", account_id=account_id, created_after=created_after, order="created_at", direction="asc"
         )
 
+    def dispute_alerts(self, account_id: str | None = None, *, payment_id: str | None = None) -> Iterator[Json]:
+        """Dispute alerts of an account or of one payment; the list can't be narrowed by time."""
+        return self._list("dispute_alerts", account_id=account_id, payment_id=payment_id)
+
     def plan(self, plan_id: str) -> Json | None:
         """One plan (``plan_…``); None where there is none."""
         return self._one("plans", plan_id)
@@ -216,6 +222,8 @@ class WhopClient:
         """
         try:
             return self._api.request(path, params, pace=self._pace(operation))
+        except NotFoundError as error:
+            raise error if operation.endswith(".one") else no_list(operation, path, error) from None
         except AuthError as error:
             if error.revoked:
                 raise
@@ -233,6 +241,7 @@ class WhopClient:
             return None
         if not isinstance(body, dict) or cast("Json", body).get("id") != object_id:
             raise missing(path, "id", f"the object {object_id}", body)
+        refuse_other_dialect(path, cast("Json", body))
         return cast("Json", body)
 
     def _page(self, operation: str, params: Json) -> Json:
@@ -258,6 +267,7 @@ class WhopClient:
         while True:
             body = self._page(operation, params)
             for row in rows(path, body):
+                refuse_other_dialect(path, row)
                 if row["id"] not in ids:
                     ids.add(row["id"])
                     yield row

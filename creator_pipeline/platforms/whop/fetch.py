@@ -1,31 +1,32 @@
-"""Reads the objects of a window of days, named objects, and what has changed, with the fewest requests.
-
-No list of this version of the API can be filtered by the time of an update. So a change is found by other means: a
-refund and a dispute are rows with a creation time of their own, and everything else changes only until it is final.
-"""
+"""Reads the payments of a window of days and named ones, with the fewest requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import cast
 
+from creator_pipeline.core.errors import AuthError, DataError
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop import catalog
 from creator_pipeline.platforms.whop.answers import Json, NotFoundError
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.models import FIELDS, optional_money
+from creator_pipeline.platforms.whop.odd import unreadable
 from creator_pipeline.platforms.whop.refunds import (
+    has_alerts,
     has_disputes,
     has_refunds,
+    payment_of_alert,
     payment_of_dispute,
     payment_of_refund,
     refund_entry,
 )
+from creator_pipeline.store.unreadable import Unreadable
 
-UNLISTED_DISPUTE_WINDOW = timedelta(days=120)
-"""The oldest payment whose dispute is searched for, where the server has no list of disputes."""
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+_ENDLESS = 10**18
 _TICK = timedelta(milliseconds=1)
 """The resolution of Whop's times; its bounds are exclusive."""
 
@@ -36,23 +37,19 @@ class Payments:
 
     Attributes:
         missing: ids that were asked for and that the account doesn't have.
+        odd: refunds, disputes and alerts that don't say which payment they are of.
+        alerts_refused: why the list of dispute alerts can't be read; empty where it can, or wasn't asked for.
         disputes_listed: False where the server has no list of disputes, so that only a payment's substatus tells.
     """
 
     payments: dict[str, Json] = field(default_factory=dict[str, Json])
     refunds: dict[str, list[Json]] = field(default_factory=dict[str, list[Json]])
     disputes: dict[str, list[Json]] = field(default_factory=dict[str, list[Json]])
+    alerts: dict[str, list[Json]] = field(default_factory=dict[str, list[Json]])
     missing: list[str] = field(default_factory=list[str])
+    odd: list[Unreadable] = field(default_factory=list[Unreadable])
+    alerts_refused: str = ""
     disputes_listed: bool = True
-
-
-class StoredPayment(NamedTuple):
-    """A payment as it is stored: its status, the ids of its refunds, (id, status) of its disputes."""
-
-    id: str
-    status: str
-    refunds: frozenset[str]
-    disputes: frozenset[tuple[str, str]]
 
 
 def _midnight(day: date) -> datetime:
@@ -64,14 +61,30 @@ def payments_of_window(client: WhopClient, account_id: str | None, window: DayWi
     start, end = _midnight(window.start), _midnight(window.end)
     found = Payments()
     for payment in client.payments(account_id, created_after=start - _TICK, created_before=end):
-        if start <= FIELDS.time("payment", payment, "created_at") < end:
+        if not _is_outside(payment, start, end):
             found.payments[payment["id"]] = payment
     _add_refunds_and_disputes(client, account_id, found)
     return found
 
 
-def payments_named(client: WhopClient, account_id: str | None, ids: Iterable[str]) -> Payments:
-    """The payments with these ids, in the state of now."""
+def _is_outside(payment: Json, start: datetime, end: datetime) -> bool:
+    try:
+        return not start <= FIELDS.time("payment", payment, "created_at") < end
+    except DataError:
+        return False  # it is told where it is read
+
+
+def payments_named(
+    client: WhopClient, account_id: str | None, ids: Iterable[str], *, alerted: Collection[str] = ()
+) -> Payments:
+    """The payments with these ids, in the state of now.
+
+    Args:
+        client: of the account.
+        account_id: ``biz_…``; None for the account of the key.
+        ids: ``pay_…``.
+        alerted: those of them that have dispute alerts, whatever they say themselves.
+    """
     found = Payments()
     for payment_id in sorted(set(ids)):
         payment = client.payment(payment_id)
@@ -79,11 +92,14 @@ def payments_named(client: WhopClient, account_id: str | None, ids: Iterable[str
             found.missing.append(payment_id)
         else:
             found.payments[payment_id] = payment
-    _add_refunds_and_disputes(client, account_id, found)
+    _add_refunds_and_disputes(client, account_id, found, alerted)
     return found
 
 
-def _add_refunds_and_disputes(client: WhopClient, account_id: str | None, found: Payments) -> None:
+def _add_refunds_and_disputes(
+    client: WhopClient, account_id: str | None, found: Payments, alerted: Collection[str] = ()
+) -> None:
+    _add_alerts(client, account_id, found, alerted)
     refunded = [payment for payment in found.payments.values() if has_refunds(payment)]
     if len(refunded) == 1:
         found.refunds[refunded[0]["id"]] = list(client.refunds(account_id, payment_id=refunded[0]["id"]))
@@ -93,41 +109,94 @@ def _add_refunds_and_disputes(client: WhopClient, account_id: str | None, found:
     if disputed:
         try:
             for dispute in client.disputes(account_id, created_after=_earliest(disputed)):
-                found.disputes.setdefault(payment_of_dispute(dispute), []).append(dispute)
+                if payment_id := owner("disputes", dispute, payment_of_dispute, found.odd):
+                    found.disputes.setdefault(payment_id, []).append(dispute)
         except NotFoundError:
             found.disputes_listed = False
             for payment in disputed:
-                found.disputes[payment["id"]] = _dispute_of_substatus(payment)
+                found.disputes[payment["id"]] = dispute_of_substatus(payment)
+
+
+def _add_alerts(client: WhopClient, account_id: str | None, found: Payments, alerted: Collection[str]) -> None:
+    names = [key for key, payment in found.payments.items() if has_alerts(payment) or key in alerted]
+    if not names:
+        return
+    asked = client.dispute_alerts(account_id, payment_id=names[0] if len(names) == 1 else None)
+    for alert in alerts(asked, found):
+        if payment_id := owner("dispute_alerts", alert, payment_of_alert, found.odd):
+            found.alerts.setdefault(payment_id, []).append(alert)
+
+
+def alerts(listed: Iterator[Json], found: Payments) -> Iterator[Json]:
+    """The alerts, but for those that neither name a payment nor cost anything. Without the list payments go on."""
+    try:
+        for alert in listed:
+            if alert.get("payment_id") or alert.get("fee_charged") or alert.get("fee"):
+                yield alert
+    except NotFoundError as error:
+        found.alerts_refused = error.message
+    except AuthError as error:
+        if error.revoked:
+            raise
+        found.alerts_refused = error.message
+
+
+def owner(part: str, item: Json, payment_of: Callable[[Json], str], odd: list[Unreadable]) -> str | None:
+    """The payment that an object is of; None where it says none, which is told in ``odd``."""
+    try:
+        return payment_of(item)
+    except DataError as error:
+        odd.append(unreadable(part, item, error))
+        return None
 
 
 def _earliest(payments: Iterable[Json]) -> datetime:
-    return min(FIELDS.time("payment", payment, "created_at") for payment in payments) - _TICK
+    """Just before the first of them; one that doesn't tell its time may be of any."""
+    times: list[datetime] = []
+    for payment in payments:
+        try:
+            times.append(FIELDS.time("payment", payment, "created_at"))
+        except DataError:
+            continue
+    return min(times, default=_BEGINNING) - _TICK
 
 
 def _add_refunds(client: WhopClient, account_id: str | None, found: Payments, refunded: Sequence[Json]) -> None:
     """Refunds since the first of these payments, until all of their refunded amounts are explained."""
-    owed = {payment["id"]: _refunded_micros(payment) for payment in refunded}
+    # What doesn't tell its refunded amount is never explained.
+    owed = {payment["id"]: _refunded_micros(payment) or _ENDLESS for payment in refunded}
     for refund in client.refunds(account_id, created_after=_earliest(refunded)):
-        payment_id = payment_of_refund(refund)
-        payment = found.payments.get(payment_id)
-        if payment is None:
+        payment_id = owner("refunds", refund, payment_of_refund, found.odd)
+        payment = found.payments.get(payment_id or "")
+        if payment is None or payment_id is None:
             continue
         found.refunds.setdefault(payment_id, []).append(refund)
-        entry = refund_entry(refund, FIELDS.text("payment", payment, "currency").upper())
-        if entry["status"] == catalog.REFUND_SUCCEEDED and payment_id in owed:
-            owed[payment_id] -= entry["micros"]
+        if payment_id in owed:
+            owed[payment_id] -= _given_back(refund, payment)
             if owed[payment_id] <= 0:
                 del owed[payment_id]
         if not owed:
             return
 
 
+def _given_back(refund: Json, payment: Json) -> int:
+    """What a refund gave back; nothing where it can't be read, which is told where it is stored."""
+    try:
+        entry = refund_entry(refund, FIELDS.text("payment", payment, "currency").upper())
+    except DataError:
+        return 0
+    return entry["micros"] if entry["status"] == catalog.REFUND_SUCCEEDED else 0
+
+
 def _refunded_micros(payment: Json) -> int:
-    refunded = optional_money("payment", payment, "refunded_amount")
+    try:
+        refunded = optional_money("payment", payment, "refunded_amount")
+    except DataError:
+        return 0
     return refunded.micros if refunded else 0
 
 
-def _dispute_of_substatus(payment: Json) -> list[Json]:
+def dispute_of_substatus(payment: Json) -> list[Json]:
     """The dispute that a payment's substatus names, where the server has no list of disputes; at most one.
 
     Its amount is the whole payment, its time that of the payment's last change; its fee is unknown.
@@ -136,6 +205,9 @@ def _dispute_of_substatus(payment: Json) -> list[Json]:
     if not sign or status == "warning":
         return []
     total = payment["total"]
+    if not isinstance(total, dict):
+        return []  # such a payment can't be read at all, which is told
+    total = cast("Json", total)
     return [
         {
             "id": f"of_{payment['id']}",
@@ -149,144 +221,3 @@ def _dispute_of_substatus(payment: Json) -> list[Json]:
             "updated_at": payment["updated_at"],
         }
     ]
-
-
-class Changed(NamedTuple):
-    """Ids of payments to read again, and whether the server lists disputes (see :class:`Payments`)."""
-
-    ids: frozenset[str]
-    disputes_listed: bool
-
-
-def changed_payments(
-    client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment], since: datetime
-) -> Changed:
-    """Ids of stored payments that have changed: by a refund or dispute since ``since``, or because they were not final.
-
-    Args:
-        client: of the account.
-        account_id: ``biz_…``; None for the account of the key.
-        stored: every stored payment that may have changed.
-        since: every refund and dispute created before it is stored, and no stored dispute that is still open was
-            created before it.
-    """
-    known = {payment.id: payment for payment in stored}
-    changed: set[str] = set()
-    for refund in client.refunds(account_id, created_after=since):
-        payment = known.get(payment_of_refund(refund))
-        succeeded = refund.get("status") == catalog.REFUND_SUCCEEDED
-        if payment and succeeded is (FIELDS.text("refund", refund, "id") not in payment.refunds):
-            changed.add(payment.id)
-    disputes_listed = True
-    try:
-        for dispute in client.disputes(account_id, created_after=since):
-            payment = known.get(payment_of_dispute(dispute))
-            if payment and (dispute["id"], FIELDS.text("dispute", dispute, "status")) not in payment.disputes:
-                changed.add(payment.id)
-    except NotFoundError:
-        disputes_listed = False
-        changed |= _disputed(client, account_id, known, since - UNLISTED_DISPUTE_WINDOW)
-    return Changed(frozenset(changed) | _no_longer_open(client, account_id, stored), disputes_listed)
-
-
-def _disputed(
-    client: WhopClient, account_id: str | None, known: Mapping[str, StoredPayment], since: datetime
-) -> set[str]:
-    """Payments made since ``since`` whose substatus names another dispute than is stored."""
-    changed: set[str] = set()
-    for payment in client.payments(account_id, created_after=since):
-        stored = known.get(payment["id"])
-        if stored is None:
-            continue
-        named = {(entry["id"], entry["status"]) for entry in _dispute_of_substatus(payment)}
-        if named != set(stored.disputes):
-            changed.add(stored.id)
-    return changed
-
-
-def _no_longer_open(client: WhopClient, account_id: str | None, stored: Sequence[StoredPayment]) -> frozenset[str]:
-    """Stored payments that were not final and may have another status now.
-
-    One list for each status, where that is fewer requests than one for each payment.
-    """
-    unfinished = [p for p in stored if p.status != "paid" and p.status not in catalog.DEAD_PAYMENTS]
-    states = {payment.status for payment in unfinished}
-    listable = states & set(catalog.OPEN_PAYMENTS)
-    if len(unfinished) <= len(states):
-        return frozenset(payment.id for payment in unfinished)
-    still = {(row["id"], state) for state in sorted(listable) for row in client.payments(account_id, status=state)}
-    return frozenset(payment.id for payment in unfinished if (payment.id, payment.status) not in still)
-
-
-@dataclass
-class Memberships:
-    """Memberships, and the members behind them.
-
-    Attributes:
-        whole: these are all of the account.
-        missing: ids that were asked for and that the account doesn't have.
-    """
-
-    memberships: dict[str, Json] = field(default_factory=dict[str, Json])
-    members: dict[str, Json] = field(default_factory=dict[str, Json])
-    whole: bool = False
-    missing: list[str] = field(default_factory=list[str])
-
-
-def all_memberships(client: WhopClient, account_id: str | None) -> Memberships:
-    """Every membership and every member of the account."""
-    found = Memberships(whole=True)
-    for membership in client.memberships(account_id):
-        found.memberships[membership["id"]] = membership
-    if found.memberships:
-        found.members = {member["id"]: member for member in client.members(account_id)}
-    return found
-
-
-def memberships_named(client: WhopClient, ids: Iterable[str]) -> Memberships:
-    """The memberships with these ids, in the state of now, and their members."""
-    found = Memberships()
-    for membership_id in sorted(set(ids)):
-        membership = client.membership(membership_id)
-        if membership is None:
-            found.missing.append(membership_id)
-        else:
-            found.memberships[membership_id] = membership
-    for member_id in sorted(_members_of(found)):
-        member = client.fetch_customer(member_id)
-        if member is not None:
-            found.members[member_id] = member
-    return found
-
-
-def changed_memberships(
-    client: WhopClient, account_id: str | None, stored: dict[str, str], since: datetime
-) -> Memberships:
-    """Memberships that may have changed: the living ones, the new ones, and those that were living and are not listed.
-
-    Args:
-        client: of the account.
-        account_id: ``biz_…``; None for the account of the key.
-        stored: status of each stored membership by id.
-        since: every membership created before it is stored.
-    """
-    found = Memberships()
-    for membership in client.memberships(account_id, statuses=catalog.LIVING):
-        found.memberships[membership["id"]] = membership
-    for membership in client.memberships(account_id, created_after=since):
-        found.memberships[membership["id"]] = membership
-    changing = {*catalog.LIVING, *catalog.UNLISTABLE}
-    gone = [key for key, status in stored.items() if status in changing and key not in found.memberships]
-    for membership_id in sorted(gone):
-        membership = client.membership(membership_id)
-        if membership is None:
-            found.missing.append(membership_id)
-        else:
-            found.memberships[membership_id] = membership
-    if _members_of(found):
-        found.members = {member["id"]: member for member in client.members(account_id)}
-    return found
-
-
-def _members_of(found: Memberships) -> set[str]:
-    return {str(row["member_id"]) for row in found.memberships.values() if row.get("member_id")}

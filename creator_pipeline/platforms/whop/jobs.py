@@ -96,17 +96,25 @@ class _Reader:
             self.work.context.log.info(text, len(named), ", ".join(named[:10]))
 
 
-def _named(jobs: Sequence[Job]) -> dict[str, list[str]]:
-    """Ids by kind, each once, as the gateway stored them; empty where nothing is named."""
-    named: dict[str, dict[str, None]] = {kind: {} for kind in ("membership", "payment", "member", "plan", "money")}
+def _named(jobs: Sequence[Job]) -> dict[str, dict[str, str | None]]:
+    """Ids by kind, each with the account it was told of, as the gateway stored them; empty where nothing is named."""
+    named: dict[str, dict[str, str | None]] = {
+        kind: {} for kind in ("membership", "payment", "member", "plan", "money")
+    }
     for job in jobs:
         if job.payload.get("kind") in named:
-            named[job.payload["kind"]] |= dict.fromkeys(job.payload.get("ids", ()))
-    return {kind: list(ids) for kind, ids in named.items()} if any(named.values()) else {}
+            named[job.payload["kind"]] |= dict.fromkeys(job.payload.get("ids", ()), job.payload.get("account"))
+    return named if any(named.values()) else {}
 
 
-def _read_named(work: Work, named: dict[str, list[str]]) -> int:
+def _read_named(work: Work, told: dict[str, dict[str, str | None]]) -> int:
     access = work.resource.access(work.warehouse, work.profile_id)
+    own = access.account_id
+    # Until an account is known its deliveries come to every key whose account isn't; this one is known now.
+    named = {
+        kind: [key for key, account in ids.items() if None in (own, account) or own == account]
+        for kind, ids in told.items()
+    }
     with access.client:
         reader = _Reader(work, access)
         if named["payment"]:

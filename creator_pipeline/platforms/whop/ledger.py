@@ -15,8 +15,15 @@ import orjson
 from creator_pipeline.core.windows import partition_key
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.whop.ledger_lines import Booked, Origin, line_events, origin_of
-from creator_pipeline.platforms.whop.line_types import COST_WORDS, DISPUTE_FEE_WORDS, Family, meaning_of
+from creator_pipeline.platforms.whop.line_types import (
+    ALERT_FEE_WORDS,
+    COST_WORDS,
+    DISPUTE_FEE_WORDS,
+    Family,
+    meaning_of,
+)
 from creator_pipeline.platforms.whop.payout_lines import own_lines
+from creator_pipeline.platforms.whop.refunds import all_back
 
 Entry = dict[str, Any]
 """A refund or dispute of ``whop_payments``."""
@@ -25,7 +32,7 @@ Entry = dict[str, Any]
 class WhopPayment(NamedTuple):
     """What the ledger needs of a row of ``whop_payments``. Amounts in micros of ``currency``.
 
-    ``refunds`` and ``disputes`` are the JSON lists of that table.
+    ``refunds``, ``disputes`` and ``alerts`` are the JSON lists of that table.
     """
 
     profile_id: str
@@ -40,6 +47,9 @@ class WhopPayment(NamedTuple):
     fee_micros: int | None
     refunds: str
     disputes: str
+    substatus: str | None = None
+    units: int = 1
+    alerts: str = "[]"
 
 
 class WhopPayout(NamedTuple):
@@ -65,8 +75,8 @@ def whop_events(
     """The ledger rows of one payment, each at Whop's own time, in the settlement currency.
 
     A payment that was never paid gives none but its lines'. Every refund that succeeded is a row of its own; so is
-    every dispute that took money (an inquiry doesn't), its fee where Whop tells one, and the reversal of one that was
-    won. All of them name the partition of the payment as their source, whatever day they happened on.
+    every dispute that took money (an inquiry doesn't), its fee and an alert's where Whop tells one, and the reversal of
+    a dispute that was won. All of them name the partition of the payment as their source, whatever day they are of.
 
     Until the sale's lines are known, its fee is the total less what Whop says is left after fees: the sum is Whop's,
     but tax and partners' shares may be in it, so it counts as estimated. That nothing of a fee came back with a refund
@@ -81,7 +91,7 @@ def whop_events(
     source = partition_key(payment.created_at.date(), payment.profile_id)
     origin = Origin(payment.profile_id, payment.id, payment.product_id, payment.product_name, source, moment)
     paid = payment.status == "paid" and payment.paid_at is not None
-    events = line_events(origin, lines, families or {}, payment.total_micros if paid else 0)
+    events = line_events(origin, lines, families or {}, payment.total_micros if paid else 0, payment.units)
     if payment.status != "paid" or payment.paid_at is None:
         return events
     if not any(event.event_type == "sale" for event in events):
@@ -90,10 +100,38 @@ def whop_events(
         fee = 0 if parts else payment.fee_micros or 0
         total = payment.total_micros
         sale = origin.event(
-            "sale", payment.paid_at, payment.currency, gross=total, fee=fee, quantity=1, exact=not (total or fee)
+            "sale",
+            payment.paid_at,
+            payment.currency,
+            gross=total,
+            fee=fee,
+            quantity=payment.units,
+            exact=not (total or fee),
         )
         events.insert(0, sale)
-    return events + _estimates(payment, origin, _Known(lines, families or {}))
+    return _with_units_back(payment, events + _estimates(payment, origin, _Known(lines, families or {})))
+
+
+def _with_units_back(payment: WhopPayment, events: list[LedgerEvent]) -> list[LedgerEvent]:
+    """The rows, with the units where Whop says that they are back, or that they aren't, whatever the amounts say."""
+    given = sum(each["micros"] for each in _entries(payment.refunds))
+    taken = sum(
+        each["micros"] for each in _entries(payment.disputes) if not each["inquiry"] and each["status"] != "won"
+    )
+    back = all_back(payment.substatus, given, payment.total_micros)
+    if back is False:
+        return [event._replace(quantity=0) if event.event_type == "refund" else event for event in events]
+    moved = sum(event.quantity for event in events if event.event_type != "sale")
+    disputed = bool(taken) and given + taken >= payment.total_micros
+    if moved or not (back or disputed):
+        return events
+    kind = "chargeback" if disputed else "refund"
+    last = max(
+        (event for event in events if event.event_type == kind and event.gross_micros < 0),
+        key=lambda event: (event.occurred_at, event.id),
+        default=None,
+    )
+    return [event._replace(quantity=-payment.units) if event is last else event for event in events]
 
 
 def payout_events(
@@ -138,6 +176,7 @@ class _Known:
         self.refunds = [line for line, meaning in meanings if meaning == "refund" and line.amount_micros < 0]
         self.taken = [line for line, meaning in meanings if meaning == "dispute" and line.amount_micros < 0]
         self.returned = [line for line, meaning in meanings if meaning == "dispute" and line.amount_micros > 0]
+        self.alert_fees = [line for line, _ in meanings if line.line_type in ALERT_FEE_WORDS]
         self.dispute_fees = [line for line, _ in meanings if line.line_type in DISPUTE_FEE_WORDS]
 
 
@@ -152,7 +191,8 @@ def _estimates(payment: WhopPayment, origin: Origin, known: _Known) -> list[Ledg
     late_refunds, _ = _paired(late_refunds, other_taken, equal=True)
     late_taken, _ = _paired(late_taken, other_refunds, equal=True)
     late_returned, _ = _paired([each for each in taken if each["status"] == "won"], known.returned)
-    late_fees, _ = _paired([each for each in disputes if each["fee_micros"]], known.dispute_fees)
+    late_fees, _ = _paired(_with_fee(disputes), known.dispute_fees)
+    late_fees += _paired(_with_fee(_entries(payment.alerts)), known.alert_fees)[0]
     late_ids = {each["id"] for each in late_refunds}
     events: list[LedgerEvent] = []
     left = payment.total_micros
@@ -160,10 +200,11 @@ def _estimates(payment: WhopPayment, origin: Origin, known: _Known) -> list[Ledg
         left -= refund["micros"]
         if refund["id"] in late_ids:
             # The unit is back with the refund that gives the rest back.
-            whole = -1 if left <= 0 < left + refund["micros"] else 0
+            whole = -payment.units if left <= 0 < left + refund["micros"] else 0
             events.append(_estimate(origin, payment, "refund", refund, gross=-refund["micros"], quantity=whole))
+    units = payment.units
     events += [
-        _estimate(origin, payment, "chargeback", each, gross=-each["micros"], quantity=-1) for each in late_taken
+        _estimate(origin, payment, "chargeback", each, gross=-each["micros"], quantity=-units) for each in late_taken
     ]
     events += [
         _estimate(
@@ -172,7 +213,7 @@ def _estimates(payment: WhopPayment, origin: Origin, known: _Known) -> list[Ledg
             "chargeback_reversal",
             {**each, "at": each["changed_at"]},
             gross=each["micros"],
-            quantity=1,
+            quantity=payment.units,
         )
         for each in late_returned
     ]
@@ -181,6 +222,10 @@ def _estimates(payment: WhopPayment, origin: Origin, known: _Known) -> list[Ledg
         for each in late_fees
     ]
     return events
+
+
+def _with_fee(entries: Iterable[Entry]) -> list[Entry]:
+    return [{**each, "micros": each["fee_micros"]} for each in entries if each["fee_micros"]]
 
 
 def _estimate(origin: Origin, payment: WhopPayment, event_type: str, entry: Entry, **amounts: int) -> LedgerEvent:

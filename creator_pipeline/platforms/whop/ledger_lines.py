@@ -120,7 +120,7 @@ def origin_of(profile_id: str, owner: str, lines: Sequence[Booked], moment: date
 
 
 def line_events(
-    origin: Origin, lines: Iterable[Booked], families: Mapping[str, Family], sold: int = 0
+    origin: Origin, lines: Iterable[Booked], families: Mapping[str, Family], sold: int = 0, units: int = 1
 ) -> list[LedgerEvent]:
     """Rows of the ledger of all lines of one owner, each at the time it was booked.
 
@@ -133,6 +133,7 @@ def line_events(
         lines: in any order.
         families: Whop's own family of each word.
         sold: micros of the sale, where its payment tells them and no line does yet.
+        units: of the sale, as its payment tells them.
     """
     ordered: list[tuple[Booked, Meaning]] = [
         (line, meaning_of(line.line_type, families)) for line in sorted(lines, key=_when)
@@ -153,11 +154,11 @@ def line_events(
         inside = {line.id for line in (*gross, *fees)}
         left = sum(line.amount_micros for line in gross)
         taken = -sum(line.amount_micros for line in fees)
-        events.append(origin.event("sale", first.posted_at, first.currency, gross=left, fee=taken, quantity=1))
+        events.append(origin.event("sale", first.posted_at, first.currency, gross=left, fee=taken, quantity=units))
     for line, meaning in ordered:
         if line.id in inside:
             continue
-        event = _own_row(origin, line, meaning, left, counts=bool(sales or sold))
+        event = _own_row(origin, line, meaning, left, units if sales or sold else 0)
         if event is not None:
             events.append(event)
         if meaning in ("refund", "dispute"):
@@ -185,8 +186,8 @@ def _when(line: Booked) -> tuple[datetime, str]:
     return line.posted_at, line.id
 
 
-def _own_row(origin: Origin, line: Booked, meaning: Meaning, left: int, *, counts: bool = False) -> LedgerEvent | None:
-    """The row of a line that isn't part of the sale's; ``left`` is what was left of the sale before it."""
+def _own_row(origin: Origin, line: Booked, meaning: Meaning, left: int, units: int = 0) -> LedgerEvent | None:
+    """The row of a line that isn't part of the sale's; ``left`` is what was left before it of the sale of ``units``."""
     amount = line.amount_micros
     event_type, is_fee = _type_of(meaning, amount)
     if not event_type or (not amount and event_type != "sale"):
@@ -194,8 +195,8 @@ def _own_row(origin: Origin, line: Booked, meaning: Meaning, left: int, *, count
     after = left + amount
     # The unit is back with what gives the rest back, and gone again with what takes it up again.
     moved = 0
-    if counts and meaning in ("refund", "dispute"):
-        moved = -1 if after <= 0 < left else 1 if left <= 0 < after and amount > 0 else 0
+    if meaning in ("refund", "dispute"):
+        moved = -units if after <= 0 < left else units if left <= 0 < after and amount > 0 else 0
     return origin.event(
         event_type,
         line.posted_at,

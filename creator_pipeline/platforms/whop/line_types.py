@@ -91,6 +91,7 @@ _FAMILIES: Mapping[str, Meaning] = {"fees": "fee", "refunds": "refund", "dispute
 """Whop's own family of a word, where it leaves no choice. ``wallets_and_balance`` and ``payments`` hold anything."""
 
 DISPUTE_FEE_WORDS = frozenset(_WORDS["dispute_fee"].split())
+ALERT_FEE_WORDS = frozenset({"dispute_alert_fee"})
 SALE_WORDS = frozenset(_WORDS["sale"].split())
 COST_WORDS = frozenset(word for word, meaning in _MEANINGS.items() if meaning in ("processing", "tax", "share"))
 """What Whop takes of a payment on the day it is paid."""

@@ -76,12 +76,14 @@ class PaymentRow(NamedTuple):
     product_id: str | None
     product_name: str | None
     plan_id: str | None
+    units: int
     currency: str
     total_micros: int
     fee_micros: int | None
     refunded_micros: int
     refunds: str
     disputes: str
+    alerts: str
     final: bool
     raw: str
     ingested_at: datetime

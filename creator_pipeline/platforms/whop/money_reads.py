@@ -11,10 +11,12 @@ from sqlalchemy import Connection, select
 
 from creator_pipeline.core.errors import AuthError
 from creator_pipeline.platforms.books import NotReadable
+from creator_pipeline.platforms.whop import PLATFORM
 from creator_pipeline.platforms.whop import money_catalog as catalog
 from creator_pipeline.platforms.whop.answers import NotFoundError
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.models import account_of
+from creator_pipeline.store import unreadable
 from creator_pipeline.store.load import upsert
 from creator_pipeline.store.tables import whop_money_reads
 
@@ -90,36 +92,39 @@ def store_reads(connection: Connection, profile_id: str, reads: Reads, parts: It
         parts: that this run is about.
         moment: of the run.
     """
-    columns = whop_money_reads.c
-    stored = connection.execute(select(columns.part, columns.read_at).where(columns.profile_id == profile_id))
-    known = dict(stored.all())
-    rows = [
-        (profile_id, part, moment if part in reads.read else known.get(part), reads.refused.get(part))
+    upsert(connection, whop_money_reads, [(profile_id, part, moment) for part in parts if part in reads.read])
+    provider = PLATFORM.in_ledger
+    unreadable.forget(connection, provider, profile_id, [(part, "") for part in reads.read])
+    refused = [
+        unreadable.Unreadable(part, "", reads.refused[part], hint_of(part, reads.refused[part]))
         for part in parts
-        if part in reads.read or part in reads.refused
+        if part in reads.refused
     ]
-    upsert(connection, whop_money_reads, rows)
+    unreadable.remember(connection, provider, profile_id, refused, moment)
+
+
+def hint_of(part: str, why: str) -> str:
+    """What to do about a part that can't be read.
+
+    Args:
+        part: key of :data:`money_catalog.OPERATIONS`.
+        why: as it was kept.
+    """
+    return _HINTS.get(why, f"Give the key {catalog.PERMISSIONS[part]} under Developer, API keys.")
 
 
 def readable_parts(connection: Connection, profile_id: str) -> dict[str, datetime]:
     """When each part that can be read was read last."""
     columns = whop_money_reads.c
-    found = connection.execute(
-        select(columns.part, columns.read_at).where(
-            columns.profile_id == profile_id, columns.refused.is_(None), columns.read_at.is_not(None)
-        )
-    )
-    return {part: read_at for part, read_at in found if read_at is not None}
+    refused = {one.table for one in not_readable(connection, profile_id)}
+    found = connection.execute(select(columns.part, columns.read_at).where(columns.profile_id == profile_id))
+    return {part: read_at for part, read_at in found if part not in refused}
 
 
 def not_readable(connection: Connection, profile_id: str) -> Iterator[NotReadable]:
     """The tables that the account's key or server doesn't give, as of the last reading."""
-    columns = whop_money_reads.c
-    found = connection.execute(
-        select(columns.part, columns.refused)
-        .where(columns.profile_id == profile_id, columns.refused.is_not(None))
-        .order_by(columns.part)
-    )
-    for part, detail in found:
-        lacks = f"Give the key {catalog.PERMISSIONS[part]} under Developer, API keys."
-        yield NotReadable(part, detail, _HINTS.get(detail, lacks))
+    found = unreadable.unreadable_of(connection, PLATFORM.in_ledger, profile_id)
+    for one in found:
+        if not one.object_id:
+            hint = one.hint or (hint_of(one.part, one.detail) if one.part in catalog.PERMISSIONS else "")
+            yield NotReadable(one.part, one.detail, hint)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import and_, func, select
+import orjson
+from sqlalchemy import Connection, and_, func, select, tuple_
 
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
@@ -15,7 +16,8 @@ from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.platforms.whop import PLATFORM, catalog, money_catalog
 from creator_pipeline.platforms.whop.access import account_id_of
-from creator_pipeline.platforms.whop.answers import NotFoundError, classify
+from creator_pipeline.platforms.whop.answers import NotFoundError, classify, next_cursor, refuse_other_dialect, rows
+from creator_pipeline.platforms.whop.webhook import secrets
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events, whop_payments
@@ -28,39 +30,50 @@ def setup(config: Settings) -> Sequence[Check]:
 
 def _secret(config: Settings) -> Iterator[Finding]:
     """The secret that Whop signs with."""
-    name, secret = "whop webhooks", config.whop_webhook_secret
-    if secret is None:
+    name, known = "whop webhooks", secrets(config)
+    if not known:
         text = "WHOP_WEBHOOK_SECRET is not set: memberships come with the nightly run."
         yield Finding(name, "off", text, "See docs/whop.md, Webhooks.")
-    elif not secret.get_secret_value().startswith("ws_"):
+    elif not all(secret.startswith("ws_") for secret in known):
         yield Finding(
-            name, "no", "WHOP_WEBHOOK_SECRET doesn't begin with ws_.", "Copy it whole from Developer, Webhooks."
+            name,
+            "no",
+            "A secret in WHOP_WEBHOOK_SECRET doesn't begin with ws_.",
+            "Copy it whole from Developer, Webhooks.",
         )
     else:
-        yield Finding(name, "ok", "the secret is set")
+        yield Finding(name, "ok", "the secret is set" if len(known) == 1 else f"{len(known)} secrets are set")
 
 
 def account(config: Settings, account: Account, token: str) -> Iterator[Finding]:
     """Reachable, a permission for each list that is read, clock, and the webhook where the key may see it."""
     name, headers = f"whop {account.profile_id}", {"Api-Version-Date": catalog.API_VERSION_DATE}
-    account_id = account_id_of(config, account.external_account_id)
+    account_id = account_id_of(config, account.external_account_id, token)
     asked = {"first": "1", **({"account_id": account_id} if account_id else {})}
     with Caller(config.whop_api_url, token, classify, headers) as caller:
         lacking: list[str] = []
+        absent: list[str] = []
         for operation, path in catalog.OPERATIONS.items():
             try:
-                caller.get(path, asked)
+                body = caller.get(path, asked)
+                for row in rows(path, body):
+                    refuse_other_dialect(path, row)
+                next_cursor(path, body)
             except AuthError as error:
                 if error.revoked:
                     raise
                 lacking.append(f"{operation} ({catalog.PERMISSIONS[operation]})")
             except NotFoundError:
-                continue  # a server without this list: the sync does without it, too
+                absent.append(f"{operation} (GET {path})")
         yield Finding(f"{name} api", "ok", f"{caller.host} answers")
+        if absent:
+            text = f"The server at {caller.host} has no list {', '.join(absent)}."
+            hint = f"Is WHOP_API_URL a server of version {catalog.API_VERSION_DATE} of the API?"
+            yield Finding(f"{name} lists", "no", text, hint)
         if lacking:
             text, hint = f"The key may not read {', '.join(lacking)}.", "Give the key these under Developer, API keys."
             yield Finding(f"{name} scopes", "no", text, hint)
-        else:
+        elif not absent:
             yield Finding(f"{name} scopes", "ok", "every list can be read")
         yield from _money(caller, name, account_id)
         yield caller.clock(f"{name} clock")
@@ -153,4 +166,25 @@ def _agrees(warehouse: Warehouse) -> Iterator[Finding]:
         yield Finding("data: whop", "no", "Payments and ledger differ.", "Materialize sales_events/whop.")
 
 
-CHECKS = Checks(setup=setup, account=account, smoke=smoke)
+def gave_more(connection: Connection, sales: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Those of the sales whose refunded amount, as Whop tells it, is the sum of their refunds.
+
+    Args:
+        connection: to the warehouse.
+        sales: profile and payment of sales that gave back more than they brought: a refund is converted at the rate of
+            its own day.
+    """
+    paid = whop_payments.c
+    found = connection.execute(
+        select(paid.profile_id, paid.id, paid.refunded_micros, paid.refunds).where(
+            tuple_(paid.profile_id, paid.id).in_(list(sales))
+        )
+    )
+    return frozenset(
+        (profile_id, key)
+        for profile_id, key, told, refunds in found
+        if told == sum(entry["micros"] for entry in orjson.loads(refunds))
+    )
+
+
+CHECKS = Checks(setup=setup, account=account, smoke=smoke, gave_more=gave_more)

@@ -9,9 +9,11 @@ from typing import Any, cast
 import orjson
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.core.json_fields import Json
+from creator_pipeline.core.json_fields import Json, is_whole
 from creator_pipeline.platforms.whop import catalog
 from creator_pipeline.platforms.whop.models import FIELDS, PaymentRow, money, optional_money, payment_raw
+
+MOST_UNITS = 1_000_000
 
 
 def _utc(moment: datetime) -> str:
@@ -83,16 +85,68 @@ def dispute_entry(dispute: Json, currency: str, left_micros: int) -> Json:
     }
 
 
+def payment_of_alert(alert: Json) -> str:
+    """Id of the payment an alert is about.
+
+    Raises:
+        DataError: it names none.
+    """
+    return FIELDS.text("dispute alert", alert, "payment_id")
+
+
+def alert_entry(alert: Json) -> Json:
+    """``{id, micros, at, fee_micros, fee_currency}`` of a dispute alert; both amounts are what was charged for it.
+
+    Raises:
+        DataError: a key that matters is missing, or its fee was charged and isn't told.
+    """
+    what = "dispute alert"
+    fee = None if alert.get("fee") is None else money(what, alert, "fee")
+    charged = alert.get("fee_charged")
+    if charged is not None and not isinstance(charged, bool):
+        raise FIELDS.bad(what, alert, "fee_charged", "true or false")
+    if charged and fee is None:
+        raise FIELDS.bad(what, alert, "fee", "an amount with its currency, as it was charged")
+    # A fee is a cost, whichever sign it is told with.
+    micros = abs(fee.micros) if fee is not None and charged is not False else 0
+    return {
+        "id": FIELDS.text(what, alert, "id"),
+        "micros": micros,
+        "at": _utc(FIELDS.time(what, alert, "reported_at")),
+        "fee_micros": micros,
+        "fee_currency": fee.currency if fee else None,
+    }
+
+
 def _dumps(entries: Iterable[Json]) -> str:
     ordered = sorted(entries, key=lambda entry: (entry["at"], entry["id"]))
     return orjson.dumps(ordered, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _product_name(payment: Json) -> str | None:
+def _items(payment: Json) -> list[Any]:
     items = payment.get("line_items")
+    if items is None and "line_items" in payment:
+        return []
     if not isinstance(items, list):
         raise FIELDS.bad("payment", payment, "line_items", "a list")
-    for item in cast("list[Any]", items):
+    return cast("list[Any]", items)
+
+
+def _units(payment: Json) -> int:
+    """Units of all line items; a payment without any is of one.
+
+    Raises:
+        DataError: a quantity is told that is no whole number.
+    """
+    told = [cast("Json", item).get("quantity") for item in _items(payment) if isinstance(item, dict)]
+    units = [1 if each is None else each for each in told]
+    if not all(is_whole(each, MOST_UNITS) and each >= 0 for each in units):
+        raise FIELDS.bad("payment", payment, "line_items", f"quantities up to {MOST_UNITS}")
+    return sum(units) or 1
+
+
+def _product_name(payment: Json) -> str | None:
+    for item in _items(payment):
         if isinstance(item, dict) and cast("Json", item).get("product_id") == payment.get("product_id"):
             title = cast("Json", item).get("product_title") or cast("Json", item).get("label")
             return title if isinstance(title, str) else None
@@ -110,10 +164,18 @@ def _fee(payment: Json, status: str, currency: str, total_micros: int) -> int | 
 
 
 def has_refunds(payment: Json) -> bool:
-    """Whether a payment shows any sign of a refund, so that its refunds must be read."""
-    refunded = optional_money("payment", payment, "refunded_amount")
-    at = FIELDS.optional_time("payment", payment, "refunded_at")
+    """Whether a payment shows any sign of a refund, so that its refunds must be read; one that can't be read does."""
+    try:
+        refunded = optional_money("payment", payment, "refunded_amount")
+        at = FIELDS.optional_time("payment", payment, "refunded_at")
+    except DataError:
+        return True
     return bool((refunded and refunded.micros) or at or "refund" in str(payment.get("substatus")))
+
+
+def has_alerts(payment: Json) -> bool:
+    """Whether a payment may have dispute alerts, which can cost a fee."""
+    return bool(payment.get("dispute_alerted_at") or payment.get("auto_refunded")) or has_disputes(payment)
 
 
 def has_disputes(payment: Json) -> bool:
@@ -123,15 +185,21 @@ def has_disputes(payment: Json) -> bool:
 
 
 def payment_row(
-    profile_id: str, payment: Json, refunds: Iterable[Json], disputes: Iterable[Json], moment: datetime
+    profile_id: str,
+    payment: Json,
+    refunds: Iterable[Json],
+    disputes: Iterable[Json],
+    moment: datetime,
+    alerts: Iterable[Json] = (),
 ) -> PaymentRow:
-    """The row of one payment with its refunds and disputes, as the API tells them.
+    """The row of one payment with its refunds, disputes and alerts, as the API tells them.
 
     Args:
         profile_id: the profile whose account was paid.
         payment: the payment.
         refunds, disputes: all of this payment; one that comes twice counts once.
         moment: of the load; stored as ``ingested_at``.
+        alerts: all dispute alerts of this payment.
 
     Raises:
         DataError: a key that matters is missing, or a refund or dispute is of another payment.
@@ -156,7 +224,9 @@ def payment_row(
         if not entry["inquiry"] and entry["status"] != "won":
             left -= entry["micros"]
     refunded = optional_money(what, payment, "refunded_amount")
+    substatus = FIELDS.optional_text(what, payment, "substatus")
     created_at = FIELDS.time(what, payment, "created_at")
+    FIELDS.optional_time(what, payment, "refunded_at")  # decides whether refunds are read
     return PaymentRow(
         profile_id=profile_id,
         id=payment_id,
@@ -165,19 +235,21 @@ def payment_row(
         paid_at=FIELDS.optional_time(what, payment, "paid_at"),
         updated_at=FIELDS.time(what, payment, "updated_at"),
         status=status,
-        substatus=FIELDS.optional_text(what, payment, "substatus"),
+        substatus=substatus,
         billing_reason=FIELDS.optional_text(what, payment, "billing_reason"),
         membership_id=FIELDS.optional_text(what, payment, "membership_id"),
         product_id=FIELDS.optional_text(what, payment, "product_id"),
         product_name=_product_name(payment),
         plan_id=FIELDS.optional_text(what, payment, "plan_id"),
+        units=_units(payment),
         currency=currency,
         total_micros=total_micros,
         fee_micros=_fee(payment, status, currency, total_micros),
         refunded_micros=refunded.micros if refunded else 0,
         refunds=_dumps(given_back),
         disputes=_dumps(taken),
-        final=_final(status, left, taken),
+        alerts=_dumps(alert_entry(alert) for alert in _of(payment_id, alerts, payment_of_alert)),
+        final=_final(status, taken, left_open=_left_open(substatus, given_back, total_micros, left)),
         raw=payment_raw(payment),
         ingested_at=moment,
     )
@@ -191,7 +263,27 @@ def _of(payment_id: str, items: Iterable[Json], owner: Any) -> list[Json]:
     return list(unique.values())
 
 
-def _final(status: str, left_micros: int, disputes: list[Json]) -> bool:
+def all_back(substatus: str | None, given_back: int, total_micros: int) -> bool | None:
+    """Whether Whop says that all of a payment, or only a part, went back by refunds; None where the amounts decide.
+
+    A refund is converted at its own day's rate, so it can be more or less than the payment.
+
+    Args:
+        substatus: of the payment.
+        given_back: by its refunds, in micros.
+        total_micros: of the payment.
+    """
+    if substatus in catalog.WHOLE_BACK and given_back:
+        return True
+    return False if substatus == catalog.PART_BACK and given_back > total_micros else None
+
+
+def _left_open(substatus: str | None, given_back: Iterable[Json], total_micros: int, left: int) -> bool:
+    back = all_back(substatus, sum(entry["micros"] for entry in given_back), total_micros)
+    return left > 0 if back is None else not back
+
+
+def _final(status: str, disputes: list[Json], *, left_open: bool) -> bool:
     if any(entry["status"] not in catalog.DISPUTE_CLOSED for entry in disputes):
         return False
-    return status in catalog.DEAD_PAYMENTS or (status == "paid" and left_micros <= 0)
+    return status in catalog.DEAD_PAYMENTS or (status == "paid" and not left_open)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_in
 from datetime import date, datetime
 
-import orjson
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import unknown_keys
@@ -18,7 +17,8 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_events
 from creator_pipeline.platforms.whop import catalog, fetch
 from creator_pipeline.platforms.whop.client import WhopClient
-from creator_pipeline.platforms.whop.fetch import Payments, StoredPayment
+from creator_pipeline.platforms.whop.fetch import Payments
+from creator_pipeline.platforms.whop.fetch_changes import changed_payments
 from creator_pipeline.platforms.whop.ledger_store import (
     PLATFORM,
     events_of_payments,
@@ -28,10 +28,18 @@ from creator_pipeline.platforms.whop.ledger_store import (
     rewrite_owners,
 )
 from creator_pipeline.platforms.whop.models import PaymentRow
-from creator_pipeline.platforms.whop.refunds import payment_row
+from creator_pipeline.platforms.whop.read_payments import (
+    ReadPayments,
+    odd_payments,
+    read_payments,
+    remember,
+    with_stored,
+)
+from creator_pipeline.platforms.whop.stored_payments import stored_payments
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import sales_events, whop_payments
+from creator_pipeline.store.unreadable import Unreadable
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,9 @@ class LoadedPayments:
         missing: ids that were asked for and that the account doesn't have; what is stored of them stays.
         new_keys: keys of payments this code doesn't know.
         disputes_listed: whether the server has a list of disputes, as far as it was asked.
+        odd: what could not be read; what was stored of it before stays.
+        rounded: amounts that are finer than a millionth.
+        alerts_refused: why the list of dispute alerts can't be read; empty where it can.
     """
 
     payments: Sequence[PaymentRow]
@@ -51,6 +62,9 @@ class LoadedPayments:
     missing: Sequence[str] = ()
     new_keys: frozenset[str] = frozenset()
     disputes_listed: bool = True
+    odd: Sequence[Unreadable] = ()
+    rounded: Sequence[str] = ()
+    alerts_refused: str = ""
 
 
 def quarters(window: DayWindow) -> list[DayWindow]:
@@ -146,7 +160,13 @@ def stored_days(warehouse: Warehouse, profile_id: str, days: Iterable[date]) -> 
 
 
 def refresh_payments(
-    warehouse: Warehouse, client: WhopClient, profile_id: str, account_id: str | None, ids: Iterable[str]
+    warehouse: Warehouse,
+    client: WhopClient,
+    profile_id: str,
+    account_id: str | None,
+    ids: Iterable[str],
+    *,
+    alerted: Collection[str] = (),
 ) -> LoadedPayments:
     """Make the named payments, and their ledger rows, equal to the API's.
 
@@ -156,8 +176,9 @@ def refresh_payments(
         profile_id: whose payments.
         account_id: ``biz_…``; None for the account of the key.
         ids: ``pay_…``.
+        alerted: those of them that have dispute alerts, whatever they say themselves.
     """
-    found = fetch.payments_named(client, account_id, ids)
+    found = fetch.payments_named(client, account_id, ids, alerted=alerted)
     named = list(found.payments)
     scope = and_(whop_payments.c.profile_id == profile_id, whop_payments.c.id.in_(named))
     what = f"whop/payments of {profile_id}"
@@ -178,41 +199,21 @@ def refresh_changed_payments(
     """
     stored, first_open = stored_payments(warehouse, profile_id)
     since = min(since, first_open) if first_open else since
-    changed = fetch.changed_payments(client, account_id, stored, since)
-    loaded = refresh_payments(warehouse, client, profile_id, account_id, changed.ids)
-    return replace_in(loaded, disputes_listed=loaded.disputes_listed and changed.disputes_listed)
-
-
-def stored_payments(warehouse: Warehouse, profile_id: str) -> tuple[list[StoredPayment], datetime | None]:
-    """What is known of a profile's payments, and when the first dispute began that is still open."""
-    columns = whop_payments.c
     with warehouse.read() as connection:
-        rows = connection.execute(
-            select(columns.id, columns.status, columns.refunds, columns.disputes).where(
-                columns.profile_id == profile_id, or_(columns.final.is_(False), columns.refunds != "[]")
-            )
-        ).all()
-        final = connection.execute(
-            select(columns.id, columns.status).where(
-                columns.profile_id == profile_id, columns.final.is_(True), columns.refunds == "[]"
-            )
-        ).all()
-    stored = [StoredPayment(key, status, frozenset(), frozenset()) for key, status in final]
-    begun: list[datetime] = []
-    for key, status, refunds, disputes in rows:
-        taken = orjson.loads(disputes)
-        begun += [
-            datetime.fromisoformat(entry["at"]) for entry in taken if entry["status"] not in catalog.DISPUTE_CLOSED
-        ]
-        stored.append(
-            StoredPayment(
-                key,
-                status,
-                frozenset(entry["id"] for entry in orjson.loads(refunds)),
-                frozenset((entry["id"], entry["status"]) for entry in taken),
-            )
-        )
-    return stored, min(begun, default=None)
+        again = odd_payments(connection, profile_id)
+    changed = changed_payments(client, account_id, stored, since)
+    ids = changed.ids | again
+    loaded = refresh_payments(warehouse, client, profile_id, account_id, ids, alerted=changed.alerted)
+    seen = changed.seen
+    with warehouse.write() as connection:
+        lock_ledger(connection, profile_id)
+        remember(connection, profile_id, ReadPayments(odd=seen.odd), (), now())
+    return replace_in(
+        loaded,
+        disputes_listed=loaded.disputes_listed and seen.disputes_listed,
+        odd=[*loaded.odd, *seen.odd],
+        alerts_refused=loaded.alerts_refused or seen.alerts_refused,
+    )
 
 
 def _store_payments(
@@ -226,14 +227,12 @@ def _store_payments(
     allow_shrink: bool = False,
 ) -> LoadedPayments:
     moment = now()
-    rows = [
-        payment_row(profile_id, payment, found.refunds.get(key, []), found.disputes.get(key, []), moment)
-        for key, payment in found.payments.items()
-    ]
+    made = read_payments(profile_id, found, moment)
     events: list[LedgerEvent] = []
     ledger_change = Change()
     with warehouse.write() as connection:
         lock_ledger(connection, profile_id)
+        rows = with_stored(connection, profile_id, made)
         if not rows and not allow_shrink:
             refuse_nothing(connection, select(whop_payments.c.id).where(scope).limit(1), what)
         before = set(connection.execute(select(whop_payments.c.id).where(scope)).scalars())
@@ -251,8 +250,20 @@ def _store_payments(
             )
             # Lines of the feed stay, whatever became of their payment.
             ledger_change += rewrite_owners(connection, profile_id, before - found.payments.keys(), moment)
+        remember(connection, profile_id, made, found.missing, moment)
     new = unknown_keys(found.payments.values(), catalog.PAYMENT_KEYS)
-    return LoadedPayments(rows, events, change, ledger_change, tuple(found.missing), new, found.disputes_listed)
+    return LoadedPayments(
+        rows,
+        events,
+        change,
+        ledger_change,
+        tuple(found.missing),
+        new,
+        found.disputes_listed,
+        made.odd,
+        made.rounded,
+        found.alerts_refused,
+    )
 
 
 def refuse_nothing(connection: Connection, stored: Select[tuple[str]], what: str) -> None:

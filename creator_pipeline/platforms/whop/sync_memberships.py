@@ -13,9 +13,10 @@ from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
-from creator_pipeline.platforms.whop import catalog, fetch
+from creator_pipeline.platforms.whop import catalog
+from creator_pipeline.platforms.whop import fetch_memberships as fetch
 from creator_pipeline.platforms.whop.client import WhopClient
-from creator_pipeline.platforms.whop.fetch import Memberships
+from creator_pipeline.platforms.whop.fetch_memberships import Memberships
 from creator_pipeline.platforms.whop.models import (
     MembershipRow,
     account_of,
@@ -24,6 +25,7 @@ from creator_pipeline.platforms.whop.models import (
     plan_of,
     without_buyers,
 )
+from creator_pipeline.platforms.whop.odd import good, keep_odd
 from creator_pipeline.platforms.whop.sync import PLATFORM, refuse_nothing
 from creator_pipeline.platforms.whop.tiers import FREE, People, Standing, Tiers, settle, standings, unknown_statuses
 from creator_pipeline.store.engine import Warehouse
@@ -31,6 +33,7 @@ from creator_pipeline.store.erasure import forgotten
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import platform_connections, profiles, whop_subscriptions
+from creator_pipeline.store.unreadable import Unreadable
 
 
 class TierChange(NamedTuple):
@@ -62,6 +65,7 @@ class LoadedMemberships:
         without_address: members whose e-mail is null. All of them: the key lacks ``member:email:read``.
         members: how many members were read.
         new_keys: keys of memberships this code doesn't know.
+        odd: memberships, members and plans that can't be read.
     """
 
     memberships: Sequence[MembershipRow]
@@ -72,6 +76,7 @@ class LoadedMemberships:
     without_address: int
     missing: Sequence[str] = ()
     new_keys: frozenset[str] = frozenset()
+    odd: Sequence[Unreadable] = ()
 
 
 def load_memberships(
@@ -160,7 +165,7 @@ def people(connection: Connection, ring: KeyRing) -> People:
 
 
 def _check_account(found: Memberships, account_id: str | None) -> None:
-    accounts = {account_of(membership) for membership in found.memberships.values()}
+    accounts = set(good("memberships", found.memberships.values(), account_of, []))
     if account_id and accounts - {account_id}:
         raise ConfigError(
             f"The Whop key is of the account {', '.join(sorted(accounts))}, not of {account_id}.",
@@ -181,11 +186,19 @@ def _store_memberships(
     tell: TellTier | None = None,
 ) -> LoadedMemberships:
     moment = now()
-    plans = {plan.id: plan for plan in map(plan_of, client.plans(account_id))} if found.memberships else {}
-    hashes = address_hashes(found.members.values(), ring)
+    odd: list[Unreadable] = []
+    listed = client.plans(account_id) if found.memberships else ()
+    plans = {plan.id: plan for plan in good("plans", listed, plan_of, odd)}
+    hashed = good("members", found.members.values(), lambda member: address_hashes([member], ring), odd)
+    hashes = {key: value for one in hashed for key, value in one.items()}
     fresh = {
-        key: membership_row(profile_id, item, plans, hashes.get(str(item.get("member_id"))), moment)
-        for key, item in found.memberships.items()
+        row.id: row
+        for row in good(
+            "memberships",
+            found.memberships.values(),
+            lambda item: membership_row(profile_id, item, plans, hashes.get(str(item.get("member_id"))), moment),
+            odd,
+        )
     }
     mine = whop_subscriptions.c.account_profile_id == profile_id
     what = f"whop/memberships of {profile_id}"
@@ -194,7 +207,11 @@ def _store_memberships(
         before = [MembershipRow(*row) for row in connection.execute(select(whop_subscriptions).where(mine))]
         if before and not fresh and found.whole and not allow_shrink:
             refuse_nothing(connection, select(whop_subscriptions.c.id).where(mine).limit(1), what)
-        kept = {} if found.whole else {row.id: row for row in before}
+        # What was read before of a membership stands as long as it can't be read now.
+        unread = {one.object_id for one in odd if one.part == "memberships"}
+        kept = {row.id: row for row in before if not found.whole or row.id in unread}
+        read = [("memberships", key) for key in fresh] + [("plans", key) for key in plans]
+        keep_odd(connection, profile_id, odd, [*read, *(("members", key) for key in hashes)], moment)
         known = people(connection, ring)
         # A profile's plan follows from what it bought: its own memberships are not forgotten.
         fresh = without_buyers(fresh, forgotten(connection) - known.by_address.keys())
@@ -213,6 +230,7 @@ def _store_memberships(
         members=len(found.members),
         without_address=len(found.members) - len(hashes),
         missing=tuple(found.missing),
+        odd=odd,
         new_keys=unknown_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
     )
 

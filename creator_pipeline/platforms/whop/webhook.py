@@ -109,46 +109,55 @@ def delivery(config: Settings, _path: Mapping[str, str], headers: Mapping[str, s
     """What a delivery asks to read again, once its signature is found good.
 
     Args:
-        config: holds WHOP_WEBHOOK_SECRET.
+        config: holds WHOP_WEBHOOK_SECRET, one secret or several with commas between them.
         headers: names in lower case.
         body: as it came: the signature is over these very bytes.
 
     Raises:
         RefusedDelivery: the signature doesn't fit, or no secret is set.
     """
-    secret = config.whop_webhook_secret
-    try:
-        delivery_id = verify(secret.get_secret_value() if secret else "", headers, body)
-    except (RejectedError, ConfigError):
-        raise RefusedDelivery(401, "WHOP_WEBHOOK_SECRET") from None
+    delivery_id = next((found for secret in secrets(config) if (found := _signed_by(secret, headers, body))), None)
+    if delivery_id is None:
+        raise RefusedDelivery(401, "WHOP_WEBHOOK_SECRET")
     told = reread(delivery_id, body)
     return Delivery(
         PLATFORM.in_ledger,
         delivery_id,
         told.event_type[:100] or None,
-        {"kind": told.kind, "ids": list(told.ids)},
+        {"kind": told.kind, "ids": list(told.ids), **({"account": told.account_id[:100]} if told.account_id else {})},
         account_id=told.account_id,
         work=told.kind != "ignored",
     )
 
 
 def owners(delivery: Delivery, accounts: Sequence[Account], config: Settings) -> Sequence[Account]:
-    """The connection of the account that a delivery names."""
-    known = config.whop_account_id
-    wanted = delivery.account_id or known
+    """The connection of the account that a delivery names; else those whose account isn't known yet."""
+    wanted = delivery.account_id or config.whop_account_id
     named = [account for account in accounts if wanted is not None and account.external_account_id == wanted]
-    if named:
-        return named
-    # A key that was typed in comes without its account; where there is one such key, it is its.
-    unnamed = [account for account in accounts if account.external_account_id is None]
-    return unnamed if len(unnamed) == 1 and (known is None or wanted in {None, known}) else []
+    # A key that was typed in comes without its account, which its first run learns; until then each is asked, and a
+    # run leaves out what is another account's.
+    return named or [account for account in accounts if account.external_account_id is None]
+
+
+def secrets(config: Settings) -> list[str]:
+    """The secrets that sign: one for each account, or an old and a new one while it is changed."""
+    told = config.whop_webhook_secret
+    return [each for one in (told.get_secret_value() if told else "").split(",") if (each := one.strip())]
+
+
+def _signed_by(secret: str, headers: Mapping[str, str], body: bytes) -> str | None:
+    try:
+        return verify(secret, headers, body)
+    except RejectedError:
+        return None
 
 
 def signed_test(config: Settings) -> SignedTest | None:
     """A delivery about nothing, signed as Whop does; None without a secret."""
-    if config.whop_webhook_secret is None:
+    known = secrets(config)
+    if not known:
         return None
-    secret, delivery_id, sent = config.require("WHOP_WEBHOOK_SECRET"), f"smoke_{uuid4().hex}", datetime.now(UTC)
+    secret, delivery_id, sent = known[0], f"smoke_{uuid4().hex}", datetime.now(UTC)
     body = orjson.dumps({"id": delivery_id, "type": "smoke.test", "data": {}})
     headers = {"webhook-id": delivery_id, "webhook-timestamp": str(int(sent.timestamp()))}
     signature = Webhook(secret.encode()).sign(delivery_id, sent, body.decode())

@@ -47,7 +47,8 @@ class WhopAccount:
     books: Books = field(default_factory=Books)
     tables: dict[str, dict[str, Json]] = field(
         default_factory=lambda: {
-            name: {} for name in ("plans", "members", "memberships", "payments", "refunds", "disputes")
+            name: {}
+            for name in ("plans", "members", "memberships", "payments", "refunds", "disputes", "dispute_alerts")
         }
     )
 

@@ -38,6 +38,7 @@ NEEDS = {
     "payments": "payment:basic:read",
     "refunds": "payment:basic:read",
     "disputes": "payment:dispute:read",
+    "dispute_alerts": "payment:dispute:read",
     "plans": "plan:basic:read",
 }
 """Permission that each list of objects needs."""

@@ -8,14 +8,15 @@ from decimal import Decimal
 
 from creator_pipeline.platforms.whop.sandbox import bookings, truth
 from creator_pipeline.platforms.whop.sandbox.account import WhopAccount
+from creator_pipeline.platforms.whop.sandbox.dispute_json import alert_json, dispute_json
 from creator_pipeline.platforms.whop.sandbox.money import Till
 from creator_pipeline.platforms.whop.sandbox.object_json import (
     Json,
     amount_of,
-    dispute_json,
     member_json,
     membership_json,
     money,
+    multiply,
     payment_json,
     refund_json,
     stamp,
@@ -24,6 +25,7 @@ from creator_pipeline.platforms.whop.sandbox.object_json import (
 from creator_pipeline.sandbox.compare import Day, DayFigures
 
 DISPUTE_FEE = Decimal("15.00")
+FRAUD_WARNING = "early_fraud_warning"
 
 
 class WhopPart(Till):
@@ -40,6 +42,7 @@ class WhopPart(Till):
         member: Json | None = None,
         paid: bool = True,
         traits: Collection[str] | None = None,
+        quantity: int = 1,
     ) -> tuple[Json, Json]:
         """Someone buys a plan; returns the membership and its payment.
 
@@ -52,6 +55,7 @@ class WhopPart(Till):
             member: who buys; None for a new member.
             paid: the payment is paid within two seconds; else it stays open.
             traits: what makes its fees, of ``bookings.TRAITS``; None for invented ones.
+            quantity: units that are bought at once.
         """
         account = self[profile]
         with self.lock:
@@ -69,6 +73,7 @@ class WhopPart(Till):
             membership = membership_json(self._id("mem_", account), chosen, member, status, moment, ends)
             account.put("memberships", membership)
             payment = payment_json(self._id("pay_", account), membership, chosen, member, moment)
+            multiply(payment, quantity)
             account.put("payments", payment)
             chosen_traits = bookings.invented_traits(payment["id"]) if traits is None else frozenset(traits)
             account.books.traits[payment["id"]] = chosen_traits
@@ -138,6 +143,7 @@ class WhopPart(Till):
         *,
         status: str = "succeeded",
         at: datetime | None = None,
+        rate: Decimal | str = "1",
     ) -> Json:
         """Money goes back: all that is left, or a part; any ``status`` but ``succeeded`` moves none.
 
@@ -147,6 +153,7 @@ class WhopPart(Till):
             amount: in units of the payment's currency; None for all that is left.
             status: of the refund.
             at: time of the refund, with its zone; None for the account's clock.
+            rate: by which it is settled, beside that of the payment's own day.
 
         Raises:
             ValueError: more than is left.
@@ -158,6 +165,7 @@ class WhopPart(Till):
             given = total - before if amount is None else Decimal(amount)
             if not 0 < given <= total - before:
                 raise ValueError(f"{given} of {total - before} can't be refunded")
+            given *= Decimal(rate)
             refund = refund_json(self._id("rf_", account), payment, given, status, moment)
             account.put("refunds", refund)
             if status == "succeeded":
@@ -165,7 +173,7 @@ class WhopPart(Till):
                 payment.update(
                     refunded_amount=money(before + given, payment["currency"]),
                     refunded_at=stamp(moment),
-                    substatus="refunded" if before + given == total else "partially_refunded",
+                    substatus="refunded" if before + given / Decimal(rate) == total else "partially_refunded",
                     updated_at=stamp(moment),
                 )
         self._tell(account, "refund.created", undated_refund_json(refund, payment))
@@ -188,11 +196,23 @@ class WhopPart(Till):
         self._tell(account, "refund.updated", undated_refund_json(refund, payment))
         return refund
 
-    def alert(self, profile: str, payment_id: str, *, at: datetime | None = None) -> Json:
-        """The buyer's bank warns of a dispute: for a fee, the payment is refunded before there is one."""
+    def alert(
+        self, profile: str, payment_id: str, *, at: datetime | None = None, kind: str = "dispute_alert"
+    ) -> Json | None:
+        """The buyer's bank warns of a dispute: for a fee, the payment is refunded before there is one.
+
+        An early warning of fraud is free, and nothing is refunded.
+        """
         account = self[profile]
         with self.lock:
             payment, moment = account.tables["payments"][payment_id], at or account.clock()
+            free = kind == FRAUD_WARNING
+            fee = None if free else money(bookings.ALERT_FEE, "usd")
+            told = account.put("dispute_alerts", alert_json(self._id("dspa_", account), payment, fee, moment, kind))
+            self._tell(account, "dispute_alert.created", told)
+            if free:
+                payment.update(dispute_alerted_at=stamp(moment))
+                return None
             bookings.book_alert(account.books, payment, moment)
             payment.update(dispute_alerted_at=stamp(moment), auto_refunded=True)
             refund = self.refund(profile, payment_id, at=moment)

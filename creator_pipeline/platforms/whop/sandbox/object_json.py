@@ -205,6 +205,15 @@ def payment_json(payment_id: str, membership: Json, plan: Json, member: Json | N
     }
 
 
+def multiply(payment: Json, quantity: int) -> None:
+    """Make a new payment one of several units at its price."""
+    if quantity == 1:
+        return
+    total = money(amount_of(payment["total"]) * quantity, payment["currency"])
+    payment.update(dict.fromkeys(("total", "subtotal", "presentment_total", "amount_after_fees"), total))
+    payment["line_items"][0].update(quantity=quantity, subtotal=total)
+
+
 def refund_json(refund_id: str, payment: Json, amount: Decimal, status: str, created: datetime) -> Json:
     """A refund of a payment.
 
@@ -243,57 +252,4 @@ def undated_refund_json(refund: Json, payment: Json) -> Json:
         "reference_type": None,
         "reference_value": None,
         "status": refund["status"],
-    }
-
-
-def dispute_json(dispute_id: str, payment: Json, fee: Decimal, created: datetime) -> Json:
-    """A formal dispute that awaits a response; its amount is a JSON number.
-
-    Args:
-        fee: in US dollars.
-    """
-    evidence = (
-        "access_activity_log billing_address cancellation_policy_attachment cancellation_policy_disclosure "
-        "customer_communication_attachment customer_email_address customer_name notes product_description "
-        "refund_policy_attachment refund_policy_disclosure refund_refusal_explanation service_date "
-        "uncategorized_attachment"
-    )
-    total = amount_of(payment["total"])
-    nulls = "evidence_due_at evidence_locked_reason evidence_submitted_at reason_code"
-    return dict.fromkeys(nulls.split()) | {
-        "id": dispute_id,
-        "acceptable": True,
-        "account_id": payment["account_id"],
-        "amount": float(total),
-        "buyer": {
-            "email": payment["customer_email"],
-            "member_id": payment["member_id"],
-            "name": None,
-            "user_id": None,
-            "username": None,
-        },
-        "created_at": stamp(created),
-        "currency": payment["currency"],
-        "evidence": dict.fromkeys(evidence.split()) | {"documents": []},
-        "evidence_editable": True,
-        "fee": money(fee, "usd"),
-        "inquiry": False,
-        "issuer_comments": [],
-        "line_items": [],
-        "payment": {
-            "id": payment["id"],
-            "amount": float(total),
-            "card_brand": "visa",
-            "card_last4": "4242",
-            "created_at": payment["created_at"],
-            "currency": payment["currency"],
-            "payment_instrument": None,
-            "payment_method_type": "card",
-            "payment_processor": None,
-        },
-        "plan_id": payment["plan_id"],
-        "product_id": payment["product_id"],
-        "reason": "fraudulent",
-        "status": "needs_response",
-        "updated_at": stamp(created),
     }

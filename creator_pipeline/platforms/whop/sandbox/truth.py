@@ -84,10 +84,15 @@ def totals(tables: Mapping[str, Mapping[str, Json]]) -> dict[Day, DayFigures]:
         total = amount_of(payment["total"])
         add(payment["paid_at"], payment["currency"], 1, total)
         add(payment["paid_at"], payment["currency"], 2, total - amount_of(payment["amount_after_fees"]))
-        sums[datetime.fromisoformat(payment["paid_at"]).date(), payment["currency"].upper()][0] += 1
+        sums[datetime.fromisoformat(payment["paid_at"]).date(), payment["currency"].upper()][0] += sum(
+            item["quantity"] for item in payment["line_items"]
+        )
     for refund in tables["refunds"].values():
         if refund["status"] == "succeeded":
             add(refund["created_at"], refund["amount"]["currency"], 3, amount_of(refund["amount"]))
+    for alert in tables["dispute_alerts"].values():
+        if alert["fee_charged"]:
+            add(alert["reported_at"], alert["fee"]["currency"], 5, amount_of(alert["fee"]))
     for dispute in tables["disputes"].values():
         payment = tables["payments"][dispute["payment"]["id"]]
         left = amount_of(payment["total"]) - amount_of(payment["refunded_amount"])
