@@ -142,7 +142,14 @@ def alerts(listed: Iterator[Json], found: Payments) -> Iterator[Json]:
 
 
 def owner(part: str, item: Json, payment_of: Callable[[Json], str], odd: list[Unreadable]) -> str | None:
-    """The payment that an object is of; None where it says none, which is told in ``odd``."""
+    """The payment that an object is of; None where it says none, which is told in ``odd``.
+
+    Args:
+        part: its list, as ``refunds``.
+        item: as the API tells it.
+        payment_of: reads the payment's id; raises DataError.
+        odd: takes what can't be read.
+    """
     try:
         return payment_of(item)
     except DataError as error:

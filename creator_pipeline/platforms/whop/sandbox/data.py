@@ -202,6 +202,12 @@ class WhopPart(Till):
         """The buyer's bank warns of a dispute: for a fee, the payment is refunded before there is one.
 
         An early warning of fraud is free, and nothing is refunded.
+
+        Args:
+            profile: of the account.
+            payment_id: ``pay_…``.
+            at: when, with its zone; None for the account's clock.
+            kind: Whop's word: ``dispute_alert``, ``rapid_dispute_resolution`` or ``early_fraud_warning``.
         """
         account = self[profile]
         with self.lock:
