@@ -34,6 +34,8 @@ PAYMENTS = dg.AssetKey(["kdp", "payments"])
 EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
 UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions)
 """A partition for each content that was uploaded; its key is the beginning of the content's SHA-256."""
+PARTIAL_TAG = "creator_pipeline/partial"
+"""Tag of a run whose reports hold only a part: what they lack stays."""
 MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_window=timedelta(days=40))
 """KDP gives the final report of a month about the fifteenth of the next."""
 
@@ -104,7 +106,11 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
             continue
         with outcome.isolate([partition], set()):
             done = ingest(
-                store, file_of(store, partition), accept_smaller=allow_shrink(context), run_id=context.run.run_id
+                store,
+                file_of(store, partition),
+                accept_smaller=allow_shrink(context),
+                partial=context.run.tags.get(PARTIAL_TAG) == "true",
+                run_id=context.run.run_id,
             )
             if done.error is not None:
                 # An observation, because nothing landed: the partition's page shows what is wrong with the file.
@@ -128,10 +134,9 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
 
 
 def _what_counts(done: Ingested) -> dict[str, Any]:
-    counts = done.decision.counts if done.decision else {}
-    mine = sorted(name for name, upload_id in counts.items() if upload_id == done.file.upload_id)
+    mine = done.decision.counts_of(done.file.upload_id or "") if done.decision else []
     shown = {"counts_for": ", ".join(mine[:PREVIEW_ROWS]) + (" …" if len(mine) > PREVIEW_ROWS else "")}
-    return shown if mine else {"counts_for": "nothing: better reports cover all of it"}
+    return shown if mine else {"counts_for": "nothing: it was withdrawn, or better reports cover all of it"}
 
 
 def metadata_of(done: Ingested) -> dict[str, Any]:

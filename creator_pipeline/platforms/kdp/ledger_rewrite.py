@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
 import orjson
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, and_, case, func, select, update
 
 from creator_pipeline.core.windows import DayWindow, contiguous, now
 from creator_pipeline.ledger.closing import Scope
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import own_days, replace_events
+from creator_pipeline.platforms.kdp.layers import Snapshot
 from creator_pipeline.platforms.kdp.ledger import PLATFORM, KdpGroup, kdp_event
 from creator_pipeline.platforms.kdp.models import next_period, slice_month
-from creator_pipeline.platforms.kdp.precedence import Decision, Size, Snapshot, decide
+from creator_pipeline.platforms.kdp.precedence import Decision, decide
+from creator_pipeline.platforms.kdp.sizes import Book, Size, book_of, from_json, guarded, to_json, without_books
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import kdp_royalties, kdp_uploads
 
@@ -35,29 +37,72 @@ class Rewritten:
     change: Change
 
 
-def snapshots(connection: Connection, profile_id: str) -> list[Snapshot]:
-    """The stored uploads of a profile that were read without a problem that holds them back."""
+def snapshots(connection: Connection, profile_id: str, *, keep: bool = False) -> list[Snapshot]:
+    """The stored uploads of a profile that were read without a problem that holds them back.
+
+    Args:
+        connection: of a transaction.
+        profile_id: whose uploads.
+        keep: store the sizes that an earlier release didn't; only where the transaction writes.
+    """
     columns = kdp_uploads.c
     rows = connection.execute(
-        select(columns.id, columns.finality, columns.snapshot_at, columns.slices, columns.accepted_smaller).where(
-            columns.profile_id == profile_id, columns.slices.is_not(None)
-        )
+        select(
+            columns.id,
+            columns.finality,
+            columns.snapshot_at,
+            columns.slices,
+            columns.accepted_smaller,
+            columns.partial,
+            columns.format,
+            columns.authors,
+        ).where(columns.profile_id == profile_id, columns.slices.is_not(None))
     )
     return [
         Snapshot(
             upload_id,
             finality,
             snapshot_at,
-            {name: Size(*size) for name, size in orjson.loads(slices).items()},
+            _sizes(connection, upload_id, from_json(slices), keep=keep),
             accepted_smaller,
+            partial,
+            form == "xlsx",
+            frozenset(orjson.loads(authors or "[]")),
         )
-        for upload_id, finality, snapshot_at, slices, accepted_smaller in rows
+        for upload_id, finality, snapshot_at, slices, accepted_smaller, partial, form, authors in rows.all()
     ]
 
 
+def _sizes(connection: Connection, upload_id: str, sizes: dict[str, Size], *, keep: bool) -> dict[str, Size]:
+    """The sizes of an upload; those of an earlier release get their books from the stored rows."""
+    if not without_books(sizes):
+        return sizes
+    columns = kdp_royalties.c
+    sold = case((columns.units_sold > 0, columns.units_sold), else_=0)
+    rows = connection.execute(
+        select(
+            columns.slice,
+            columns.event_key,
+            func.count(columns.source_row),
+            func.sum(sold),
+            func.sum(columns.pages_read),
+        )
+        .where(columns.upload_id == upload_id)
+        .group_by(columns.slice, columns.event_key)
+    )
+    for name, key, count, copies, pages in rows:
+        if guarded(name):
+            books, book = sizes[name].books, book_of(key)
+            before = books.get(book, Book("", 0, 0))
+            books[book] = Book(key.split("|")[1], before.rows + count, before.copies + int(copies) + int(pages))
+    if keep:
+        connection.execute(update(kdp_uploads).where(kdp_uploads.c.id == upload_id).values(slices=to_json(sizes)))
+    return sizes
+
+
 def decision(connection: Connection, profile_id: str) -> Decision:
-    """Decide which uploads of a profile count, by everything that is stored."""
-    return decide(snapshots(connection, profile_id))
+    """Decide which uploads of a profile count, by everything that is stored. In a transaction that writes."""
+    return decide(snapshots(connection, profile_id, keep=True))
 
 
 def rewrite_ledger(
@@ -115,7 +160,12 @@ def _set_counted(connection: Connection, profile_id: str, decided: Decision, tou
     columns = kdp_royalties.c
     by_winner: defaultdict[str, list[str]] = defaultdict(list)
     for name in sorted(touched):
-        by_winner[decided.counts.get(name, "")].append(name)
+        uploads = decided.counts.get(name, {})
+        whole = [upload_id for upload_id, books in uploads.items() if books is None]
+        if len(uploads) <= len(whole) <= 1:
+            by_winner["".join(whole)].append(name)
+        else:
+            _set_books_counted(connection, profile_id, name, uploads)
     for winner, names in by_winner.items():
         for part in _parts(names):
             here = and_(columns.profile_id == profile_id, columns.slice.in_(part))
@@ -127,6 +177,25 @@ def _set_counted(connection: Connection, profile_id: str, decided: Decision, tou
                 .where(here, columns.upload_id == winner, ~columns.counted, columns.kind.in_(_COUNTED_KINDS))
                 .values(counted=True)
             )
+
+
+def _set_books_counted(
+    connection: Connection, profile_id: str, name: str, uploads: Mapping[str, frozenset[str] | None]
+) -> None:
+    """Mark the rows of a slice of which several uploads count, or one with some of its books."""
+    columns = kdp_royalties.c
+    here = and_(columns.profile_id == profile_id, columns.slice == name)
+    connection.execute(
+        update(kdp_royalties).where(here, columns.upload_id.not_in(uploads), columns.counted).values(counted=False)
+    )
+    for upload_id, books in uploads.items():
+        mine = and_(here, columns.upload_id == upload_id, columns.kind.in_(_COUNTED_KINDS))
+        by_key = connection.execute(select(columns.event_key).where(mine).distinct()).scalars()
+        keys = {key: books is None or book_of(key) in books for key in by_key}
+        for counted in (True, False):
+            for part in _parts([key for key, counts in keys.items() if counts == counted]):
+                changed = and_(mine, columns.event_key.in_(part), columns.counted != counted)
+                connection.execute(update(kdp_royalties).where(changed).values(counted=counted))
 
 
 def _parts(names: list[str]) -> Iterator[list[str]]:
