@@ -91,9 +91,11 @@ def authors_of(report: Report) -> list[str]:
 
 def to_json(sizes: Mapping[str, Size]) -> str:
     """The form of ``kdp_uploads.slices``: slice to rows, units, pages, and of each book format, rows and copies."""
-    return orjson.dumps(
-        {name: [each.rows, each.units, each.pages, each.books] for name, each in sizes.items()}
-    ).decode()
+    stored = {
+        name: [each.rows, each.units, each.pages, {book: [*parts] for book, parts in each.books.items()}]
+        for name, each in sizes.items()
+    }
+    return orjson.dumps(stored).decode()
 
 
 def from_json(stored: str) -> dict[str, Size]:
