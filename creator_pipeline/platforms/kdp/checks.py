@@ -131,8 +131,9 @@ def counted_twice(warehouse: Warehouse, profile_id: str) -> list[str]:
 def results(warehouse: Warehouse, landed: Sequence[Ingested]) -> Iterator[dg.AssetCheckResult]:
     """The results of all checks over the uploads of a run."""
     reports = [done.report for done in landed if done.report]
-    # One decision is of a whole profile: the last one of each is the newest.
-    decisions = {done.file.profile_id: done.decision for done in landed if done.decision}
+    with warehouse.read() as connection:
+        names = sorted({done.file.profile_id for done in landed})
+        decisions = {name: decide(snapshots(connection, name)) for name in names}
     found = {
         "totals_equal_summary": [line for report in reports for line in differing_months(report)],
         "currency_fits_marketplace": [line for report in reports for line in unexpected_currencies(report)],

@@ -14,7 +14,7 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.files import File, local_copy
 from creator_pipeline.platforms.kdp.inbox import foreign
-from creator_pipeline.platforms.kdp.ledger_rewrite import decision, rewrite_ledger
+from creator_pipeline.platforms.kdp.ledger_rewrite import connected, decision, rewrite_ledger
 from creator_pipeline.platforms.kdp.models import PAYMENTS, WITHDRAWN, Report
 from creator_pipeline.platforms.kdp.payouts_store import Paid, rewrite_payouts, store_payments
 from creator_pipeline.platforms.kdp.precedence import Decision
@@ -40,7 +40,7 @@ class Ingested:
         rows: what changed in ``kdp_royalties``.
         ledger: what changed in the ledger, over all uploads of the profile.
         events: rows of the ledger that come from this upload.
-        decision: which uploads of the profile count.
+        decision: which uploads count, of those of the profile that have to do with this one.
         held_back: names of the files of other uploads that are held back because of this one.
         paid: all payments of the profile, where the report is one of payments.
     """
@@ -178,7 +178,8 @@ def _store(
     partial: bool,
 ) -> Ingested:
     upload_id = file.upload_id or ""
-    before = decision(connection, file.profile_id)
+    others = connected(connection, file.profile_id, upload_id, report)
+    before = decision(connection, file.profile_id, others)
     store_upload(
         connection,
         file,
@@ -189,7 +190,7 @@ def _store(
         accept_smaller=accept_smaller,
         partial=partial,
     )
-    after = decision(connection, file.profile_id)
+    after = decision(connection, file.profile_id, others)
     rows = replace(
         connection,
         kdp_royalties,

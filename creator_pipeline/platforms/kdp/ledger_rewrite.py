@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 
 import orjson
-from sqlalchemy import Connection, and_, case, func, select, update
+from sqlalchemy import Connection, and_, case, func, select, true, update
 
 from creator_pipeline.core.windows import DayWindow, contiguous, now
 from creator_pipeline.ledger.closing import Scope
@@ -17,7 +17,7 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import own_days, replace_events
 from creator_pipeline.platforms.kdp.layers import Snapshot
 from creator_pipeline.platforms.kdp.ledger import PLATFORM, KdpGroup, kdp_event
-from creator_pipeline.platforms.kdp.models import next_period, slice_month
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, next_period, slice_month
 from creator_pipeline.platforms.kdp.precedence import Decision, decide
 from creator_pipeline.platforms.kdp.sizes import Book, Size, book_of, from_json, guarded, to_json, without_books
 from creator_pipeline.store.load import Change
@@ -37,12 +37,15 @@ class Rewritten:
     change: Change
 
 
-def snapshots(connection: Connection, profile_id: str, *, keep: bool = False) -> list[Snapshot]:
+def snapshots(
+    connection: Connection, profile_id: str, *, only: Collection[str] | None = None, keep: bool = False
+) -> list[Snapshot]:
     """The stored uploads of a profile that were read without a problem that holds them back.
 
     Args:
         connection: of a transaction.
         profile_id: whose uploads.
+        only: ids of those that are wanted; None for all.
         keep: store the sizes that an earlier release didn't; only where the transaction writes.
     """
     columns = kdp_uploads.c
@@ -56,7 +59,11 @@ def snapshots(connection: Connection, profile_id: str, *, keep: bool = False) ->
             columns.partial,
             columns.format,
             columns.authors,
-        ).where(columns.profile_id == profile_id, columns.slices.is_not(None))
+        ).where(
+            columns.profile_id == profile_id,
+            columns.slices.is_not(None),
+            true() if only is None else columns.id.in_(only),
+        )
     )
     return [
         Snapshot(
@@ -100,9 +107,54 @@ def _sizes(connection: Connection, upload_id: str, sizes: dict[str, Size], *, ke
     return sizes
 
 
-def decision(connection: Connection, profile_id: str) -> Decision:
-    """Decide which uploads of a profile count, by everything that is stored. In a transaction that writes."""
-    return decide(snapshots(connection, profile_id, keep=True))
+def decision(connection: Connection, profile_id: str, only: Collection[str] | None = None) -> Decision:
+    """Decide which uploads of a profile count. In a transaction that writes.
+
+    Args:
+        connection: of the transaction.
+        profile_id: whose uploads.
+        only: ids of :func:`connected` uploads; None for everything that is stored.
+    """
+    return decide(snapshots(connection, profile_id, only=only, keep=True))
+
+
+def connected(connection: Connection, profile_id: str, upload_id: str, report: Report) -> set[str]:
+    """The uploads whose counting can depend on this one: those of its months, those of their months, and so on.
+
+    Args:
+        connection: of the transaction.
+        profile_id: whose uploads.
+        upload_id: of the report; it is among them.
+        report: as it is read now.
+    """
+    columns = kdp_uploads.c
+    # Payments cover years and decide nothing of sales.
+    alike = columns.kind == PAYMENTS if report.kind == PAYMENTS else columns.kind != PAYMENTS
+    rows = connection.execute(
+        select(columns.id, columns.period_start, columns.period_end).where(
+            columns.profile_id == profile_id, columns.slices.is_not(None), alike, columns.period_start.is_not(None)
+        )
+    ).all()
+    found, spans = {upload_id}, [(report.period_start, report.period_end)]
+    spans += [(start, end) for id_, start, end in rows if id_ == upload_id]
+    known = [(start, end) for start, end in spans if start and end]
+    if not known:
+        return found
+    first = min(start for start, _ in known).replace(day=1)
+    last = max(end for _, end in known)
+    while True:
+        more = [row for row in rows if row.id not in found and row.period_start <= _month_end(last)]
+        more = [row for row in more if row.period_end > first]
+        if not more:
+            return found
+        found |= {row.id for row in more}
+        first = min([first, *(row.period_start.replace(day=1) for row in more)])
+        last = max([last, *(row.period_end for row in more)])
+
+
+def _month_end(end: date) -> date:
+    """The last day of the month that the day before ``end`` is in."""
+    return next_period(end - timedelta(days=1), "month") - timedelta(days=1)
 
 
 def rewrite_ledger(
