@@ -68,7 +68,6 @@ def test_what_counts_is_said_slice_by_slice_and_an_upload_can_be_taken_back(kdp)
     assert f"sales/digital 2026-10: doesn't count, {fresh.name} does" in said
     assert "sales/digital 2026-09: counts" in said
     assert "sales/digital 2026-10-01 to 2026-10-27: counts" in said
-    old = FIELD / "B1_estimator.xlsx"
     code, said = kdp.run("creator-pipeline", "kdp", "uploads", "--profile", "alice", "--json")
     assert code == 0, said
     first, second = json.loads(said)
@@ -77,11 +76,3 @@ def test_what_counts_is_said_slice_by_slice_and_an_upload_can_be_taken_back(kdp)
     code, said = kdp.run("creator-pipeline", "kdp", "withdraw", first["upload"])
     assert (code, f"{fresh.name}: withdrawn from the ledger of alice" in said) == (0, True), said
     assert kdp_landing.quantity(kdp.warehouse) == 23
-    code, said = kdp.run("creator-pipeline", "kdp", "withdraw", first["upload"])
-    assert (code, "There is no upload" in said) == (2, True), said
-    # Nothing of an older export counts beside a newer one; ingested anew, a withdrawn one is in again.
-    code, said = kdp.run("creator-pipeline", "kdp", "ingest", str(fresh), str(old), "--profile", "alice")
-    assert (code, "upload" in said) == (0, True), said
-    assert kdp_landing.statuses(kdp.warehouse)[fresh.name] == "accepted"
-    code, said = kdp.run("creator-pipeline", "kdp", "uploads")
-    assert (code, "    counts in the place of" in said) == (0, True), said
