@@ -37,6 +37,8 @@ PAYMENTS = dg.AssetKey(["kdp", "payments"])
 EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
 UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions)
 """A partition for each content that was uploaded; its key is the beginning of the content's SHA-256."""
+PARTIAL_TAG = "creator_pipeline/partial"
+"""Tag of a run whose reports hold only a part: what they lack stays."""
 MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_window=timedelta(days=40))
 """KDP gives the final report of a month about the fifteenth of the next."""
 
@@ -121,7 +123,13 @@ def _ingest_all(context: dg.AssetExecutionContext, store: Warehouse, outcome: Ou
             file = file_of(store, partition)
             if whose is not None and (file.profile_id != whose or (file.state != "settled" and not again)):
                 continue  # another run has taken it since
-            done = ingest(store, file, accept_smaller=allow_shrink(context), run_id=context.run.run_id)
+            done = ingest(
+                store,
+                file,
+                accept_smaller=allow_shrink(context),
+                partial=context.run.tags.get(PARTIAL_TAG) == "true",
+                run_id=context.run.run_id,
+            )
             if done.error is not None:
                 # An observation, because nothing landed: the partition's page shows what is wrong with the file.
                 context.log_event(dg.AssetObservation(ROYALTIES, partition=partition, metadata=metadata_of(done)))
@@ -143,10 +151,9 @@ def _log_landed(outcome: Outcome, partition: str, done: Ingested) -> None:
 
 
 def _what_counts(done: Ingested) -> dict[str, Any]:
-    counts = done.decision.counts if done.decision else {}
-    mine = sorted(name for name, upload_id in counts.items() if upload_id == done.file.upload_id)
+    mine = done.decision.counts_of(done.file.upload_id or "") if done.decision else []
     shown = {"counts_for": ", ".join(mine[:PREVIEW_ROWS]) + (" …" if len(mine) > PREVIEW_ROWS else "")}
-    return shown if mine else {"counts_for": "nothing: better reports cover all of it"}
+    return shown if mine else {"counts_for": "nothing: it was withdrawn, or better reports cover all of it"}
 
 
 def metadata_of(done: Ingested) -> dict[str, Any]:

@@ -130,6 +130,15 @@ class ReportBuilder:
         if not self.days or self.grain is None:
             return ()
         filled = {row.dimensions.slice for row in self.rows}
+        months = {row.dimensions.month for row in self.rows}
+        # Months of which the Summary knows sales or pages were not exported.
+        filled |= {
+            slice_name(series, date.fromisoformat(f"{tab.removeprefix('Summary ')}-01"), "month")
+            for tab, sums in self.stated.items()
+            if tab.startswith("Summary ") and (sums.units_sold or sums.pages_read)
+            for series in self.series
+            if tab.removeprefix("Summary ") not in months
+        }
         covered: list[str] = []
         day, last = min(self.days), max(self.days)
         while day <= last:

@@ -9,11 +9,12 @@ from sqlalchemy import func, select
 
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.columns import MARKETPLACE_CURRENCY, normal
+from creator_pipeline.platforms.kdp.dimensions import UNKNOWN_CURRENCY
 from creator_pipeline.platforms.kdp.ingest import Ingested
 from creator_pipeline.platforms.kdp.ledger import PLATFORM
-from creator_pipeline.platforms.kdp.ledger_rewrite import EVENT_TYPES
+from creator_pipeline.platforms.kdp.ledger_rewrite import EVENT_TYPES, snapshots
 from creator_pipeline.platforms.kdp.models import Report, next_period, slice_month
-from creator_pipeline.platforms.kdp.precedence import Decision
+from creator_pipeline.platforms.kdp.precedence import Decision, decide
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_royalties, sales_events
 
@@ -28,7 +29,9 @@ SPECS = [
         description="Units of every month equal the workbook's own Summary; a range that cuts a month differs.",
     ),
     dg.AssetCheckSpec(
-        "currency_fits_marketplace", asset=_ROYALTIES, description="Every known shop pays in its one currency."
+        "currency_fits_marketplace",
+        asset=_ROYALTIES,
+        description="Every known shop pays in its one currency, and no row was left out for an unknown one.",
     ),
     dg.AssetCheckSpec(
         "periods_without_gaps",
@@ -38,7 +41,7 @@ SPECS = [
     dg.AssetCheckSpec(
         "no_overlap_left",
         asset=_EVENTS,
-        description="One upload counts per slice, no day counts beside its month, and the ledger holds what counts.",
+        description="No book of a slice counts twice, what counts is what was decided, and the ledger holds it.",
     ),
 ]
 
@@ -60,10 +63,15 @@ def differing_months(report: Report) -> list[str]:
 
 
 def unexpected_currencies(report: Report) -> list[str]:
-    """Shops with a currency that they don't pay in."""
+    """Shops with a currency that they don't pay in, and rows that were left out because there is no such currency."""
+    refused = [
+        f"{report.file_name} {each.sheet or ''} row {each.row}: left out, {each.found} is no currency"
+        for each in report.problems
+        if each.hint == UNKNOWN_CURRENCY
+    ]
     distinct = {row.dimensions for row in report.rows if row.dimensions.counted}
     pairs = {(each.marketplace or "", each.currency) for each in distinct}
-    return sorted(
+    return refused + sorted(
         f"{report.file_name}: {shop} in {currency}"
         for shop, currency in pairs
         if currency and MARKETPLACE_CURRENCY.get(normal(shop), currency) != currency
@@ -88,15 +96,18 @@ def missing_months(decided: Decision) -> list[str]:
 
 
 def counted_twice(warehouse: Warehouse, profile_id: str) -> list[str]:
-    """Slices that count twice, and currencies in which the ledger isn't the sum of the rows that count."""
+    """What counts twice or against the decision, and currencies in which the ledger isn't the sum of what counts."""
     rows, events = kdp_royalties.c, sales_events.c
     mine = (rows.profile_id == profile_id) & rows.counted
     with warehouse.read() as connection:
-        uploads_of = dict(
-            connection.execute(
-                select(rows.slice, func.count(rows.upload_id.distinct())).where(mine).group_by(rows.slice)
-            ).all()
-        )
+        twice = connection.execute(
+            select(rows.slice, rows.event_key)
+            .where(mine)
+            .group_by(rows.slice, rows.event_key)
+            .having(func.count(rows.upload_id.distinct()) > 1)
+        ).all()
+        pairs = connection.execute(select(rows.slice, rows.upload_id).where(mine).distinct()).all()
+        decided = decide(snapshots(connection, profile_id)).counts
         sums = [
             {currency: int(micros) for currency, micros in connection.execute(query) if micros}
             for query in (
@@ -106,22 +117,23 @@ def counted_twice(warehouse: Warehouse, profile_id: str) -> list[str]:
                 .group_by(events.currency),
             )
         ]
-    twice = [f"{name} from {count} uploads" for name, count in uploads_of.items() if count > 1]
-    beside = [f"{name} beside its month" for name in uploads_of if name[:-3] in uploads_of and name[-3] == "-"]
+    several = [f"{name}: {key} from several uploads" for name, key in twice]
+    beside = [f"{name} from {upload[:16]}" for name, upload in pairs if upload not in decided.get(name, ())]
     stored, ledger = sums
     unequal = [
         f"{code}: ledger {to_text(ledger.get(code, 0), code)}, rows {to_text(stored.get(code, 0), code)}"
         for code in sorted(stored.keys() | ledger.keys())
         if stored.get(code) != ledger.get(code)
     ]
-    return [*sorted(twice), *sorted(beside), *unequal]
+    return [*sorted(several), *sorted(beside), *unequal]
 
 
 def results(warehouse: Warehouse, landed: Sequence[Ingested]) -> Iterator[dg.AssetCheckResult]:
     """The results of all checks over the uploads of a run."""
     reports = [done.report for done in landed if done.report]
-    # One decision is of a whole profile: the last one of each is the newest.
-    decisions = {done.file.profile_id: done.decision for done in landed if done.decision}
+    with warehouse.read() as connection:
+        names = sorted({done.file.profile_id for done in landed})
+        decisions = {name: decide(snapshots(connection, name)) for name in names}
     found = {
         "totals_equal_summary": [line for report in reports for line in differing_months(report)],
         "currency_fits_marketplace": [line for report in reports for line in unexpected_currencies(report)],

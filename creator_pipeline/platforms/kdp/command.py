@@ -14,6 +14,7 @@ from creator_pipeline.runtime.context import instance, warehouse
 
 if TYPE_CHECKING:
     from creator_pipeline.runtime.run_here import LoadDefinitions
+    from creator_pipeline.store.engine import Warehouse
 
 _FILES = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
@@ -65,17 +66,32 @@ def _show(file: dict[str, Any]) -> None:
         click.echo(f"  - {', '.join(place) or 'file'}:{found}{expected}\n    {problem['hint']}")
 
 
+def _show_counts(store: Warehouse, path: Path, profile_id: str, partition: str) -> None:
+    """Say what of an upload is in the ledger, slice by slice."""
+    from creator_pipeline.platforms.kdp.uploads_told import told_upload
+
+    with store.read() as connection:
+        told = told_upload(connection, profile_id, partition)
+    if told is None or not told.counts:
+        click.echo(f"{path}: stored for {profile_id} (upload {partition}), but nothing of it counts")
+    else:
+        click.echo(f"{path}: in the ledger of {profile_id} (upload {partition})")
+    for line in told.lines() if told else ():
+        click.echo(f"  {line}")
+
+
 @command.command("ingest")
 @click.argument("files", nargs=-1, required=True, type=_FILES, metavar="FILE…")
 @click.option("--profile", "profile_id", required=True, help="Whose account the reports are from.")
 @click.option("--accept-smaller", is_flag=True, help="Accept a report that holds less than the one it replaces.")
+@click.option("--partial", is_flag=True, help="It is only a part (a shop, format, author): what it lacks stays.")
 @click.pass_obj
 def ingest(
-    load_definitions: LoadDefinitions, files: tuple[Path, ...], profile_id: str, *, accept_smaller: bool
+    load_definitions: LoadDefinitions, files: tuple[Path, ...], profile_id: str, *, accept_smaller: bool, partial: bool
 ) -> None:
     """Put reports into the ledger here and now; recorded in Dagster like every run."""
     from creator_pipeline.platforms.kdp import PLATFORM
-    from creator_pipeline.platforms.kdp.assets import UPLOAD_PARTITIONS
+    from creator_pipeline.platforms.kdp.assets import PARTIAL_TAG, UPLOAD_PARTITIONS
     from creator_pipeline.platforms.kdp.inbox import register
     from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
     from creator_pipeline.runtime.resources import require_enabled
@@ -83,12 +99,16 @@ def ingest(
     from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
     from creator_pipeline.store.profiles import get_profile
 
+    if accept_smaller and partial:
+        raise click.UsageError("A report either replaces what it lacks (--accept-smaller) or leaves it (--partial).")
     store, failures, definitions = warehouse(), list[str](), load_definitions()
     get_profile(store, profile_id)
     require_enabled(settings.load(), PLATFORM.source)
     tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "command"}
     if accept_smaller:
         tags[ALLOW_SHRINK_TAG] = "true"
+    if partial:
+        tags[PARTIAL_TAG] = "true"
     with instance() as dagster:
         for path in files:
             try:
@@ -100,8 +120,56 @@ def ingest(
             failed = run_here(definitions, dagster, "kdp_ingest", tags, partition_key=file.partition)
             failures += [f"{path}: {line}" for line in failed]
             if not failed:
-                click.echo(f"{path}: in the ledger of {profile_id} (upload {file.partition})")
+                _show_counts(store, path, profile_id, file.partition)
         failures += run_here(definitions, dagster, "ledger", tags)
+    for line in failures:
+        click.echo(line, err=True)
+    if failures:
+        raise click.exceptions.Exit(1)
+
+
+@command.command("uploads")
+@click.option("--profile", "profile_id", help="Of this profile only.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of text.")
+def uploads(profile_id: str | None, *, as_json: bool) -> None:
+    """List uploaded reports: what of each counts, and which report counts in its place."""
+    from creator_pipeline.platforms.kdp.uploads_told import told_uploads
+    from creator_pipeline.store.profiles import every_id, get_profile
+
+    store = warehouse()
+    names = [get_profile(store, profile_id)["id"]] if profile_id else every_id(store)
+    with store.read() as connection:
+        found = [each for name in names for each in told_uploads(connection, name)]
+    if as_json:
+        click.echo(orjson.dumps([each.as_dict() for each in found], option=orjson.OPT_INDENT_2).decode())
+        return
+    for each in found:
+        made = f", of {each.made_at:%Y-%m-%d %H:%M}" if each.made_at else ""
+        click.echo(f"{each.upload}  {each.status:11}  {each.profile}  {each.file} ({each.kind}{made})")
+        for line in each.lines():
+            click.echo(f"    {line}")
+        if each.supersedes:
+            click.echo(f"    counts in the place of {', '.join(each.supersedes)}")
+
+
+@command.command("withdraw")
+@click.argument("upload", metavar="UPLOAD")
+@click.pass_obj
+def withdraw(load_definitions: LoadDefinitions, upload: str) -> None:
+    """Take an uploaded report back: the ledger is as if it had never come. UPLOAD: see `kdp uploads`."""
+    from creator_pipeline.platforms.kdp.withdraw import withdraw as withdraw_upload
+    from creator_pipeline.runtime.run_here import run_here
+    from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
+
+    definitions = load_definitions()
+    done = withdraw_upload(warehouse(), upload)
+    click.echo(f"{done.file_name}: withdrawn from the ledger of {done.profile_id} (upload {done.upload_id[:16]})")
+    for name in done.back:
+        click.echo(f"  {name}: no longer held back")
+    for name in done.held_back:
+        click.echo(f"  {name}: held back now")
+    with instance() as dagster:
+        failures = run_here(definitions, dagster, "ledger", {PROFILE_TAG: done.profile_id, TRIGGER_TAG: "command"})
     for line in failures:
         click.echo(line, err=True)
     if failures:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
+from creator_pipeline.core.money import CODES
 from creator_pipeline.platforms.kdp.cells import (
     Cell,
     Grain,
@@ -25,6 +26,10 @@ from creator_pipeline.platforms.kdp.problems import BadCell, ProblemList
 from creator_pipeline.platforms.kdp.table import Table
 
 _FREE = frozenset({"free_promotion", "free_price_match"})
+_HARDCOVER = ("hardcover", "tapa dura")
+_PAPERBACK = ("paperback", "tapa blanda")
+_EBOOK_SHARES = frozenset({"35%", "70%"})
+UNKNOWN_CURRENCY = "No such currency is known: this row was left out, and the other rows count."
 
 T = TypeVar("T")
 
@@ -97,9 +102,9 @@ class DimensionsReader:
         word = text(cell.get("transaction"))
         code = transaction(word) if word else None
         kind = "kenp" if code == "kenp" else sheet.kind
-        form = "kenp" if kind == "kenp" else sheet.format or self._format(product, word)
         share = _in("royalty_type", royalty_type, cell["royalty_type"]) if "royalty_type" in cell else None
-        money = _in("currency", currency, cell["currency"]) if "currency" in cell else None
+        form = "kenp" if kind == "kenp" else self._format_of_tab(sheet, product, word, share)
+        money = _in("currency", _known_currency, cell["currency"]) if "currency" in cell else None
         self._note_unknown(word, code, row)
         series = sheet.series or ("kenp" if kind == "kenp" else _series(form))
         month = day.isoformat()[:7]
@@ -162,6 +167,17 @@ class DimensionsReader:
         self.grains.add(grain)
         return day, grain
 
+    def _format_of_tab(self, sheet: Sheet, product: str, word: str, share: str | None) -> str:
+        if self.table.name or sheet.format not in {"print", "audiobook"}:
+            return sheet.format or self._format(product, word)
+        # A tab that comes alone has no name; what it is shows in its rows.
+        if sheet.format == "audiobook":
+            return "ebook" if share in _EBOOK_SHARES else "audiobook"
+        form = normal(word)
+        if any(each in form for each in _HARDCOVER):
+            return "hardcover"
+        return "paperback" if transaction(word) == "expanded" or any(each in form for each in _PAPERBACK) else "print"
+
     def _format(self, product: str, word: str) -> str:
         if not is_print(product):
             return "ebook"
@@ -185,6 +201,13 @@ def _in(column: str, convert: Callable[[Cell], T], cell: Cell) -> T:
     except BadCell as bad:
         bad.column = column
         raise
+
+
+def _known_currency(cell: Cell) -> str:
+    code = currency(cell)
+    if code not in CODES:
+        raise BadCell(cell, "a currency in use, such as USD", UNKNOWN_CURRENCY, level="note")
+    return code
 
 
 def _series(form: str | None) -> str:

@@ -120,6 +120,7 @@ DASHBOARD = Family(
             without=_columns("isbn asin_isbn file_size delivery_cost"),
             date="royalty_date",
             format="audiobook",
+            csv_kind="csv_audiobook",
         ),
         Sheet(
             "paperback",
@@ -333,10 +334,11 @@ DECLARATIONS = tuple((family, sheet) for family in FAMILIES for sheet in family.
 def by_header(fields: frozenset[str]) -> tuple[Family, Sheet] | None:
     """The tab whose header has the columns ``fields``, where a tab comes alone.
 
-    Of several that fit, the one with most required columns; None where none fits.
+    Of several that fit, the one with most required columns, and with most that it must not have; None where none fits.
     """
     fitting = [pair for pair in DECLARATIONS if pair[1].csv_kind and pair[1].fits(fields)]
-    return max(fitting, key=lambda pair: len(pair[1].required), default=None)
+    # An audiobook tab is an e-book tab without the columns of files and delivery.
+    return max(fitting, key=lambda pair: (len(pair[1].required), len(pair[1].without)), default=None)
 
 
 def by_tab(name: str, fields: frozenset[str]) -> tuple[Family, Sheet] | None:

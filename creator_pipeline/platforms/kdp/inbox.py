@@ -4,9 +4,9 @@ Table ``kdp_files`` holds location, size and time of change of every file that w
 later is therefore new, and no other state is needed. Files are never moved or deleted.
 
 States of a file there: ``looked`` (seen once), ``settled`` (seen twice without a change, so it is complete),
-``requested`` (its run was asked for, or has read it), ``copy`` (its content is another file's too), ``refused`` (see
-``problem``). Files of a profile that settle together, or while such are being read, are ``untold`` until one mail has
-told of all of them.
+``requested`` (its run was asked for, or has read it), ``copy`` (its content is another file's too), ``withdrawn`` (with
+its upload), ``refused`` (see ``problem``). Files of a profile that settle together, or while such are being read, are
+``untold`` until one mail has told of all of them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from creator_pipeline.core.errors import DataError, TransientError
 from creator_pipeline.platforms.kdp.files import File, ListedFile, digest, filesystem, look, modified_ns
+from creator_pipeline.platforms.kdp.models import WITHDRAWN
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import kdp_files, kdp_uploads, profiles
@@ -141,7 +142,9 @@ def _ready(connection: Connection, most: int) -> list[File]:
     ids = sorted({file.upload_id or "" for file in waiting})
     for start in range(0, len(ids), _BATCH):
         part = columns.id.in_(ids[start : start + _BATCH])
-        rows = connection.execute(select(columns.id, columns.profile_id, columns.status).where(part))
+        rows = connection.execute(
+            select(columns.id, columns.profile_id, columns.status).where(part, columns.status != WITHDRAWN)
+        )
         uploads |= {upload_id: (owner, status) for upload_id, owner, status in rows}
     ready: dict[str, File] = {}
     counts = Counter[str]()
@@ -217,7 +220,9 @@ def register(warehouse: Warehouse, paths: Iterable[Path], profile_id: str) -> li
     with warehouse.write() as connection:
         for file in files:
             owner = connection.execute(
-                select(kdp_uploads.c.profile_id).where(kdp_uploads.c.id == file.upload_id)
+                select(kdp_uploads.c.profile_id).where(
+                    kdp_uploads.c.id == file.upload_id, kdp_uploads.c.status != WITHDRAWN
+                )
             ).scalar_one_or_none()
             if owner not in {None, profile_id}:
                 raise foreign(file, str(owner))
@@ -236,7 +241,7 @@ def file_of(warehouse: Warehouse, partition: str) -> File:
         rows = connection.execute(
             select(kdp_files)
             .where(columns.upload_id >= partition, columns.upload_id < partition + "g", columns.state != "refused")
-            .order_by((columns.state == "copy"), columns.modified_ns, columns.location)
+            .order_by((columns.state == WITHDRAWN), (columns.state == "copy"), columns.modified_ns, columns.location)
         ).all()
     for row in rows:
         file = File(*row)

@@ -13,11 +13,12 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.files import File, local_copy
 from creator_pipeline.platforms.kdp.inbox import foreign, given_name
-from creator_pipeline.platforms.kdp.ledger_rewrite import decision, rewrite_ledger
-from creator_pipeline.platforms.kdp.models import PAYMENTS, Report
+from creator_pipeline.platforms.kdp.ledger_rewrite import connected, decision, rewrite_ledger
+from creator_pipeline.platforms.kdp.models import PAYMENTS, WITHDRAWN, Report
 from creator_pipeline.platforms.kdp.payouts_store import Paid, rewrite_payouts, store_payments
 from creator_pipeline.platforms.kdp.precedence import Decision
 from creator_pipeline.platforms.kdp.problems import Problem, ReportError
+from creator_pipeline.platforms.kdp.sizes import book_of, sizes_of
 from creator_pipeline.platforms.kdp.upload_records import as_json, end_job, store_statuses, store_upload
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
@@ -31,14 +32,14 @@ class Ingested:
     Attributes:
         file: the file.
         file_name: its name as its owner gave it.
-        status: ``accepted``, ``superseded``, ``quarantined`` or ``rejected``.
+        status: ``accepted``, ``superseded``, ``quarantined``, ``rejected`` or ``withdrawn``.
         report: what was read; None where the file was rejected.
         error: why the file is rejected or held back; None where it is neither.
         problems: all problems of the file, notes included.
         rows: what changed in ``kdp_royalties``.
         ledger: what changed in the ledger, over all uploads of the profile.
         events: rows of the ledger that come from this upload.
-        decision: which uploads of the profile count.
+        decision: which uploads count, of those of the profile that have to do with this one.
         held_back: names of the files of other uploads that are held back because of this one.
         paid: all payments of the profile, where the report is one of payments.
     """
@@ -57,7 +58,14 @@ class Ingested:
     paid: Paid = field(default_factory=Paid)
 
 
-def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, run_id: str | None = None) -> Ingested:
+def ingest(
+    warehouse: Warehouse,
+    file: File,
+    *,
+    accept_smaller: bool = False,
+    partial: bool = False,
+    run_id: str | None = None,
+) -> Ingested:
     """Read a file, and make the tables equal to what all uploads of its profile say together.
 
     Rows, statuses, what counts, and the ledger of the affected months are written in one transaction. Files in any
@@ -68,6 +76,7 @@ def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, ru
         warehouse: where the tables are.
         file: the file, as ``kdp_files`` has it.
         accept_smaller: accept a report that holds less than the one it replaces.
+        partial: the report holds only a part: what it lacks stays.
         run_id: run of Dagster that does the work; it is stored with the job of the upload.
 
     Raises:
@@ -76,6 +85,9 @@ def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, ru
         TransientError: the file can't be read.
     """
     name = given_name(file)
+    if file.state == WITHDRAWN:
+        # The file may lie in the inbox for ever; a load of every partition doesn't bring it back.
+        return Ingested(file, name, WITHDRAWN)
     try:
         with local_copy(file) as path:
             report, error = parse_in_child(path, file_name=name), None
@@ -87,7 +99,7 @@ def ingest(warehouse: Warehouse, file: File, *, accept_smaller: bool = False, ru
             problem = error or _held_back(report, name)
             done = _refuse(connection, file, name, report, problem, stored)
         else:
-            done = _store(connection, file, name, report, stored, accept_smaller=accept_smaller)
+            done = _store(connection, file, name, report, stored, accept_smaller=accept_smaller, partial=partial)
         end_job(connection, file, done.error, len(done.events), run_id)
     return done
 
@@ -111,7 +123,7 @@ def lock_uploads(connection: Connection, profile_id: str) -> None:
 def _lock_and_find(connection: Connection, file: File) -> dict[str, Any] | None:
     lock_uploads(connection, file.profile_id)
     row = connection.execute(select(kdp_uploads).where(kdp_uploads.c.id == file.upload_id)).mappings().first()
-    if row is not None and row["profile_id"] != file.profile_id:
+    if row is not None and row["status"] != WITHDRAWN and row["profile_id"] != file.profile_id:
         raise foreign(file, row["profile_id"])
     return None if row is None else dict(row)
 
@@ -157,11 +169,22 @@ def _store(
     stored: dict[str, Any] | None,
     *,
     accept_smaller: bool,
+    partial: bool,
 ) -> Ingested:
     upload_id = file.upload_id or ""
-    before = decision(connection, file.profile_id)
-    store_upload(connection, file, name, report, status="accepted", stored=stored, accept_smaller=accept_smaller)
-    after = decision(connection, file.profile_id)
+    others = connected(connection, file.profile_id, upload_id, report)
+    before = decision(connection, file.profile_id, others)
+    store_upload(
+        connection,
+        file,
+        name,
+        report,
+        status="accepted",
+        stored=stored,
+        accept_smaller=accept_smaller,
+        partial=partial,
+    )
+    after = decision(connection, file.profile_id, others)
     rows = replace(
         connection,
         kdp_royalties,
@@ -170,7 +193,7 @@ def _store(
         what=f"kdp/royalties {file.partition}",
         allow_shrink=True,
     )
-    rewritten = rewrite_ledger(connection, file.profile_id, before, after, own=report.slices())
+    rewritten = rewrite_ledger(connection, file.profile_id, before, after, own=sizes_of(report))
     paid = Paid()
     if report.kind == PAYMENTS:
         store_payments(connection, file.profile_id, upload_id, report)
@@ -197,7 +220,7 @@ def _store(
 
 def _rows(file: File, report: Report, decided: Decision) -> Iterator[tuple[Any, ...]]:
     """Rows of ``kdp_royalties``, in the order of its columns."""
-    upload_id, profile_id, finality = file.upload_id, file.profile_id, report.finality or "estimate"
+    upload_id, profile_id, finality = file.upload_id or "", file.profile_id, report.finality or "estimate"
     keys: dict[tuple[str, ...], str] = {}
     for row in report.rows:
         dimensions, measures = row.dimensions, row.measures
@@ -212,7 +235,7 @@ def _rows(file: File, report: Report, decided: Decision) -> Iterator[tuple[Any, 
             key,
             dimensions.slice,
             finality,
-            dimensions.counted and decided.counts.get(dimensions.slice) == upload_id,
+            dimensions.counted and decided.has(dimensions.slice, upload_id, book_of(key)),
             dimensions.kind,
             dimensions.day,
             dimensions.asin,

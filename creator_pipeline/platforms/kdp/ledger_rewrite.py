@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 
 import orjson
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, and_, case, func, select, true, update
 
 from creator_pipeline.core.windows import DayWindow, contiguous, now
 from creator_pipeline.ledger.closing import Scope
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import own_days, replace_events
+from creator_pipeline.platforms.kdp.layers import Snapshot
 from creator_pipeline.platforms.kdp.ledger import PLATFORM, KdpGroup, kdp_event
-from creator_pipeline.platforms.kdp.models import next_period, slice_month
-from creator_pipeline.platforms.kdp.precedence import Decision, Size, Snapshot, decide
+from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, next_period, slice_month
+from creator_pipeline.platforms.kdp.precedence import Decision, decide
+from creator_pipeline.platforms.kdp.sizes import Book, Size, book_of, from_json, guarded, to_json, without_books
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import kdp_royalties, kdp_uploads
 
@@ -35,12 +37,32 @@ class Rewritten:
     change: Change
 
 
-def snapshots(connection: Connection, profile_id: str) -> list[Snapshot]:
-    """The stored uploads of a profile that were read without a problem that holds them back."""
+def snapshots(
+    connection: Connection, profile_id: str, *, only: Collection[str] | None = None, keep: bool = False
+) -> list[Snapshot]:
+    """The stored uploads of a profile that were read without a problem that holds them back.
+
+    Args:
+        connection: of a transaction.
+        profile_id: whose uploads.
+        only: ids of those that are wanted; None for all.
+        keep: store the sizes that an earlier release didn't; only where the transaction writes.
+    """
     columns = kdp_uploads.c
     rows = connection.execute(
-        select(columns.id, columns.finality, columns.snapshot_at, columns.slices, columns.accepted_smaller).where(
-            columns.profile_id == profile_id, columns.slices.is_not(None)
+        select(
+            columns.id,
+            columns.finality,
+            columns.snapshot_at,
+            columns.slices,
+            columns.accepted_smaller,
+            columns.partial,
+            columns.format,
+            columns.authors,
+        ).where(
+            columns.profile_id == profile_id,
+            columns.slices.is_not(None),
+            true() if only is None else columns.id.in_(only),
         )
     )
     return [
@@ -48,16 +70,91 @@ def snapshots(connection: Connection, profile_id: str) -> list[Snapshot]:
             upload_id,
             finality,
             snapshot_at,
-            {name: Size(*size) for name, size in orjson.loads(slices).items()},
+            _sizes(connection, upload_id, from_json(slices), keep=keep),
             accepted_smaller,
+            partial,
+            form == "xlsx",
+            frozenset(orjson.loads(authors or "[]")),
         )
-        for upload_id, finality, snapshot_at, slices, accepted_smaller in rows
+        for upload_id, finality, snapshot_at, slices, accepted_smaller, partial, form, authors in rows.all()
     ]
 
 
-def decision(connection: Connection, profile_id: str) -> Decision:
-    """Decide which uploads of a profile count, by everything that is stored."""
-    return decide(snapshots(connection, profile_id))
+def _sizes(connection: Connection, upload_id: str, sizes: dict[str, Size], *, keep: bool) -> dict[str, Size]:
+    """The sizes of an upload; those of an earlier release get their books from the stored rows."""
+    if not without_books(sizes):
+        return sizes
+    columns = kdp_royalties.c
+    sold = case((columns.units_sold > 0, columns.units_sold), else_=0)
+    rows = connection.execute(
+        select(
+            columns.slice,
+            columns.event_key,
+            func.count(columns.source_row),
+            func.sum(sold),
+            func.sum(columns.pages_read),
+        )
+        .where(columns.upload_id == upload_id)
+        .group_by(columns.slice, columns.event_key)
+    )
+    for name, key, count, copies, pages in rows:
+        if guarded(name):
+            books, book = sizes[name].books, book_of(key)
+            before = books.get(book, Book("", 0, 0))
+            books[book] = Book(key.split("|")[1], before.rows + count, before.copies + int(copies) + int(pages))
+    if keep:
+        connection.execute(update(kdp_uploads).where(kdp_uploads.c.id == upload_id).values(slices=to_json(sizes)))
+    return sizes
+
+
+def decision(connection: Connection, profile_id: str, only: Collection[str] | None = None) -> Decision:
+    """Decide which uploads of a profile count. In a transaction that writes.
+
+    Args:
+        connection: of the transaction.
+        profile_id: whose uploads.
+        only: ids of :func:`connected` uploads; None for everything that is stored.
+    """
+    return decide(snapshots(connection, profile_id, only=only, keep=True))
+
+
+def connected(connection: Connection, profile_id: str, upload_id: str, report: Report) -> set[str]:
+    """The uploads whose counting can depend on this one: those of its months, those of their months, and so on.
+
+    Args:
+        connection: of the transaction.
+        profile_id: whose uploads.
+        upload_id: of the report; it is among them.
+        report: as it is read now.
+    """
+    columns = kdp_uploads.c
+    # Payments cover years and decide nothing of sales.
+    alike = columns.kind == PAYMENTS if report.kind == PAYMENTS else columns.kind != PAYMENTS
+    rows = connection.execute(
+        select(columns.id, columns.period_start, columns.period_end).where(
+            columns.profile_id == profile_id, columns.slices.is_not(None), alike, columns.period_start.is_not(None)
+        )
+    ).all()
+    found, spans = {upload_id}, [(report.period_start, report.period_end)]
+    spans += [(start, end) for id_, start, end in rows if id_ == upload_id]
+    known = [(start, end) for start, end in spans if start and end]
+    if not known:
+        return found
+    first = min(start for start, _ in known).replace(day=1)
+    last = max(end for _, end in known)
+    while True:
+        more = [row for row in rows if row.id not in found and row.period_start <= _month_end(last)]
+        more = [row for row in more if row.period_end > first]
+        if not more:
+            return found
+        found |= {row.id for row in more}
+        first = min([first, *(row.period_start.replace(day=1) for row in more)])
+        last = max([last, *(row.period_end for row in more)])
+
+
+def _month_end(end: date) -> date:
+    """The last day of the month that the day before ``end`` is in."""
+    return next_period(end - timedelta(days=1), "month") - timedelta(days=1)
 
 
 def rewrite_ledger(
@@ -115,7 +212,12 @@ def _set_counted(connection: Connection, profile_id: str, decided: Decision, tou
     columns = kdp_royalties.c
     by_winner: defaultdict[str, list[str]] = defaultdict(list)
     for name in sorted(touched):
-        by_winner[decided.counts.get(name, "")].append(name)
+        uploads = decided.counts.get(name, {})
+        whole = [upload_id for upload_id, books in uploads.items() if books is None]
+        if len(uploads) <= len(whole) <= 1:
+            by_winner["".join(whole)].append(name)
+        else:
+            _set_books_counted(connection, profile_id, name, uploads)
     for winner, names in by_winner.items():
         for part in _parts(names):
             here = and_(columns.profile_id == profile_id, columns.slice.in_(part))
@@ -127,6 +229,25 @@ def _set_counted(connection: Connection, profile_id: str, decided: Decision, tou
                 .where(here, columns.upload_id == winner, ~columns.counted, columns.kind.in_(_COUNTED_KINDS))
                 .values(counted=True)
             )
+
+
+def _set_books_counted(
+    connection: Connection, profile_id: str, name: str, uploads: Mapping[str, frozenset[str] | None]
+) -> None:
+    """Mark the rows of a slice of which several uploads count, or one with some of its books."""
+    columns = kdp_royalties.c
+    here = and_(columns.profile_id == profile_id, columns.slice == name)
+    connection.execute(
+        update(kdp_royalties).where(here, columns.upload_id.not_in(uploads), columns.counted).values(counted=False)
+    )
+    for upload_id, books in uploads.items():
+        mine = and_(here, columns.upload_id == upload_id, columns.kind.in_(_COUNTED_KINDS))
+        by_key = connection.execute(select(columns.event_key).where(mine).distinct()).scalars()
+        keys = {key: books is None or book_of(key) in books for key in by_key}
+        for counted in (True, False):
+            for part in _parts([key for key, counts in keys.items() if counts == counted]):
+                changed = and_(mine, columns.event_key.in_(part), columns.counted != counted)
+                connection.execute(update(kdp_royalties).where(changed).values(counted=counted))
 
 
 def _parts(names: list[str]) -> Iterator[list[str]]:

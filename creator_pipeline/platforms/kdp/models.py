@@ -15,6 +15,8 @@ from creator_pipeline.platforms.kdp.problems import Problem
 Finality = Literal["final", "estimate"]
 PAYMENTS = "payments"
 """Kind of a Payments report."""
+WITHDRAWN = "withdrawn"
+"""Status of an upload that a person took back, and state of its files: as if it had never come."""
 
 
 class Measures(NamedTuple):

@@ -109,7 +109,9 @@ def _csv(table: Table, layout: Layout, file: str) -> Report:
     # A tab of every format covers both series; a tab of one format says nothing of the other.
     builder.series = {"sales/digital", "sales/print"} if sheet.ids == ("asin_isbn",) else set[str]()
     if sheet.format or sheet.series:
-        builder.series = {sheet.series or ("sales/digital" if sheet.format == "ebook" else "sales/print")}
+        builder.series = {
+            sheet.series or ("sales/digital" if sheet.format in {"ebook", "audiobook"} else "sales/print")
+        }
     if sheet.kind == "orders" and builder.rows:
         builder.days = {row.dimensions.day for row in builder.rows}
         builder.grain = "day" if len(builder.rows[0].dimensions.slice) > len("orders:2026-03") else "month"

@@ -65,14 +65,18 @@ class BadCell(Exception):  # noqa: N818 - is always caught in this folder and be
         expected: what would be right.
         hint: what to do.
         column: our name of its column; empty where the caller knows it.
+        level: ``note`` where its row is left out and the others count.
     """
 
-    def __init__(self, found: object, expected: str, hint: str = OWN_FILE, column: str = "") -> None:
+    def __init__(
+        self, found: object, expected: str, hint: str = OWN_FILE, column: str = "", level: Level = "quarantine"
+    ) -> None:
         super().__init__(expected)
         self.found = str(found)
         self.expected = expected
         self.hint = hint
         self.column = column
+        self.level: Level = level
 
 
 class Problem(NamedTuple):
@@ -104,10 +108,14 @@ def _no_counts() -> dict[Level, int]:
 
 @dataclass(slots=True)
 class ProblemList:
-    """Collects the problems of one report, and lists at most :data:`MAX_LISTED` of each level."""
+    """Collects the problems of one report, and lists at most :data:`MAX_LISTED` of each level.
+
+    ``refused`` is the number of rows that were left out while the others count.
+    """
 
     listed: list[Problem] = field(default_factory=list[Problem])
     counts: dict[Level, int] = field(default_factory=_no_counts)
+    refused: int = 0
 
     def add(self, level: Level, hint: str, **place: Unpack[Place]) -> None:
         """Add one problem."""
@@ -126,7 +134,7 @@ class ProblemList:
             )
 
     def add_cell(self, bad: BadCell, *, sheet: str | None, row: int, column: str | None = None) -> None:
-        """Add a cell that can't be read, which quarantines the report.
+        """Add a cell that can't be read. It quarantines the report, unless only its row is refused.
 
         Args:
             bad: the cell.
@@ -134,7 +142,8 @@ class ProblemList:
             row: number of its row in the file, from 1.
             column: header of its column; None where it is not known.
         """
-        self.add("quarantine", bad.hint, sheet=sheet, row=row, column=column, found=bad.found, expected=bad.expected)
+        self.refused += bad.level == "note"
+        self.add(bad.level, bad.hint, sheet=sheet, row=row, column=column, found=bad.found, expected=bad.expected)
 
     def all(self) -> tuple[Problem, ...]:
         """The listed problems, and for each level one that says how many more there are."""

@@ -13,10 +13,13 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.kdp.files import File
 from creator_pipeline.platforms.kdp.models import Report, slice_period
-from creator_pipeline.platforms.kdp.precedence import Decision, Loss, Size
+from creator_pipeline.platforms.kdp.precedence import Decision, Loss
 from creator_pipeline.platforms.kdp.problems import Problem
+from creator_pipeline.platforms.kdp.sizes import authors_of, sizes_of, to_json
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import ingestion_jobs, kdp_files, kdp_uploads
+
+_NAMED = 3
 
 
 def store_upload(
@@ -29,6 +32,7 @@ def store_upload(
     stored: dict[str, Any] | None,
     error: str | None = None,
     accept_smaller: bool = False,
+    partial: bool = False,
 ) -> None:
     """Write the row of an upload.
 
@@ -41,9 +45,10 @@ def store_upload(
         stored: its row so far; None for a new upload.
         error: JSON of :func:`as_json`; None without an error.
         accept_smaller: a person confirmed that this report may hold less than the one before.
+        partial: a person said that this report holds only a part, so that what it lacks stays.
     """
     accepted = status == "accepted"
-    covered = {slice_: list(Size.of(sums)) for slice_, sums in report.slices().items()} if report and accepted else None
+    covered = to_json(sizes_of(report)) if report and accepted else None
     stated_totals = {tab: sums.as_dict() for tab, sums in report.stated.items()} if report else {}
     made_at = report.snapshot_at if report else None
     if made_at is None:
@@ -64,8 +69,9 @@ def store_upload(
         "status": status,
         "snapshot_at": made_at,
         "totals": orjson.dumps(stated_totals).decode() if stated_totals else None,
-        "slices": orjson.dumps(covered).decode() if covered is not None else None,
-        "accepted_smaller": accept_smaller or bool(stored and stored["accepted_smaller"]),
+        "slices": covered,
+        **_said(stored, accept_smaller=accept_smaller, partial=partial),
+        "authors": orjson.dumps(authors_of(report)).decode() if report and accepted else None,
         "error": error,
         "uploaded_at": stored["uploaded_at"] if stored else now(),
     }
@@ -75,20 +81,32 @@ def store_upload(
     )
 
 
+def _said(stored: dict[str, Any] | None, *, accept_smaller: bool, partial: bool) -> dict[str, bool]:
+    """What a person said of a report, now or before. The newer word counts."""
+    if accept_smaller or partial or not stored:
+        return {"accepted_smaller": accept_smaller and not partial, "partial": partial}
+    return {name: bool(stored[name]) for name in ("accepted_smaller", "partial")}
+
+
 def store_statuses(connection: Connection, decided: Decision) -> dict[str, DataError]:
     """Write the status of every upload of a decision. Returns the uploads that are held back, with their errors."""
     columns, held = kdp_uploads.c, dict[str, DataError]()
-    for loss in decided.losses:
-        if loss.upload_id not in held:
-            row = connection.execute(
-                select(columns.file_name, columns.location, columns.profile_id).where(columns.id == loss.upload_id)
-            ).one()
-            held[loss.upload_id] = _held_back(loss, *row)
-    connection.execute(
-        update(kdp_uploads).where(columns.id.in_(decided.superseded)).values(status="superseded", error=None)
-    )
-    counting = set(decided.counts.values()) - decided.superseded
-    connection.execute(update(kdp_uploads).where(columns.id.in_(counting)).values(status="accepted", error=None))
+    for upload_id in sorted(decided.quarantined):
+        losses = [loss for loss in decided.losses if loss.upload_id == upload_id]
+        ids = {upload_id, losses[0].stored_upload_id}
+        rows = connection.execute(
+            select(columns.id, columns.file_name, columns.location, columns.profile_id).where(columns.id.in_(ids))
+        )
+        files = {row.id: row for row in rows}
+        mine, other = files[upload_id], files.get(losses[0].stored_upload_id)
+        held[upload_id] = _held_back(losses, mine.file_name, other.file_name if other else "", mine)
+    counting = {upload_id for uploads in decided.counts.values() for upload_id in uploads} - decided.superseded
+    for ids, status in ((decided.superseded, "superseded"), (counting, "accepted")):
+        connection.execute(
+            update(kdp_uploads)
+            .where(columns.id.in_(ids), (columns.status != status) | columns.error.is_not(None))
+            .values(status=status, error=None)
+        )
     for upload_id, error in held.items():
         connection.execute(
             update(kdp_uploads).where(columns.id == upload_id).values(status="quarantined", error=as_json(error, ()))
@@ -96,15 +114,22 @@ def store_statuses(connection: Connection, decided: Decision) -> dict[str, DataE
     return held
 
 
-def _held_back(loss: Loss, name: str, location: str, profile_id: str) -> DataError:
-    period = slice_period(loss.slice)
+def _held_back(losses: Sequence[Loss], name: str, other: str, upload: Any) -> DataError:
+    first = losses[0]
+    periods = list(dict.fromkeys(slice_period(loss.slice) for loss in losses))
+    missing = list(dict.fromkeys(book.replace("|", " at ") for loss in losses for book in loss.missing))
+    stored = sum(loss.stored for loss in losses)
+    command = f"creator-pipeline kdp ingest {shlex.quote(upload.location)} --profile {upload.profile_id}"
+    few = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
     return DataError(
-        f"{name} holds less of {period} than an upload that is stored: it may be cut off, so it is held back.",
-        hint=loss.hint(shlex.quote(location), profile_id),
+        f"{name} holds less of {periods[0]} than {other or 'an upload'} that is stored, so it is held back: it may be"
+        " cut off, only a part (one shop, format or author), or from another account.",
+        hint=f"If it is only a part, and what it lacks is to stay: {command} --partial. If the rest is really gone:"
+        f" {command} --accept-smaller. If it is the wrong file, nothing is to be done.",
         file=name,
-        column=loss.slice,
-        found=f"{loss.found.units} units, {loss.found.pages} pages",
-        expected=f"at least {loss.stored.units} units, {loss.stored.pages} pages",
+        column=first.slice,
+        found=f"less than is stored of {few}" if missing else "fewer units or pages of the same books",
+        expected=f"all {stored} that are stored of {', '.join(periods[:_NAMED])}",
     )
 
 

@@ -6,10 +6,12 @@ import json
 
 import pytest
 
-from creator_pipeline_tests.support import kdp_landing
+from creator_pipeline_tests.support import kdp_landing, paths
 from creator_pipeline_tests.support.kdp_payments import PENDING
 from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FIXTURES, MANIFEST
 from creator_pipeline_tests.support.project import Project
+
+FIELD = paths.FIXTURES / "kdp_field"
 
 
 @pytest.fixture
@@ -53,3 +55,24 @@ def test_inspect_tells_what_a_payments_report_holds(kdp):
     assert (code, "5 payments: 3 paid, 1 pending, 1 failed" in said, "paid: 283.99 EUR" in said) == (0, True, True), (
         said
     )
+
+
+def test_what_counts_is_said_slice_by_slice_and_an_upload_can_be_taken_back(kdp):
+    """Incidents: "in the ledger" of a report of which nothing counted; no way back from a wrong file."""
+    stale, fresh = (
+        FIELD / name
+        for name in ("AM1_KDP_Orders-lifetime-2026-10-05.xlsx", "AM2_KDP_Dashboard-this-month-2026-10-28.xlsx")
+    )
+    code, said = kdp.run("creator-pipeline", "kdp", "ingest", str(fresh), str(stale), "--profile", "alice")
+    assert code == 0, said
+    assert f"sales/digital 2026-10: doesn't count, {fresh.name} does" in said
+    assert "sales/digital 2026-09: counts" in said
+    assert "sales/digital 2026-10-01 to 2026-10-27: counts" in said
+    code, said = kdp.run("creator-pipeline", "kdp", "uploads", "--profile", "alice", "--json")
+    assert code == 0, said
+    first, second = json.loads(said)
+    assert (first["file"], first["supersedes"], second["file"]) == (fresh.name, [stale.name], stale.name)
+    assert second["instead"] == [{"slices": "sales/digital 2026-10", "files": [fresh.name]}]
+    code, said = kdp.run("creator-pipeline", "kdp", "withdraw", first["upload"])
+    assert (code, f"{fresh.name}: withdrawn from the ledger of alice" in said) == (0, True), said
+    assert kdp_landing.quantity(kdp.warehouse) == 23
