@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from creator_pipeline.platforms.kdp.cells import Grain
+from creator_pipeline.platforms.kdp.dates import Grain
 from creator_pipeline.platforms.kdp.payment_models import Payment
 from creator_pipeline.platforms.kdp.problems import Problem
 

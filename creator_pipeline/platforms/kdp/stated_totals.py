@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from creator_pipeline.core.money import to_text
-from creator_pipeline.platforms.kdp.cells import absent, count, day_or_month, decimal_mark, micros, text
+from creator_pipeline.platforms.kdp.cells import absent, count, decimal_mark, micros, text
 from creator_pipeline.platforms.kdp.columns import CURRENCIES
+from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.header import Layout
 from creator_pipeline.platforms.kdp.models import Row, Totals, total
 from creator_pipeline.platforms.kdp.problems import BadCell, ProblemList
@@ -72,8 +73,10 @@ def read_summary(table: Table, layout: Layout, problems: ProblemList) -> dict[da
                 for name in (
                     "ebook_paid_units",
                     "ebook_free_units",
+                    "ebook_net_units",
                     "paperback_net_units",
                     "hardcover_net_units",
+                    "audiobook_net_units",
                     "kenp",
                 )
                 if name in at and not absent(cells[at[name]])
