@@ -395,6 +395,10 @@ PREORDERS = Family(
 )
 
 FAMILIES = (DASHBOARD, PRIOR_MONTH, PAYMENTS, LEGACY, PREORDERS)
+ORDERS, ORDERS_PLACED = (
+    next(each for each in DASHBOARD.sheets if each.name == name) for name in ("orders", "orders_placed")
+)
+"""Tabs of one header: which one it is says only the tab's name, or its place among them."""
 DECLARATIONS = tuple((family, sheet) for family in FAMILIES for sheet in family.sheets)
 
 

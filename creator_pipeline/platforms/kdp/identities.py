@@ -72,12 +72,14 @@ class Numbers:
         fit: share of the telling rows in which the royalty is what price, rate and units make of it.
         told: number of different rows that tell something.
         stated: whether the money is what the Summary states.
+        offered: all columns of numbers that could have been chosen.
     """
 
     at: Mapping[str, Column]
     fit: float = 0.0
     told: int = 0
     stated: bool = False
+    offered: Sequence[Column] = ()
 
     def outcome(self) -> tuple[object, ...]:
         """What is read of it: two ways with one outcome are one."""
@@ -114,7 +116,7 @@ def sales_readings(
             prices = [each for each in left if each is not royalty]
             prices += [column for name, column in known.items() if name.endswith(("_price", "_cost"))]
             fit, told = _formula(at, prices, facts)
-            way = Numbers(at, fit, told, _stated(royalty, facts, totals))
+            way = Numbers(at, fit, told, _stated(royalty, facts, totals), columns)
             best = found.get(way.outcome())
             if best is None or way.fit > best.fit:
                 found[way.outcome()] = way
@@ -222,7 +224,7 @@ def kenp_readings(known: Mapping[str, Column], columns: Sequence[Column], *, pai
         money = _values(at["royalty"]) if paid else (0.0,) * len(pages)
         if not at["kenp"].whole or not _per_page(zip(pages, money, strict=True)):
             continue
-        way = Numbers(at, stated=True)
+        way = Numbers(at, stated=True, offered=columns)
         found[way.outcome()] = way
     return list(found.values())
 

@@ -15,7 +15,7 @@ from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import NOT_TAUGHT, Layout
 from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, Row, Totals, total
 from creator_pipeline.platforms.kdp.payments import read_payments, rows_of
-from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, TEACH, ReportError
 from creator_pipeline.platforms.kdp.reader_csv import open_csv
 from creator_pipeline.platforms.kdp.reader_xlsx import check_archive, open_xlsx
 from creator_pipeline.platforms.kdp.table import Table
@@ -136,6 +136,7 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
     summary: dict[date, Totals] = {}
     read: set[str] = set()
     names: list[str] = []
+    counted: list[list[tuple[object, ...]]] = []
     for tab in tabs:
         name, table, layout = tab.name, tab.table, tab.layout
         names.append(name)
@@ -149,14 +150,7 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
         if sheet.alone and sheet.role == "ignore":
             raise ReportError(sheet.alone, hint=_INSTEAD, kind=sheet.csv_kind or "xlsx", file=file, sheet=name)
         if sheet.name in read or (family is not None and family is not layout.family):
-            raise ReportError(
-                "The workbook holds two reports, or one tab twice.",
-                hint="Upload each report as KDP made it.",
-                kind="xlsx",
-                file=file,
-                sheet=name,
-                expected="each tab once",
-            )
+            raise _twice(file, name)
         read.add(sheet.name)
         family = layout.family
         if sheet.kind == "payments":
@@ -168,7 +162,12 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
         elif sheet.role == "repeat":
             repeating.append((name, builder.read_table(table, layout)))
         else:
-            builder.rows += builder.read_table(table, layout, builder.grain)
+            rows = builder.read_table(table, layout, builder.grain)
+            sales = [(row.measures, row.dimensions.event_key, row.dimensions.day) for row in rows]
+            if sales and sales in counted:
+                raise _twice(file, name)
+            counted.append(sales)
+            builder.rows += rows
     if family is None or not read - {"summary"}:
         unread = next((each for each in builder.problems.listed if each.level == "quarantine"), None)
         raise ReportError(
@@ -182,6 +181,17 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
             expected="tabs such as Combined Sales, eBook Royalty, KENP Read",
         )
     return _checked(builder, family, repeating, summary, read, snapshot)
+
+
+def _twice(file: str, tab: str) -> ReportError:
+    return ReportError(
+        "The workbook holds two reports, or one tab twice.",
+        hint="Upload each report as KDP made it.",
+        kind="xlsx",
+        file=file,
+        sheet=tab,
+        expected="each tab once",
+    )
 
 
 def _checked(
@@ -210,9 +220,25 @@ def _checked(
     if builder.orders:
         builder.stated["Orders Processed"] = total(builder.orders)
         stated_totals.check_orders(builder.orders, builder.rows, builder.problems)
+    _check_not_empty(builder, summary)
     if detailed or repeating:
         builder.series |= {"sales/digital", "sales/print"}
     if any(name.startswith("kenp") for name in read) or (repeating and family is PRIOR_MONTH):
         builder.series.add("kenp")
     rows = [*builder.rows, *builder.orders]
     return builder.build("xlsx", family.kind.format(grain=_ADVERB[builder.grain]), family, snapshot, rows)
+
+
+def _check_not_empty(builder: ReportBuilder, summary: dict[date, Totals]) -> None:
+    """Quarantine a workbook that says it has sales or pages, and of which no row was read."""
+    ordered = sum(row.measures.units_sold for row in builder.orders if row.dimensions.slice.startswith("orders:"))
+    stated = [f"{day:%Y-%m}" for day, sums in summary.items() if sums.units_sold or sums.pages_read]
+    if not builder.rows and (ordered or stated):
+        builder.problems.add(
+            "quarantine",
+            "The workbook says that something was sold or read, and no tab with its rows was recognized. " + TEACH,
+            sheet="Summary" if stated else "Orders Processed",
+            column="units",
+            found=", ".join(stated) or f"{ordered} orders",
+            expected="a row of sales or pages",
+        )

@@ -8,7 +8,7 @@ column.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 
@@ -302,28 +302,41 @@ def _decided(
     open_roles = [role for role in wanted if role in missing]
     if not open_roles:
         return ways[0]
-    if len(ways) == 1 and identities.proved(ways[0]):
-        return ways[0]
+    left = [way for way in ways if not _contradicted(way, open_roles)]
 
     def in_place(way: Numbers) -> bool:
-        return reading.ordered and all(
-            (way.at[role].numbers or []) == (in_order[role].numbers or []) for role in open_roles
-        )
+        return reading.ordered and all(way.at[role].numbers == in_order[role].numbers for role in open_roles)
 
-    def said(way: Numbers) -> bool:
-        return all(way.at[role].stem == role for role in open_roles if role != "units_sold")
+    proofs = (
+        [way for way in ways if way in left and len(ways) == 1 and identities.proved(way)],
+        [way for way in left if _said(way, open_roles) and identities.supported(way)],
+        [way for way in left if in_place(way) and identities.proved(way)],
+        [way for way in left if in_place(way) and _said(way, open_roles)],
+    )
+    best = max(way.fit for way in ways)
+    return next((way for proof in proofs if len(proof) == 1 for way in proof if way.fit >= best), None)
 
-    signs = [way for way in ways if in_place(way)], [way for way in ways if said(way)]
-    supported = [way for way in ways if identities.supported(way)]
-    for agreed in signs:
-        if (
-            len(agreed) == 1
-            and agreed[0] in supported
-            and (len(ways) == 1 or agreed[0].fit >= max(w.fit for w in ways))
-        ):
-            return agreed[0]
-    both = [way for way in signs[0] if way in signs[1]]
-    return both[0] if len(both) == 1 else None
+
+def _said(way: Numbers, roles: Sequence[str]) -> bool:
+    """Whether the words of the headers say the same."""
+    return all(_stem(way.at[role]) == _plain_role(role) for role in roles if role != "units_sold")
+
+
+def _contradicted(way: Numbers, roles: Sequence[str]) -> bool:
+    """Whether a word of another header says the opposite."""
+    for role in ("royalty", "units_refunded"):
+        named = [column for column in way.offered if _stem(column) == role] if role in roles else []
+        if len(named) == 1 and named[0].numbers != way.at[role].numbers:
+            return True
+    return False
+
+
+def _stem(column: Column) -> str:
+    return _plain_role(column.stem or "")
+
+
+def _plain_role(role: str) -> str:
+    return "net_units" if role == "net_units_or_kenp" else role
 
 
 def _differing(ways: Sequence[Numbers], roles: Sequence[str]) -> Iterator[tuple[Column, tuple[str, ...]]]:

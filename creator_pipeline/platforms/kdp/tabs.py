@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Protocol
 
 from creator_pipeline.platforms.kdp.cells import Cell, number, text
 from creator_pipeline.platforms.kdp.columns import CURRENCIES, column
 from creator_pipeline.platforms.kdp.evidence import id_kind, is_shop
-from creator_pipeline.platforms.kdp.formats import DECLARATIONS
+from creator_pipeline.platforms.kdp.formats import DECLARATIONS, ORDERS, ORDERS_PLACED
 from creator_pipeline.platforms.kdp.header import (
     HEAD_ROWS,
     Layout,
@@ -78,6 +78,8 @@ def tabs_of(sheets: Sheets, file: str, taught: Mapping[str, str]) -> Iterator[Ta
                 yield Tab(name, problem=_unread(name, rows.all(), layout))
                 rows.skip()
                 continue
+            if layout.sheet is ORDERS and layout.sheet.name in taken:
+                layout = replace(layout, sheet=ORDERS_PLACED)
             taken.add(layout.sheet.name)
             yield Tab(name, rows.below(layout, name), layout)
             rows.skip()
@@ -171,6 +173,8 @@ def _recognized(source: Source, by_header: Layout | ReportError | None) -> Layou
     """The layout, or why it isn't read where its rows don't count."""
     if isinstance(by_header, Layout) and _half_known_summary(by_header):
         return None
+    if not isinstance(by_header, Layout) and _is_summary(source.rows):
+        return None
     try:
         return recognized_layout(source, by_header)
     except ReportError as error:
@@ -198,6 +202,10 @@ def _totals(sheets: Sheets) -> dict[str, float]:
     return {}
 
 
+def _is_summary(rows: Sequence[Sequence[Cell]]) -> bool:
+    return any(len(_money_columns(cells)) >= _FEWEST_CURRENCIES for cells in rows[:HEAD_ROWS])
+
+
 def _money_columns(cells: Sequence[Cell]) -> dict[int, str]:
     names = {place: column(text(cell)) or "" for place, cell in enumerate(cells)}
     codes = {f"royalty_{code.lower()}": code for code in CURRENCIES}
@@ -213,16 +221,15 @@ def _amount(cell: Cell) -> float:
 
 def _unread(name: str, rows: Sequence[Sequence[Cell]], error: ReportError | None) -> Problem:
     """What is said of a tab that isn't read. One that holds rows of books is never passed over in silence."""
-    body = [cells for cells in rows if any(map(text, cells))][1:]
-    header = next(
-        (", ".join(text(cell) for cell in cells if text(cell)) for cells in rows if any(map(text, cells))), ""
-    )
+    filled = [[text(cell) for cell in cells if text(cell)] for cells in rows]
+    body = [names for names in filled if len(names) >= _KNOWN_HEADERS][1:]
+    header = ", ".join(max(filled[:HEAD_ROWS], key=len, default=[]))
     books = any(any(is_shop(cell) or id_kind(cell) for cell in cells) for cells in rows)
     ours = any(sheet.named(name) and sheet.kind not in {"text", "summary"} for _, sheet in DECLARATIONS)
     if error is not None:
         hint = f"This tab was not read; its rows count nothing. {error}"
         return Problem("note", name, None, str(error.where().get("column") or ""), printable(header), None, hint)
-    if any(len(_money_columns(cells)) >= _FEWEST_CURRENCIES for cells in rows[:HEAD_ROWS]):
+    if _is_summary(rows):
         hint = "This is the Summary in words that we don't know: it was not compared with the rows."
         return Problem("note", name, None, None, printable(header), None, hint)
     if books or (ours and body):
