@@ -2,7 +2,40 @@
 
 from __future__ import annotations
 
-_ROLES = ["royalty_date", "order_date", "date", "title", "author", "asin", "isbn", "asin_isbn", "marketplace", "royalty_type", "transaction", "units_sold", "units_refunded", "net_units", "net_units_or_kenp", "list_price", "offer_price", "file_size", "delivery_cost", "manufacturing_cost", "any_cost", "royalty", "currency", "paid_units", "free_units", "kenp", "ebook_paid_units", "ebook_free_units", "paperback_net_units", "hardcover_net_units", "koll_borrows", "sales_period"]
+_ROLES = [
+    "royalty_date",
+    "order_date",
+    "date",
+    "title",
+    "author",
+    "asin",
+    "isbn",
+    "asin_isbn",
+    "marketplace",
+    "royalty_type",
+    "transaction",
+    "units_sold",
+    "units_refunded",
+    "net_units",
+    "net_units_or_kenp",
+    "list_price",
+    "offer_price",
+    "file_size",
+    "delivery_cost",
+    "manufacturing_cost",
+    "any_cost",
+    "royalty",
+    "currency",
+    "paid_units",
+    "free_units",
+    "kenp",
+    "ebook_paid_units",
+    "ebook_free_units",
+    "paperback_net_units",
+    "hardcover_net_units",
+    "koll_borrows",
+    "sales_period",
+]
 
 _WORDS = {
     "German": "Tantiemendatum|Bestelldatum|Datum|Titel|Name des Autors|ASIN-Nummer|ISBN-Nummer|ASIN/ISBN-Nummer|Marktplatz|"

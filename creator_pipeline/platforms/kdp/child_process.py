@@ -7,17 +7,19 @@ reader.
 from __future__ import annotations
 
 import contextlib
+import json
 import pickle
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from creator_pipeline.core.errors import ConfigError, DataError
-from creator_pipeline.platforms.kdp.models import Report, Row
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT, Report, Row
 from creator_pipeline.platforms.kdp.problems import ReportError
 
 try:
@@ -30,13 +32,19 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def parse_in_child(
-    path: str | Path, *, file_name: str | None = None, memory_mb: int = 1024, seconds: int = 60
+    path: str | Path,
+    *,
+    file_name: str | None = None,
+    taught: Mapping[str, str] = NOT_TAUGHT,
+    memory_mb: int = 1024,
+    seconds: int = 60,
 ) -> Report:
     """Read a report as :func:`.parse.parse` does, in a child process.
 
     Args:
         path: the file.
         file_name: its name in messages; the path's name by default.
+        taught: header in normal form -> our name of the column, as a person said it.
         memory_mb: most address space of the child, in MiB.
         seconds: most time of the child.
 
@@ -55,7 +63,7 @@ def parse_in_child(
             done = subprocess.run(  # noqa: S603 - no shell: the file's name is one argument that nobody interprets
                 command,
                 cwd=_ROOT,
-                stdin=subprocess.DEVNULL,
+                input=json.dumps(dict(taught)).encode(),
                 stdout=answer,
                 stderr=subprocess.PIPE,
                 timeout=seconds + 5,
@@ -118,7 +126,7 @@ def main(arguments: list[str]) -> None:
     from creator_pipeline.platforms.kdp.parse import parse
 
     try:
-        result: Report | DataError = parse(path, name)
+        result: Report | DataError = parse(path, name, json.load(sys.stdin))
     except DataError as error:
         result = error
     _send(result, sys.stdout.buffer)

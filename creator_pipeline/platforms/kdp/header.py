@@ -9,6 +9,7 @@ from creator_pipeline.platforms.kdp.cells import Cell, text
 from creator_pipeline.platforms.kdp.columns import SALES_PERIOD, column, normal, spelling
 from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.formats import Family, Sheet, by_header, by_tab, closest
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT
 from creator_pipeline.platforms.kdp.problems import TEACH, BadCell, ReportError
 from creator_pipeline.platforms.kdp.recognize import Found, Unclear, recognize
 
@@ -47,9 +48,6 @@ class Layout:
     def width(self) -> int:
         """Number of columns."""
         return len(self.names)
-
-
-NOT_TAUGHT: Mapping[str, str] = {}
 
 
 def find_layout(
@@ -177,6 +175,10 @@ def _unclear(source: Source, found: Unclear) -> ReportError:
         expected=" or ".join(spelling(role) for role in found.columns[0][1]) or "a column of KDP's reports",
     )
     error.counted = found.counted
+    error.doubts = {
+        column.header: f"{column.samples()}: {' or '.join(roles) or 'none that we know'}"
+        for column, roles in found.columns
+    }
     return error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
@@ -13,6 +13,8 @@ from creator_pipeline.platforms.kdp.payment_models import Payment
 from creator_pipeline.platforms.kdp.problems import Problem
 
 Finality = Literal["final", "estimate"]
+NOT_TAUGHT: Mapping[str, str] = {}
+"""No header was taught."""
 PAYMENTS = "payments"
 """Kind of a Payments report."""
 

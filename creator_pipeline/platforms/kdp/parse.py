@@ -12,8 +12,8 @@ from typing import BinaryIO, Literal
 from creator_pipeline.platforms.kdp import stated_totals
 from creator_pipeline.platforms.kdp.builder import ReportBuilder
 from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
-from creator_pipeline.platforms.kdp.header import NOT_TAUGHT, Layout
-from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, Row, Totals, total
+from creator_pipeline.platforms.kdp.header import Layout
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT, PAYMENTS, Report, Row, Totals, total
 from creator_pipeline.platforms.kdp.payments import read_payments, rows_of
 from creator_pipeline.platforms.kdp.problems import OWN_FILE, TEACH, ReportError
 from creator_pipeline.platforms.kdp.reader_csv import open_csv
@@ -141,13 +141,12 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
         name, table, layout = tab.name, tab.table, tab.layout
         names.append(name)
         if table is None or layout is None:
-            if tab.problem:
-                builder.problems.take(tab.problem)
+            builder.problems.take(tab.problem)
             continue
         sheet = layout.sheet
-        if sheet.role == "ignore" and not sheet.alone:
-            continue
-        if sheet.alone and sheet.role == "ignore":
+        if sheet.role == "ignore":
+            if not sheet.alone:
+                continue
             raise ReportError(sheet.alone, hint=_INSTEAD, kind=sheet.csv_kind or "xlsx", file=file, sheet=name)
         if sheet.name in read or (family is not None and family is not layout.family):
             raise _twice(file, name)
@@ -163,11 +162,7 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
             repeating.append((name, builder.read_table(table, layout)))
         else:
             rows = builder.read_table(table, layout, builder.grain)
-            sales = [(row.measures, row.dimensions.event_key, row.dimensions.day) for row in rows]
-            if sales and sales in counted:
-                raise _twice(file, name)
-            counted.append(sales)
-            builder.rows += rows
+            _add_once(builder, counted, rows, name)
     if family is None or not read - {"summary"}:
         unread = next((each for each in builder.problems.listed if each.level == "quarantine"), None)
         raise ReportError(
@@ -181,6 +176,15 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
             expected="tabs such as Combined Sales, eBook Royalty, KENP Read",
         )
     return _checked(builder, family, repeating, summary, read, snapshot)
+
+
+def _add_once(builder: ReportBuilder, counted: list[list[tuple[object, ...]]], rows: list[Row], tab: str) -> None:
+    """Add the rows of a tab, unless another tab has just the same ones."""
+    sales = [(row.measures, row.dimensions.event_key, row.dimensions.day) for row in rows]
+    if sales and sales in counted:
+        raise _twice(builder.file, tab)
+    counted.append(sales)
+    builder.rows += rows
 
 
 def _twice(file: str, tab: str) -> ReportError:

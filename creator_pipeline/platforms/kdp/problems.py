@@ -43,6 +43,7 @@ class ReportError(DataError):
         kind: what the file is, as far as it was recognized: ``empty``, ``html``, ``ole``, ``xlsx``, ``csv_combined``,
             ``unknown``, or another kind of a report.
         counted: whether the rows that can't be read would be counted.
+        doubts: headers that can't be told with certainty, with samples and what they can be.
     """
 
     code = "data"
@@ -61,6 +62,7 @@ class ReportError(DataError):
         super().__init__(message, hint=hint, file=file, **place)
         self.kind = kind
         self.counted = True
+        self.doubts: dict[str, str] = {}
 
 
 class BadCell(Exception):  # noqa: N818 - is always caught in this folder and becomes a Problem
@@ -129,8 +131,10 @@ class ProblemList:
             )
         )
 
-    def take(self, problem: Problem) -> None:
-        """Add a problem as it is."""
+    def take(self, problem: Problem | None) -> None:
+        """Add a problem as it is; None adds nothing."""
+        if problem is None:
+            return
         self.counts[problem.level] += 1
         if self.counts[problem.level] <= MAX_LISTED:
             self.listed.append(problem)

@@ -12,13 +12,13 @@ from typing import BinaryIO
 
 from creator_pipeline.platforms.kdp.header import (
     HEAD_ROWS,
-    NOT_TAUGHT,
     Layout,
     Source,
     find_layout,
     is_certain,
     recognized_layout,
 )
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT
 from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
 from creator_pipeline.platforms.kdp.table import Table
 

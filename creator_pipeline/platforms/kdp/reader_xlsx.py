@@ -14,7 +14,7 @@ from typing import BinaryIO
 import python_calamine as calamine
 
 from creator_pipeline.platforms.kdp.cells import Cell
-from creator_pipeline.platforms.kdp.header import NOT_TAUGHT
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT
 from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
 from creator_pipeline.platforms.kdp.tabs import Tab, tabs_of
 
