@@ -54,8 +54,28 @@ def test_the_files_other_numbers_settle_thousands() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1,23,456.78", "123456.78"),
+        ("１,２３４．５", "1234.5"),
+        ("(5.00)", "-5.00"),
+        ("R$ 19,90", "19.90"),
+        ("4,99 €", "4.99"),
+    ],
+)
+def test_numbers_as_people_write_them_elsewhere(text: str, amount: str) -> None:
+    """Incident: an Indian seller's lakhs, and every price with its sign, were no numbers."""
+    assert number(text, decimal_mark([text])) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
     ("text", "day", "grain"),
     [
+        ("2026/09/15", "2026-09-15", "day"),
+        ("2026.09.15", "2026-09-15", "day"),
+        ("2026年9月15日", "2026-09-15", "day"),
+        ("9/15/2026", "2026-09-15", "day"),
+        ("septembre 2026", "2026-09-01", "month"),
         ("2026-03", "2026-03-01", "month"),
         ("2026-03-15", "2026-03-15", "day"),
         ("2026-03-01 00:00:00", "2026-03-01", "day"),

@@ -59,9 +59,8 @@ def unknown() -> bytes:
     return as_csv([[names.get(name, name) for name in header], rows[0]])
 
 
-def test_a_persons_answer_is_kept_and_used(tmp_path, sqlite_warehouse, monkeypatch) -> None:
+def test_a_persons_answer_is_kept_and_used(tmp_path, sqlite_warehouse) -> None:
     """Incident: every export of a seller whose language nobody knows had to be renamed by hand."""
-    monkeypatch.setenv("DATABASE_URL", sqlite_warehouse.url)
     path = tmp_path / "report.csv"
     path.write_bytes(unknown())
     with pytest.raises(DataError, match="Xyz"):
