@@ -57,7 +57,7 @@ def test_the_files_other_numbers_settle_thousands() -> None:
     ("text", "amount"),
     [
         ("1,23,456.78", "123456.78"),
-        ("１,２３４．５", "1234.5"),
+        ("\uff11,\uff12\uff13\uff14\uff0e\uff15", "1234.5"),
         ("(5.00)", "-5.00"),
         ("R$ 19,90", "19.90"),
         ("4,99 €", "4.99"),
