@@ -136,7 +136,7 @@ class _Receiver:
             raise of_file(error, 415) from None
         try:
             async with services.readers:
-                return name, await asyncio.to_thread(self.uploads.describe, path, name)
+                return name, await asyncio.to_thread(self.uploads.describe, services.warehouse, path, name)
         except DataError as error:
             raise of_file(error) from None
 

@@ -44,7 +44,8 @@ class Uploads:
         inbox_hint: what to do where the inbox can't be written to.
         name_of: (content, name that its owner gave it) to the name to store it under. Raises DataError where the
             content is of no kind that is taken.
-        describe: (content, name) to what is in it, for the JSON answer. Raises DataError where the file is refused.
+        describe: (warehouse, content, name) to what is in it, for the JSON answer. Raises DataError where the file is
+            refused.
         enqueue: (warehouse, queue, profile id, file) to the id of its job. The same file again has the same job.
         reports: (connection, settings, profile id) to the newest files, newest first, for the creator's page.
     """
@@ -55,6 +56,6 @@ class Uploads:
     inbox: Callable[[Settings], str]
     inbox_hint: str
     name_of: Callable[[Path, str | None], str]
-    describe: Callable[[Path, str], Mapping[str, Any]]
+    describe: Callable[[Warehouse, Path, str], Mapping[str, Any]]
     enqueue: Callable[[Warehouse, JobQueue, str, StoredFile], str]
     reports: Callable[[Connection, Settings, str], Iterable[UploadedFile]]

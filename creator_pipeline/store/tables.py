@@ -251,6 +251,15 @@ kdp_files = Table(
     comment="Files that were seen, so that each content is taken once.",
 )
 
+kdp_headers = Table(
+    "kdp_headers",
+    metadata,
+    _text("header", "Header of a column, in the form in which it is compared", key=True),
+    _text("role", "What it is: units_sold, royalty, …"),
+    _time("taught_at", "When a person said so"),
+    comment="Headers of reports in languages that are not known, as a person taught them.",
+)
+
 kdp_royalties = Table(
     "kdp_royalties",
     metadata,

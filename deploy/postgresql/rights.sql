@@ -13,7 +13,7 @@ GRANT SELECT ON alembic_version TO pipeline_gateway, pipeline_reader;
 GRANT SELECT, INSERT, UPDATE ON webhook_events, ingestion_jobs, email_messages, email_suppressions TO pipeline_gateway;
 GRANT DELETE ON email_suppressions TO pipeline_gateway;
 -- The creator's page, and whose a key is.
-GRANT SELECT ON profiles, daily_revenue, kdp_uploads, unexplained, closed_months, balance_movements,
+GRANT SELECT ON profiles, daily_revenue, kdp_uploads, kdp_headers, unexplained, closed_months, balance_movements,
     unreadable
     TO pipeline_gateway;
 GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, gross_micros, fee_micros, currency,

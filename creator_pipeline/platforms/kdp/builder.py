@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
-from creator_pipeline.platforms.kdp.cells import Grain, day_or_month
+from creator_pipeline.platforms.kdp.dates import Grain, day_or_month
 from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import Layout
 from creator_pipeline.platforms.kdp.models import Report, Row, Totals, next_period, slice_name

@@ -3,38 +3,73 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from creator_pipeline.core.money import MICROS, from_decimal
-from creator_pipeline.platforms.kdp.columns import MONTH_OF, normal
+from creator_pipeline.platforms.kdp.columns import CURRENCIES, normal
 from creator_pipeline.platforms.kdp.problems import BadCell
 
 Cell = object
 """A str from a CSV; a str, float, int, bool or date from a workbook."""
-Grain = Literal["month", "day"]
 Mark = Literal[".", ","]
 
-_ABSENT = frozenset({"", "n/a", "該当なし"})
-_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})(?:-([0-9]{1,2})(?:[ T]00:00(?::00(?:\.0+)?)?)?)?")
-_DAY_NAMED = re.compile(r"([0-9]{1,2})[- ]([^\W\d]+)[- ]([0-9]{4})")
-_MONTH_NAMED = re.compile(r"([^\W\d_]+|[0-9]{1,2}月)\.? (?:de )?([0-9]{4})")
-_MONTH_JAPANESE = re.compile(r"([0-9]{4})年 ?([0-9]{1,2}月)")
+ABSENT = "N/A"
+"""What KDP writes in English where there is no value."""
+_ABSENT = frozenset(
+    map(
+        normal,
+        (
+            *("", "N/A", "N/D", "n. d.", "n.d.", "k. A.", "k.A.", "s/o", "s. o.", "n.v.t.", "n. v. t.", "nie dotyczy"),
+            *("該当なし", "不适用", "不適用", "해당 없음", "н/д", "не применимо", "लागू नहीं", "لا ينطبق"),
+            *("no aplicable", "não aplicável", "non applicable", "non applicabile", "nicht zutreffend"),
+        ),
+    )
+)
 _PLAIN = {mark: re.compile(rf"-?[0-9]+(?:{re.escape(mark)}[0-9]+)?") for mark in ".,"}
 _GROUPED = {
-    ".": re.compile(r"-?[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+|(?:'[0-9]{3})+)(?:\.[0-9]+)?"),
+    # India separates thousands, and above them pairs of digits: 1,23,456.78.
+    ".": re.compile(
+        r"-?(?:[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+|(?:'[0-9]{3})+)|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})"
+        r"(?:\.[0-9]+)?"
+    ),
     ",": re.compile(r"-?[0-9]{1,3}(?:(?:\.[0-9]{3})+|(?: [0-9]{3})+|(?:'[0-9]{3})+)(?:,[0-9]+)?"),
 }
 _PLAIN_MONEY = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,2}|[0-9]{4,6}))?")  # three decimals may be thousands
 _EITHER = re.compile(r"-?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _NUMBERLIKE = re.compile(r"-?[0-9][0-9., ']*")
 _BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\u2019": "'"})
+_SIGNS: dict[str, tuple[str, ...]] = {
+    "$": ("USD", "CAD", "AUD", "MXN"),
+    "us$": ("USD",),
+    "ca$": ("CAD",),
+    "c$": ("CAD",),
+    "a$": ("AUD",),
+    "au$": ("AUD",),
+    "mx$": ("MXN",),
+    "r$": ("BRL",),
+    "€": ("EUR",),
+    "£": ("GBP",),
+    "¥": ("JPY",),
+    "円": ("JPY",),
+    "₹": ("INR",),
+    "rs": ("INR",),
+    "zł": ("PLN",),
+    "kr": ("SEK",),
+    **{code.casefold(): (code,) for code in CURRENCIES},
+}
+_SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
+_AMOUNT = re.compile(
+    rf"(?P<minus>[-(])? ?(?P<before>{_SIGN})?\.? ?(?P<digits>-?[0-9][0-9., ']*?) ?"
+    rf"(?P<after>{_SIGN})?\.? ?(?P<end>[-)])?",
+    re.IGNORECASE,
+)
 _SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _ASIN = re.compile(r"[A-Z0-9]{10}")
 _ISBN13 = re.compile(r"97[89][0-9]{10}")
-_PERCENT = re.compile(r"([0-9]{1,3})(?:[.,]0+)? ?%")
+_PERCENT = re.compile(r"(?:% ?)?([0-9]{1,3})(?:[.,]0+)?(?: ?%)?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MAX_COUNT = 2**31 - 1
 
@@ -58,7 +93,7 @@ def decimal_mark(cells: Iterable[Cell]) -> Mark | None:
     for cell in cells:
         if not isinstance(cell, str):
             continue
-        number = cell.strip().translate(_BLANKS)
+        number = _plain(cell)[0]
         if not _NUMBERLIKE.fullmatch(number) or _EITHER.fullmatch(number):
             continue
         last, other = (".", ",") if number.rfind(".") > number.rfind(",") else (",", ".")
@@ -73,14 +108,15 @@ def decimal_mark(cells: Iterable[Cell]) -> Mark | None:
 def number(cell: Cell, mark: Mark | None) -> Decimal:
     """A number: text in the file's locale, or a numeric cell of a workbook.
 
-    In text a blank, no-break space or apostrophe may separate thousands.
+    In text a blank, no-break space or apostrophe may separate thousands, the digits may be full-width, a sign of a
+    currency may stand beside them, and parentheses mean minus.
 
     Raises:
         BadCell: it is no number, scientific notation lost digits, or its decimal mark can't be recognized.
     """
     if isinstance(cell, bool) or not isinstance(cell, str):
         return _numeric(cell)
-    found = cell.strip().translate(_BLANKS)
+    found = _plain(cell)[0]
     if mark is None and _EITHER.fullmatch(found):
         raise BadCell(cell, "a number whose decimal mark can be told from its thousands mark")
     for known in (mark,) if mark else (".", ","):
@@ -91,6 +127,28 @@ def number(cell: Cell, mark: Mark | None) -> Decimal:
                 return Decimal(digits.replace(",", "."))
     expected = f"a number with decimal mark {mark!r}" if mark else "a number"
     raise BadCell(cell, expected)
+
+
+def _plain(cell: str) -> tuple[str, tuple[str, ...]]:
+    """A number's text without a currency's sign and parentheses, and the currencies that the sign stands for."""
+    found = cell.strip()
+    if not found.isascii():
+        found = unicodedata.normalize("NFKC", found.translate(_BLANKS)).translate(_BLANKS).strip()
+    match = None if _NUMBERLIKE.fullmatch(found) else _AMOUNT.fullmatch(found)
+    if match is None:
+        return found, ()
+    minus, end, digits = match["minus"], match["end"], match["digits"]
+    if (minus == "(") != (end == ")") or sum((bool(minus), end == "-", digits[0] == "-")) > 1:
+        return found, ()
+    if match["before"] and match["after"]:
+        return found, ()
+    sign = (match["before"] or match["after"] or "").casefold()
+    return f"-{digits}" if minus or end else digits, _SIGNS.get(sign, ())
+
+
+def sign_currencies(cell: Cell) -> tuple[str, ...]:
+    """The currencies that the sign beside an amount can stand for; empty where there is none."""
+    return _plain(cell)[1] if isinstance(cell, str) else ()
 
 
 def _numeric(cell: Cell) -> Decimal:
@@ -134,41 +192,6 @@ def micros(cell: Cell, mark: Mark | None) -> int:
         raise BadCell(cell, "an amount of money") from error
 
 
-def day_or_month(cell: Cell) -> tuple[date, Grain]:
-    """A date and whether it stands for a month or a day.
-
-    ``2026-03``, ``March 2026`` and ``8月 2026`` are months, given by their first day; ``2026-03-15`` is a day.
-
-    Raises:
-        BadCell: any other form. A spreadsheet program makes ``3/1/2026`` of a date (which number is the month?),
-            ``Mar-26`` (26 March?), a serial number or a date cell (a month, or its first day?).
-    """
-    if not isinstance(cell, str):
-        raise BadCell(cell, "a date as text, 2026-03 or 2026-03-15")
-    found = cell.strip()
-    try:
-        if match := _DATE.fullmatch(found):
-            year, month, day = match.groups()
-            return _day(int(year), int(month), int(day or 1)), "day" if day else "month"
-        form = normal(found)
-        if (match := _DAY_NAMED.fullmatch(form)) and (month := MONTH_OF.get(match[2])):
-            return _day(int(match[3]), month, int(match[1])), "day"
-        if (match := _MONTH_NAMED.fullmatch(form)) and (month := MONTH_OF.get(match[1])):
-            return _day(int(match[2]), month, 1), "month"
-        if (match := _MONTH_JAPANESE.fullmatch(form)) and (month := MONTH_OF.get(match[2])):
-            return _day(int(match[1]), month, 1), "month"
-    except ValueError as error:
-        raise BadCell(cell, "a date that exists") from error
-    raise BadCell(cell, "a date as KDP writes it, 2026-03 or 2026-03-15; this one can be read in several ways")
-
-
-def _day(year: int, month: int, day: int) -> date:
-    # Kindle Direct Publishing opened in 2007; a year far outside is a damaged cell, not a sale.
-    if not 2007 <= year <= 2100:
-        raise ValueError(f"year {year}")
-    return date(year, month, day)
-
-
 def product_id(cell: Cell) -> tuple[str, bool]:
     """An ASIN or ISBN, ``""`` where there is none, and whether it was repaired.
 
@@ -178,7 +201,7 @@ def product_id(cell: Cell) -> tuple[str, bool]:
         BadCell: digits are lost (``9.799E+12``), or it is neither an ASIN nor an ISBN.
     """
     if isinstance(cell, str):
-        found = cell.strip().upper()
+        found = unicodedata.normalize("NFKC", cell).strip().upper()
     elif isinstance(cell, (int, float)) and not isinstance(cell, bool) and float(cell).is_integer():
         found = str(int(cell))
         if _ISBN13.fullmatch(found) and isbn13_valid(found):
@@ -232,8 +255,8 @@ def royalty_type(cell: Cell) -> str | None:
     if absent(cell):
         return None
     if isinstance(cell, str):
-        found = cell.strip()
-        match = _PERCENT.fullmatch(found)
+        found = unicodedata.normalize("NFKC", cell).strip()
+        match = _PERCENT.fullmatch(found) if found.count("%") == 1 else None
         if match:
             return f"{match[1]}%"
         if not _NUMBERLIKE.fullmatch(found):

@@ -16,14 +16,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple
 
 from creator_pipeline.core.errors import ConfigError, DataError, TransientError
-from creator_pipeline.platforms.kdp.models import Report, Row
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT, Report, Row
 from creator_pipeline.platforms.kdp.problems import ReportError
 
 try:
@@ -42,7 +42,7 @@ _TOO_LONG = getattr(signal, "SIGXCPU", None)
 
 
 class _Asked(NamedTuple):
-    """A file to be read: path, name for messages, limits, and where the answer and the errors go."""
+    """A file to be read: path, name for messages, limits, where the answer and the errors go, what was taught."""
 
     path: str
     name: str
@@ -50,6 +50,7 @@ class _Asked(NamedTuple):
     seconds: int
     answer: str
     errors: str
+    taught: dict[str, str]
 
 
 class _End(NamedTuple):
@@ -60,13 +61,19 @@ class _End(NamedTuple):
 
 
 def parse_in_child(
-    path: str | Path, *, file_name: str | None = None, memory_mb: int = 1024, seconds: int = 60
+    path: str | Path,
+    *,
+    file_name: str | None = None,
+    taught: Mapping[str, str] = NOT_TAUGHT,
+    memory_mb: int = 1024,
+    seconds: int = 60,
 ) -> Report:
     """Read a report as :func:`.parse.parse` does, in a child process: that of :func:`one_reader` within its block.
 
     Args:
         path: the file.
         file_name: its name in messages; the path's name by default.
+        taught: header in normal form -> our name of the column, as a person said it.
         memory_mb: most address space of the child, in MiB.
         seconds: most processor time of the child. Time that passes doesn't count: the machine may be busy.
 
@@ -82,7 +89,8 @@ def parse_in_child(
         raise ConfigError(f"{name}: there is no such file.", hint="Check the path.")
     with one_reader() as reader, tempfile.TemporaryDirectory() as folder:
         answer, errors = Path(folder) / "answer", Path(folder) / "errors"
-        ended = reader.read(_Asked(str(path), name, memory_mb, seconds, str(answer), str(errors)))
+        asked = _Asked(str(path), name, memory_mb, seconds, str(answer), str(errors), dict(taught))
+        ended = reader.read(asked)
         if ended is not None and ended.code == 0:
             with answer.open("rb") as stream:
                 return _received(stream)
@@ -228,7 +236,7 @@ def _read(asked: _Asked) -> None:
     from creator_pipeline.platforms.kdp.parse import parse
 
     try:
-        result: Report | DataError = parse(asked.path, asked.name)
+        result: Report | DataError = parse(asked.path, asked.name, asked.taught)
     except DataError as error:
         result = error
     with Path(asked.answer).open("wb") as stream:

@@ -35,22 +35,41 @@ MARKETPLACE_CURRENCY = {
 """The currency that each shop pays in. A shop that is not listed is no error."""
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "royalty_date": ("Royalty Date", "Fecha de las regalías", "ロイヤリティ発生日"),
-    "order_date": ("Order Date", "Fecha de pedido"),
-    "date": ("Date", "Fecha"),
+    "royalty_date": ("Royalty Date", "Fecha de las regalías", "ロイヤリティ発生日", "Data dos royalties"),
+    "order_date": ("Order Date", "Fecha de pedido", "Data do pedido"),
+    "date": ("Date", "Fecha", "日付", "Data"),
     "title": ("Title", "Título", "タイトル", "Titolo"),
-    "author": ("Author", "Author Name", "Nombre del autor", "著者", "著者名", "著者(名)", "Autore"),
+    "author": (
+        "Author",
+        "Author Name",
+        "Nombre del autor",
+        "著者",
+        "著者名",
+        "著者(名)",
+        "Autore",
+        "Autor",
+        "Nome do autor",
+        "Nome dell'autore",
+    ),
     "asin": ("ASIN", "Codice ASIN"),
     "isbn": ("ISBN",),
-    "asin_isbn": ("ASIN/ISBN",),
+    "asin_isbn": ("ASIN/ISBN", "Código ASIN/ISBN"),
     "ebook_asin": ("eBook ASIN",),
     "audiobook_asin": ("Audiobook ASIN",),
     "audible_asin": ("Audible ASIN",),
-    "marketplace": ("Marketplace", "Tienda", "Mercado", "マーケットプレイス", "Mercato"),
-    "royalty_type": ("Royalty Type", "Tipo de regalía", "ロイヤリティの種類"),
-    "transaction": ("Transaction Type", "Payout Plan", "Tipo de transacción", "取引の種類", "コンテンツ区分"),
+    "marketplace": ("Marketplace", "Tienda", "Mercado", "マーケットプレイス", "Mercato", "Loja"),
+    "royalty_type": ("Royalty Type", "Tipo de regalía", "ロイヤリティの種類", "Tipo de royalty"),
+    "transaction": (
+        "Transaction Type",
+        "Payout Plan",
+        "Tipo de transacción",
+        "取引の種類",
+        "コンテンツ区分",
+        "Plan de pago",
+        "Tipo de transação",
+    ),
     "units_sold": ("Units Sold", "Unidades vendidas", "注文数", "販売数量"),
-    "units_refunded": ("Units Refunded", "Unidades devueltas", "払い戻し数"),
+    "units_refunded": ("Units Refunded", "Unidades devueltas", "払い戻し数", "Unidades reembolsadas"),
     "net_units": (
         "Net Units Sold",
         "Net Units",
@@ -58,8 +77,13 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "実質注文数",
         "実質販売数",
         "Netto unità vendute",
+        "Número líquido de unidades vendidas",
     ),
-    "net_units_or_kenp": ("Net Units Sold or KENP Read", "Net Units Sold or Combined KENP"),
+    "net_units_or_kenp": (
+        "Net Units Sold or KENP Read",
+        "Net Units Sold or Combined KENP",
+        "Unidades netas vendidas o KENP leídas",
+    ),
     "list_price": (
         "Avg. List Price without tax",
         "Average List Price without tax",
@@ -69,6 +93,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "平均希望小売価格 (税別)",
         "平均希望小売価格(税別)",
         "Prezzo medio di listino escluse le imposte",
+        "Preço sugerido médio sem impostos",
     ),
     "offer_price": (
         "Avg. Offer Price without tax",
@@ -78,6 +103,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "Precio de oferta medio sin impuestos",
         "平均販売価格 (税別)",
         "平均販売価格(税別)",
+        "Preço de oferta médio sem impostos",
     ),
     "file_size": (
         "Avg. File Size (MB)",
@@ -86,12 +112,14 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "Tamaño medio del archivo (MB)",
         "平均ファイルサイズ(MB)",
         "平均ファイルサイズ (MB)",
+        "Tamanho médio do arquivo (MB)",
     ),
     "delivery_cost": (
         "Avg. Delivery Cost",
         "Average Delivery Cost",
         "Gasto medio de envío",
         "平均配信コスト",
+        "Custo médio de entrega",
     ),
     "manufacturing_cost": (
         "Avg. Manufacturing Cost",
@@ -103,11 +131,12 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "Average Delivery/Manufacturing cost",
         "Gasto medio de entrega/producción",
         "平均配信/制作コスト",
+        "Custo médio de entrega/fabricação",
     ),
-    "royalty": ("Royalty", "Earnings", "Regalías", "ロイヤリティ"),
-    "currency": ("Currency", "Moneda", "通貨", "Valuta"),
-    "paid_units": ("Paid Units", "Unidades pagadas"),
-    "free_units": ("Free Units", "Unidades gratuitas"),
+    "royalty": ("Royalty", "Earnings", "Regalías", "ロイヤリティ", "Ingresos", "Royalties"),
+    "currency": ("Currency", "Moneda", "通貨", "Valuta", "Moeda"),
+    "paid_units": ("Paid Units", "Unidades pagadas", "Unidades pagas", "有料ダウンロード数"),
+    "free_units": ("Free Units", "Unidades gratuitas", "無料ダウンロード数"),
     "kenp": (
         "Kindle Edition Normalized Page (KENP) Read",
         "Kindle Edition Normalized Pages (KENP) Read",
@@ -115,15 +144,20 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "Kindle Edition Normalized Page (KENP) Read from KU and KOLL",
         "Kindle Edition Normalized Pages (KENP) Read from KU and KOLL",
         "Páginas KENP leídas",
+        "KENP",
+        "KENP Read",
+        "Kindle Edition Normalized Pages (KENP) lidas",
+        "既読 KENP (Kindle Edition Normalized Pages)",
     ),
     "ebook_paid_units": ("Paid Units Sold (eBook)",),
-    "ebook_free_units": ("Free Units Sold (eBook)",),
-    "ebook_net_units": ("Unidades líquidas vendidas (eBook)",),
+    "ebook_free_units": ("Free Units Sold (eBook)", "Unidades gratuitas vendidas (eBook)"),
+    "ebook_net_units": ("Unidades líquidas vendidas (eBook)", "実質注文数 (電子書籍)"),
     "paperback_net_units": (
         "Net Units Sold (Paperback)",
         "Unidades líquidas vendidas (livro com capa comum)",
     ),
     "hardcover_net_units": ("Net Units Sold (Hardcover)",),
+    "audiobook_net_units": ("Net Units Sold (Audiobook)",),
     "koll_borrows": ("KOLL Borrows",),
     "period_start": ("Sales Period - Start Date",),
     "period_end": ("Sales Period - End Date",),
@@ -138,8 +172,9 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "fx_rate": ("FX Rate",),
     "payout": ("Payout Amount",),
     "payment_status": ("Payment Status",),
-    "report": ("Report",),
-    "definition": ("Definition",),
+    "report": ("Report", "Relatório", "Informe"),
+    "definition": ("Definition", "Definição", "Definición"),
+    "preorder_units": ("Pre-order Units", "Preorder Units", "Unidades de preventas"),
 }
 
 _TRANSACTIONS: dict[str, tuple[str, ...]] = {
@@ -149,30 +184,17 @@ _TRANSACTIONS: dict[str, tuple[str, ...]] = {
         "Standard - Hardcover",
         "Estándar",
         "Estándar - Tapa blanda",
+        "Padrão",
         "標準",
     ),
     "free_promotion": ("Free - Promotion", "Promoción gratuita"),
     "free_price_match": ("Free - Price Match",),
     "expanded": ("Expanded Distribution Channels",),
     "countdown": ("Kindle Countdown Deals",),
-    "kenp": (
-        "Kindle Edition Normalized Page (KENP) Read",
-        "Kindle Edition Normalized Pages (KENP) Read",
-        "Kindle Edition Normalized Pages (KENP)",
-    ),
 }
 
-_MONTHS = (
-    "january february march april may june july august september october november december",
-    "jan feb mar apr may jun jul aug sep oct nov dec",
-    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-    "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
-    "1月 2月 3月 4月 5月 6月 7月 8月 9月 10月 11月 12月",
-)
-
 _INVISIBLE = dict.fromkeys(map(ord, "*\u200b\u200c\u200d\u2060\ufeff"))
-_SUMMARY_MONEY = re.compile(r"(?:royalty|regalías|ロイヤリティ) ?\(([a-z]{3})\)")
+_SUMMARY_MONEY = re.compile(r"\S.* ?\(([a-z]{3})\)")
 
 
 @lru_cache(maxsize=4096)
@@ -197,17 +219,17 @@ def spellings(table: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 _COLUMN_OF = spellings(_COLUMNS)
 _TRANSACTION_OF = spellings(_TRANSACTIONS)
-MONTH_OF = {word: number for line in _MONTHS for number, word in enumerate(line.split(), start=1)}
-"""Month's name in normal form -> 1..12."""
-SALES_PERIOD = frozenset(map(normal, ("Sales Period", "Periodo de ventas", "Período de ventas", "販売期間")))
+SALES_PERIOD = frozenset(
+    map(normal, ("Sales Period", "Periodo de ventas", "Período de ventas", "Período de vendas", "販売期間"))
+)
 """Label before the month in the first row of every tab of Prior Months' Royalties."""
 
 
 def column(header: str) -> str | None:
-    """Our name of a column; None where the header is unknown. ``Royalty (USD)`` is ``royalty_usd``."""
+    """Our name of a column; None where the header is unknown. ``Royalty (USD)`` is ``royalty_usd``, in any language."""
     form = normal(header)
     name = _COLUMN_OF.get(form)
-    if name is None and (money := _SUMMARY_MONEY.fullmatch(form)):
+    if name is None and (money := _SUMMARY_MONEY.fullmatch(form)) and money[1].upper() in CURRENCIES:
         return f"royalty_{money[1]}"
     return name
 
@@ -223,4 +245,6 @@ def transaction(word: str) -> str | None:
     ``Standard``, ``Standard - Paperback`` and ``Standard - Hardcover`` are one code: Combined Sales calls hardcovers
     paperbacks, so the word says nothing about the format.
     """
-    return _TRANSACTION_OF.get(normal(word))
+    form = normal(word)
+    # The page reads of Total Earnings keep KENP's name in every language.
+    return "kenp" if "kenp" in form else _TRANSACTION_OF.get(form)

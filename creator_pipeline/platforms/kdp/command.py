@@ -10,6 +10,7 @@ import orjson
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.platforms.kdp.teach import teach
 from creator_pipeline.runtime.context import instance, warehouse
 
 if TYPE_CHECKING:
@@ -24,14 +25,18 @@ def command() -> None:
     """Reports of Amazon KDP."""
 
 
+command.add_command(teach)
+
+
 @command.command("inspect")
 @click.argument("files", nargs=-1, required=True, type=_FILES, metavar="FILE…")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list instead of text.")
 def inspect(files: tuple[Path, ...], *, as_json: bool) -> None:
     """Say what each file is, what it holds and what is wrong with it; stores nothing. Ends with 1 if one is refused."""
     from creator_pipeline.platforms.kdp.inspect import inspect as inspect_files
+    from creator_pipeline.platforms.kdp.taught import taught_as_is
 
-    described = inspect_files(files)
+    described = inspect_files(files, taught_as_is(settings.load().warehouse_url))
     if as_json:
         click.echo(orjson.dumps(described, option=orjson.OPT_INDENT_2).decode())
     else:

@@ -8,17 +8,9 @@ from datetime import date
 from typing import TypeVar
 
 from creator_pipeline.core.money import CODES
-from creator_pipeline.platforms.kdp.cells import (
-    Cell,
-    Grain,
-    currency,
-    day_or_month,
-    is_print,
-    product_id,
-    royalty_type,
-    text,
-)
+from creator_pipeline.platforms.kdp.cells import Cell, absent, currency, is_print, product_id, royalty_type, text
 from creator_pipeline.platforms.kdp.columns import MARKETPLACE_CURRENCY, SALES_PERIOD, normal, spelling, transaction
+from creator_pipeline.platforms.kdp.dates import Grain, Order, day_or_month
 from creator_pipeline.platforms.kdp.formats import Sheet
 from creator_pipeline.platforms.kdp.header import Layout
 from creator_pipeline.platforms.kdp.models import Dimensions, slice_name
@@ -45,6 +37,8 @@ class DimensionsReader:
         file: name of the file, for messages.
         month: month of the whole file, where its rows have no date.
         kenp_grain: whether the days of KENP rows stand for months or days; None where only the rows tell it.
+        date_order: order of year, month and day in dates of numbers; None where the column doesn't tell.
+        rewritten: whether a date was met that a spreadsheet program rewrote.
         grains: whether dates were months or days, so far.
         days: days met so far; of a month its first day.
     """
@@ -55,6 +49,8 @@ class DimensionsReader:
     file: str
     month: date | None = None
     kenp_grain: Grain | None = None
+    date_order: Order | None = None
+    rewritten: bool = False
     grains: set[Grain] = field(default_factory=set["Grain"])
     days: set[date] = field(default_factory=set[date])
     _seen_words: set[str] = field(default_factory=set[str])
@@ -101,9 +97,14 @@ class DimensionsReader:
         day, grain = self._date(cell, sheet)
         word = text(cell.get("transaction"))
         code = transaction(word) if word else None
-        kind = "kenp" if code == "kenp" else sheet.kind
+        # In Total Earnings only page reads have no rate, in every language.
+        pages = "net_units_or_kenp" in at and absent(cell.get("royalty_type", ""))
+        kind = "kenp" if code == "kenp" or pages else sheet.kind
         share = _in("royalty_type", royalty_type, cell["royalty_type"]) if "royalty_type" in cell else None
         form = "kenp" if kind == "kenp" else self._format_of_tab(sheet, product, word, share)
+        if form == "ebook" and kind == "sales" and is_print(product):
+            # The old Sales & Royalties report has books of every format in one tab.
+            form = self._format(product, word)
         money = _in("currency", _known_currency, cell["currency"]) if "currency" in cell else None
         self._note_unknown(word, code, row)
         series = sheet.series or ("kenp" if kind == "kenp" else _series(form))
@@ -159,7 +160,9 @@ class DimensionsReader:
             self.days.add(self.month)
             self.grains.add("month")
             return self.month, "month"
-        day, grain = _in(sheet.date, day_or_month, cell[sheet.date])
+        found = cell[sheet.date]
+        day, grain = _in(sheet.date, lambda each: day_or_month(each, self.date_order), found)
+        self.rewritten = self.rewritten or not (isinstance(found, str) and found[4:5] == "-")
         if sheet.kind == "kenp" and self.kenp_grain == "month":
             # In monthly exports KENP is dated on the first of its month.
             day, grain = day.replace(day=1), "month"

@@ -6,6 +6,7 @@ layouts are those of exports from 2011 to 2026.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,7 @@ from creator_pipeline.platforms.kdp.columns import normal
 from creator_pipeline.platforms.kdp.models import Finality
 
 Role = Literal["count", "repeat", "ignore"]
+_NUMBERS_TABLE = re.compile(r"\s*(?:-|\u2013)\s*(?:[^\W\d]+ ?)?\d+\s*$")
 _TAB_NAME_LIMIT = 31  # Excel cuts tab names here, and KDP's Spanish hardcover tab is longer.
 
 
@@ -36,6 +38,7 @@ class Sheet:
         series: series of its rows; empty where the format tells it.
         alone: why this tab is refused where it comes alone; empty where it is not.
         repeated: columns that the header may have twice; the first one is read.
+        orders: all its columns as KDP orders them; one text for each known layout.
     """
 
     name: str
@@ -52,10 +55,12 @@ class Sheet:
     series: str = ""
     alone: str = ""
     repeated: frozenset[str] = frozenset()
+    orders: tuple[str, ...] = ()
 
     def named(self, tab: str) -> bool:
         """Whether ``tab`` is one of the names of this tab in a workbook."""
-        form = normal(tab)
+        # Numbers names a tab after its sheet and table: "Combined Sales - Table 1".
+        form = normal(_NUMBERS_TABLE.sub("", tab))
         return any(form in {normal(name), normal(name[:_TAB_NAME_LIMIT])} for name in self.tabs)
 
     def fits(self, fields: Iterable[str]) -> bool:
@@ -79,11 +84,26 @@ def _columns(*groups: str) -> frozenset[str]:
 
 
 _UNITS = "marketplace royalty_type units_sold units_refunded royalty currency"
+_PRICES = "list_price offer_price"
+_DATED_HEAD = "royalty_date title author"
+_SALE = f"marketplace royalty_type transaction units_sold units_refunded net_units {_PRICES}"
+_FINAL_SALE = "marketplace units_sold units_refunded net_units royalty_type transaction currency"
+_PRINT_ORDER_A = f"royalty_date order_date title author isbn {_SALE} manufacturing_cost royalty currency asin"
+_PRINT_ORDER_B = (
+    f"title author isbn marketplace units_sold units_refunded royalty_type {_PRICES} "
+    "manufacturing_cost royalty currency asin"
+)
+_TOTAL_ORDER = (
+    "title author asin_isbn marketplace units_sold units_refunded net_units_or_kenp royalty_type transaction currency "
+    f"{_PRICES} file_size any_cost royalty"
+)
+_ORDERS_ORDER = "date title author asin marketplace paid_units free_units"
+_KENP_BOOKS = "ebook_asin audiobook_asin audible_asin"
 _DATED = _columns("royalty_date date")
-_EBOOK_TABS = ("eBook Royalty", "Regalías de eBooks", "電子書籍のロイヤリティ")
+_EBOOK_TABS = ("eBook Royalty", "Regalías de eBooks", "Royalties de eBooks", "電子書籍のロイヤリティ")
 _PAPERBACK_TABS = ("Paperback Royalty", "Regalías de libros impresos")
 _HARDCOVER_TABS = ("Hardcover Royalty", "Regalías de los libros de tapa dura", "Regalías de los libros de tapa")
-_KENP_TABS = ("KENP Read", "KENP", "KENP leídas", "既読 KENPC")
+_KENP_TABS = ("KENP Read", "KENP", "KENP leídas", "KENP lidas", "既読 KENPC")
 _PRINT_A = _columns(_UNITS, "transaction royalty_date isbn")
 _PRINT_B = _columns(_UNITS, "isbn")
 
@@ -94,13 +114,14 @@ DASHBOARD = Family(
     sheets=(
         Sheet(
             "combined",
-            ("Combined Sales", "Ventas combinadas", "販売数合算"),
+            ("Combined Sales", "Ventas combinadas", "Vendas combinadas", "販売数合算"),
             "sales",
             _columns(_UNITS, "transaction royalty_date asin_isbn"),
             role="repeat",
             date="royalty_date",
             ids=("asin_isbn",),
             csv_kind="csv_combined",
+            orders=(f"{_DATED_HEAD} asin_isbn {_SALE} any_cost royalty currency",),
         ),
         Sheet(
             "ebook",
@@ -111,6 +132,7 @@ DASHBOARD = Family(
             date="royalty_date",
             format="ebook",
             csv_kind="csv_ebook",
+            orders=(f"{_DATED_HEAD} asin {_SALE} file_size delivery_cost royalty currency",),
         ),
         Sheet(
             "audiobook",
@@ -121,6 +143,7 @@ DASHBOARD = Family(
             date="royalty_date",
             format="audiobook",
             csv_kind="csv_audiobook",
+            orders=(f"{_DATED_HEAD} asin {_SALE} royalty currency",),
         ),
         Sheet(
             "paperback",
@@ -130,6 +153,7 @@ DASHBOARD = Family(
             date="royalty_date",
             ids=("isbn", "asin"),
             format="paperback",
+            orders=(_PRINT_ORDER_A,),
         ),
         Sheet(
             "hardcover",
@@ -139,6 +163,7 @@ DASHBOARD = Family(
             date="royalty_date",
             ids=("isbn", "asin"),
             format="hardcover",
+            orders=(_PRINT_ORDER_A,),
         ),
         Sheet(
             "print",
@@ -149,6 +174,7 @@ DASHBOARD = Family(
             ids=("isbn", "asin"),
             format="print",
             csv_kind="csv_print",
+            orders=(_PRINT_ORDER_A,),
         ),
         Sheet(
             "orders",
@@ -159,15 +185,17 @@ DASHBOARD = Family(
             money=None,
             csv_kind="csv_orders",
             series="orders",
+            orders=(_ORDERS_ORDER,),
         ),
         Sheet(
             "orders_placed",
-            ("eBook Orders Placed", "Pedidos completados de eBooks"),
+            ("eBook Orders Placed", "Pedidos completados de eBooks", "eBook Orders"),
             "orders",
             _columns("date asin marketplace paid_units free_units"),
             date="date",
             money=None,
             series="orders_placed",
+            orders=(_ORDERS_ORDER,),
         ),
         Sheet(
             "kenp",
@@ -180,6 +208,7 @@ DASHBOARD = Family(
             format="kenp",
             csv_kind="csv_kenp",
             series="kenp",
+            orders=("date title author asin marketplace kenp",),
         ),
         Sheet(
             "kenp_audio",
@@ -193,10 +222,11 @@ DASHBOARD = Family(
             format="kenp",
             csv_kind="csv_kenp",
             series="kenp",
+            orders=(f"date title author {_KENP_BOOKS} marketplace kenp",),
         ),
         Sheet(
             "summary",
-            ("Summary", "Resumen"),
+            ("Summary", "Resumen", "Resumo", "概要"),
             "summary",
             _columns("date royalty_usd"),
             role="repeat",
@@ -208,7 +238,7 @@ DASHBOARD = Family(
         ),
         Sheet(
             "definitions",
-            ("Report Definitions", "Definiciones del informe"),
+            ("Report Definitions", "Definiciones del informe", "Definições do relatório"),
             "text",
             _columns("report definition"),
             role="ignore",
@@ -229,6 +259,7 @@ PRIOR_MONTH = Family(
             without=_DATED | _columns("isbn asin_isbn net_units_or_kenp"),
             format="ebook",
             csv_kind="csv_prior_month",
+            orders=(f"title author asin {_FINAL_SALE} {_PRICES} file_size delivery_cost royalty",),
         ),
         Sheet(
             "audiobook",
@@ -237,6 +268,7 @@ PRIOR_MONTH = Family(
             _columns(_UNITS, "transaction asin"),
             without=_DATED | _columns("isbn asin_isbn file_size delivery_cost"),
             format="audiobook",
+            orders=(f"title author asin {_FINAL_SALE} {_PRICES} royalty",),
         ),
         Sheet(
             "kenp",
@@ -247,6 +279,7 @@ PRIOR_MONTH = Family(
             format="kenp",
             csv_kind="csv_prior_month",
             series="kenp",
+            orders=("title author asin marketplace kenp royalty currency",),
         ),
         Sheet(
             "kenp_audio",
@@ -258,12 +291,27 @@ PRIOR_MONTH = Family(
             format="kenp",
             csv_kind="csv_prior_month",
             series="kenp",
+            orders=(f"title author {_KENP_BOOKS} marketplace kenp currency royalty",),
         ),
         Sheet(
-            "paperback", _PAPERBACK_TABS, "sales", _PRINT_B, without=_DATED, ids=("isbn", "asin"), format="paperback"
+            "paperback",
+            _PAPERBACK_TABS,
+            "sales",
+            _PRINT_B,
+            without=_DATED,
+            ids=("isbn", "asin"),
+            format="paperback",
+            orders=(_PRINT_ORDER_B,),
         ),
         Sheet(
-            "hardcover", _HARDCOVER_TABS, "sales", _PRINT_B, without=_DATED, ids=("isbn", "asin"), format="hardcover"
+            "hardcover",
+            _HARDCOVER_TABS,
+            "sales",
+            _PRINT_B,
+            without=_DATED,
+            ids=("isbn", "asin"),
+            format="hardcover",
+            orders=(_PRINT_ORDER_B,),
         ),
         Sheet(
             "print",
@@ -274,16 +322,18 @@ PRIOR_MONTH = Family(
             ids=("isbn", "asin"),
             format="print",
             csv_kind="csv_prior_month",
+            orders=(_PRINT_ORDER_B,),
         ),
         Sheet(
             "total_earnings",
-            ("Total Earnings", "Total Royalty"),
+            ("Total Earnings", "Total Royalty", "Ingresos totales"),
             "sales",
             _columns(_UNITS, "transaction asin_isbn net_units_or_kenp"),
             role="repeat",
             without=_DATED,
             ids=("asin_isbn",),
             csv_kind="csv_prior_month",
+            orders=(_TOTAL_ORDER,),
         ),
     ),
 )
@@ -327,7 +377,29 @@ LEGACY = Family(
     ),
 )
 
-FAMILIES = (DASHBOARD, PRIOR_MONTH, PAYMENTS, LEGACY)
+PREORDERS = Family(
+    name="preorders",
+    kind="preorders",
+    finality=None,
+    sheets=(
+        Sheet(
+            "preorders",
+            ("Pre-orders", "Preorders"),
+            "sales",
+            _columns("preorder_units"),
+            role="ignore",
+            without=_columns("royalty"),
+            csv_kind="preorders",
+            alone="These are pre-orders, not sales yet: they are sales on the day of release.",
+        ),
+    ),
+)
+
+FAMILIES = (DASHBOARD, PRIOR_MONTH, PAYMENTS, LEGACY, PREORDERS)
+ORDERS, ORDERS_PLACED = (
+    next(each for each in DASHBOARD.sheets if each.name == name) for name in ("orders", "orders_placed")
+)
+"""Tabs of one header: which one it is says only the tab's name, or its place among them."""
 DECLARATIONS = tuple((family, sheet) for family in FAMILIES for sheet in family.sheets)
 
 

@@ -19,6 +19,7 @@ from creator_pipeline.platforms.kdp.payouts_store import Paid, rewrite_payouts, 
 from creator_pipeline.platforms.kdp.precedence import Decision
 from creator_pipeline.platforms.kdp.problems import Problem, ReportError
 from creator_pipeline.platforms.kdp.sizes import book_of, sizes_of
+from creator_pipeline.platforms.kdp.taught import taught_headers
 from creator_pipeline.platforms.kdp.upload_records import as_json, end_job, store_statuses, store_upload
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
@@ -90,7 +91,7 @@ def ingest(
         return Ingested(file, name, WITHDRAWN)
     try:
         with local_copy(file) as path:
-            report, error = parse_in_child(path, file_name=name), None
+            report, error = parse_in_child(path, file_name=name, taught=taught_headers(warehouse)), None
     except ReportError as refusal:
         report, error = None, refusal
     with warehouse.write() as connection:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
-from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, Totals, total
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT, PAYMENTS, Report, Totals, total
 from creator_pipeline.platforms.kdp.payments_told import told
 
 
-def inspect(paths: Iterable[str | Path]) -> list[dict[str, object]]:
+def inspect(paths: Iterable[str | Path], taught: Mapping[str, str] = NOT_TAUGHT) -> list[dict[str, object]]:
     """A JSON object for each file, in the order given.
 
     ``sales_rows``, units and ``royalty_by_currency`` are those of sales only; net units include free copies.
@@ -22,12 +22,12 @@ def inspect(paths: Iterable[str | Path]) -> list[dict[str, object]]:
     :func:`.payments_told.told` besides. With the verdict ``accept`` the problems are notes; with ``quarantine`` a
     person must solve them; ``reject`` is a file that can't be read.
     """
-    return [_inspect(Path(path)) for path in paths]
+    return [_inspect(Path(path), taught) for path in paths]
 
 
-def _inspect(path: Path) -> dict[str, object]:
+def _inspect(path: Path, taught: Mapping[str, str]) -> dict[str, object]:
     try:
-        return describe(parse_in_child(path))
+        return describe(parse_in_child(path, taught=taught))
     except DataError as error:
         where = error.where()
         problem = {key: where.get(key) for key in ("sheet", "row", "column", "found", "expected")}

@@ -76,6 +76,8 @@ def _sales(layout: Layout, mark: Mark | None, money: _Converted) -> Callable[[Se
 
     def sales(cells: Sequence[Cell], mode: str) -> Numbers:
         if mode == "kenp" and at_pages is not None:
+            if not absent(cells[at_sold]):
+                raise BadCell(cells[at_sold], "no units in a row of page reads", column="units_sold")
             return 0, 0, 0, nets[cells[at_pages]], money[cells[at_money]]
         units, back, amount = sold[cells[at_sold]], refunded[cells[at_refunded]], money[cells[at_money]]
         if at_net is not None and nets[cells[at_net]] != units - back and not absent(cells[at_net]):

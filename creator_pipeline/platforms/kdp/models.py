@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from creator_pipeline.platforms.kdp.cells import Grain
+from creator_pipeline.platforms.kdp.dates import Grain
 from creator_pipeline.platforms.kdp.payment_models import Payment
 from creator_pipeline.platforms.kdp.problems import Problem
 
 Finality = Literal["final", "estimate"]
+NOT_TAUGHT: Mapping[str, str] = {}
+"""No header was taught."""
 PAYMENTS = "payments"
 """Kind of a Payments report."""
 WITHDRAWN = "withdrawn"

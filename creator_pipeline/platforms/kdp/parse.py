@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -13,12 +13,13 @@ from creator_pipeline.platforms.kdp import stated_totals
 from creator_pipeline.platforms.kdp.builder import ReportBuilder
 from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import Layout
-from creator_pipeline.platforms.kdp.models import PAYMENTS, Report, Row, Totals, total
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT, PAYMENTS, Report, Row, Totals, total
 from creator_pipeline.platforms.kdp.payments import read_payments, rows_of
-from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, TEACH, ReportError
 from creator_pipeline.platforms.kdp.reader_csv import open_csv
 from creator_pipeline.platforms.kdp.reader_xlsx import check_archive, open_xlsx
 from creator_pipeline.platforms.kdp.table import Table
+from creator_pipeline.platforms.kdp.tabs import Tab
 
 MAX_BYTES = 64 << 20
 """Size of the largest file that is read. Files that KDP makes are below 2 MB."""
@@ -27,7 +28,7 @@ _INSTEAD = "Prior Months' Royalties and the dashboard's exports are read: upload
 _ADVERB = {"month": "monthly", "day": "daily", None: "monthly"}
 
 
-def parse(source: str | Path | bytes, file_name: str | None = None) -> Report:
+def parse(source: str | Path | bytes, file_name: str | None = None, taught: Mapping[str, str] = NOT_TAUGHT) -> Report:
     """Read a report in this process.
 
     A hostile workbook can abort the process that reads it: a cell in a far corner makes the reader ask for a terabyte
@@ -36,18 +37,19 @@ def parse(source: str | Path | bytes, file_name: str | None = None) -> Report:
     Args:
         source: a path, or the bytes of the file.
         file_name: for messages, and to compare the month with; the path's name by default.
+        taught: header in normal form -> our name of the column, as a person said it.
 
     Raises:
         ReportError: the file is no usable report; names tab, row, column, what was found and what was expected.
     """
     if isinstance(source, bytes):
-        return _parse(io.BytesIO(source), len(source), file_name or "upload")
+        return _parse(io.BytesIO(source), len(source), file_name or "upload", taught)
     path = Path(source)
     with path.open("rb") as stream:
-        return _parse(stream, path.stat().st_size, file_name or path.name)
+        return _parse(stream, path.stat().st_size, file_name or path.name, taught)
 
 
-def _parse(stream: BinaryIO, size: int, file: str) -> Report:
+def _parse(stream: BinaryIO, size: int, file: str, taught: Mapping[str, str]) -> Report:
     if size > MAX_BYTES:
         raise ReportError(
             "The file is too large for a report of KDP.",
@@ -60,8 +62,8 @@ def _parse(stream: BinaryIO, size: int, file: str) -> Report:
     _refuse_other_formats(start, file)
     if start.startswith(b"PK"):
         snapshot = check_archive(stream, size, file)
-        return _workbook(open_xlsx(stream, file), file, snapshot)
-    table, layout = open_csv(stream, file)
+        return _workbook(open_xlsx(stream, file, taught), file, snapshot)
+    table, layout = open_csv(stream, file, taught)
     return _csv(table, layout, file)
 
 
@@ -129,32 +131,27 @@ def _payments(
     return replace(report, payments=tuple(payments))
 
 
-def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str, snapshot: datetime | None) -> Report:
+def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Report:
     builder = ReportBuilder(file)
     family: Family | None = None
     repeating: list[tuple[str, list[Row]]] = []
     summary: dict[date, Totals] = {}
     read: set[str] = set()
     names: list[str] = []
-    for name, table, layout in tabs:
+    counted: list[list[tuple[object, ...]]] = []
+    for tab in tabs:
+        name, table, layout = tab.name, tab.table, tab.layout
         names.append(name)
         if table is None or layout is None:
-            builder.problems.add("note", "This tab is none of KDP's: it was not read.", sheet=name, found=name)
+            builder.problems.take(tab.problem)
             continue
         sheet = layout.sheet
-        if sheet.role == "ignore" and not sheet.alone:
-            continue
-        if sheet.alone and sheet.role == "ignore":
+        if sheet.role == "ignore":
+            if not sheet.alone:
+                continue
             raise ReportError(sheet.alone, hint=_INSTEAD, kind=sheet.csv_kind or "xlsx", file=file, sheet=name)
         if sheet.name in read or (family is not None and family is not layout.family):
-            raise ReportError(
-                "The workbook holds two reports, or one tab twice.",
-                hint="Upload each report as KDP made it.",
-                kind="xlsx",
-                file=file,
-                sheet=name,
-                expected="each tab once",
-            )
+            raise _twice(file, name)
         read.add(sheet.name)
         family = layout.family
         if sheet.kind == "payments":
@@ -166,17 +163,41 @@ def _workbook(tabs: Iterator[tuple[str, Table | None, Layout | None]], file: str
         elif sheet.role == "repeat":
             repeating.append((name, builder.read_table(table, layout)))
         else:
-            builder.rows += builder.read_table(table, layout, builder.grain)
+            rows = builder.read_table(table, layout, builder.grain)
+            _add_once(builder, counted, rows, name)
     if family is None or not read - {"summary"}:
+        unread = next((each for each in builder.problems.listed if each.level == "quarantine"), None)
         raise ReportError(
-            "No tab of this workbook is a report of KDP's.",
-            hint=OWN_FILE,
+            "No tab of this workbook could be recognized."
+            if unread
+            else "No tab of this workbook is a report of KDP's.",
+            hint=unread.hint if unread else OWN_FILE,
             kind="xlsx",
             file=file,
             found=", ".join(names),
             expected="tabs such as Combined Sales, eBook Royalty, KENP Read",
         )
     return _checked(builder, family, repeating, summary, read, snapshot)
+
+
+def _add_once(builder: ReportBuilder, counted: list[list[tuple[object, ...]]], rows: list[Row], tab: str) -> None:
+    """Add the rows of a tab, unless another tab has just the same ones."""
+    sales = [(row.measures, row.dimensions.event_key, row.dimensions.day) for row in rows]
+    if sales and sales in counted:
+        raise _twice(builder.file, tab)
+    counted.append(sales)
+    builder.rows += rows
+
+
+def _twice(file: str, tab: str) -> ReportError:
+    return ReportError(
+        "The workbook holds two reports, or one tab twice.",
+        hint="Upload each report as KDP made it.",
+        kind="xlsx",
+        file=file,
+        sheet=tab,
+        expected="each tab once",
+    )
 
 
 def _checked(
@@ -205,9 +226,25 @@ def _checked(
     if builder.orders:
         builder.stated["Orders Processed"] = total(builder.orders)
         stated_totals.check_orders(builder.orders, builder.rows, builder.problems)
+    _check_not_empty(builder, summary)
     if detailed or repeating:
         builder.series |= {"sales/digital", "sales/print"}
     if any(name.startswith("kenp") for name in read) or (repeating and family is PRIOR_MONTH):
         builder.series.add("kenp")
     rows = [*builder.rows, *builder.orders]
     return builder.build("xlsx", family.kind.format(grain=_ADVERB[builder.grain]), family, snapshot, rows)
+
+
+def _check_not_empty(builder: ReportBuilder, summary: dict[date, Totals]) -> None:
+    """Quarantine a workbook that says it has sales or pages, and of which no row was read."""
+    ordered = sum(row.measures.units_sold for row in builder.orders if row.dimensions.slice.startswith("orders:"))
+    stated = [f"{day:%Y-%m}" for day, sums in summary.items() if sums.units_sold or sums.pages_read]
+    if not builder.rows and (ordered or stated):
+        builder.problems.add(
+            "quarantine",
+            "The workbook says that something was sold or read, and no tab with its rows was recognized. " + TEACH,
+            sheet="Summary" if stated else "Orders Processed",
+            column="units",
+            found=", ".join(stated) or f"{ordered} orders",
+            expected="a row of sales or pages",
+        )

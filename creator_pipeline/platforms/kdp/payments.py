@@ -9,18 +9,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from creator_pipeline.core.money import to_text
-from creator_pipeline.platforms.kdp.cells import (
-    Cell,
-    Mark,
-    absent,
-    currency,
-    day_or_month,
-    decimal_mark,
-    micros,
-    number,
-    text,
-)
+from creator_pipeline.platforms.kdp.cells import Cell, Mark, absent, currency, decimal_mark, micros, number, text
 from creator_pipeline.platforms.kdp.columns import normal
+from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.header import Layout
 from creator_pipeline.platforms.kdp.models import Dimensions, Measures, Row, slice_name
 from creator_pipeline.platforms.kdp.payment_models import UNROUNDED_MICROS, Detail, Payment, signed_withholding

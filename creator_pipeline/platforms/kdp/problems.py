@@ -13,6 +13,11 @@ MAX_LISTED = 50
 """Problems of one level that are listed of one report; further ones are only counted."""
 OWN_FILE = "Download the report from KDP again and upload that file itself, not one saved by a spreadsheet program."
 
+TEACH = (
+    "Set the language of KDP to English, export the report again and upload that file; or the person who runs this "
+    "installation says what these columns are (kdp teach)."
+)
+
 
 class Place(TypedDict, total=False):
     """Where in a file something is wrong, what stands there, and what should.
@@ -38,6 +43,8 @@ class ReportError(DataError):
     Attributes:
         kind: what the file is, as far as it was recognized: ``empty``, ``html``, ``ole``, ``xlsx``, ``csv_combined``,
             ``unknown``, or another kind of a report.
+        counted: whether the rows that can't be read would be counted.
+        doubts: headers that can't be told with certainty, with samples and what they can be.
     """
 
     code = "data"
@@ -55,6 +62,8 @@ class ReportError(DataError):
             place["found"] = printable(place["found"])
         super().__init__(message, hint=hint, file=file, **place)
         self.kind = kind
+        self.counted = True
+        self.doubts: dict[str, str] = {}
 
 
 class BadCell(Exception):  # noqa: N818 - is always caught in this folder and becomes a Problem
@@ -119,19 +128,25 @@ class ProblemList:
 
     def add(self, level: Level, hint: str, **place: Unpack[Place]) -> None:
         """Add one problem."""
-        self.counts[level] += 1
-        if self.counts[level] <= MAX_LISTED:
-            self.listed.append(
-                Problem(
-                    level,
-                    place.get("sheet"),
-                    place.get("row"),
-                    place.get("column"),
-                    printable(place.get("found")),
-                    place.get("expected"),
-                    hint,
-                )
+        self.take(
+            Problem(
+                level,
+                place.get("sheet"),
+                place.get("row"),
+                place.get("column"),
+                printable(place.get("found")),
+                place.get("expected"),
+                hint,
             )
+        )
+
+    def take(self, problem: Problem | None) -> None:
+        """Add a problem as it is; None adds nothing."""
+        if problem is None:
+            return
+        self.counts[problem.level] += 1
+        if self.counts[problem.level] <= MAX_LISTED:
+            self.listed.append(problem)
 
     def add_cell(self, bad: BadCell, *, sheet: str | None, row: int, column: str | None = None) -> None:
         """Add a cell that can't be read. It quarantines the report, unless only its row is refused.

@@ -6,44 +6,63 @@ import codecs
 import contextlib
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import BinaryIO
 
-from creator_pipeline.platforms.kdp.header import HEAD_ROWS, Layout, find_layout
+from creator_pipeline.platforms.kdp.header import (
+    HEAD_ROWS,
+    Layout,
+    Source,
+    find_layout,
+    is_certain,
+    recognized_layout,
+)
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT
 from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
 from creator_pipeline.platforms.kdp.table import Table
 
+EVIDENCE_ROWS = 5000
+"""Number of first lines that tell what unknown columns hold."""
 _CHUNK = 1 << 20
 _DELIMITERS = ",;\t|"
 
 
-def open_csv(stream: BinaryIO, file: str) -> tuple[Table, Layout]:
+def open_csv(stream: BinaryIO, file: str, taught: Mapping[str, str] = NOT_TAUGHT) -> tuple[Table, Layout]:
     """Find the table of a CSV file. Its rows are read from the stream when they are asked for.
 
+    Args:
+        stream: the file.
+        file: its name, for messages.
+        taught: header in normal form -> our name of the column, as a person said it.
+
     Raises:
-        ReportError: the file is empty, holds NUL bytes, has an unknown encoding, or no header of a report.
+        ReportError: the file is empty, holds NUL bytes, has an unknown encoding, no header of a report, or columns
+            that can't be told with certainty.
     """
     first: str | None = None
     error: ReportError | None = None
+    unsure: list[tuple[str, str, Layout | None]] = []
     for encoding in _encodings(stream, file):
-        stream.seek(0)
-        # newline="": csv must see the line ends inside quoted cells.
-        lines = io.TextIOWrapper(stream, encoding=encoding, newline="")
-        top = list(islice(lines, HEAD_ROWS))
-        lines.detach()
+        top = _top(stream, encoding, HEAD_ROWS)
         first = first or next((line.strip() for line in top if line.strip()), None)
         separator, skip = _separator(top)
         counts = {mark: max((line.count(mark) for line in top), default=0) for mark in _DELIMITERS}
         for delimiter in separator or sorted(_DELIMITERS, key=lambda mark: -counts[mark]):
+            layout = None
             try:
-                layout = find_layout(_rows_of(top, delimiter, skip), file=file, tab=None, kind="unknown")
+                layout = find_layout(_rows_of(top, delimiter, skip), file=file, tab=None, kind="unknown", taught=taught)
             except ReportError as refused:
                 error = error or refused
-                continue
-            if layout:
-                rows = _rows_below(stream, encoding, delimiter, layout, file)
-                return Table("", rows, layout.header_row + 1), layout
+            if layout and is_certain(layout):
+                return _found(stream, encoding, delimiter, layout, file)
+            unsure.append((encoding, delimiter, layout))
+    for encoding, delimiter, by_header in unsure:
+        top = _top(stream, encoding, EVIDENCE_ROWS)
+        rows = _rows_of(top, delimiter, _separator(top)[1])
+        layout = recognized_layout(Source(rows, file, None, "unknown", taught), by_header)
+        if layout:
+            return _found(stream, encoding, delimiter, layout, file)
     raise error or ReportError(
         f"No header of a KDP report in the first {HEAD_ROWS} rows.",
         hint=OWN_FILE,
@@ -52,6 +71,19 @@ def open_csv(stream: BinaryIO, file: str) -> tuple[Table, Layout]:
         found=first,
         expected="a header such as Royalty Date, Title, Author Name, ASIN/ISBN, Marketplace, …",
     )
+
+
+def _top(stream: BinaryIO, encoding: str, count: int) -> list[str]:
+    stream.seek(0)
+    # newline="": csv must see the line ends inside quoted cells.
+    lines = io.TextIOWrapper(stream, encoding=encoding, newline="")
+    top = list(islice(lines, count))
+    lines.detach()
+    return top
+
+
+def _found(stream: BinaryIO, encoding: str, delimiter: str, layout: Layout, file: str) -> tuple[Table, Layout]:
+    return Table("", _rows_below(stream, encoding, delimiter, layout, file), layout.header_row + 1), layout
 
 
 def _rows_of(lines: list[str], delimiter: str, skip: int) -> list[list[str]]:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import BinaryIO
 
 import python_calamine as calamine
 
-from creator_pipeline.platforms.kdp.header import HEAD_ROWS, Layout, find_layout
+from creator_pipeline.platforms.kdp.cells import Cell
+from creator_pipeline.platforms.kdp.models import NOT_TAUGHT
 from creator_pipeline.platforms.kdp.problems import OWN_FILE, ReportError
-from creator_pipeline.platforms.kdp.table import Table
+from creator_pipeline.platforms.kdp.tabs import Tab, tabs_of
 
 MAX_PARTS = 1000
 MAX_UNPACKED = 256 << 20
@@ -31,11 +31,13 @@ def _refused(message: str, file: str, found: str | None = None, expected: str | 
     return ReportError(message, hint=OWN_FILE, kind="xlsx", file=file, found=found, expected=expected)
 
 
-def open_xlsx(stream: BinaryIO, file: str) -> Iterator[tuple[str, Table | None, Layout | None]]:
-    """Read the tabs one after the other.
+def open_xlsx(stream: BinaryIO, file: str, taught: Mapping[str, str] = NOT_TAUGHT) -> Iterator[Tab]:
+    """Read the tabs one after the other; of a sheet with several tables, one table after the other.
 
-    Yields:
-        Name, table and layout of a tab; table and layout are None where it has no header of a report.
+    Args:
+        stream: the workbook.
+        file: its name, for messages.
+        taught: header in normal form -> our name of the column, as a person said it.
 
     Raises:
         ReportError: it is no workbook, it is broken or hostile, or a header lacks a column.
@@ -43,19 +45,7 @@ def open_xlsx(stream: BinaryIO, file: str) -> Iterator[tuple[str, Table | None, 
     try:
         stream.seek(0)
         with calamine.load_workbook(stream) as book:
-            for meta in book.sheets_metadata:
-                if meta.typ != calamine.SheetTypeEnum.WorkSheet:
-                    continue
-                sheet = book.get_sheet_by_name(meta.name)
-                rows = sheet.iter_rows()  # from the sheet's first row on, also where that is empty
-                head = list(islice(sheet.iter_rows(), HEAD_ROWS))
-                layout = find_layout(head, file=file, tab=meta.name, kind="xlsx")
-                if layout is None:
-                    yield meta.name, None, None
-                    continue
-                for _ in range(layout.header_row + 1):
-                    next(rows)
-                yield meta.name, Table(meta.name, rows, layout.header_row + 1), layout
+            yield from tabs_of(_Sheets(book), file, taught)
     except calamine.PasswordError as error:
         raise _refused("The workbook is protected by a password.", file) from error
     except calamine.CalamineError as error:
@@ -65,6 +55,17 @@ def open_xlsx(stream: BinaryIO, file: str) -> Iterator[tuple[str, Table | None, 
         if type(error).__name__ != "PanicException":
             raise
         raise _refused("The workbook is broken: its reader gave up.", file) from error
+
+
+class _Sheets:
+    """The worksheets of a workbook; their rows come from the sheet's first row on, also where that is empty."""
+
+    def __init__(self, book: calamine.CalamineWorkbook) -> None:
+        self._book = book
+        self.names = [meta.name for meta in book.sheets_metadata if meta.typ == calamine.SheetTypeEnum.WorkSheet]
+
+    def rows(self, name: str) -> Iterator[Sequence[Cell]]:
+        return self._book.get_sheet_by_name(name).iter_rows()
 
 
 def check_archive(stream: BinaryIO, size: int, file: str) -> datetime | None:

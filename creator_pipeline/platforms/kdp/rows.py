@@ -9,11 +9,15 @@ from itertools import chain, islice
 from operator import itemgetter
 
 from creator_pipeline.platforms.kdp.cells import (
+    ABSENT,
     Cell,
     Mark,
     decimal_mark,
+    sign_currencies,
     text,
 )
+from creator_pipeline.platforms.kdp.columns import normal, spelling
+from creator_pipeline.platforms.kdp.dates import Order, date_order
 from creator_pipeline.platforms.kdp.dimensions import DimensionsReader
 from creator_pipeline.platforms.kdp.measures import CACHED, measure_reader
 from creator_pipeline.platforms.kdp.models import Dimensions, Measures, Row
@@ -57,7 +61,10 @@ class SheetReader(DimensionsReader):
         """
         for name in self.layout.unknown:
             self._note(f"The column {name!r} is unknown: it was not read.", column=name, found=name)
-        rows = list(self._rows())
+        if self.layout.recognized:
+            said = ", ".join(f"{header!r} as {spelling(role)}" for header, role in self.layout.recognized)
+            self._note(f"Columns recognized by what they hold: {said}.", row=self.table.row)
+        rows = self._of_months(list(self._rows()))
         if len(self.grains) > 1:
             self.problems.add(
                 "quarantine",
@@ -71,8 +78,13 @@ class SheetReader(DimensionsReader):
 
     def _rows(self) -> Iterator[Row]:
         at, sheet = self.layout.at, self.layout.sheet
+        if self.layout.words:
+            self.table.rows = _with_plain_absence(self.table.rows, self.layout.words)
         head = list(islice(self.table.rows, _SNIFFED))
         mark = self._decimal_mark(head)
+        self.date_order = self._date_order(head)
+        money = at.get("royalty")
+        signed = money is not None and any(sign_currencies(cells[money]) for cells in head if money < len(cells))
         dimension_places = [at[name] for name in self._dimension_columns()]
         # Two places at least: itemgetter of one gives no tuple.
         pick_dimensions = itemgetter(*dimension_places, dimension_places[0])
@@ -107,6 +119,8 @@ class SheetReader(DimensionsReader):
                     measures = Measures(*numbers(cells, mode))
                     if len(by_cells) < CACHED:
                         by_cells[measures_key] = measures
+                if signed and money is not None:
+                    _compare_sign(cells[money], dimensions.currency)
             except BadCell as bad:
                 column = self._header(bad.column) if bad.column else None
                 self.problems.add_cell(bad, sheet=self._tab, row=source_row, column=column)
@@ -121,6 +135,30 @@ class SheetReader(DimensionsReader):
     def _decimal_mark(self, rows: Sequence[Sequence[Cell]]) -> Mark | None:
         places = [self.layout.at[name] for name in _NUMBERS if name in self.layout.at]
         return decimal_mark(cells[place] for cells in rows for place in places if place < len(cells))
+
+    def _date_order(self, rows: Sequence[Sequence[Cell]]) -> Order | None:
+        place = self.layout.at.get(self.layout.sheet.date or "")
+        return None if place is None else date_order(cells[place] for cells in rows if place < len(cells))
+
+    def _of_months(self, rows: list[Row]) -> list[Row]:
+        """Rows whose dates a spreadsheet program made days of: 2026-03 becomes the first of March."""
+        sheet = self.layout.sheet
+        if not (self.rewritten and self.grains == {"day"} and sheet.kind == "sales" and first_of_months(self.days)):
+            return rows
+        if len(self.days) == 1:
+            self.problems.add(
+                "quarantine",
+                "A spreadsheet program rewrote the dates, so that a month and its first day look alike. " + OWN_FILE,
+                sheet=self._tab,
+                column=self._header(sheet.date or "date"),
+                found=str(min(self.days)),
+                expected="2026-03 or 2026-03-01 as KDP writes it",
+            )
+            return rows
+        self.grains = {"month"}
+        names = {row.dimensions.slice for row in rows}
+        months = {name: name[: name.rindex(":") + len(":2026-03")] for name in names}
+        return [row._replace(dimensions=row.dimensions._replace(slice=months[row.dimensions.slice])) for row in rows]
 
     def _fitted(self, cells: Sequence[Cell], row: int) -> Sequence[Cell]:
         width = self.layout.width
@@ -141,6 +179,17 @@ class SheetReader(DimensionsReader):
             found=f"{len(cells)} fields",
             expected=f"{width} fields",
         )
+
+
+def _with_plain_absence(rows: Iterable[Sequence[Cell]], words: frozenset[str]) -> Iterator[Sequence[Cell]]:
+    for cells in rows:
+        yield [ABSENT if isinstance(cell, str) and normal(cell) in words else cell for cell in cells]
+
+
+def _compare_sign(cell: Cell, currency: str | None) -> None:
+    signs = sign_currencies(cell)
+    if signs and currency is not None and currency not in signs:
+        raise BadCell(cell, f"an amount in {currency}, as the row's currency says", column="royalty")
 
 
 def first_of_months(days: Iterable[date]) -> bool:

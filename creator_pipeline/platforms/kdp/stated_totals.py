@@ -9,8 +9,9 @@ from datetime import date
 from typing import NamedTuple
 
 from creator_pipeline.core.money import MICROS, ZERO_DECIMAL, to_text
-from creator_pipeline.platforms.kdp.cells import absent, count, day_or_month, decimal_mark, micros, text
+from creator_pipeline.platforms.kdp.cells import absent, count, decimal_mark, micros, text
 from creator_pipeline.platforms.kdp.columns import CURRENCIES
+from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.header import Layout
 from creator_pipeline.platforms.kdp.models import Row, Totals, next_period, slice_period, total
 from creator_pipeline.platforms.kdp.problems import BadCell, ProblemList

@@ -13,6 +13,7 @@ from creator_pipeline.platforms.kdp.child_process import parse_in_child
 from creator_pipeline.platforms.kdp.inspect import describe
 from creator_pipeline.platforms.kdp.page import uploaded_reports
 from creator_pipeline.platforms.kdp.parse import MAX_BYTES
+from creator_pipeline.platforms.kdp.taught import taught_headers
 from creator_pipeline.platforms.kdp.upload_records import end_job_of_stored
 from creator_pipeline.platforms.uploads import StoredFile, Uploads
 from creator_pipeline.queue.jobs import JobQueue
@@ -60,7 +61,7 @@ def kind_of(path: Path) -> Literal["csv", "xlsx"]:
     return "csv"
 
 
-def describe_file(path: Path, name: str) -> dict[str, object]:
+def describe_file(warehouse: Warehouse, path: Path, name: str) -> dict[str, object]:
     """What is in an uploaded report, for the JSON answer.
 
     Where reading it fails by a fault of ours, the verdict is ``unread``: the run that ingests the file reads it again,
@@ -70,7 +71,7 @@ def describe_file(path: Path, name: str) -> dict[str, object]:
         DataError: the file is no usable report.
     """
     try:
-        report = describe(parse_in_child(path, file_name=name))
+        report = describe(parse_in_child(path, file_name=name, taught=taught_headers(warehouse)))
     except DataError:
         raise
     except (RuntimeError, PipelineError):

@@ -9,17 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.money import from_decimal
-from creator_pipeline.platforms.kdp.cells import (
-    Mark,
-    day_or_month,
-    decimal_mark,
-    micros,
-    number,
-    product_id,
-    royalty_type,
-    safe_cell,
-)
+from creator_pipeline.platforms.kdp.cells import Mark, decimal_mark, micros, number, product_id, royalty_type, safe_cell
 from creator_pipeline.platforms.kdp.columns import column, transaction
+from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.problems import BadCell
 
 AMOUNTS = st.decimals(min_value=-10_000_000, max_value=10_000_000, allow_nan=False, places=2)
@@ -46,7 +38,7 @@ def test_a_workbooks_number_is_taken_as_written(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1.234", "1,234", "N/A", "1E+05", "12,34,5", "1..2", "$4", "nan", "inf", "٣", "(5.00)"]
+    "text", ["1.234", "1,234", "N/A", "1E+05", "12,34,5", "1..2", "nan", "inf", "٣", "(5.00", "€4 $", "--5"]
 )
 def test_a_number_that_can_be_read_two_ways_is_not_read(text: str) -> None:
     """Incident: 1.234 units of a currency guessed to be a thousand."""
@@ -62,8 +54,28 @@ def test_the_files_other_numbers_settle_thousands() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1,23,456.78", "123456.78"),
+        ("\uff11,\uff12\uff13\uff14\uff0e\uff15", "1234.5"),
+        ("(5.00)", "-5.00"),
+        ("R$ 19,90", "19.90"),
+        ("4,99 €", "4.99"),
+    ],
+)
+def test_numbers_as_people_write_them_elsewhere(text: str, amount: str) -> None:
+    """Incident: an Indian seller's lakhs, and every price with its sign, were no numbers."""
+    assert number(text, decimal_mark([text])) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
     ("text", "day", "grain"),
     [
+        ("2026/09/15", "2026-09-15", "day"),
+        ("2026.09.15", "2026-09-15", "day"),
+        ("2026年9月15日", "2026-09-15", "day"),
+        ("9/15/2026", "2026-09-15", "day"),
+        ("septembre 2026", "2026-09-01", "month"),
         ("2026-03", "2026-03-01", "month"),
         ("2026-03-15", "2026-03-15", "day"),
         ("2026-03-01 00:00:00", "2026-03-01", "day"),

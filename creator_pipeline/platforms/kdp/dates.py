@@ -1,0 +1,148 @@
+"""Reads dates: as KDP writes them, in the words of many languages, and as spreadsheet programs rewrite them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from typing import Literal
+
+from creator_pipeline.platforms.kdp.columns import normal
+from creator_pipeline.platforms.kdp.problems import BadCell
+
+Grain = Literal["month", "day"]
+Order = Literal["ymd", "dmy", "mdy"]
+"""Order of year, month and day in dates of numbers."""
+
+_MONTHS = (
+    "january february march april may june july august september october november december",
+    "jan feb mar apr may jun jul aug sep oct nov dec",
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "januar februar märz april mai juni juli august september oktober november dezember",
+    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "januari februari maart april mei juni juli augustus september oktober november december",
+    "januari februari mars april maj juni juli augusti september oktober november december",
+    "januar februar marts april maj juni juli august september oktober november december",
+    "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik listopad grudzień",
+    "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
+    "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
+    "январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь",
+    "जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर",
+    "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+    "1月 2月 3月 4月 5月 6月 7月 8月 9月 10月 11月 12月",
+    "1월 2월 3월 4월 5월 6월 7월 8월 9월 10월 11월 12월",
+)
+MONTH_OF = {normal(word): number for line in _MONTHS for number, word in enumerate(line.split(), start=1)}
+"""Month's name in normal form -> 1..12."""
+
+_MIDNIGHT = r"(?:[ T]00:00(?::00(?:\.0+)?)?)?"
+_DATE = re.compile(rf"([0-9]{{4}})-([0-9]{{1,2}})(?:-([0-9]{{1,2}}){_MIDNIGHT})?")
+_CJK = re.compile(r"([0-9]{4})(?:年|년) ?([0-9]{1,2})(?:月|월)(?: ?([0-9]{1,2})(?:日|일))?")
+_YEAR_FIRST_MONTH = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})")
+_NUMBERS = re.compile(rf"([0-9]{{1,4}})([/.-]) ?([0-9]{{1,2}})\2 ?([0-9]{{1,4}})\.?{_MIDNIGHT}")
+_DAY_NAMED = re.compile(r"([0-9]{1,2})[- ]([^\W\d]+)[- ]([0-9]{4})")
+_MONTH_NAMED = re.compile(r"([^\s\d.,_]+|[0-9]{1,2}[月월])\.?,? (?:de |del )?([0-9]{4})")
+_YEAR_MONTH_NAMED = re.compile(r"([0-9]{4}),? ([^\s\d.,_]+|[0-9]{1,2}[月월])")
+_KDP = "a date as KDP writes it, 2026-03 or 2026-03-15"
+
+
+def date_order(cells: Iterable[object]) -> Order | None:
+    """The order of year, month and day in which every date of a column can be read.
+
+    None where there is no such date, where several orders are possible (``3/1/2026``) and where none is.
+    """
+    possible: set[Order] = {"ymd", "dmy", "mdy"}
+    found = False
+    for cell in dict.fromkeys(cell for cell in cells if isinstance(cell, str)):
+        if match := _NUMBERS.fullmatch(_plain(cell)):
+            found = True
+            possible = {order for order in possible if _in_order(match, order)}
+    return possible.pop() if found and len(possible) == 1 else None
+
+
+def day_or_month(cell: object, order: Order | None = None) -> tuple[date, Grain]:
+    """A date and whether it stands for a month or a day.
+
+    ``2026-03``, ``March 2026``, ``8月 2026`` and ``2026年8月`` are months, given by their first day; ``2026-03-15`` and
+    ``2026年3月15日`` are days.
+
+    Args:
+        cell: text, or a date of a workbook.
+        order: of year, month and day in dates of numbers, as :func:`date_order` tells it of the whole column.
+
+    Raises:
+        BadCell: any other form. A spreadsheet program makes ``3/1/2026`` of a date (which number is the month?),
+            ``Mar-26`` (26 March?) or a serial number.
+    """
+    if isinstance(cell, datetime) and cell.time() == time():
+        cell = cell.date()
+    if type(cell) is date:
+        return _day(cell.year, cell.month, cell.day), "day"
+    if not isinstance(cell, str):
+        raise BadCell(cell, _KDP)
+    found = _plain(cell)
+    try:
+        match = _DATE.fullmatch(found) or _CJK.fullmatch(found) or _YEAR_FIRST_MONTH.fullmatch(found)
+        if match:
+            year, month, day = (*match.groups(), None)[:3]
+            return _day(int(year or 0), int(month or 0), int(day or 1)), "day" if day else "month"
+        if match := _NUMBERS.fullmatch(found):
+            return _of_numbers(cell, match, order), "day"
+        form = normal(found)
+        if (match := _DAY_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[2])):
+            return _day(int(match[3]), number, int(match[1])), "day"
+        if (match := _MONTH_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[1])):
+            return _day(int(match[2]), number, 1), "month"
+        if (match := _YEAR_MONTH_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[2])):
+            return _day(int(match[1]), number, 1), "month"
+    except ValueError as error:
+        raise BadCell(cell, "a date that exists") from error
+    raise BadCell(cell, f"{_KDP}; this one can be read in several ways")
+
+
+def _plain(cell: str) -> str:
+    return unicodedata.normalize("NFKC", cell).strip()
+
+
+def _of_numbers(cell: str, match: re.Match[str], order: Order | None) -> date:
+    readings = {
+        day for each in (("ymd", "dmy", "mdy") if order is None else (order,)) if (day := _in_order(match, each))
+    }
+    if len(readings) == 1:
+        return readings.pop()
+    if not readings:
+        raise ValueError(cell)
+    said = " or ".join(sorted(str(day) for day in readings))
+    raise BadCell(cell, f"{_KDP}; this one can be read in several ways ({said}), and no other date of the column tells")
+
+
+def _in_order(match: re.Match[str], order: Order) -> date | None:
+    parts = dict(zip(order, (match[1], match[3], match[4]), strict=True))
+    if len(parts["m"]) > 2 or len(parts["d"]) > 2 or len(parts["y"]) not in {2, 4}:
+        return None
+    year = int(parts["y"]) + (2000 if len(parts["y"]) == 2 else 0)
+    try:
+        return _day(year, int(parts["m"]), int(parts["d"]))
+    except ValueError:
+        return None
+
+
+def _day(year: int, month: int, day: int) -> date:
+    # Kindle Direct Publishing opened in 2007; a year far outside is a damaged cell, not a sale.
+    if not 2007 <= year <= 2100:
+        raise ValueError(f"year {year}")
+    return date(year, month, day)
+
+
+def looks_like_date(cell: object) -> bool:
+    """Whether a cell is a date, be it one that can be read in several ways."""
+    if isinstance(cell, str) and _NUMBERS.fullmatch(_plain(cell)):
+        return True
+    try:
+        day_or_month(cell)
+    except BadCell:
+        return False
+    return True
