@@ -54,6 +54,12 @@ def settle(
     gross, which proves that all of them are here; sales that the totals count otherwise are left aside, where the
     gross comes out to the cent with that. The same day always gives the same cents to the same sales, however its
     sales came in.
+
+    Args:
+        rows: of the days that were read.
+        others: stored sales of the same days.
+        totals: Gumroad's own, by local day.
+        evidence: what tells which sales the totals count otherwise.
     """
     days: dict[date, list[SaleRow]] = defaultdict(list)
     for row in (*rows, *others):
