@@ -182,7 +182,7 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
 
 def _add_once(builder: ReportBuilder, counted: list[list[tuple[object, ...]]], rows: list[Row], tab: str) -> None:
     """Add the rows of a tab, unless another tab has just the same ones."""
-    sales = [(row.measures, row.dimensions.event_key, row.dimensions.day) for row in rows]
+    sales: list[tuple[object, ...]] = [(row.measures, row.dimensions.event_key, row.dimensions.day) for row in rows]
     if sales and sales in counted:
         raise _twice(builder.file, tab)
     counted.append(sales)
