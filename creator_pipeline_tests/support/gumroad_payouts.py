@@ -21,7 +21,7 @@ from creator_pipeline.platforms.gumroad.payout_sync import PayoutsRead, load_pay
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import payout_lines, sales_events
+from creator_pipeline.store.tables import payout_lines, payouts, sales_events
 from creator_pipeline_tests.support.gumroad_samples import FIXTURES, Free
 
 PAYOUTS = FIXTURES / "payouts"
@@ -254,3 +254,9 @@ def short(rows: list[dict[str, Any]], sale_id: str) -> list[tuple[str, str, int,
         if row["external_id"] == sale_id
     ]
     return sorted(found, key=lambda row: (row[1], row[0] != "sale", row))
+
+
+def heads(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    """Stored payouts, by id."""
+    with warehouse.read() as connection:
+        return {row["payout_id"]: dict(row) for row in connection.execute(select(payouts)).mappings()}

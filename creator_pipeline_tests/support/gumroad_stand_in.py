@@ -9,7 +9,8 @@ import httpx
 import orjson
 
 from creator_pipeline.platforms.gumroad.sandbox.books import Books
-from creator_pipeline.platforms.gumroad.sandbox.payouts import FRIDAY, Terms
+from creator_pipeline.platforms.gumroad.sandbox.payout_rows import statement
+from creator_pipeline.platforms.gumroad.sandbox.payouts import FRIDAY, Payout, Terms
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Buyer, Product, Sale
 from creator_pipeline_tests.support.paths import FIXTURES
 
@@ -46,3 +47,20 @@ def read_payout(server: Any, profile: str, payout_id: str, **asked: str) -> dict
 def cents(value: float | str) -> int:
     """What a line's number is in US cents; the empty text is nothing."""
     return 0 if value == "" else round(float(value) * 100)
+
+
+PAYPAL = Terms("paypal", FRIDAY, "usd")
+
+
+def day(text: str) -> date:
+    """A UTC day."""
+    return date.fromisoformat(text)
+
+
+def shown(books: Books, payout: Payout) -> list[tuple[str, str, str, int, int, int]]:
+    """What the stand-in shows of a payout, as (type, purchase id, price, fees, net) in cents with its day."""
+    told = statement(books, payout.balances, payout.period_end, payout=payout, currency=payout.currency)
+    return [
+        (row.day.isoformat(), row.type, row.sale.id if row.sale else "", row.price or 0, row.fee or 0, row.net)
+        for row in (*told.rows, *told.connect)
+    ]

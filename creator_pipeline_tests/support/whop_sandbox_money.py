@@ -44,3 +44,22 @@ def exact(row: dict[str, Any]) -> Decimal:
 def added(rows: list[dict[str, Any]], currency: str = "usd") -> Decimal:
     """The rows of a currency, added up."""
     return sum((exact(row) for row in rows if row["currency"]["code"] == currency), Decimal(0))
+
+
+ALL = {"balance_type": "total", "limit": 100}
+
+
+def paths(account) -> dict[str, str]:
+    """A path for each list that needs a permission."""
+    payment = next(row["id"] for row in account.tables["payments"].values() if row["status"] == "paid")
+    return {
+        "financial_activity": "financial_activity",
+        "financial_reports": "financial_reports",
+        "ledger_accounts": f"ledger_accounts/{account.id}",
+        "payouts": "payouts",
+        "payment_fees": f"payments/{payment}/fees",
+    }
+
+
+def report(server, account, kind="balance_activity", **params):
+    return ask(server, account, "financial_reports", report_type=kind, **params)

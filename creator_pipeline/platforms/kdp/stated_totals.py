@@ -189,6 +189,8 @@ def _compared(stated: Stated, rows: Sequence[Row]) -> Iterator[_Compared]:
     if {"paperback_net_units", "hardcover_net_units"} <= units.keys():
         printed = units["paperback_net_units"] + units["hardcover_net_units"]
         yield _Compared("print units", net["print"], net["print"], printed)
+    if "audiobook_net_units" in units:
+        yield _Compared("audiobook units", net["audio"], net["audio"], units["audiobook_net_units"])
     if "kenp" in units:
         yield _Compared("pages", pages, pages, units["kenp"])
     for code, amount in sorted(stated.royalty_micros.items()):

@@ -106,7 +106,7 @@ def test_months_of_the_summary_that_were_not_exported_take_nothing_away() -> Non
 
 
 def test_a_summary_with_a_column_that_is_not_known_proves_nothing() -> None:
-    """Guards: audiobooks, which stand in a column of their own, taken for missing rows."""
-    report = read({"2026-10": (10, 34.0)}, {"October 2026": (12, 40.8)}, "Net Units Sold (Audiobook)")
+    """Guards: what stands in a column of its own taken for missing rows."""
+    report = read({"2026-10": (10, 34.0)}, {"October 2026": (12, 40.8)}, "Net Units Sold (Hologram)")
     assert report.verdict == "accept"
     assert {each.found for each in report.problems} >= {"10", "34.00"}
