@@ -15,7 +15,7 @@ from creator_pipeline.ledger.replace import note_changes, replace_sales
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.ledger import SaleLedger, sale_ledger
 from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE
-from creator_pipeline.platforms.gumroad.sale_history import Flags, Seen, all_ids, history_of, news
+from creator_pipeline.platforms.gumroad.sale_history import Flags, Seen, first_ids, history_of, news, next_ids
 from creator_pipeline.platforms.gumroad.sale_lines import Place, SaleLine
 from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
 from creator_pipeline.store.load import Change
@@ -111,17 +111,27 @@ def _flags(sale: GumroadSale) -> Flags:
     return Flags(sale.refunded_micros, partly, sale.chargedback or sale.dispute_won, won)
 
 
-def _seen(connection: Connection, profile_id: str, sales: Iterable[GumroadSale], moment: datetime) -> dict[str, Seen]:
-    """When what went back of these sales was first seen; what wasn't seen before is seen now."""
-    told = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale"}
-    flags = {id_: one for id_, one in told.items() if one.refunded_micros != 0 or one.lost}
+def _seen_before(connection: Connection, ids: Iterable[str]) -> dict[str, Seen]:
     columns, known = ledger_first_seen.c, dict[str, Seen]()
-    ids = [id_ for sale_id in flags for id_ in all_ids(profile_id, sale_id)]
     for some in chunks(ids):
         rows = connection.execute(
             select(columns.id, columns.gross_micros, columns.first_seen_at).where(columns.id.in_(some))
         )
         known |= {id_: Seen(gross, at) for id_, gross, at in rows}
+    return known
+
+
+def _seen(connection: Connection, profile_id: str, sales: Iterable[GumroadSale], moment: datetime) -> dict[str, Seen]:
+    """When what went back of these sales was first seen; what wasn't seen before is seen now."""
+    told = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale"}
+    flags = {id_: one for id_, one in told.items() if one.refunded_micros != 0 or one.lost}
+    known = dict[str, Seen]()
+    ids, left, number = [id_ for sale_id in flags for id_ in first_ids(profile_id, sale_id)], set(flags), 0
+    while ids:
+        known |= _seen_before(connection, ids)
+        number += 1
+        following = next_ids(profile_id, left, number, known)
+        ids, left = list(following), set(following.values())
     new: dict[str, int | None] = {}
     for sale_id, one in flags.items():
         new |= news(profile_id, sale_id, one, history_of(profile_id, sale_id, known))

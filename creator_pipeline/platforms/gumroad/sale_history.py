@@ -50,10 +50,27 @@ def refund_name(number: int) -> str:
     return "refund" if number == 1 else f"refund:{number}"
 
 
-def all_ids(profile_id: str, sale_id: str) -> list[str]:
-    """Every id under which something of a sale may have been seen."""
-    names = [refund_name(number) for number in range(1, MAX_STEPS + 1)]
-    return [row_id(profile_id, sale_id, name) for name in (*names, "chargeback", "chargeback_reversal")]
+def first_ids(profile_id: str, sale_id: str) -> list[str]:
+    """The ids under which something of a sale was seen first; further refunds have those of :func:`next_ids`."""
+    return [row_id(profile_id, sale_id, name) for name in (refund_name(1), "chargeback", "chargeback_reversal")]
+
+
+def next_ids(profile_id: str, sale_ids: Iterable[str], number: int, known: Mapping[str, Seen]) -> dict[str, str]:
+    """Of the sales whose refund of a number is known, the id of the next one, to the sale.
+
+    Args:
+        profile_id: whose sales.
+        sale_ids: the sales.
+        number: of the refund, from 1 on.
+        known: what was seen.
+    """
+    if number >= MAX_STEPS:
+        return {}
+    return {
+        row_id(profile_id, sale_id, refund_name(number + 1)): sale_id
+        for sale_id in sale_ids
+        if row_id(profile_id, sale_id, refund_name(number)) in known
+    }
 
 
 def history_of(profile_id: str, sale_id: str, known: Mapping[str, Seen]) -> History:
