@@ -34,7 +34,7 @@ class Buyers:
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """What an erasure does with the tables of a platform. Each of them is named in ``deleted``.
+    """What an erasure does with the tables of a platform. Each of them is named in ``deleted`` or ``kept``.
 
     Attributes:
         deleted: tables whose rows of a profile go with it.
@@ -42,6 +42,7 @@ class Personal:
             with the first one; the others are emptied, with what ``released`` says.
         released: what a row says when its second owner is erased, by table.
         buyers: columns that tell who bought.
+        kept: tables that hold nothing of a profile's.
         ids_name_things: whether ``external_id`` of the ledger's rows names what was sold, and is blanked.
     """
 
@@ -51,4 +52,5 @@ class Personal:
     )
     released: Mapping[Table, Mapping[str, Any]] = field(default_factory=dict[Table, Mapping[str, Any]])
     buyers: tuple[Buyers, ...] = ()
+    kept: tuple[Table, ...] = ()
     ids_name_things: bool = False

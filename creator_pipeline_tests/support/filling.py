@@ -12,6 +12,8 @@ from creator_pipeline.store.types import UtcDateTime
 
 MOMENT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 OWNERS = {"profile_id", "account_profile_id"}
+NOBODYS = {"erased_buyers", "kdp_headers"}
+"""Tables without a row of a profile's."""
 
 
 def address(profile_id: str) -> str:
@@ -22,7 +24,7 @@ def address(profile_id: str) -> str:
 def fill(connection: Connection, profile_id: str) -> None:
     """One row in each table that can be a profile's, each text of it naming the profile."""
     for table in metadata.sorted_tables:
-        if table.name != "erased_buyers":
+        if table.name not in NOBODYS:
             connection.execute(insert(table).values({c.name: _value(table, c, profile_id) for c in table.columns}))
 
 

@@ -68,7 +68,7 @@ def tabs_of(sheets: Sheets, file: str, taught: Mapping[str, str]) -> Iterator[Ta
         while rows.more():
             head = rows.head()
             by_header = _by_header(head, file, name, taught)
-            if isinstance(by_header, Layout) and is_certain(by_header) and not _half_known_summary(by_header):
+            if isinstance(by_header, Layout) and is_certain(by_header):
                 layout: Layout | ReportError | None = by_header
             else:
                 totals = _totals(sheets) if totals is None else totals
@@ -171,8 +171,6 @@ def _by_header(
 
 def _recognized(source: Source, by_header: Layout | ReportError | None) -> Layout | ReportError | None:
     """The layout, or why it isn't read where its rows don't count."""
-    if isinstance(by_header, Layout) and _half_known_summary(by_header):
-        return None
     if not isinstance(by_header, Layout) and _is_summary(source.rows):
         return None
     try:
@@ -181,10 +179,6 @@ def _recognized(source: Source, by_header: Layout | ReportError | None) -> Layou
         if error.counted:
             raise
         return error
-
-
-def _half_known_summary(layout: Layout) -> bool:
-    return layout.sheet.kind == "summary" and bool(layout.unknown)
 
 
 def _totals(sheets: Sheets) -> dict[str, float]:
