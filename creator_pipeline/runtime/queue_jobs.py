@@ -75,8 +75,9 @@ def process_jobs(warehouse: Warehouse, config: ClaimedJobs, run_id: str) -> Gene
             metadata={"error_code": error.code, "profile": config.profile_id},
             allow_retries=False,
         ) from error
-    except BaseException:
-        queue.fail_all(leases, "The run ended with an error of its own; see its log.", RETRY_SECONDS)
+    except BaseException as error:
+        own = "The run ended with an error of its own; see its log."
+        queue.fail_all(leases, own if isinstance(error, Exception) else "The run was stopped.", RETRY_SECONDS)
         raise
     else:
         queue.ack_all(leases, events_count=batch.events_count)
