@@ -24,7 +24,7 @@ from creator_pipeline.runtime import outcome
 from creator_pipeline.runtime.dagster_internals import add_backfill
 from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
 from creator_pipeline.runtime.run_here import run_here
-from creator_pipeline.runtime.tags import BACKFILL_TAG, PROFILE_TAG, TRIGGER_TAG, range_tags
+from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG, account_tags, range_tags
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_profile
 from creator_pipeline.store.tables import ingestion_jobs
@@ -196,6 +196,7 @@ def execute(
         for window in todo.runs():
             tags = {
                 **range_tags(window, todo.profile_id),
+                **account_tags(todo.source, todo.profile_id),
                 TRIGGER_TAG: "backfill",
                 BACKFILL_TAG: todo.job_id,
                 **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
@@ -268,7 +269,11 @@ def submit(
         assets=list(backfill.assets),
         partitions=[partition_key(day, profile_id) for day in window.each()],
         created_at=now(),
-        tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "backfill", **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {})},
+        tags={
+            **account_tags(source, profile_id),
+            TRIGGER_TAG: "backfill",
+            **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
+        },
         title=f"{source} of {profile_id}",
         description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
     )

@@ -206,21 +206,20 @@ def test_dagster_postgres_storage() -> None:
     servers.postgres().drop(url)
 
 
-def test_retry_policy() -> None:
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
+def test_retry_policy(stop: type[BaseException]) -> None:
     """Dagster asks for the delay where it handles what a step raised; an error is tried again, an interrupt isn't."""
     policy = internals.RetryErrors(max_retries=2, delay=10)
-    for raised, delay in (
-        (ValueError(), 10),
-        (KeyboardInterrupt(), None),
-        (dg.DagsterExecutionInterruptedError(), None),
-    ):
+
+    def delay_after(raised: type[BaseException]) -> float:
         try:
-            try:
-                raise raised
-            except BaseException:  # noqa: BLE001 - what Dagster does
-                assert policy.calculate_delay(1) == delay
-        except BaseException as error:  # noqa: BLE001 - which one is the point
-            assert (error, delay) == (raised, None)
+            raise raised
+        except BaseException:  # noqa: BLE001 - as Dagster does
+            return policy.calculate_delay(1)
+
+    assert delay_after(ValueError) == 10
+    with pytest.raises(stop):
+        delay_after(stop)
 
 
 def test_active_execution_sleeps_where_it_waits() -> None:

@@ -44,7 +44,7 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
             # With the time of the file: the same content put there once more, after it failed, is tried once more.
             run_key=f"{file.upload_id}:{file.modified_ns}",
             partition_key=file.partition,
-            tags=run_tags("file", file.profile_id),
+            tags=run_tags("file", file.profile_id, source="kdp"),
         )
         for file in found.ready
     ]
