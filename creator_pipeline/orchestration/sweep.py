@@ -46,6 +46,6 @@ def _keep_for_queued(instance: dg.DagsterInstance, queue: JobQueue) -> None:
 
 
 def _leases(run: dg.DagsterRun) -> list[Lease]:
-    ops: dict[str, Any] = dict(run.run_config).get("ops") or {}
+    ops: Any = dict(run.run_config).get("ops") or {}
     configs = (op.get("config") for op in ops.values() if isinstance(op, dict))
     return [one for config in configs if isinstance(config, dict) for one in parse_leases(config.get("leases", ()))]

@@ -90,7 +90,7 @@ class Night:
 
 def leases(run: dg.DagsterRun) -> Iterator[tuple[str, int]]:
     """Job ids and attempts of a run."""
-    ops: dict[str, Any] = dict(run.run_config).get("ops", {})
+    ops: Any = dict(run.run_config).get("ops", {})
     for op in ops.values():
         for lease in op["config"].get("leases", ()):
             job_id, _, attempt = lease.rpartition(":")
@@ -122,7 +122,8 @@ def play(count: int, sales: int, seed: int) -> list[float]:
     with instance() as dagster:
         night, context = Night(dagster), dg.build_schedule_context(dagster, datetime.now(UTC))
         for schedule in map(schedule_named, SCHEDULES):
-            for request in schedule(context, warehouse=WarehouseResource()):
+            asked: Any = schedule(context, warehouse=WarehouseResource())
+            for request in asked:
                 night.queue(schedule.job_name, request)
         sensor, resources = sensor_named("webhook_jobs"), {"warehouse": WarehouseResource()}
         while coming or night.came:
@@ -130,7 +131,7 @@ def play(count: int, sales: int, seed: int) -> list[float]:
             while coming and coming[0] <= night.clock:
                 job_id = queue.enqueue(rng.choice(names), "gumroad", "webhook", {"sale_ids": ["a"]})
                 night.came[job_id] = coming.pop(0)
-            ticked = sensor(dg.build_sensor_context(dagster, resources=resources, definitions=defs))
+            ticked: Any = sensor(dg.build_sensor_context(dagster, resources=resources, definitions=defs))
             for request in ticked.run_requests or ():
                 night.queue(request.job_name, request)
             night.begin()

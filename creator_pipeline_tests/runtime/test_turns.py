@@ -62,7 +62,9 @@ class Load:
             raise
 
 
-def test_a_webhook_waits_for_the_part_at_hand_only(instance, monkeypatch) -> None:
+def test_a_webhook_waits_for_the_part_at_hand_only(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Incident: a ping stood behind its own seller's first load for hours."""
     run, load, seen = put(instance, STARTED, **account_tags("gumroad", "alice")), Load(), list[str]()
     webhook = put(instance, QUEUED, **account_tags("gumroad", "alice"), **SOON)
@@ -86,7 +88,9 @@ def test_a_webhook_waits_for_the_part_at_hand_only(instance, monkeypatch) -> Non
     assert seen == ["gumroad/alice (its turn is given up)"] * 2 + ["gumroad/alice"]
 
 
-def test_a_run_that_was_launched_in_the_same_moment_goes_first(instance, monkeypatch) -> None:
+def test_a_run_that_was_launched_in_the_same_moment_goes_first(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Guards: a load that writes what it read before a webhook's run has written."""
     run = put(instance, STARTED, **account_tags("gumroad", "alice"))
     other = put(instance, dg.DagsterRunStatus.NOT_STARTED, **account_tags("gumroad", "alice"))
@@ -111,7 +115,7 @@ def test_a_run_that_was_launched_in_the_same_moment_goes_first(instance, monkeyp
     ],
     ids=["another profile", "another platform", "no hurry", "both in a hurry", "no account"],
 )
-def test_nobody_else_takes_a_turn(instance, mine: dict[str, str], theirs: dict[str, str]) -> None:
+def test_nobody_else_takes_a_turn(instance: dg.DagsterInstance, mine: dict[str, str], theirs: dict[str, str]) -> None:
     """Guards: a load that is read anew for every run that is queued."""
     run, load = put(instance, STARTED, **mine), Load()
     put(instance, QUEUED, **theirs)
