@@ -78,8 +78,9 @@ def main() -> None:
         _words()
         # Without standalone mode click returns the code of an Exit instead of raising it.
         sys.exit(cli.main(standalone_mode=False))
-    except click.exceptions.Abort:
-        click.echo("Stopped.", err=True)
+    except click.exceptions.Abort as error:
+        # Of a run that was stopped, what became of it; of anything else click made an Abort of Ctrl-C itself.
+        click.echo(str(error.__cause__ or "") or "Stopped.", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()

@@ -121,5 +121,5 @@ def test_one_file_configures_the_instance_on_each_database(storage, tmp_path, mo
         assert not instance.telemetry_enabled
         queue = instance.get_concurrency_config().run_queue_config
         assert queue.max_concurrent_runs == YAML["concurrency"]["runs"]["max_concurrent_runs"]
-        assert next(limit["key"] for limit in queue.tag_concurrency_limits) == "creator_pipeline/profile"
+        assert next(limit["key"] for limit in queue.tag_concurrency_limits) == "creator_pipeline/account"
         assert instance.get_settings("retention")["sensor"]["purge_after_days"]["skipped"] == 2

@@ -98,7 +98,13 @@ def test_every_dagster_yaml_has_the_same_policy() -> None:
     limits = ours["concurrency"]["runs"]["tag_concurrency_limits"]
     assert chart["concurrency"]["runs"]["tagConcurrencyLimits"] == limits
     assert chart["pythonLogs"]["dagsterHandlerConfig"] == ours["python_logs"]["dagster_handler_config"]
-    assert chart["dagsterDaemon"]["runRetries"] == {
+    daemon = chart["dagsterDaemon"]
+    assert daemon["runCoordinator"]["config"]["customRunCoordinator"] == ours["run_coordinator"]
+    assert (
+        daemon["runMonitoring"]["freeSlotsAfterRunEndSeconds"]
+        == ours["run_monitoring"]["free_slots_after_run_end_seconds"]
+    )
+    assert daemon["runRetries"] == {
         "enabled": True,
         "maxRetries": ours["run_retries"]["max_retries"],
         "retryOnAssetOrOpFailure": ours["run_retries"]["retry_on_asset_or_op_failure"],

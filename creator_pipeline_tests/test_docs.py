@@ -42,7 +42,7 @@ def jobs() -> set[str]:
 
 
 def metric_names() -> set[str]:
-    made = Metrics(lambda: {"queued": 1}, lambda: 0, lambda: {"x": {"hits": 1}})
+    made = Metrics(lambda: {"queued": 1}, lambda: {("x", "webhook"): 1.0}, lambda: 0, lambda: {"x": {"hits": 1}})
     made.request("GET", "/", 200, 0.1)
     made.delivery("whop", "stored")
     names = set(re.findall(r"^# TYPE (\S+)", made.text().decode(), flags=re.MULTILINE))

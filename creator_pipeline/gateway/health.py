@@ -21,6 +21,8 @@ from creator_pipeline.settings import Settings
 
 TICK_SECONDS = 600
 """A sensor that hasn't ticked for so long is dead; the slowest of ours ticks every minute or so."""
+WEBHOOK_SECONDS = 900
+"""A webhook that nobody has worked off for so long: something holds the queue."""
 _LAST_TICK = "SELECT max(timestamp) FROM job_ticks WHERE type = 'SENSOR'"
 
 router = APIRouter(tags=["health"])
@@ -55,20 +57,28 @@ async def metrics(request: Request) -> Response:
 
 def _state(services: Services) -> tuple[dict[str, object], str | None]:
     try:
-        depth = services.queue.depth()
+        depth, ages = services.queue.depth(), services.queue.ages()
     except PipelineError:
         return {"database": False}, "The warehouse can't be reached."
     tick = last_sensor_tick(services.config)
     age = None if tick is None else round((now() - tick).total_seconds(), 1)
+    oldest = max((one for (source, kind), one in ages.items() if _awaited(services.config, source, kind)), default=0.0)
     state: dict[str, object] = {
         "database": True,
         "queue": depth,
         "waiting": services.deliveries.waiting,
         "sensor_tick_age_seconds": age,
+        "webhook_age_seconds": round(oldest, 1),
     }
     if age is not None and age > TICK_SECONDS:
         return state, f"No sensor has ticked for {age:.0f} s: is dagster-daemon running?"
+    if oldest > WEBHOOK_SECONDS:
+        return state, f"A webhook has waited for {oldest:.0f} s: creator-pipeline doctor says what holds the queue."
     return state, None
+
+
+def _awaited(config: Settings, source: str, kind: str) -> bool:
+    return kind in {"webhook", "refresh"} and config.enabled(source)
 
 
 def last_sensor_tick(config: Settings) -> datetime | None:

@@ -18,6 +18,7 @@ class Metrics:
 
     Args:
         depth: jobs by status, asked for at every scrape.
+        ages: seconds since the oldest open job was asked for, by source and kind.
         waiting: deliveries that are not committed yet.
         cache: hits, misses and errors by kind of this process.
     """
@@ -25,6 +26,7 @@ class Metrics:
     def __init__(
         self,
         depth: Callable[[], dict[str, int]],
+        ages: Callable[[], dict[tuple[str, str], float]],
         waiting: Callable[[], int],
         cache: Callable[[], dict[str, dict[str, int]]],
     ) -> None:
@@ -38,7 +40,7 @@ class Metrics:
         self._deliveries = Counter(
             "gateway_deliveries", "Webhook deliveries", ["provider", "outcome"], registry=self._registry
         )
-        self._registry.register(_Outside(depth, waiting, cache))
+        self._registry.register(_Outside(depth, ages, waiting, cache))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered.
@@ -65,10 +67,11 @@ class _Outside(Collector):
     def __init__(
         self,
         depth: Callable[[], dict[str, int]],
+        ages: Callable[[], dict[tuple[str, str], float]],
         waiting: Callable[[], int],
         cache: Callable[[], dict[str, dict[str, int]]],
     ) -> None:
-        self._depth, self._waiting, self._cache = depth, waiting, cache
+        self._depth, self._ages, self._waiting, self._cache = depth, ages, waiting, cache
 
     def describe(self) -> Iterator[Metric]:
         """Nothing ahead: registering must not ask the warehouse."""
@@ -85,10 +88,16 @@ class _Outside(Collector):
                 cache.add_metric([kind, outcome], count)
         yield cache
         try:
-            depth = self._depth()
+            depth, ages = self._depth(), self._ages()
         except PipelineError:
             return
         jobs = GaugeMetricFamily("ingestion_jobs", "Jobs that are not completed", labels=["status"])
         for status, count in depth.items():
             jobs.add_metric([status], count)
         yield jobs
+        oldest = GaugeMetricFamily(
+            "ingestion_job_age_seconds", "Since the oldest open job was asked for", labels=["source", "kind"]
+        )
+        for (source, kind), age in ages.items():
+            oldest.add_metric([source, kind], age)
+        yield oldest

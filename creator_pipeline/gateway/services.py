@@ -53,7 +53,7 @@ def build(config: Settings) -> Services:
     redis = connect(config)
     queue = JobQueue(warehouse, redis)
     deliveries = DeliveryWriter(Intake(warehouse, queue, config), queue)
-    metrics = Metrics(queue.depth, lambda: deliveries.waiting, cache_for(config).stats)
+    metrics = Metrics(queue.depth, queue.ages, lambda: deliveries.waiting, cache_for(config).stats)
     return Services(config, warehouse, ring, queue, Gate(Limits(redis)), deliveries, metrics, asyncio.Semaphore(2))
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.windows import now
+from creator_pipeline.monitoring import run_queue_checks
 from creator_pipeline.monitoring.health import INSTALLATION
 from creator_pipeline.platforms import sources
 from creator_pipeline.runtime.dagster_internals import next_execution
@@ -39,6 +40,8 @@ def storage(open_instance: OpenInstance, load_definitions: LoadDefinitions) -> I
         yield Finding("dagster storage", "ok", type(instance.run_storage).__name__)
         yield daemons(instance)
         yield from workers(instance, "celery workers")
+        yield from run_queue_checks.pools(instance)
+        yield from run_queue_checks.run_queue(instance)
         yield stopped(instance, load_definitions().get_repository_def())
 
 

@@ -16,33 +16,23 @@ from creator_pipeline.monitoring import (
     mail_checks,
     platform_checks,
     queue_checks,
+    run_queue_checks,
 )
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.queue_jobs import job_queue
-from creator_pipeline.runtime.tags import PROFILE_TAG
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected
-
-_NOT_FINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.SUSPENDED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
     """Run every check; tell of what is new, and of what is solved."""
     config, instance = settings.load(), context.instance
-    running = instance.get_runs(dg.RunsFilter(statuses=_NOT_FINISHED))
-    at_work = {run.tags[PROFILE_TAG] for run in running if PROFILE_TAG in run.tags}
     checks = [
-        *queue_checks.health_checks(warehouse, config, job_queue(warehouse), at_work),
+        *queue_checks.health_checks(warehouse, config, job_queue(warehouse)),
         Check("mail/", lambda: mail_checks.delivery(warehouse, config)),
         *platform_checks.health_checks(warehouse, config),
+        *run_queue_checks.health_checks(instance),
     ]
     if (repository := context.repository_def) is not None:
         checks += dagster_checks.health_checks(instance, repository)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 from sqlalchemy import func, select
@@ -23,35 +23,40 @@ _SHOWN = 3
 _TEXT_CHARACTERS = 500
 
 
-def health_checks(warehouse: Warehouse, config: Settings, queue: JobQueue, at_work: Collection[str]) -> list[Check]:
+def health_checks(warehouse: Warehouse, config: Settings, queue: JobQueue) -> list[Check]:
     """All of this file.
 
     Args:
         warehouse: holds the jobs.
         config: says which sources are switched on.
         queue: of the same warehouse.
-        at_work: ids of the profiles of runs that aren't over, whose jobs wait for them.
     """
     return [
-        Check("queue/", lambda: waiting(warehouse, config, at_work)),
+        Check("queue/", lambda: waiting(warehouse, config)),
         Check("dead/", lambda: dead_letters(queue)),
         Check("deliveries/", lambda: nobodys(warehouse)),
     ]
 
 
-def waiting(warehouse: Warehouse, config: Settings, at_work: Collection[str]) -> Iterator[Finding]:
-    """Jobs that are due and that nobody takes. A source that is switched off waits on purpose."""
+def waiting(warehouse: Warehouse, config: Settings) -> Iterator[Finding]:
+    """Jobs that are due and that nobody takes. A source that is switched off waits on purpose.
+
+    What was taken and waits in Dagster's queue is told of by :mod:`.run_queue_checks`.
+    """
     jobs, before = ingestion_jobs.c, now() - timedelta(minutes=WAITED_MINUTES)
     stuck = (
         select(jobs.source, func.count(), func.min(jobs.visible_at))
-        .where(jobs.status.in_(("queued", "running")), jobs.visible_at < before, jobs.profile_id.not_in(at_work))
+        .where(jobs.status.in_(("queued", "running")), jobs.visible_at < before)
         .group_by(jobs.source)
     )
     with warehouse.read() as connection:
         rows = connection.execute(stuck).all()
     for source, count, oldest in rows:
         if config.enabled(source):
-            text = f"{count} jobs of {source} wait, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
+            some = "1 job" if count == 1 else f"{count} jobs"
+            text = (
+                f"{some} of {source} {'waits' if count == 1 else 'wait'}, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
+            )
             hint = "Is dagster-daemon running, and the sensor webhook_jobs on (UI, Automation)?"
             yield Finding(f"queue/{source}", "no", text, hint, f"The queue of {label(of_name(source), source)}")
 

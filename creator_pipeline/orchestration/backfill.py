@@ -16,14 +16,15 @@ from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
 from creator_pipeline.mail.notify import notify_backfill
+from creator_pipeline.orchestration.backfill_progress import landed_since, refuse_second
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.dagster_parts import Backfill
-from creator_pipeline.runtime import liveness, outcome
+from creator_pipeline.runtime import outcome
 from creator_pipeline.runtime.dagster_internals import add_backfill
 from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
 from creator_pipeline.runtime.run_here import run_here
-from creator_pipeline.runtime.tags import BACKFILL_TAG, PROFILE_TAG, TRIGGER_TAG, range_tags
+from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG, account_tags, range_tags
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_profile
 from creator_pipeline.store.tables import ingestion_jobs
@@ -125,7 +126,7 @@ def plan(warehouse: Warehouse, instance: dg.DagsterInstance, source: str, profil
                 jobs.source == source,
                 jobs.profile_id == profile_id,
                 jobs.payload == payload,
-                jobs.status.in_(("running", "failed")),
+                jobs.status.in_(("running", "failed", "canceled")),
             )
             .order_by(jobs.created_at.desc())
             .limit(1)
@@ -153,42 +154,11 @@ def plan(warehouse: Warehouse, instance: dg.DagsterInstance, source: str, profil
             .where(jobs.id == job_id)
             .values(status="running", attempts=jobs.attempts + 1, error=None, finished_at=None)
         )
-    _bury_dead_runs(instance, job_id)
-    done = _landed_since(instance, parts_of(source)[1].assets, profile_id, created_at)
+    refuse_second(instance, job_id)
+    done = landed_since(instance, parts_of(source)[1].assets, profile_id, created_at)
     return Plan(
         job_id, source, profile_id, window, tuple(day for day in window.each() if day not in done), resumed=True
     )
-
-
-def _landed_since(
-    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], profile_id: str, moment: datetime
-) -> set[date]:
-    landed: list[set[date]] = []
-    for key in keys:
-        days, cursor = set[date](), None
-        while True:
-            result = instance.fetch_materializations(
-                dg.AssetRecordsFilter(asset_key=key, after_timestamp=moment.timestamp()), limit=1000, cursor=cursor
-            )
-            for record in result.records:
-                day, _, owner = (record.partition_key or "").partition("|")
-                if owner == profile_id:
-                    days.add(date.fromisoformat(day))
-            if not result.has_more:
-                break
-            cursor = result.cursor
-        landed.append(days)
-    return set[date].intersection(*landed)
-
-
-def _bury_dead_runs(instance: dg.DagsterInstance, job_id: str) -> None:
-    """A killed process can't report its run: whoever resumes says that it ended."""
-    liveness.fail_dead_runs(instance, {BACKFILL_TAG: job_id})
-    active = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
-    for run in instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: job_id}, statuses=active)):
-        raise ConfigError(
-            f"This backfill is under way in run {run.run_id}.", hint="Wait for it, or cancel it in the UI."
-        )
 
 
 def execute(
@@ -208,6 +178,9 @@ def execute(
         todo: what is left.
         allow_shrink: accept that most of what is stored goes away.
         on_progress: called with 1 for each partition that lands.
+
+    Raises:
+        Stopped: somebody stopped it; what landed stays, and the same plan again does the rest.
     """
     platform, backfill = parts_of(todo.source)
     last_asset = backfill.assets[-1].to_user_string()
@@ -219,27 +192,23 @@ def execute(
             landed.add(partition)
             on_progress(1)
 
-    for window in todo.runs():
-        tags = {
-            **range_tags(window, todo.profile_id),
-            TRIGGER_TAG: "backfill",
-            BACKFILL_TAG: todo.job_id,
-            liveness.PROCESS_TAG: liveness.this_process(),
-            **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
-        }
-        with _listening(note):
-            failures += run_here(defs, instance, backfill.job, tags)
-    failures += run_here(defs, instance, "ledger", {TRIGGER_TAG: "backfill", BACKFILL_TAG: todo.job_id})
-    with warehouse.write() as connection:
-        connection.execute(
-            update(ingestion_jobs)
-            .where(ingestion_jobs.c.id == todo.job_id)
-            .values(
-                status="failed" if failures else "completed",
-                error="\n".join(failures)[:4000] or None,
-                finished_at=now(),
-            )
-        )
+    try:
+        for window in todo.runs():
+            tags = {
+                **range_tags(window, todo.profile_id),
+                **account_tags(todo.source, todo.profile_id),
+                TRIGGER_TAG: "backfill",
+                BACKFILL_TAG: todo.job_id,
+                **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
+            }
+            with _listening(note):
+                failures += run_here(defs, instance, backfill.job, tags)
+        failures += run_here(defs, instance, "ledger", {TRIGGER_TAG: "backfill", BACKFILL_TAG: todo.job_id})
+    except KeyboardInterrupt:
+        # Somebody stopped it: nobody needs to be told, and the same command goes on with it.
+        _ended(warehouse, todo.job_id, "canceled", failures)
+        raise
+    _ended(warehouse, todo.job_id, "failed" if failures else "completed", failures)
     missing = [key for day in todo.days if (key := partition_key(day, todo.profile_id)) not in landed]
     notify_backfill(
         warehouse,
@@ -252,6 +221,15 @@ def execute(
         failed_partitions=missing,
     )
     return failures
+
+
+def _ended(warehouse: Warehouse, job_id: str, status: str, failures: Sequence[str]) -> None:
+    with warehouse.write() as connection:
+        connection.execute(
+            update(ingestion_jobs)
+            .where(ingestion_jobs.c.id == job_id)
+            .values(status=status, error="\n".join(failures)[:4000] or None, finished_at=now())
+        )
 
 
 @contextmanager
@@ -291,7 +269,11 @@ def submit(
         assets=list(backfill.assets),
         partitions=[partition_key(day, profile_id) for day in window.each()],
         created_at=now(),
-        tags={PROFILE_TAG: profile_id, TRIGGER_TAG: "backfill", **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {})},
+        tags={
+            **account_tags(source, profile_id),
+            TRIGGER_TAG: "backfill",
+            **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
+        },
         title=f"{source} of {profile_id}",
         description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
     )

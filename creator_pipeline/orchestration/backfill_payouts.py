@@ -13,7 +13,7 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.orchestration.books import with_books
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.run_here import run_here
-from creator_pipeline.runtime.tags import PROFILE_TAG, SINCE_TAG, TRIGGER_TAG
+from creator_pipeline.runtime.tags import SINCE_TAG, TRIGGER_TAG, account_tags
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_profile
 from creator_pipeline.store.tables import payouts
@@ -58,7 +58,7 @@ def execute(
         first: UTC day.
     """
     instance.add_dynamic_partitions(platform.partitions, [profile_id])
-    tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "backfill", SINCE_TAG: first.isoformat()}
+    tags = {**account_tags(platform.name, profile_id), TRIGGER_TAG: "backfill", SINCE_TAG: first.isoformat()}
     return run_here(defs, instance, job, tags, partition_key=profile_id)
 
 

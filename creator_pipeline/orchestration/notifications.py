@@ -27,6 +27,8 @@ _ENDED = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCE
 
 def _tell(context: dg.RunStatusSensorContext, *, failed: bool) -> None:
     run = context.dagster_run
+    if failed and run.status != dg.DagsterRunStatus.FAILURE:
+        return  # stopped in its last moment: Dagster noted a failure first
     try:
         for source in hooks.sources_of(run, sources()):
             hooks.tell(context.instance, run, source, failed=failed)
@@ -118,7 +120,8 @@ def _digest(
         if run.status == dg.DagsterRunStatus.FAILURE and not told.failed:
             for profile in hooks.profiles_of(warehouse, source, run):
                 failed.setdefault(profile, set()).add(run.tags.get("dagster/partition", run.run_id))
-    for profile in landed.keys() | failed.keys():
+    stopped = backfill.status.value == "CANCELED"
+    for profile in failed.keys() if stopped else landed.keys() | failed.keys():
         lost = sorted(failed.get(profile, set()) - landed.get(profile, set()))
         notify.notify_backfill(
             warehouse,

@@ -52,12 +52,13 @@ def requests(platform: Platform, line: Schedule, warehouse: Warehouse, moment: d
     synced = last_syncs(warehouse, platform.in_ledger) if line.window else {}
     for profile_id in profiles:
         asked: dict[str, Any] = {}
-        tags = run_tags(line.trigger, profile_id)
+        tags = run_tags(line.trigger, profile_id, source=platform.name)
         if line.config:
             asked["run_config"] = line.config(profile_id)
         elif line.days or line.window:
             window = _window(line, moment.date(), synced.get(profile_id))
-            tags = {**range_tags(window, profile_id), **run_tags(line.trigger, profile_id, days=window.days)}
+            asked_for = run_tags(line.trigger, profile_id, source=platform.name, days=window.days)
+            tags = {**range_tags(window, profile_id), **asked_for}
         else:
             asked["partition_key"] = profile_id
         key = f"{line.key or line.trigger}:{moment:%Y-%m-%dT%H:%M}:{profile_id}"

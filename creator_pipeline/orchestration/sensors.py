@@ -5,12 +5,12 @@ from sqlalchemy import func, select
 
 from creator_pipeline import settings
 from creator_pipeline.orchestration.jobs import ledger
+from creator_pipeline.orchestration.sweep import sweep
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.dagster_parts import Refresh
-from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
-from creator_pipeline.runtime.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START, SOON, run_tags
+from creator_pipeline.runtime.tags import PARTITION, RANGE_END, RANGE_START, SOON, run_tags
 from creator_pipeline.store.profiles import connected
 from creator_pipeline.store.tables import ledger_changes
 
@@ -42,17 +42,15 @@ def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
     return {value.rsplit("|", 1)[-1] for value in values if value}
 
 
-def profiles_at_work(instance: dg.DagsterInstance) -> set[str]:
-    """Profiles that a run works on or is queued for."""
-    liveness.fail_dead_runs(instance)
-    return {run.tags.get(PROFILE_TAG, "") for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE))}
-
-
 @dg.sensor(name="profiles", minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
 def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-    """Add a partition for each connection, and take it away when the connection is gone and no run needs it."""
-    liveness.fail_dead_runs(context.instance)
-    stored, requests, busy = warehouse.open(), [], profiles_in_use(context.instance)
+    """Add a partition for each connection, and take it away when the connection is gone and no run needs it.
+
+    Gives back before what runs hold that are over.
+    """
+    stored = warehouse.open()
+    sweep(context.instance, stored, refreshes())
+    requests, busy = [], profiles_in_use(context.instance)
     for platform in PLATFORMS:
         if not platform.connects:
             continue
@@ -101,16 +99,13 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
         """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
         config = settings.load()
         sources = [source for source in refresh_of if config.enabled(source)]
-        batches = job_queue(warehouse.open()).claim_batches(
-            lease_seconds=LEASE_SECONDS,
-            sources=sources,
-            limit=_JOBS_AT_ONCE,
-            # A profile's runs go one after another: a lease taken now would run out while this one waits its turn.
-            busy=lambda: profiles_at_work(context.instance),
-        )
+        stored = warehouse.open()
+        # Dagster's queue knows whose turn it is; the sweep renews the leases of a run that waits there.
+        batches = job_queue(stored).claim_batches(lease_seconds=LEASE_SECONDS, sources=sources, limit=_JOBS_AT_ONCE)
         if not batches:
             off = ", ".join(sorted(refresh_of.keys() - sources))
             return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")
+        sweep(context.instance, stored, sources)
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
@@ -120,7 +115,7 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
                     run_config=dict(
                         refresh_of[batch.source].config(batch.profile_id, [lease.key for lease in batch.leases])
                     ),
-                    tags=run_tags(batch.kind, batch.profile_id),
+                    tags=run_tags(batch.kind, batch.profile_id, source=batch.source),
                 )
                 for batch in batches
             ]

@@ -115,7 +115,6 @@ class JobQueue:
         sources: Collection[str] | None = None,
         batches: int = 10,
         limit: int = 500,
-        busy: Callable[[], Collection[str]] = tuple,
     ) -> list[Batch]:
         """Batches that may run now, the longest waiting first; costs one Redis command when nothing is due.
 
@@ -125,7 +124,6 @@ class JobQueue:
             lease_seconds: until the jobs may be handed out again.
             sources: only these; None for all.
             batches, limit: at most so many, and jobs in each.
-            busy: profiles whose jobs must wait; asked only when something is due.
         """
         ids = self._due(_DUE_IDS, 0.0)
         if ids == []:
@@ -133,10 +131,7 @@ class JobQueue:
         with self._warehouse.read() as connection:
             groups = table.waiting_groups(connection, sources)
         claimed: list[Batch] = []
-        waiting = set(busy()) if groups else set[str]()
         for group in groups:
-            if group[1] in waiting:
-                continue
             if len(claimed) == batches:
                 break
             batch = self._claim(group, lease_seconds, limit)
@@ -244,6 +239,11 @@ class JobQueue:
         with self._warehouse.read() as connection:
             rows = connection.execute(select(status, func.count()).where(status != "completed").group_by(status))
             return dict.fromkeys((*table.PENDING, *table.ENDED_BADLY), 0) | {row[0]: row[1] for row in rows}
+
+    def ages(self) -> dict[tuple[str, str], float]:
+        """Seconds since the oldest job of each source and kind was asked for that no run has ended yet."""
+        with self._warehouse.read() as connection:
+            return table.ages(connection)
 
     def heal(self) -> int:
         """Tell Redis of every job that is due before the next healing; returns their number, ``HEAL_JOBS`` at most.

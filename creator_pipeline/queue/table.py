@@ -148,6 +148,33 @@ def delays(connection: Connection, *where: ColumnElement[bool], limit: int) -> d
     return {row.id: (row.visible_at - row.now).total_seconds() for row in rows}
 
 
+def ages(connection: Connection) -> dict[tuple[str, str], float]:
+    """Seconds since the oldest open job of each source and kind was asked for, backfills aside.
+
+    One that has failed before, or was replayed, waits for its next try and isn't counted.
+    """
+    rows = connection.execute(
+        select(jobs.c.source, jobs.c.kind, func.min(jobs.c.created_at).label("since"))
+        .where(jobs.c.status.in_(PENDING), jobs.c.error.is_(None), jobs.c.kind != "backfill")
+        .group_by(jobs.c.source, jobs.c.kind)
+    ).all()
+    moment = connection.execute(select(database_time(connection))).scalar_one()
+    return {(row.source, row.kind): max(0.0, (moment - row.since).total_seconds()) for row in rows}
+
+
+def held_by_runs(connection: Connection, sources: Collection[str]) -> dict[str, list[Lease]]:
+    """Leases that haven't ended, by the run that holds them."""
+    rows = connection.execute(
+        select(jobs.c.run_id, jobs.c.id, jobs.c.attempts).where(
+            leased(connection), jobs.c.run_id.is_not(None), jobs.c.source.in_(sources), jobs.c.kind != "backfill"
+        )
+    )
+    held: dict[str, list[Lease]] = {}
+    for run_id, job_id, attempts in rows:
+        held.setdefault(run_id, []).append(Lease(job_id, attempts))
+    return held
+
+
 def waiting_groups(connection: Connection, sources: Collection[str] | None) -> list[Group]:
     """Groups with due jobs that no run is working on, the longest waiting first."""
     group = (jobs.c.source, jobs.c.profile_id, jobs.c.kind)

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import sys
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -34,11 +36,15 @@ __all__ = [
     "DagsterStorage",
     "InstigatorState",
     "PartitionBackfill",
+    "RetryErrors",
     "WorkerStatus",
     "add_backfill",
+    "end_waits_when_stopped",
     "log_materializations",
     "next_execution",
     "sqlite_storage",
+    "stopped_in_step",
+    "when_wait_ends",
 ]
 
 
@@ -49,6 +55,58 @@ def __getattr__(name: str) -> object:
 
         return DagsterStorage
     raise AttributeError(name)
+
+
+class RetryErrors(dg.RetryPolicy):
+    """A step's retry policy for errors only: a run that somebody stops is not tried again.
+
+    Dagster makes a retry of an interrupt too, and asks for the delay while it handles the interrupt.
+    """
+
+    def calculate_delay(self, attempt_num: int) -> float:
+        """Seconds until the next try; Dagster calls it for what a step has just raised."""
+        raised = sys.exc_info()[1]
+        if raised is not None and not isinstance(raised, Exception):
+            raise raised
+        return super().calculate_delay(attempt_num)
+
+
+when_wait_ends: list[Callable[[], object]] = []
+"""Called when a run of this process is stopped while it waits."""
+_SLICE_SECONDS = 0.2
+
+
+def end_waits_when_stopped() -> None:
+    """Let a run that waits in this process, for a slot of a pool or for its next try, end when it is stopped.
+
+    Dagster notes an interrupt between two steps and raises it in the next one, which may never begin.
+    """
+    from dagster._core.execution.plan.active import ActiveExecution
+    from dagster._utils.interrupts import pop_captured_interrupt
+
+    def sleep_til_ready(self: ActiveExecution) -> None:
+        until = time.monotonic() + self.sleep_interval()
+        while True:
+            if pop_captured_interrupt():
+                for told in when_wait_ends:
+                    told()
+                raise dg.DagsterExecutionInterruptedError
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, _SLICE_SECONDS))
+
+    ActiveExecution.sleep_til_ready = sleep_til_ready
+
+
+def stopped_in_step(entry: dg.EventLogEntry) -> bool:
+    """Whether an event tells of a step that an interrupt has ended."""
+    from dagster._core.execution.plan.objects import ErrorSource
+
+    event = entry.dagster_event
+    if event is None or event.event_type != dg.DagsterEventType.STEP_FAILURE:
+        return False
+    return event.step_failure_data.error_source == ErrorSource.INTERRUPT
 
 
 def sqlite_storage(base_dir: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:

@@ -20,7 +20,14 @@ PROCESS_TAG = "creator_pipeline/process"
 LOCATION = "creator_pipeline"
 UNMARKED_SECONDS = 120.0
 """Seconds from a run's start to its tag; far longer than its first step needs to begin."""
-_AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+BEGUN = (
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+"""Of runs that a process has, or is about to have. One that only waits in the queue has none."""
+_KILLED = "The process that did this run ended without a word; it was killed."
 
 
 class _Place(NamedTuple):
@@ -51,13 +58,18 @@ def _here() -> _Place:
     return _Place(socket.gethostname(), read("/etc/machine-id"), read("/proc/sys/kernel/random/boot_id"), space)
 
 
-def _started(process: int) -> str:
-    """When a process began, in clock ticks since boot; "" where unknown. It tells two processes of one number apart."""
+def _stat(process: int) -> list[str]:
+    """What Linux says of a process, from its state on; empty where unknown."""
     try:
         # The name in parentheses may hold anything; what follows it is fields.
-        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _started(process: int) -> str:
+    """When a process began, in clock ticks since boot; "" where unknown. It tells two processes of one number apart."""
+    return "".join(_stat(process)[19:20])
 
 
 def this_process() -> str:
@@ -79,6 +91,9 @@ def is_gone(tag: str) -> bool:
         return True
     except PermissionError:
         return False
+    # Killed, and whoever started it hasn't asked how it ended.
+    if _stat(process)[:1] in (["Z"], ["X"]):
+        return True
     return bool(began) and _started(process) != began
 
 
@@ -102,23 +117,46 @@ def _inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 def fail_dead_runs(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> list[str]:
     """Mark the runs with these tags as failed whose process on this host has ended; returns their ids.
 
-    A run of this package is tagged with its process before its first step. One that started more than
-    ``UNMARKED_SECONDS`` ago and has no such tag ended before it.
+    A run that was being canceled is canceled then. The slots that they held in pools are free at once.
+
+    A run of this package is tagged with its process before its first step, a command's as soon as it is recorded. One
+    that started more than ``UNMARKED_SECONDS`` ago and has no such tag ended before it.
     """
-    failed: list[str] = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_AT_WORK, tags=tags or {})):
+    ended: list[str] = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=list(BEGUN), tags=tags or {})):
         run = record.dagster_run
         process = "" if _inherited(instance, run) else run.tags.get(PROCESS_TAG)
         if is_gone(process) if process else _never_marked(record):
-            instance.report_run_failed(run, "The process that did this run ended without a word; it was killed.")
-            failed.append(run.run_id)
-    return failed
+            if run.status == dg.DagsterRunStatus.CANCELING:
+                instance.report_run_canceled(run, _KILLED)
+            else:
+                instance.report_run_failed(run, _KILLED)
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            ended.append(run.run_id)
+    return ended
+
+
+def free_slots_of_ended_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Free the slots of pools that runs hold which are over; returns the ids of these runs.
+
+    A run that is killed gives nothing back. Steps run in the run's own process, so that nothing of it works any more.
+    """
+    storage = instance.event_log_storage
+    holders = sorted(storage.get_concurrency_run_ids()) if storage.supports_global_concurrency_limits else []
+    if not holders:
+        return []
+    alive = {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=holders)) if not run.is_finished}
+    ended = [run_id for run_id in holders if run_id not in alive]
+    for run_id in ended:
+        storage.free_concurrency_slots_for_run(run_id)
+    return ended
 
 
 def _never_marked(record: dg.RunRecord) -> bool:
     origin = record.dagster_run.remote_job_origin
     ours = origin is not None and origin.location_name == LOCATION
-    return ours and record.start_time is not None and time.time() - record.start_time > UNMARKED_SECONDS
+    started = record.dagster_run.status in {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING}
+    return ours and started and record.start_time is not None and time.time() - record.start_time > UNMARKED_SECONDS
 
 
 class Absences:

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from creator_pipeline.core.errors import ConfigError, DataError, PipelineError
-from creator_pipeline.runtime.dagster_internals import log_materializations
+from creator_pipeline.runtime.dagster_internals import RetryErrors, log_materializations
 from creator_pipeline.runtime.tags import SINCE_TAG
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
@@ -25,8 +25,8 @@ AUTO_RETRY_TAG = "dagster/retry_number"
 _PARENT_TAG = "dagster/parent_run_id"
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
 
-RETRY = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""For what is transient; the client's own retries come first."""
+RETRY = RetryErrors(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""For what is transient; the client's own retries come first. A run that is stopped isn't tried again."""
 
 
 def allow_shrink(context: dg.AssetExecutionContext) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -37,8 +37,13 @@ class ClaimedJobs(dg.Config):
 
     def parsed(self) -> list[Lease]:
         """The leases as objects."""
-        pairs = (lease.rpartition(":") for lease in self.leases)
-        return [Lease(job_id, int(attempt)) for job_id, _, attempt in pairs]
+        return parse_leases(self.leases)
+
+
+def parse_leases(leases: Iterable[str]) -> list[Lease]:
+    """Leases from their text in a run's configuration."""
+    pairs = (lease.rpartition(":") for lease in leases)
+    return [Lease(job_id, int(attempt)) for job_id, _, attempt in pairs]
 
 
 @dataclass
@@ -75,8 +80,9 @@ def process_jobs(warehouse: Warehouse, config: ClaimedJobs, run_id: str) -> Gene
             metadata={"error_code": error.code, "profile": config.profile_id},
             allow_retries=False,
         ) from error
-    except BaseException:
-        queue.fail_all(leases, "The run ended with an error of its own; see its log.", RETRY_SECONDS)
+    except BaseException as error:
+        own = "The run ended with an error of its own; see its log."
+        queue.fail_all(leases, own if isinstance(error, Exception) else "The run was stopped.", RETRY_SECONDS)
         raise
     else:
         queue.ack_all(leases, events_count=batch.events_count)

@@ -9,6 +9,7 @@ from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.runtime import liveness
+from creator_pipeline.runtime.dagster_internals import end_waits_when_stopped
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.source import Source
@@ -34,6 +35,7 @@ class WarehouseResource(dg.ConfigurableResource):  # pyright: ignore[reportMissi
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Called by Dagster before the first step of a run, and for each tick of a sensor."""
         if context.run is not None and context.instance is not None:
+            end_waits_when_stopped()
             liveness.mark(context.instance, context.run.run_id)
 
     def open(self) -> Warehouse:

@@ -1,12 +1,13 @@
 """Assets made from streams: one factory for tables by day and profile, one for tables that are read whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
-from creator_pipeline.core.windows import contiguous, now, partition_key
+from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.hooks import hooks_of
@@ -15,6 +16,7 @@ from creator_pipeline.runtime.partitions import DATE, PROFILE, daily, days_by_pr
 from creator_pipeline.runtime.refused_tokens import noting_refusals
 from creator_pipeline.runtime.resources import opened
 from creator_pipeline.runtime.streams import DailyStream, Landed, Request, SnapshotStream
+from creator_pipeline.runtime.turns import Turn, in_turns
 from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.tables import sales_events
@@ -107,7 +109,13 @@ def _parts(
     started = now()
     with noting_refusals(request.warehouse, stream.source, request.profile_id):
         request.resource.require_enabled()
-        for part in stream.load(request):
+        turn = Turn(context.instance, context.run)
+
+        def load(windows: Sequence[DayWindow]) -> Iterator[Landed]:
+            for part in stream.load(replace(request, windows=windows)):
+                yield replace(part, days=tuple(part.days))
+
+        for part in in_turns(turn, request.windows, load, lambda part: part.days):
             for kind, names in part.new_names.items():
                 report_unknown(context, request.warehouse, stream.source.name, kind, names)
             yield part

@@ -7,6 +7,8 @@ from datetime import timedelta
 from creator_pipeline.core.windows import DayWindow, partition_key
 
 PROFILE_TAG = "creator_pipeline/profile"
+ACCOUNT_TAG = "creator_pipeline/account"
+"""A profile's account at a platform, as ``gumroad/alice``. ``dagster.yaml`` lets one run at a time work on each."""
 TRIGGER_TAG = "creator_pipeline/trigger"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -42,14 +44,27 @@ def range_tags(window: DayWindow, profile_id: str) -> dict[str, str]:
     }
 
 
-def run_tags(trigger: str, profile_id: str | None = None, *, days: int = 1) -> dict[str, str]:
+def account_tags(source: str, profile_id: str) -> dict[str, str]:
+    """Run tags of whoever works on an account.
+
+    Args:
+        source: name of the platform.
+        profile_id: whose account.
+    """
+    return {PROFILE_TAG: profile_id, ACCOUNT_TAG: f"{source}/{profile_id}"}
+
+
+def run_tags(trigger: str, profile_id: str | None = None, *, source: str = "", days: int = 1) -> dict[str, str]:
     """Tags of a run that a schedule or a sensor asks for.
 
     Args:
         trigger: why, as ``nightly`` or the kind of a job.
         profile_id: whose; None for a run of the installation.
+        source: name of the platform that is read.
         days: number of days it reads.
     """
     whose = {PROFILE_TAG: profile_id} if profile_id else {}
+    if profile_id and source:
+        whose = account_tags(source, profile_id)
     load = trigger in _LOADS or days >= LOAD_DAYS
     return {TRIGGER_TAG: trigger, **whose, **({LOAD_TAG: trigger} if load else _TURNS.get(trigger, {}))}

@@ -8,6 +8,7 @@ from creator_pipeline_tests.faults.injections import (
     api,
     at,
     clock,
+    code_server_away,
     deliveries,
     disk_full,
     kill_run_worker,
@@ -34,6 +35,13 @@ def _all() -> Iterator[Fault]:
             (*sales, *upload),
             processes=True,
         )
+    yield Fault(
+        "code-away",
+        "the code server is away while runs are queued",
+        code_server_away,
+        (*sales, *upload),
+        processes=True,
+    )
     store = '(INSERT INTO|COPY) "?(gumroad_sales|sales_events|whop_payments)'
     ack = "UPDATE ingestion_jobs SET status='completed'"
     yield Fault("after-store-before-ack", "a run dies between its commit and the ack", at("postgres", ack))
@@ -122,7 +130,14 @@ def _all() -> Iterator[Fault]:
 
 WITH_PROCESSES = (
     *(f"kill-{part}" for part in ("run-worker", "daemon", "code", "webserver", "gateway", "postgres", "redis")),
-    *("after-store-before-ack", "between-stage-and-replace", "postgres-cut", "redis-half-open", "two-daemons"),
+    *(
+        "code-away",
+        "after-store-before-ack",
+        "between-stage-and-replace",
+        "postgres-cut",
+        "redis-half-open",
+        "two-daemons",
+    ),
 )
 """What is played with Dagster's real processes."""
 CATALOGUE = {fault.name: fault for fault in _all()}

@@ -168,6 +168,25 @@ def _again(this: Round, sender: Any, args: tuple[Any, ...], kwargs: dict[str, An
 
 
 @contextmanager
+def code_server_away(this: Round) -> Generator[None]:
+    """The code server is away for longer than the queue waits between two tries, while runs are queued for it."""
+    dropped = "SELECT count(*) FROM event_logs WHERE event LIKE '%dropping it from the queue%'"
+    before = this.system.ask(dropped, "dagster")
+
+    def act() -> None:
+        this.somewhen(3.0)
+        this.system.kill("code")
+        time.sleep(this.rng.uniform(4.0, 15.0))
+        this.system.start("code")
+
+    with _meanwhile(act):
+        yield
+    this.system.wait_until_idle(60)
+    if (after := this.system.ask(dropped, "dagster")) != before:
+        raise AssertionError(f"Queued runs were dropped while the code server was away: {before} before, {after} now.")
+
+
+@contextmanager
 def two_daemons(this: Round) -> Generator[None]:
     first = this.system.processes.pop("daemon")
     this.system.start("daemon")

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+from sqlalchemy import delete, update
 
 from creator_pipeline.gateway.health import last_sensor_tick
+from creator_pipeline.store.tables import ingestion_jobs
 from creator_pipeline_tests.support import servers
 from creator_pipeline_tests.support.gateway import Gateway, settings_of, signed, whop_event
 
@@ -30,6 +32,33 @@ def test_ready_tells_of_the_queue_and_the_last_tick(shared: Gateway):
     finally:
         (schedules / "schedules.db").unlink()
         schedules.rmdir()
+
+
+def test_a_webhook_that_nobody_works_off_has_an_age_and_ends_the_readiness(shared: Gateway):
+    """Incident: pings waited half an hour behind a sweep, and neither /metrics nor /readyz said a word."""
+    job_id, warehouse = shared.services.queue.enqueue("alice", "gumroad", "webhook", {}), shared.services.warehouse
+
+    def since(**ago: float) -> None:
+        with warehouse.write() as connection:
+            moment = datetime.now(UTC) - timedelta(**ago)
+            connection.execute(update(ingestion_jobs).where(ingestion_jobs.c.id == job_id).values(created_at=moment))
+
+    try:
+        since(minutes=5)
+        assert shared.http.get("/readyz").status_code == 200
+        (line,) = (
+            one
+            for one in shared.http.get("/metrics").text.splitlines()
+            if one.startswith('ingestion_job_age_seconds{kind="webhook",source="gumroad"}')
+        )
+        assert 300 <= float(line.split()[1]) < 600
+        since(minutes=20)
+        late = shared.http.get("/readyz")
+        assert late.status_code == 503
+        assert "A webhook has waited for 12" in late.json()["reason"]
+    finally:
+        with warehouse.write() as connection:
+            connection.execute(delete(ingestion_jobs).where(ingestion_jobs.c.id == job_id))
 
 
 def tick(path: Path, moment: datetime) -> None:

@@ -1,5 +1,9 @@
 """Backfills here and now: planned, resumed, and honest about what failed."""
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import date, timedelta
 
 import dagster as dg
@@ -9,13 +13,25 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
+from creator_pipeline.monitoring import failed_partitions, queue_checks
 from creator_pipeline.orchestration import backfill
+from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.runtime import liveness
+from creator_pipeline.runtime.run_here import Stopped
 from creator_pipeline.runtime.tags import BACKFILL_TAG
-from creator_pipeline.store.tables import daily_revenue, ingestion_jobs
+from creator_pipeline.store.tables import daily_revenue, email_messages, ingestion_jobs
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support.installation import WINDOW
 from creator_pipeline_tests.support.tables import digests, rows
+
+REPOSITORY = defs.get_repository_def()
+
+
+def killed() -> str:
+    """What a process of this machine that is gone has written of itself."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return ":".join((*liveness.this_process().split(":")[:4], str(child.pid), "1"))
 
 
 def do(warehouse, instance, window=WINDOW, profile="alice"):
@@ -81,6 +97,37 @@ def test_a_backfill_that_is_under_way_is_not_started_twice(gumroad_warehouse, gu
     )
     with pytest.raises(ConfigError, match="under way"):
         backfill.plan(gumroad_warehouse, gumroad_instance, "gumroad", "alice", WINDOW)
+
+
+def test_a_backfill_that_was_killed_in_its_first_seconds_starts_again_at_once(gumroad_warehouse, gumroad_instance):
+    """Incident: killed while Dagster wrote its range down, it was "under way" and could not be started again."""
+    todo = backfill.plan(gumroad_warehouse, gumroad_instance, "gumroad", "alice", WINDOW)
+    job, tags = small.defs.resolve_job_def("gumroad_sync"), {BACKFILL_TAG: todo.job_id, liveness.PROCESS_TAG: killed()}
+    gumroad_instance.create_run_for_job(job, status=dg.DagsterRunStatus.NOT_STARTED, tags=tags)
+    again = backfill.plan(gumroad_warehouse, gumroad_instance, "gumroad", "alice", WINDOW)
+    assert (again.job_id, again.resumed, again.days) == (todo.job_id, True, todo.days)
+
+
+def test_a_backfill_that_is_stopped_goes_on_by_the_same_command_and_nobody_is_told(
+    gumroad_warehouse, gumroad_sandbox, gumroad_instance
+):
+    """Incident: Ctrl-C was taken for an error; the backfill was tried again, and its owner had a mail of a failure."""
+    todo = backfill.plan(gumroad_warehouse, gumroad_instance, "gumroad", "alice", WINDOW)
+
+    def stop(_count: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Stopped):
+        backfill.execute(defs, gumroad_warehouse, gumroad_instance, todo, allow_shrink=False, on_progress=stop)
+    assert [run.status for run in gumroad_instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
+    assert status(gumroad_warehouse) == [("canceled", 1)]
+    assert rows(gumroad_warehouse, email_messages) == []
+    assert list(queue_checks.dead_letters(JobQueue(gumroad_warehouse, None))) == []
+    assert list(failed_partitions.failed_partitions(gumroad_instance, REPOSITORY, gumroad_warehouse)) == []
+    todo, failures, told = do(gumroad_warehouse, gumroad_instance)
+    assert (todo.resumed, failures, told) == (True, [], len(todo.days))
+    assert status(gumroad_warehouse) == [("completed", 2)]
+    assert small.wrong_days(gumroad_warehouse, gumroad_sandbox, "alice") == []
 
 
 def test_long_ranges_and_gaps_become_the_fewest_runs():

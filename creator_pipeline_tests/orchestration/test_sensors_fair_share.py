@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import dagster as dg
 import pytest
 import yaml
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
+from creator_pipeline.commands.processes import free_port
 from creator_pipeline.core.windows import now
 from creator_pipeline.definitions import defs
 from creator_pipeline.runtime.queue_jobs import job_queue
@@ -23,6 +27,9 @@ from creator_pipeline_tests.support.paths import ROOT
 
 YAML = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
 SLOTS = YAML["concurrency"]["runs"]["max_concurrent_runs"]
+QUEUE = YAML["run_coordinator"]["config"]
+WAITS = QUEUE["max_user_code_failure_retries"] * QUEUE["user_code_failure_retry_delay"]
+"""Seconds that queued runs wait for the code server."""
 
 
 @pytest.fixture
@@ -89,3 +96,18 @@ def test_a_slot_is_left_while_every_load_there_may_be_is_at_work(sqlite_warehous
     assert next_ones(instance) == []
     put(instance, "webhook", asked_by_the_queue(sqlite_warehouse, instance, "bea", "webhook"))
     assert [run.job_name for run in next_ones(instance)] == ["webhook"]
+
+
+@pytest.mark.filterwarnings("ignore:Error loading repository location")
+def test_a_restart_of_the_code_server_loses_no_queued_run(instance) -> None:
+    """Incident: while the code server was away its whole queue was dropped as failures: 103 runs in a week."""
+    for _ in range(3):
+        put(instance, "nightly", {})
+    for run in instance.get_runs():
+        instance.report_dagster_event(dg.DagsterEvent.job_enqueue(run), run.run_id)
+    away = GrpcServerTarget(host="127.0.0.1", port=free_port(0), socket=None, location_name="creator_pipeline")
+    with WorkspaceProcessContext(instance, away) as process, QueuedRunCoordinatorDaemon(interval_seconds=1) as daemon:
+        for later in range(0, 60, 15):
+            list(daemon.run_iteration(process, fixed_iteration_time=time.time() + later))
+    assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.QUEUED}
+    assert WAITS > 6 * 3600

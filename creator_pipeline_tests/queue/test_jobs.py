@@ -182,15 +182,15 @@ def test_a_replay_gives_new_attempts_and_the_counter_never_goes_back(queue: JobQ
 def test_many_deliveries_of_a_profile_make_one_batch_and_the_next_waits_for_it(queue: JobQueue) -> None:
     """A sale with three hundred deliveries starts three hundred runs."""
     first = {one(queue) for _ in range(30)}
-    other = one(queue, profile="bob")
-    (batch,) = queue.claim_batches(lease_seconds=LONG, busy=lambda: ["bob"])
+    other = one(queue, source="whop")
+    (batch,) = queue.claim_batches(lease_seconds=LONG, sources=["gumroad"])
     assert (batch.source, batch.profile_id, batch.kind) == ("gumroad", "alice", "webhook")
     assert {job.id for job in batch.jobs} == first
     assert {lease.attempt for lease in batch.leases} == {1}
     late = one(queue)
-    assert queue.claim_batches(lease_seconds=LONG, busy=lambda: ["bob"]) == []
+    assert queue.claim_batches(lease_seconds=LONG, sources=["gumroad"]) == []
     assert sorted(queue.ack_all(batch.leases)) == sorted(first)
-    (again,) = queue.claim_batches(lease_seconds=LONG, busy=lambda: ["bob"])
+    (again,) = queue.claim_batches(lease_seconds=LONG, sources=["gumroad"])
     assert [job.id for job in again.jobs] == [late]
     assert again.run_key != batch.run_key
     assert status(queue, other) == "queued"

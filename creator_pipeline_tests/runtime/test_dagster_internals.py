@@ -11,6 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus
+from dagster._core.execution.plan.active import ActiveExecution
+from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteInstigatorOrigin,
@@ -202,3 +204,30 @@ def test_dagster_postgres_storage() -> None:
     storage = BatchingStorage(url.replace("postgresql://", "postgresql+psycopg2://"), inst_data=None)
     assert isinstance(storage.event_log_storage, BatchingEventLogStorage)
     servers.postgres().drop(url)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
+def test_retry_policy(stop: type[BaseException]) -> None:
+    """Dagster asks for the delay where it handles what a step raised; an error is tried again, an interrupt isn't."""
+    policy = internals.RetryErrors(max_retries=2, delay=10)
+
+    def delay_after(raised: type[BaseException]) -> float:
+        try:
+            raise raised
+        except BaseException:  # noqa: BLE001 - as Dagster does
+            return policy.calculate_delay(1)
+
+    assert delay_after(ValueError) == 10
+    with pytest.raises(stop):
+        delay_after(stop)
+
+
+def test_active_execution_sleeps_where_it_waits() -> None:
+    source = inspect.getsource(ActiveExecution)
+    assert "def sleep_til_ready" in source
+    assert "def sleep_interval" in source
+
+
+def test_an_interrupt_of_a_step_is_told_as_one() -> None:
+    assert ErrorSource.INTERRUPT.value == "INTERRUPT"
+    assert "error_source" in StepFailureData._fields

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -13,7 +15,6 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOr
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from creator_pipeline.definitions import defs
-from creator_pipeline.orchestration.sensors import profiles_at_work
 from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.tags import PROFILE_TAG
@@ -23,12 +24,17 @@ TARGET = LoadableTargetOrigin(executable_path=sys.executable, module_name="creat
 POINTER = ModuleCodePointer("creator_pipeline.definitions", "defs")
 
 
-def started(instance: dg.DagsterInstance, process: str, parent: str | None = None) -> dg.DagsterRun:
+def started(
+    instance: dg.DagsterInstance,
+    process: str,
+    parent: str | None = None,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
+) -> dg.DagsterRun:
     return instance.create_run_for_job(
         defs.resolve_job_def("gumroad_sync"),
         parent_run_id=parent,
         root_run_id=parent,
-        status=dg.DagsterRunStatus.STARTED,
+        status=status,
         tags={liveness.PROCESS_TAG: process, PROFILE_TAG: "alice"},
     )
 
@@ -50,7 +56,7 @@ def test_a_run_whose_process_is_gone_is_failed_and_its_profile_free_again() -> N
     """Incident: after a power cut every profile waited six hours behind runs that nobody was doing."""
     with dg.DagsterInstance.ephemeral() as instance:
         run = started(instance, ended_process())
-        assert profiles_at_work(instance) == set()
+        assert liveness.fail_dead_runs(instance) == [run.run_id]
         after = instance.get_run_by_id(run.run_id)
         assert after is not None
         assert after.status == dg.DagsterRunStatus.FAILURE
@@ -109,7 +115,6 @@ def test_a_run_that_may_be_alive_is_left_alone(process: str) -> None:
     """Incident: a run on another machine was declared dead, started again, and both wrote."""
     with dg.DagsterInstance.ephemeral() as instance:
         started(instance, process)
-        assert profiles_at_work(instance) == {"alice"}
         assert liveness.fail_dead_runs(instance) == []
 
 
@@ -137,3 +142,40 @@ def test_another_try_is_not_failed_by_the_tag_of_the_try_before() -> None:
         assert liveness.fail_dead_runs(instance) == []
         instance.add_run_tags(second.run_id, {liveness.PROCESS_TAG: moved(pid="999999999")})
         assert liveness.fail_dead_runs(instance) == [second.run_id]
+
+
+def test_a_killed_run_is_gone_while_nobody_has_asked_how_it_ended() -> None:
+    """Incident: the server that started a run asks for its end every few seconds; until then it counted as alive."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    tag = moved(pid=str(child.pid), began=liveness._started(child.pid))
+    assert not liveness.is_gone(tag)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert liveness.is_gone(tag)
+    finally:
+        child.wait()
+
+
+def test_a_dead_run_that_was_being_canceled_is_canceled() -> None:
+    """Guards: a mail of a failure for a run that somebody ended with force."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = started(instance, ended_process(), status=dg.DagsterRunStatus.CANCELING)
+        assert liveness.fail_dead_runs(instance) == [run.run_id]
+        after = instance.get_run_by_id(run.run_id)
+        assert after is not None
+        assert after.status == dg.DagsterRunStatus.CANCELED
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE])
+def test_killed_runs_give_back_their_slots_at_once(tmp_path: Path, status: dg.DagsterRunStatus) -> None:
+    """Incident: five killed runs held every slot of a platform's pool for ever; webhooks and commands hung behind."""
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"telemetry": {"enabled": False}}) as instance:
+        storage, dead = instance.event_log_storage, started(instance, ended_process(), status=status)
+        alive = started(instance, liveness.this_process())
+        storage.set_concurrency_slots("pool", 2)
+        for run in (dead, alive):
+            assert storage.claim_concurrency_slot("pool", run.run_id, "step", 0).is_claimed
+        liveness.fail_dead_runs(instance)
+        liveness.free_slots_of_ended_runs(instance)
+        assert storage.get_concurrency_info("pool").active_run_ids == {alive.run_id}

@@ -1,6 +1,6 @@
 """Jobs ``gumroad_refresh``, what webhooks and connections ask for, and ``gumroad_drift``, what changed in the past."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -17,10 +17,11 @@ from creator_pipeline.platforms.gumroad.checks import EVENTS, SALES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import Membership, Refreshed, newest_of, refresh_sales
 from creator_pipeline.platforms.gumroad.payout_assets import STREAM as PAYOUTS_STREAM
-from creator_pipeline.platforms.gumroad.sync import load_sales, lookback
+from creator_pipeline.platforms.gumroad.sync import Loaded, load_sales, lookback
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
 from creator_pipeline.runtime.streams import Request
+from creator_pipeline.runtime.turns import Turn, in_turns
 from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.tables import gumroad_sales, sales_events
@@ -84,11 +85,16 @@ def _read_payouts(work: Work) -> None:
 
 def _read(work: Work, client: GumroadClient, named: Named) -> int:
     ring, started, events = work.resource.ring(), now(), 0
-    for window in named.windows:
-        for part in load_sales(work.warehouse, client, ring, work.profile_id, window):
-            report_unknown(work.context, work.warehouse, SOURCE.name, "sale field", part.new_keys)
-            SALES_STREAM.report(work.outcome, work.profile_id, landed(part, client.usage.metadata()), {SALES, EVENTS})
-            events += len(part.events)
+
+    def load(windows: Sequence[DayWindow]) -> Iterator[Loaded]:
+        for window in windows:
+            yield from load_sales(work.warehouse, client, ring, work.profile_id, window)
+
+    turn = Turn(work.context.instance, work.context.run)
+    for part in in_turns(turn, named.windows, load, lambda part: part.window.each()):
+        report_unknown(work.context, work.warehouse, SOURCE.name, "sale field", part.new_keys)
+        SALES_STREAM.report(work.outcome, work.profile_id, landed(part, client.usage.metadata()), {SALES, EVENTS})
+        events += len(part.events)
     newest = newest_of(work.warehouse, work.profile_id, named.memberships)
     if sale_ids := list(dict.fromkeys([*named.sale_ids, *newest])):
         done = refresh_sales(work.warehouse, client, ring, work.profile_id, sale_ids)

@@ -101,7 +101,7 @@ def ingest(
     from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
     from creator_pipeline.runtime.resources import require_enabled
     from creator_pipeline.runtime.run_here import run_here
-    from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
+    from creator_pipeline.runtime.tags import TRIGGER_TAG, account_tags
     from creator_pipeline.store.profiles import get_profile
 
     if accept_smaller and partial:
@@ -109,7 +109,7 @@ def ingest(
     store, failures, definitions = warehouse(), list[str](), load_definitions()
     get_profile(store, profile_id)
     require_enabled(settings.load(), PLATFORM.source)
-    tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "command"}
+    tags = {**account_tags("kdp", profile_id), TRIGGER_TAG: "command"}
     if accept_smaller:
         tags[ALLOW_SHRINK_TAG] = "true"
     if partial:

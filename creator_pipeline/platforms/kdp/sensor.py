@@ -73,7 +73,7 @@ def _single(file: File) -> dg.RunRequest:
         # With the time of the file: the same content put there once more, after it failed, is tried once more.
         run_key=f"{file.upload_id}:{file.modified_ns}",
         partition_key=file.partition,
-        tags=run_tags("file", file.profile_id),
+        tags=run_tags("file", file.profile_id, source="kdp"),
     )
 
 

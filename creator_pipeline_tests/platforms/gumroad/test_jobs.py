@@ -144,18 +144,6 @@ def test_a_run_whose_lease_another_holds_does_nothing(
     assert queue.ack(job_id, lease.attempt)
 
 
-def test_nothing_is_handed_out_while_a_run_of_the_profile_is_at_work(
-    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
-) -> None:
-    """Incident: leases ran out in the queue behind a long initial sync, and five of them made a job dead."""
-    instance.create_run_for_job(
-        defs.resolve_job_def("ledger"), status=dg.DagsterRunStatus.STARTED, tags={"creator_pipeline/profile": "chen"}
-    )
-    job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": ["x"]})
-    assert run_waiting(instance) == []
-    assert job_statuses(loaded) == ["queued"]
-
-
 def test_a_first_sync_reads_the_payouts_before_the_sales(
     loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
 ) -> None:
