@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +12,12 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.gateway import multipart, openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response, of_file, wants_page
 from creator_pipeline.gateway.inbox import IncomingFile
-from creator_pipeline.gateway.keys import bearer, profile_of
+from creator_pipeline.gateway.keys import KEY_CHARACTERS, bearer, profile_of, refused
 from creator_pipeline.gateway.limits import MIB, too_large
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.uploads import Uploads
-
-KEY_BYTES = 200
 
 
 def router_of(platforms: Iterable[Platform]) -> APIRouter:
@@ -78,12 +75,12 @@ class _Receiver:
         services = services_of(request)
         received = await self._receive(request, services)
         try:
-            await asyncio.to_thread(received.file.close)
+            await services.lanes.uploads.run(received.file.close)
             name, described = await self._describe(received, services)
-            stored = await asyncio.to_thread(received.file.store, received.profile_id, name)
+            stored = await services.lanes.uploads.run(received.file.store, received.profile_id, name)
         finally:
             received.file.discard()
-        job_id = await asyncio.to_thread(
+        job_id = await services.lanes.uploads.run(
             self.uploads.enqueue, services.warehouse, services.queue, received.profile_id, stored
         )
         answer: dict[str, Any] = {"job_id": job_id, "upload_id": stored.sha256, **described}
@@ -94,10 +91,13 @@ class _Receiver:
     async def _receive(self, request: Request, services: Services) -> _Received:
         key = bearer(request)
         profile_id = await profile_of(request, key) if key else None
+        trust = multipart.Trust(lambda: refused(request))
+        if profile_id:
+            trust.known()
         current: multipart.Part | None = None
         typed, incoming, name = b"", None, None
         try:
-            async for item in multipart.read(request):
+            async for item in multipart.read(request, trust):
                 if isinstance(item, multipart.Part):
                     current = item
                     if item.name == "file" and item.file_name is not None:
@@ -105,13 +105,14 @@ class _Receiver:
                             raise GatewayError(422, "invalid", "There is more than one file.", "Send one at a time.")
                         # Before the file's first byte is written: nobody without a key writes to this disk.
                         profile_id = profile_id or await profile_of(request, _text(typed))
+                        trust.known()
                         incoming, name = self._begin(services), item.file_name
                 elif current is not None and current.name == "file" and incoming is not None:
                     incoming.write(item)
                     if incoming.size > self.uploads.max_bytes:
                         raise too_large(self.uploads.max_bytes)
                 elif current is not None and current.name == "key":
-                    typed = (typed + item)[:KEY_BYTES]
+                    typed = (typed + item)[: KEY_CHARACTERS + 1]
             profile_id = profile_id or await profile_of(request, _text(typed))
             if incoming is None or incoming.size == 0:
                 raise GatewayError(
@@ -131,12 +132,12 @@ class _Receiver:
         """The name to store the file under, and what is in it."""
         path = received.file.path
         try:
-            name = await asyncio.to_thread(self.uploads.name_of, path, received.name)
+            name = await services.lanes.uploads.run(self.uploads.name_of, path, received.name)
         except DataError as error:
             raise of_file(error, 415) from None
         try:
             async with services.readers:
-                return name, await asyncio.to_thread(self.uploads.describe, path, name)
+                return name, await services.lanes.uploads.run(self.uploads.describe, path, name)
         except DataError as error:
             raise of_file(error) from None
 
