@@ -54,6 +54,7 @@ def _lifespan(services: Services) -> Any:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         await asyncio.to_thread(services.warehouse.ensure_migrated)
+        await services.lanes.uploads.run(uploads.sweep_drafts, services)
         services.deliveries.start()
         yield
         await services.deliveries.stop()

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from creator_pipeline.core.errors import PipelineError, TransientError
-from creator_pipeline.gateway.intake import Intake, Stored
+from creator_pipeline.platforms.intake import Intake, Stored
 from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue, NewJob
 

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway.deliveries import DeliveryWriter
-from creator_pipeline.gateway.intake import Intake
 from creator_pipeline.gateway.lanes import LOCK_SECONDS, Lanes
 from creator_pipeline.gateway.limits import Gate
 from creator_pipeline.gateway.metrics import Metrics
+from creator_pipeline.platforms.intake import Intake
 from creator_pipeline.queue.cache import cache_for
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.limits import Limits

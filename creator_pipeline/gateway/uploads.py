@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.gateway import multipart, openapi
+from creator_pipeline.gateway import inbox, multipart, openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response, of_file, wants_page
 from creator_pipeline.gateway.inbox import IncomingFile
 from creator_pipeline.gateway.keys import KEY_CHARACTERS, bearer, profile_of, refused
 from creator_pipeline.gateway.limits import MIB, too_large
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services_of
+from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.uploads import Uploads
 
@@ -43,7 +46,7 @@ def _add_routes(router: APIRouter, receiver: _Receiver) -> None:
         methods=["POST"],
         description=f"A report of {label}, as {receiver.endings}. Sending the same file again is the same job.",
         status_code=202,
-        responses=openapi.answers(400, 401, 413, 415, 422),
+        responses=openapi.answers(400, 401, 413, 415, 422, 507),
         openapi_extra={**openapi.body("multipart/form-data", form), **openapi.bearer()},
     )
 
@@ -125,8 +128,7 @@ class _Receiver:
         return _Received(profile_id, name, incoming)
 
     def _begin(self, services: Services) -> IncomingFile:
-        local = services.config.home / f"{self.name}_incoming"
-        return IncomingFile(self.uploads.inbox(services.config), local, hint=self.uploads.inbox_hint)
+        return IncomingFile(*_folders(services, self.name, self.uploads), hint=self.uploads.inbox_hint)
 
     async def _describe(self, received: _Received, services: Services) -> tuple[str, Mapping[str, Any]]:
         """The name to store the file under, and what is in it."""
@@ -140,6 +142,18 @@ class _Receiver:
                 return name, await services.lanes.uploads.run(self.uploads.describe, path, name)
         except DataError as error:
             raise of_file(error) from None
+
+
+def _folders(services: Services, name: str, uploads: Uploads) -> tuple[str, Path]:
+    return uploads.inbox(services.config), services.config.home / f"{name}_incoming"
+
+
+def sweep_drafts(services: Services) -> None:
+    """Delete what gateways that were killed have left of uploads."""
+    for platform in PLATFORMS:
+        if platform.uploads is not None:
+            with contextlib.suppress(OSError):
+                inbox.sweep(inbox.drafts_of(*_folders(services, platform.name, platform.uploads.get())))
 
 
 def _text(key: bytes) -> str:
