@@ -36,7 +36,8 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """The database is there and someone works off the queue; else 503 with the reason.
 
-    For alarms; with details for whoever asks this process itself, and not through a proxy. A load balancer asks ``/healthz``: deliveries are taken while nobody works off the queue.
+    For alarms; with details for whoever asks this process itself, and not through a proxy. A load balancer asks
+    ``/healthz``: deliveries are taken while nobody works off the queue.
     """
     services = services_of(request)
     try:

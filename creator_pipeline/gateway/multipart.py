@@ -83,7 +83,7 @@ async def read(request: Request, trust: Trust) -> AsyncIterator[Part | bytes]:
     if len(boundary) > _MAX_BOUNDARY:
         raise GatewayError(400, "broken_form", f"The form's boundary is longer than {_MAX_BOUNDARY} characters.")
     reader = _Reader()
-    taken = 0
+    parts = taken = 0
     try:
         parser = MultipartParser(boundary, reader.callbacks())
         async for chunk in request.stream():
@@ -93,8 +93,10 @@ async def read(request: Request, trust: Trust) -> AsyncIterator[Part | bytes]:
                 parser.write(piece)
                 taken += len(piece)
                 for item in reader.taken():
+                    parts += isinstance(item, Part)
+                    trust.check(parts, 0)
                     yield item
-                trust.check(reader.parts, taken)
+                trust.check(parts, taken)
                 await asyncio.sleep(0)
         parser.finalize()
     except FormParserError:
@@ -115,12 +117,11 @@ class _Reader:
         self._name = self._value = b""
         self._headers: dict[bytes, bytes] = {}
         self.ended = False
-        self.parts = 0
 
     def callbacks(self) -> MultipartCallbacks:
         """For the parser."""
         return {
-            "on_part_begin": self._part,
+            "on_part_begin": self._headers.clear,
             "on_header_field": self._field,
             "on_header_value": self._content,
             "on_header_end": self._header,
@@ -133,10 +134,6 @@ class _Reader:
         """What came since the last call."""
         items, self._items = self._items, []
         return items
-
-    def _part(self) -> None:
-        self.parts += 1
-        self._headers.clear()
 
     def _field(self, data: bytes, start: int, end: int) -> None:
         self._name = self._grown(self._name, data[start:end])

@@ -100,9 +100,7 @@ def gateway_errors(config: Settings) -> Iterator[Finding]:
     """The gateway's answers that were its own fault, since it started."""
     answer = httpx.get(f"{config.public_url}/metrics", timeout=TIMEOUT)
     if answer.status_code == 404:
-        text = (
-            "PUBLIC_URL leads through a proxy, which hides /metrics, as it should: Prometheus asks the gateway itself."
-        )
+        text = "PUBLIC_URL leads through a proxy, and /metrics isn't shown through one."
         yield Finding("errors: gateway", "off", text)
         return
     text = answer.raise_for_status().text
