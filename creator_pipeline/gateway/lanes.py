@@ -14,7 +14,7 @@ from creator_pipeline.core.errors import TransientError
 
 WAITING_EACH = 8
 """Calls that may wait for one thread; who comes next is sent away at once."""
-LOCK_SECONDS = 2.5
+LOCK_SECONDS = 2.0
 """The longest that a statement of the gateway waits for a lock: its thread is free again then."""
 
 _log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Lanes:
         health: ``/readyz`` and ``/metrics``.
     """
 
-    auth: Lane = field(default_factory=lambda: Lane("auth", 3, 3.5))
+    auth: Lane = field(default_factory=lambda: Lane("auth", 3, 3.0))
     events: Lane = field(default_factory=lambda: Lane("events", 1, 5.0))
     limits: Lane = field(default_factory=lambda: Lane("limits", 4, 1.0, connections=0))
     keys: Lane = field(default_factory=lambda: Lane("keys", 2, 5.0))

@@ -147,13 +147,11 @@ class RedisLink:
         return not self._pause
 
     def _probe(self, answered: threading.Event) -> None:
-        from redis.exceptions import RedisError
-
         began = time.monotonic()
         try:
             self.client.ping()
-        except (RedisError, OSError):
-            pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, also a client closed meanwhile: it is not back
+            _log.debug("%s is not back: %s", self.where, type(error).__name__)
         else:
             if time.monotonic() - began <= SLOW_SECONDS:
                 self._worked()

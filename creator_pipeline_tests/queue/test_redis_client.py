@@ -98,7 +98,7 @@ def test_a_redis_that_hangs_costs_one_caller_a_second_and_then_nothing(server: R
     """Guards: each request waiting nine seconds for a server that takes connections and says nothing."""
     hung = RedisLink(server.url)
     assert hung.call(lambda client: client.set("k", 1))
-    server.process.send_signal(signal.SIGSTOP)
+    server.send_signal(signal.SIGSTOP)
     try:
         took: list[float] = []
         for _ in range(20):
@@ -113,7 +113,7 @@ def test_a_redis_that_hangs_costs_one_caller_a_second_and_then_nothing(server: R
         assert len(waits) <= 2
         assert redis_client.CONNECT_SECONDS + redis_client.COMMAND_SECONDS < 1.5
     finally:
-        server.process.send_signal(signal.SIGCONT)
+        server.send_signal(signal.SIGCONT)
     hung.client.close()
 
 
