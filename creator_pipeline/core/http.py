@@ -5,7 +5,9 @@ A platform's ``classify`` function says which answers are errors; everything els
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +22,7 @@ from creator_pipeline.core.pending_request import PendingRequest
 from creator_pipeline.core.retry import retry_after, retrying
 from creator_pipeline.core.secrets import redact, without_addresses
 from creator_pipeline.core.transport import Connection, ConnectionFailedError, ConnectionPool, TooLargeError
+from creator_pipeline.core.usage import Usage
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -37,29 +40,6 @@ class Pace(Protocol):
     def wait(self) -> float:
         """Block until one request may be sent; returns the seconds waited."""
         ...
-
-
-@dataclass(slots=True)
-class Usage:
-    """What a client has used so far."""
-
-    requests: int = 0
-    retries: int = 0
-    throttled: int = 0
-    waited_seconds: float = 0.0
-    received_bytes: int = 0
-    cache_hits: int = 0
-    cache_misses: int = 0
-
-    def metadata(self) -> dict[str, int | float]:
-        """The figures as a materialization shows them; those of the cache only where it was asked."""
-        lookups = self.cache_hits + self.cache_misses
-        return ({"cache_hits": self.cache_hits, "cache_misses": self.cache_misses} if lookups else {}) | {
-            "api_requests": self.requests,
-            "api_retries": self.retries,
-            "api_throttled": self.throttled,
-            "api_waited_seconds": round(self.waited_seconds, 3),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +80,7 @@ class ApiClient:
         attempts: how often one request is sent at most.
         deadline: seconds for one request with all its attempts and waits.
         connections: requests under way at the same time; more of them wait.
+        until: moment of ``time.monotonic`` by which the last answer must be there.
     """
 
     def __init__(
@@ -114,12 +95,13 @@ class ApiClient:
         attempts: int = 8,
         deadline: float = 300.0,
         connections: int = 8,
+        until: float = math.inf,
     ) -> None:
         self._classify = classify
         self._attempts = attempts
         self._deadline = deadline
-        self._token = token
-        self._secrets = [token]
+        self._until = until
+        self._token, self._secrets = token, [token]
         self._renew = renew
         self._renewal = threading.Lock()
         self._pace = pace
@@ -202,7 +184,10 @@ class ApiClient:
         )
 
     def _retry(self, attempt: Callable[[], Any], seconds_used: float) -> Any:
-        return retrying(self._attempts, self._deadline - seconds_used, self._count_retry)(attempt)
+        return retrying(self._attempts, self._seconds() - seconds_used, self._count_retry)(attempt)
+
+    def _seconds(self) -> float:
+        return min(self._deadline, self._until - time.monotonic())
 
     def _renewed(self, refused: str) -> bool:
         """Whether there is another token than the refused one; threads refused at the same time renew it once."""
@@ -237,8 +222,11 @@ class ApiClient:
             raise RejectedError(f"{method}: not a path below the API's URL.")
         target = f"{path}{'&' if '?' in path else '?'}{urlencode(params, doseq=True)}" if params else path
         form = None if data is None else urlencode(data)
+        seconds = self._seconds()
+        if seconds <= 0:
+            raise TransientError(f"{method} {path}: there was no time left for it.")
         try:
-            return self._connections.send(method, target, form, seconds=self._deadline, max_bytes=MAX_BODY_BYTES)
+            return self._connections.send(method, target, form, seconds=seconds, max_bytes=MAX_BODY_BYTES)
         except ConnectionFailedError as error:
             raise TransientError(f"{method} {path}: the connection failed ({error}).") from None
         except ValueError as error:

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from creator_pipeline import __version__
@@ -53,9 +54,11 @@ def _lifespan(services: Services) -> Any:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         await asyncio.to_thread(services.warehouse.ensure_migrated)
+        await services.lanes.uploads.run(uploads.sweep_drafts, services)
         services.deliveries.start()
         yield
         await services.deliveries.stop()
+        services.lanes.close()
 
     return lifespan
 
@@ -85,9 +88,21 @@ def _document(app: FastAPI) -> Any:
 
 async def _plain(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405 and request.method == "OPTIONS":
+        return Response(headers={"Allow": _allowed(request)})
     code, message, hint = _PLAIN.get(status, ("bad_request", "The request can't be understood.", ""))
     headers = error.headers if isinstance(error, HTTPException) else None
     return respond(request, GatewayError(status, code, message, hint, headers=headers))
+
+
+def _allowed(request: Request) -> str:
+    """Methods of the path that was asked for."""
+    found = {"OPTIONS"}
+    for method in ("GET", "POST"):
+        asked = {**request.scope, "method": method}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            found |= {method, "HEAD"} if method == "GET" else {method}
+    return ", ".join(sorted(found))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection, select
+
 from creator_pipeline.core import signing
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
@@ -33,8 +35,22 @@ def profile_of_link(ring: KeyRing, link: str) -> str | None:
     return word if isinstance(word, str) else None
 
 
-def use_once(warehouse: Warehouse, nonce: str, profile_id: str) -> bool:
-    """Whether a state is used for the first time; remembered until its signature is too old by far."""
+def is_used(warehouse: Warehouse, nonce: str) -> bool:
+    """Whether a state was used."""
+    table = webhook_events.c
+    with warehouse.read() as connection:
+        asked = select(table.delivery_id).where(table.provider == STATES, table.delivery_id == nonce)
+        return connection.execute(asked).first() is not None
+
+
+def use_once(connection: Connection, nonce: str, profile_id: str) -> bool:
+    """Whether a state is used for the first time; remembered until its signature is too old by far.
+
+    Args:
+        connection: of the transaction in which that matters.
+        nonce: of the state.
+        profile_id: who is connected.
+    """
     row = {
         "provider": STATES,
         "delivery_id": nonce,
@@ -45,6 +61,5 @@ def use_once(warehouse: Warehouse, nonce: str, profile_id: str) -> bool:
         "status": "done",
         "repeats": 0,
     }
-    with warehouse.write() as connection:
-        statement = insert_into(connection, webhook_events).values(row).on_conflict_do_nothing()
-        return connection.execute(statement).rowcount == 1
+    statement = insert_into(connection, webhook_events).values(row).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount == 1

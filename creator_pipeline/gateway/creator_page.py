@@ -6,7 +6,6 @@ is erased, or whose mailbox is another one by now, has no page: 404.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import secrets
 from collections.abc import Iterable
@@ -59,7 +58,9 @@ async def enter(request: Request, token: str) -> Response:
     """Exchanges a link of a mail for a cookie. Changes nothing else: scanners of mailboxes open links too."""
     services = services_of(request)
     told = page_link.read(services.ring, token)
-    if told is None or not await asyncio.to_thread(page_link.is_current, services.warehouse, services.ring, *told):
+    if told is None or not await services.lanes.pages.run(
+        page_link.is_current, services.warehouse, services.ring, *told
+    ):
         services.gate.refused(request.scope["caller"])
         raise _gone()
     word = Session(*told, secrets.token_urlsafe(18))
@@ -83,7 +84,9 @@ async def show(request: Request) -> Response:
     session = await _session(request)
     if session is None:
         return _out(services)
-    view = await asyncio.to_thread(creator_page_view.read, services.warehouse, services.config, session.profile_id)
+    view = await services.lanes.pages.run(
+        creator_page_view.read, services.warehouse, services.config, session.profile_id
+    )
     form = signing.sign(services.ring, _FORM, session.nonce)
     return page("me.html", view=view, form=form, again=creator_page_view.AGAIN, saved="saved" in request.query_params)
 
@@ -95,7 +98,7 @@ async def revenue(request: Request) -> Response:
     if session is None:
         raise GatewayError(401, "unauthorized", "There is no page open.", "Open it from a mail of ours.")
     wide = "wide" in request.query_params
-    png = await asyncio.to_thread(creator_page_view.picture, services.warehouse, session.profile_id, wide=wide)
+    png = await services.lanes.pages.run(creator_page_view.picture, services.warehouse, session.profile_id, wide=wide)
     return Response(png, media_type="image/png")
 
 
@@ -114,7 +117,7 @@ async def notifications(request: Request) -> Response:
     session, fields = await _form(request)
     if session is None:
         return _out(services)
-    await asyncio.to_thread(creator_page_view.save, services.warehouse, session.profile_id, fields)
+    await services.lanes.pages.run(creator_page_view.save, services.warehouse, session.profile_id, fields)
     return RedirectResponse("/me?saved#mails", 303)
 
 
@@ -151,7 +154,7 @@ async def _session(request: Request) -> Session | None:
     if word is None:
         return None
     session = Session(*word)
-    if not await asyncio.to_thread(
+    if not await services.lanes.pages.run(
         page_link.is_current, services.warehouse, services.ring, session.profile_id, session.mailbox
     ):
         raise _gone()

@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from creator_pipeline.core.errors import PipelineError, TransientError
-from creator_pipeline.gateway.intake import Intake, Stored
+from creator_pipeline.platforms.intake import Intake, Stored
 from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue, NewJob
 
 BATCH = 500
 MAX_WAITING = 20_000
 """Deliveries in memory before senders are told to come back."""
-ANSWER_SECONDS = 4.0
+ANSWER_SECONDS = 2.8
 """A sender that hangs up after five may not try again; after a 503 all do."""
 
 _log = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,10 +11,10 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.core.errors import PipelineError, TransientError
 from creator_pipeline.core.windows import now
 from creator_pipeline.gateway import openapi
-from creator_pipeline.gateway.errors import json_response
+from creator_pipeline.gateway.errors import GatewayError, json_response
 from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.settings import Settings
 
@@ -23,6 +22,7 @@ TICK_SECONDS = 600
 """A sensor that hasn't ticked for so long is dead; the slowest of ours ticks every minute or so."""
 WEBHOOK_SECONDS = 900
 """A webhook that nobody has worked off for so long: something holds the queue."""
+_HANDED_ON = frozenset({"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via", "x-real-ip"})
 _LAST_TICK = "SELECT max(timestamp) FROM job_ticks WHERE type = 'SENSOR'"
 
 router = APIRouter(tags=["health"])
@@ -38,21 +38,33 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """The database is there and someone works off the queue; else 503 with the reason.
 
-    For alarms. A load balancer asks ``/healthz``: deliveries are taken while nobody works off the queue.
+    For alarms; with details for whoever asks this process itself, and not through a proxy. A load balancer asks
+    ``/healthz``: deliveries are taken while nobody works off the queue.
     """
     services = services_of(request)
-    state, reason = await asyncio.to_thread(_state, services)
-    ready = reason is None
-    return json_response(
-        {"status": "ready" if ready else "not_ready", "reason": reason, **state}, 200 if ready else 503
-    )
+    try:
+        state, reason = await services.lanes.health.run(_state, services)
+    except TransientError as error:
+        state, reason = {"database": False}, error.message
+    word, status = ("ready", 200) if reason is None else ("not_ready", 503)
+    # What is wrong here is nobody's business outside.
+    details = {} if came_through_a_proxy(request) else {"reason": reason, **state}
+    return json_response({"status": word, **details}, status)
 
 
 @router.get("/metrics", responses=openapi.answers())
 async def metrics(request: Request) -> Response:
-    """Prometheus' text format."""
-    content = await asyncio.to_thread(services_of(request).metrics.text)
+    """Prometheus' text format, for whoever asks this process itself; 404 through a proxy."""
+    if came_through_a_proxy(request):
+        raise GatewayError(404, "not_found", "There is nothing here.", "Ask the gateway itself, behind the proxy.")
+    services = services_of(request)
+    content = await services.lanes.health.run(services.metrics.text)
     return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def came_through_a_proxy(request: Request) -> bool:
+    """Whether it was handed on by a proxy: then it may be anybody's."""
+    return not _HANDED_ON.isdisjoint(request.headers)
 
 
 def _state(services: Services) -> tuple[dict[str, object], str | None]:

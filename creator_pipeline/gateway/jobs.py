@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
@@ -20,7 +19,8 @@ router = APIRouter(tags=["jobs"])
 async def job_status(request: Request, job_id: str) -> Response:
     """A job of the caller's profile. Another profile's doesn't exist for it."""
     profile_id = await profile_of(request, bearer(request))
-    found = await asyncio.to_thread(services_of(request).queue.get, [job_id])
+    services = services_of(request)
+    found = await services.lanes.keys.run(services.queue.get, [job_id])
     if not found or found[0].profile_id != profile_id:
         raise GatewayError(404, "not_found", "There is no such job.", "Check the job_id of the answer that named it.")
     return json_response(_shown(found[0]))

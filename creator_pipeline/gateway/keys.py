@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import Request
 
 from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.services import services_of
 from creator_pipeline.store import profile_keys
 
+KEY_CHARACTERS = 200
+"""Of the longest key that is looked up."""
 HINT = "Send Authorization: Bearer and the profile's key; creator-pipeline profiles key ID makes one."
 
 
@@ -26,10 +26,23 @@ async def profile_of(request: Request, key: str | None) -> str:
         GatewayError: 401.
     """
     services = services_of(request)
-    found = await asyncio.to_thread(profile_keys.owner, services.warehouse, key) if key else None
+    found = (
+        await services.lanes.keys.run(profile_keys.owner, services.warehouse, key)
+        if key and len(key) <= KEY_CHARACTERS
+        else None
+    )
     if found is None:
-        services.gate.refused(request.scope["caller"])
-        raise GatewayError(
-            401, "unauthorized", "The key is missing or wrong.", HINT, headers={"WWW-Authenticate": "Bearer"}
-        )
+        raise refused(request)
     return found
+
+
+def refused(request: Request) -> GatewayError:
+    """Count a request without a good key, and return its 401.
+
+    Raises:
+        GatewayError: 429, after too many.
+    """
+    services_of(request).gate.refused(request.scope["caller"])
+    return GatewayError(
+        401, "unauthorized", "The key is missing or wrong.", HINT, headers={"WWW-Authenticate": "Bearer"}
+    )

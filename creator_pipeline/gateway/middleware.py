@@ -15,8 +15,8 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from creator_pipeline.core.errors import ConfigError, TransientError
-from creator_pipeline.gateway.errors import GatewayError, respond, unavailable
-from creator_pipeline.gateway.limits import Gate, Rule, rule_for, too_large
+from creator_pipeline.gateway.errors import GatewayError, respond, too_many, unavailable
+from creator_pipeline.gateway.limits import Gate, Rule, network_of, rule_for, too_large
 from creator_pipeline.gateway.metrics import Metrics
 
 _log = logging.getLogger("creator_pipeline.gateway.requests")
@@ -27,8 +27,10 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CHUNK_SECONDS = 10.0
 """A sender that is silent for so long in the middle of a body is hung up on."""
+THROWN_AWAY_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
-LINGER_BYTES = 8 * 1024 * 1024
+LINGER_BYTES = 2 * 1024 * 1024
+"""Thrown away unread behind a refusal, for so long."""
 SECURITY = (
     (
         b"content-security-policy",
@@ -67,15 +69,23 @@ class Middleware:
         request_id = _request_id(scope)
         scope["request_id"] = request_id.decode()
         client = scope.get("client")
-        caller: str = client[0] if client else "local"
+        caller = network_of(client[0]) if client else "local"
+        method = scope["method"]
+        if method == "HEAD":
+            # Its answer is that of GET; the server, which has the former scope, leaves the body out.
+            scope = {**scope, "method": "GET", "head": True}
         scope["caller"] = caller
-        status = 0
+        status, crowded = 0, 0.0
+        rule = rule_for(scope["path"])
+        body = _Body(scope, receive, rule)
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 present = {name for name, _ in message["headers"]}
+                if status >= 400 and body.much_unread and b"connection" not in present:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id),
@@ -83,22 +93,23 @@ class Middleware:
                 ]
             await send(message)
 
-        rule = rule_for(scope["path"])
-        body = _Body(scope, receive, rule)
         try:
-            await self._gate.check(rule, caller)
-            await self._app(scope, body, answer)
+            crowded = await self._gate.check(rule, caller)
+            if crowded and not _shows_something(scope, rule):
+                raise too_many(crowded)
+            await self._app(scope, body, body.lingering(answer))
         except Exception as error:
             if status:
                 raise
             refusal = _refusal(error)
-            await respond(Request(scope), refusal)(scope, receive, body.lingering(answer, refusal))
+            if crowded and refusal.status in {401, 403, 404}:
+                refusal = too_many(crowded)
+            await respond(Request(scope), refusal)(scope, receive, body.lingering(answer))
         finally:
-            self._account(scope, status, time.perf_counter() - began)
+            self._account(scope, method if method in _METHODS else "OTHER", status, time.perf_counter() - began)
 
-    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+    def _account(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self._metrics.request(method, route, status, seconds)
         fields: dict[str, Any] = {
             "request_id": scope["request_id"],
@@ -114,6 +125,13 @@ class Middleware:
 def _request_id(scope: Scope) -> bytes:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
     return given if _REQUEST_ID.fullmatch(given) else b"%s-%d" % (_PROCESS, next(_NUMBERS))
+
+
+def _shows_something(scope: Scope, rule: Rule) -> bool:
+    """Whether this may be somebody whom strangers must not keep out: what is shown is checked in the route."""
+    names = {name for name, _ in scope["headers"]}
+    typed = scope["method"] == "POST" and rule.prefix == "/uploads/"
+    return rule.signed or typed or b"authorization" in names
 
 
 def _refusal(error: Exception) -> GatewayError:
@@ -141,6 +159,16 @@ class _Body:
         self._announced = int(announced) if announced.isdigit() else 0
         self._any = self._announced > 0 or b"transfer-encoding" in headers
 
+    @property
+    def unread(self) -> bool:
+        """Whether more of it may be on its way."""
+        return self._any and self._more
+
+    @property
+    def much_unread(self) -> bool:
+        """Whether it is more than is thrown away for the sake of the connection."""
+        return self.unread and (not self._announced or self._announced > THROWN_AWAY_BYTES)
+
     async def __call__(self) -> Message:
         if not self._more:
             return await self._receive()
@@ -162,15 +190,19 @@ class _Body:
             raise too_large(self._rule.body_bytes)
         return message
 
-    def lingering(self, send: Send, refusal: GatewayError) -> Send:
-        """``send`` that, once the refusal is out, takes a little more of a body that is still coming.
+    def lingering(self, send: Send) -> Send:
+        """``send`` that, once a refusal is out, takes a little more of a body that is still coming.
 
         Hanging up at once would reset the connection, and the sender would see that and not the refusal.
         """
 
+        status = 0
+
         async def sent(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
             last = message["type"] == "http.response.body" and not message.get("more_body", False)
-            if not last or not self._any or not self._more or refusal.status == 408:
+            if not last or status < 400 or status == 408 or not self.unread:
                 await send(message)
                 return
             await send({**message, "more_body": True})

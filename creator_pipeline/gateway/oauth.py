@@ -7,29 +7,33 @@ ten minutes old at most, good once, and good only in the browser that started.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
 
 from creator_pipeline.core import signing
-from creator_pipeline.core.errors import ConfigError, PipelineError
+from creator_pipeline.core.errors import ConfigError, PipelineError, TransientError
 from creator_pipeline.gateway import connect_links, openapi
 from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.platforms.contract import Platform
-from creator_pipeline.platforms.oauth import Connecting, OAuth
+from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth, UnfinishedError
 from creator_pipeline.store import profiles
 
 STATE_SECONDS = 600
+CONNECT_SECONDS = 15.0
+"""For all requests to the platform; waiting for the pace, and the warehouse, may come on top."""
 _RESULT_SECONDS = 24 * 3600
 _STATE = "oauth-state.v1"
 _RESULT = "oauth-result.v1"
@@ -85,6 +89,11 @@ class _Flow:
         """Name of the cookie that ties a state to its browser, and by its name and path to this platform."""
         return f"{self.name}_oauth"
 
+    @property
+    def kept_cookie(self) -> str:
+        """Name of the cookie with the tokens of a try that was not finished, encrypted."""
+        return f"{self.cookie}_kept"
+
     async def start(self, request: Request, profile_id: str, link: str = "") -> Response:
         services = services_of(request)
         if link:
@@ -100,27 +109,20 @@ class _Flow:
         state = signing.sign(services.ring, _STATE, [profile_id, nonce])
         try:
             self.oauth.check(services.config)
-            await asyncio.to_thread(profiles.get_profile, services.warehouse, profile_id)
+            await services.lanes.pages.run(profiles.get_profile, services.warehouse, profile_id)
             target = self.oauth.authorize_url(services.config, state, _verifier(services, nonce))
         except ConfigError as error:
             raise GatewayError(404, error.code, error.message, error.hint) from None
         answer = RedirectResponse(target, 302)
-        answer.set_cookie(
-            self.cookie,
-            nonce,
-            max_age=STATE_SECONDS,
-            path=self.oauth.callback_path,
-            secure=services.config.public_url.startswith("https://"),
-            httponly=True,
-            samesite="lax",
-        )
+        self._set_cookie(services, answer, self.cookie, nonce)
         return answer
 
     async def callback(self, request: Request, code: str = "", state: str = "", error: str = "") -> Response:
         services = services_of(request)
+        if "head" in request.scope:
+            # Whoever only looks at a link must not use it up.
+            raise HTTPException(405, headers={"Allow": "GET"})
         profile_id, nonce = self._known(services, request, state)
-        if not await asyncio.to_thread(connect_links.use_once, services.warehouse, nonce, profile_id):
-            raise _bad("used_state", f"This answer of {self.label} was used already.")
         if error:
             said = f"You said no at {self.label}." if error == "access_denied" else f"{self.label} refused."
             raise _bad("refused", f"{said} Nothing was connected.")
@@ -134,16 +136,59 @@ class _Flow:
             profile_id,
             code,
             _verifier(services, nonce),
+            partial(connect_links.use_once, nonce=nonce, profile_id=profile_id),
+            time.monotonic() + CONNECT_SECONDS,
+            self._kept(services, request, nonce),
         )
         try:
-            made = await asyncio.to_thread(self.oauth.connect, asked)
+            made = await services.lanes.connect.run(self._connect, asked, nonce)
+        except TransientError as failure:
+            _log.warning("Connecting %s was not finished: %s", profile_id, failure)
+            raise self._once_more(services, failure, nonce) from None
         except PipelineError as failure:
             _log.warning("Connecting %s failed: %s", profile_id, failure)
             raise _bad(failure.code, failure.message, failure.hint) from None
         result = signing.sign(services.ring, _RESULT, [profile_id, made.job_id, made.hooks, made.problem])
         answer = RedirectResponse(f"/oauth/{self.name}/connected?result={result}", 303)
         answer.delete_cookie(self.cookie, path=self.oauth.callback_path)
+        answer.delete_cookie(self.kept_cookie, path=self.oauth.callback_path)
         return answer
+
+    def _connect(self, asked: Connecting, nonce: str) -> Connected:
+        if connect_links.is_used(asked.warehouse, nonce):
+            raise _bad("used_state", f"This answer of {self.label} was used already.")
+        return self.oauth.connect(asked)
+
+    def _once_more(self, services: Services, failure: TransientError, nonce: str) -> GatewayError:
+        """503; the answer stays good, with the tokens that were got in the browser's own keeping, encrypted."""
+        headers = {"Retry-After": "5"}
+        if isinstance(failure, UnfinishedError):
+            answer = Response()
+            self._set_cookie(services, answer, self.kept_cookie, services.ring.encrypt(f"{nonce} {failure.kept}"))
+            headers["Set-Cookie"] = answer.headers["set-cookie"]
+        text = f"{self.label} isn't connected yet: {failure.message}"
+        hint = f"Load this page again in a moment; what you allowed at {self.label} is good for ten minutes."
+        return GatewayError(503, failure.code, text, hint, headers=headers, as_page=True)
+
+    def _kept(self, services: Services, request: Request, nonce: str) -> str:
+        """Tokens that an earlier try with the same answer has left; empty where there are none."""
+        try:
+            told = services.ring.decrypt(request.cookies.get(self.kept_cookie, ""))
+        except PipelineError:
+            return ""
+        of, _, kept = told.partition(" ")
+        return kept if hmac.compare_digest(of.encode(), nonce.encode()) else ""
+
+    def _set_cookie(self, services: Services, answer: Response, name: str, value: str) -> None:
+        answer.set_cookie(
+            name,
+            value,
+            max_age=STATE_SECONDS,
+            path=self.oauth.callback_path,
+            secure=services.config.public_url.startswith("https://"),
+            httponly=True,
+            samesite="lax",
+        )
 
     async def connected(self, request: Request, result: str = "") -> Response:
         services = services_of(request)

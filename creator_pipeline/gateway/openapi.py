@@ -26,6 +26,7 @@ _WORDS = {
     404: "Nothing here",
     408: "The body took too long",
     413: "The body is too large",
+    507: "The disk is full",
     415: "Not a spreadsheet",
     422: "The file is not what it should be; says where",
     429: "Too many requests",

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-import orjson
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import and_, or_, select
 
-from creator_pipeline.gateway.intake import Intake, read_accounts, sending_platforms
-from creator_pipeline.platforms.webhooks import Delivery
-from creator_pipeline.queue.jobs import JobQueue, NewJob
+from creator_pipeline.platforms.intake import jobs_of_waiting
+from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.table import ENDED_BADLY
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
@@ -62,7 +60,10 @@ def replay(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collect
         config: flags; what is switched off stays stored.
         ids: of deliveries or jobs; None for all.
     """
-    return len(queue.replay(_dead(warehouse, ids))) + _stored(warehouse, queue, config, ids)
+    waiting = or_(events.c.status == "stored", and_(events.c.status == "ignored", events.c.note.is_not(None)))
+    if ids is not None:
+        waiting = and_(waiting, events.c.delivery_id.in_(ids))
+    return len(queue.replay(_dead(warehouse, ids))) + jobs_of_waiting(warehouse, queue, config, waiting)
 
 
 def _dead(warehouse: Warehouse, ids: Collection[str] | None) -> list[str]:
@@ -72,40 +73,3 @@ def _dead(warehouse: Warehouse, ids: Collection[str] | None) -> list[str]:
         asked = asked.where(or_(jobs.c.id.in_(ids), jobs.c.id.in_(theirs)))
     with warehouse.read() as connection:
         return list(connection.execute(asked).scalars())
-
-
-def _waiting() -> ColumnElement[bool]:
-    """What was only stored, and what asked for something and fitted no profile then."""
-    return or_(events.c.status == "stored", and_(events.c.status == "ignored", events.c.note.is_not(None)))
-
-
-def _stored(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collection[str] | None) -> int:
-    providers = [platform.in_ledger for platform in sending_platforms()]
-    asked = select(events).where(events.c.provider.in_(providers), _waiting())
-    if ids is not None:
-        asked = asked.where(events.c.delivery_id.in_(ids))
-    intake = Intake(warehouse, queue, config)
-    put: list[NewJob] = []
-    with warehouse.write() as connection:
-        accounts = read_accounts(connection)
-        for row in connection.execute(asked).mappings().all():
-            delivery = Delivery(
-                row["provider"],
-                row["delivery_id"],
-                row["event_type"],
-                orjson.loads(row["payload"]),
-                profile_id=row["profile_id"],
-                account_id=row["account_id"],
-            )
-            plan = intake.plan(delivery, accounts)
-            if not plan.jobs:
-                continue
-            connection.execute(
-                update(events)
-                .where(events.c.provider == delivery.provider, events.c.delivery_id == delivery.delivery_id)
-                .values(status=plan.status, job_id=plan.jobs[0].id, note=None)
-            )
-            put += plan.jobs
-        queue.add(connection, put)
-    queue.announce(put)
-    return len(put)

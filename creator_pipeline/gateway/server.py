@@ -1,4 +1,4 @@
-"""The server: uvicorn, with a bound on the time that a request's head may take."""
+"""The server: uvicorn, with bounds on the time and the size that a request's head may take."""
 
 from __future__ import annotations
 
@@ -11,11 +11,28 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 10.0
+HEAD_BYTES = 32 * 1024
+"""Of a request beside its body: address and headers, framing, trailers. nginx takes as much by default."""
+MAX_PIPELINED = 32
+"""Requests of a connection that wait for an answer to the one before them."""
+_PIECE = 16 * 1024
+_FRAMING = 16
+"""Bytes around a piece of a chunked body."""
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%s"
+)
+_TOO_LARGE_BODY = (
+    b'{"error":{"code":"head_too_large","message":"The request\'s head is larger than %d KiB.",'
+    b'"hint":"Send fewer or shorter headers."}}' % (HEAD_BYTES // 1024)
+)
 GRACE_SECONDS = 30
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """Hangs up where a head doesn't come: uvicorn itself waits for ever for the first byte, and between two."""
+class BoundedProtocol(HttpToolsProtocol):
+    """Hangs up where a head doesn't come or doesn't end: uvicorn itself waits for ever, and keeps all of it."""
+
+    _beside_body = 0
 
     def connection_made(self, transport: Any) -> None:
         """A connection: its first head is awaited."""
@@ -27,7 +44,25 @@ class PatientProtocol(HttpToolsProtocol):
         cycle: Any = self.cycle
         if self._head_timer is None and (cycle is None or cycle.response_complete):
             self._await_head()
-        super().data_received(data)
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            self._beside_body += len(piece)
+            super().data_received(piece)
+            if self.transport.is_closing():
+                return
+            if self._beside_body > HEAD_BYTES or len(self.pipeline) > MAX_PIPELINED:
+                self._refuse()
+                return
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body: it has a bound of its own."""
+        self._beside_body = max(0, self._beside_body - len(body) - _FRAMING)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of a request: the next one's head begins."""
+        self._beside_body = 0
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         """The head is there."""
@@ -38,6 +73,13 @@ class PatientProtocol(HttpToolsProtocol):
         """The end."""
         self._stop_timer()
         super().connection_lost(exc)
+
+    def _refuse(self) -> None:
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete:
+            self.transport.write(_TOO_LARGE % (len(_TOO_LARGE_BODY), _TOO_LARGE_BODY))
+        # In the middle of an answer another one would only spoil it.
+        self.transport.close()
 
     def _await_head(self) -> None:
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, self.transport.close)
@@ -54,7 +96,7 @@ def uvicorn_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        http=PatientProtocol,
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -11,9 +11,10 @@ from pydantic import SecretStr
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway.deliveries import DeliveryWriter
-from creator_pipeline.gateway.intake import Intake
+from creator_pipeline.gateway.lanes import LOCK_SECONDS, Lanes
 from creator_pipeline.gateway.limits import Gate
 from creator_pipeline.gateway.metrics import Metrics
+from creator_pipeline.platforms.intake import Intake
 from creator_pipeline.queue.cache import cache_for
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.limits import Limits
@@ -28,6 +29,7 @@ class Services:
     """What the routes share. Settings are those of the start: another value wants a restart.
 
     Attributes:
+        lanes: threads for what blocks.
         readers: limits the uploads that are read at once, each in a process of up to a gigabyte.
     """
 
@@ -38,6 +40,7 @@ class Services:
     gate: Gate
     deliveries: DeliveryWriter
     metrics: Metrics
+    lanes: Lanes
     readers: asyncio.Semaphore
 
     def secret(self, name: str) -> str | None:
@@ -48,13 +51,15 @@ class Services:
 
 def build(config: Settings) -> Services:
     """The services of an installation. Connects to nothing yet."""
-    warehouse = open_warehouse(config.warehouse_url)
+    lanes = Lanes()
+    warehouse = open_warehouse(config.warehouse_url, lanes.connections, LOCK_SECONDS)
     ring = installation_ring(config)
     redis = connect(config)
     queue = JobQueue(warehouse, redis)
     deliveries = DeliveryWriter(Intake(warehouse, queue, config), queue)
     metrics = Metrics(queue.depth, queue.ages, lambda: deliveries.waiting, cache_for(config).stats)
-    return Services(config, warehouse, ring, queue, Gate(Limits(redis)), deliveries, metrics, asyncio.Semaphore(2))
+    gate = Gate(Limits(redis), lanes.limits)
+    return Services(config, warehouse, ring, queue, gate, deliveries, metrics, lanes, asyncio.Semaphore(2))
 
 
 def services_of(request: Request) -> Services:

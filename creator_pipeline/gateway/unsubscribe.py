@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request, Response
 
 from creator_pipeline.gateway import openapi
@@ -35,7 +33,7 @@ async def turn_off(request: Request, token: str) -> Response:
     services = services_of(request)
     choice = await _choice(request, token)
     body = await request.body()
-    await asyncio.to_thread(
+    await services.lanes.pages.run(
         mail.turn_off, services.warehouse, services.config, token, everything=b"everything=yes" in body.split(b"&")
     )
     if b"List-Unsubscribe=One-Click" in body:
@@ -45,7 +43,7 @@ async def turn_off(request: Request, token: str) -> Response:
 
 async def _choice(request: Request, token: str) -> Choice:
     services = services_of(request)
-    choice = await asyncio.to_thread(mail.read, services.warehouse, services.config, token)
+    choice = await services.lanes.pages.run(mail.read, services.warehouse, services.config, token)
     if choice is None:
         services.gate.refused(request.scope["caller"])
         raise GatewayError(404, "not_found", "This link is not one of ours.", "Open it from the mail once more.")

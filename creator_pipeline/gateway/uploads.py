@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.gateway import multipart, openapi
+from creator_pipeline.gateway import inbox, multipart, openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response, of_file, wants_page
 from creator_pipeline.gateway.inbox import IncomingFile
-from creator_pipeline.gateway.keys import bearer, profile_of
+from creator_pipeline.gateway.keys import KEY_CHARACTERS, bearer, profile_of, refused
 from creator_pipeline.gateway.limits import MIB, too_large
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services_of
+from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.uploads import Uploads
-
-KEY_BYTES = 200
 
 
 def router_of(platforms: Iterable[Platform]) -> APIRouter:
@@ -46,7 +46,7 @@ def _add_routes(router: APIRouter, receiver: _Receiver) -> None:
         methods=["POST"],
         description=f"A report of {label}, as {receiver.endings}. Sending the same file again is the same job.",
         status_code=202,
-        responses=openapi.answers(400, 401, 413, 415, 422),
+        responses=openapi.answers(400, 401, 413, 415, 422, 507),
         openapi_extra={**openapi.body("multipart/form-data", form), **openapi.bearer()},
     )
 
@@ -78,12 +78,12 @@ class _Receiver:
         services = services_of(request)
         received = await self._receive(request, services)
         try:
-            await asyncio.to_thread(received.file.close)
+            await services.lanes.uploads.run(received.file.close)
             name, described = await self._describe(received, services)
-            stored = await asyncio.to_thread(received.file.store, received.profile_id, name)
+            stored = await services.lanes.uploads.run(received.file.store, received.profile_id, name)
         finally:
             received.file.discard()
-        job_id = await asyncio.to_thread(
+        job_id = await services.lanes.uploads.run(
             self.uploads.enqueue, services.warehouse, services.queue, received.profile_id, stored
         )
         answer: dict[str, Any] = {"job_id": job_id, "upload_id": stored.sha256, **described}
@@ -94,10 +94,13 @@ class _Receiver:
     async def _receive(self, request: Request, services: Services) -> _Received:
         key = bearer(request)
         profile_id = await profile_of(request, key) if key else None
+        trust = multipart.Trust(lambda: refused(request))
+        if profile_id:
+            trust.known()
         current: multipart.Part | None = None
         typed, incoming, name = b"", None, None
         try:
-            async for item in multipart.read(request):
+            async for item in multipart.read(request, trust):
                 if isinstance(item, multipart.Part):
                     current = item
                     if item.name == "file" and item.file_name is not None:
@@ -105,13 +108,14 @@ class _Receiver:
                             raise GatewayError(422, "invalid", "There is more than one file.", "Send one at a time.")
                         # Before the file's first byte is written: nobody without a key writes to this disk.
                         profile_id = profile_id or await profile_of(request, _text(typed))
+                        trust.known()
                         incoming, name = self._begin(services), item.file_name
                 elif current is not None and current.name == "file" and incoming is not None:
                     incoming.write(item)
                     if incoming.size > self.uploads.max_bytes:
                         raise too_large(self.uploads.max_bytes)
                 elif current is not None and current.name == "key":
-                    typed = (typed + item)[:KEY_BYTES]
+                    typed = (typed + item)[: KEY_CHARACTERS + 1]
             profile_id = profile_id or await profile_of(request, _text(typed))
             if incoming is None or incoming.size == 0:
                 raise GatewayError(
@@ -124,21 +128,32 @@ class _Receiver:
         return _Received(profile_id, name, incoming)
 
     def _begin(self, services: Services) -> IncomingFile:
-        local = services.config.home / f"{self.name}_incoming"
-        return IncomingFile(self.uploads.inbox(services.config), local, hint=self.uploads.inbox_hint)
+        return IncomingFile(*_folders(services, self.name, self.uploads), hint=self.uploads.inbox_hint)
 
     async def _describe(self, received: _Received, services: Services) -> tuple[str, Mapping[str, Any]]:
         """The name to store the file under, and what is in it."""
         path = received.file.path
         try:
-            name = await asyncio.to_thread(self.uploads.name_of, path, received.name)
+            name = await services.lanes.uploads.run(self.uploads.name_of, path, received.name)
         except DataError as error:
             raise of_file(error, 415) from None
         try:
             async with services.readers:
-                return name, await asyncio.to_thread(self.uploads.describe, services.warehouse, path, name)
+                return name, await services.lanes.uploads.run(self.uploads.describe, services.warehouse, path, name)
         except DataError as error:
             raise of_file(error) from None
+
+
+def _folders(services: Services, name: str, uploads: Uploads) -> tuple[str, Path]:
+    return uploads.inbox(services.config), services.config.home / f"{name}_incoming"
+
+
+def sweep_drafts(services: Services) -> None:
+    """Delete what gateways that were killed have left of uploads."""
+    for platform in PLATFORMS:
+        if platform.uploads is not None:
+            with contextlib.suppress(OSError):
+                inbox.sweep(inbox.drafts_of(*_folders(services, platform.name, platform.uploads.get())))
 
 
 def _text(key: bytes) -> str:

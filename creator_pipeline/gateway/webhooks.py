@@ -11,9 +11,9 @@ from starlette.background import BackgroundTask
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.gateway import mail_calls, openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response
-from creator_pipeline.gateway.intake import Stored
 from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.intake import Stored
 from creator_pipeline.platforms.webhooks import Delivery, RefusedDelivery, Webhooks
 from creator_pipeline.settings import WHERE_TO_GET
 

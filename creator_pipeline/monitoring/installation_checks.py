@@ -8,18 +8,20 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from creator_pipeline.core import secrets
 from creator_pipeline.core.checks import Check, Finding
-from creator_pipeline.core.errors import ConfigError
-from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.core.errors import ConfigError, PipelineError
+from creator_pipeline.platforms import PLATFORMS, of_name
+from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.runtime.unknown_fields import PREFIX
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import connect_as_is
-from creator_pipeline.store.tables import health_reports, metadata
+from creator_pipeline.store.tables import health_reports, metadata, webhook_events
 
 MIN_FREE_BYTES = 1 << 30
 MIGRATE = "creator-pipeline migrate"
@@ -46,7 +48,22 @@ def flags(config: Settings) -> Iterator[Finding]:
         if config.enabled(source):
             yield Finding(name, "ok", "on")
         else:
-            yield Finding(name, "off", "Switched off; what arrives meanwhile is kept.", f"ENABLE_{source.upper()}=true")
+            text = f"Switched off; what arrives meanwhile is kept.{_deliveries_kept(config, source)}"
+            yield Finding(name, "off", text, f"ENABLE_{source.upper()}=true")
+
+
+def _deliveries_kept(config: Settings, source: str) -> str:
+    platform = of_name(source)
+    if platform is None or platform.webhooks is None:
+        return ""
+    try:
+        with connect_as_is(config.warehouse_url) as connection:
+            if connection is None:
+                return ""
+            asked = select(func.count()).select_from(webhook_events).where(waiting_for([platform.in_ledger]))
+            return f" {connection.execute(asked).scalar_one()} deliveries wait."
+    except (PipelineError, SQLAlchemyError):
+        return ""  # the line of the warehouse tells
 
 
 def keys(config: Settings) -> Iterator[Finding]:

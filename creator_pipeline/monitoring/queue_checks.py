@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.windows import now
 from creator_pipeline.monitoring.platform_checks import label
-from creator_pipeline.platforms import of_name, of_provider
+from creator_pipeline.platforms import PLATFORMS, of_name, of_provider
+from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
@@ -19,6 +20,8 @@ from creator_pipeline.store.tables import ingestion_jobs, webhook_events
 
 WAITED_MINUTES = 10
 """A job that is due for so long is stuck."""
+FORGOTTEN_HOURS = 24
+"""A platform that is switched off for so long while deliveries wait may have been forgotten."""
 _SHOWN = 3
 _TEXT_CHARACTERS = 500
 
@@ -35,6 +38,7 @@ def health_checks(warehouse: Warehouse, config: Settings, queue: JobQueue) -> li
         Check("queue/", lambda: waiting(warehouse, config)),
         Check("dead/", lambda: dead_letters(queue)),
         Check("deliveries/", lambda: nobodys(warehouse)),
+        Check("stored/", lambda: stored(warehouse, config)),
     ]
 
 
@@ -59,6 +63,30 @@ def waiting(warehouse: Warehouse, config: Settings) -> Iterator[Finding]:
             )
             hint = "Is dagster-daemon running, and the sensor webhook_jobs on (UI, Automation)?"
             yield Finding(f"queue/{source}", "no", text, hint, f"The queue of {label(of_name(source), source)}")
+
+
+def stored(warehouse: Warehouse, config: Settings) -> Iterator[Finding]:
+    """Deliveries that were stored without a job: how many wait for a flag, and those that wait though it is on."""
+    columns, before = webhook_events.c, now() - timedelta(minutes=WAITED_MINUTES)
+    for platform in PLATFORMS:
+        if platform.webhooks is None:
+            continue
+        wanted = waiting_for([platform.in_ledger])
+        with warehouse.read() as connection:
+            count, oldest = connection.execute(select(func.count(), func.min(columns.received_at)).where(wanted)).one()
+        flag = f"ENABLE_{platform.name.upper()}"
+        if not count or oldest is None:
+            continue
+        name, since = f"stored/{platform.in_ledger}", f"{oldest:%Y-%m-%d %H:%M} UTC"
+        if not config.enabled(platform.name):
+            text = f"{count} deliveries of {platform.label} wait while {flag} is off, the oldest since {since}."
+            hint = f"They become jobs within a minute of {flag}=true in the environment of dagster-daemon."
+            forgotten = oldest < now() - timedelta(hours=FORGOTTEN_HOURS)
+            yield Finding(name, "no" if forgotten else "off", text, hint, f"Deliveries of {platform.label}")
+        elif oldest < before:
+            text = f"{count} deliveries of {platform.label} wait although {flag} is on, the oldest since {since}."
+            hint = "Is dagster-daemon running, and the sensor stored_deliveries on (UI, Automation)?"
+            yield Finding(name, "no", text, hint, f"Deliveries of {platform.label}")
 
 
 def nobodys(warehouse: Warehouse) -> Iterator[Finding]:

@@ -98,7 +98,12 @@ def jobs(warehouse: Warehouse) -> Iterator[Finding]:
 
 def gateway_errors(config: Settings) -> Iterator[Finding]:
     """The gateway's answers that were its own fault, since it started."""
-    text = httpx.get(f"{config.public_url}/metrics", timeout=TIMEOUT).raise_for_status().text
+    answer = httpx.get(f"{config.public_url}/metrics", timeout=TIMEOUT)
+    if answer.status_code == 404:
+        text = "PUBLIC_URL leads through a proxy, and /metrics isn't shown through one."
+        yield Finding("errors: gateway", "off", text)
+        return
+    text = answer.raise_for_status().text
     every = bad = 0
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -116,7 +121,8 @@ def _share(name: str, bad: int, every: int, most: float, words: str, hint: str) 
 def ready(config: Settings) -> Iterator[Finding]:
     """Whether somebody works off what the gateway takes."""
     answer = httpx.get(f"{config.public_url}/readyz", timeout=TIMEOUT)
-    reason = answer.json().get("reason") if answer.status_code in {200, 503} else f"HTTP {answer.status_code}"
+    told = answer.json().get("reason") if answer.status_code in {200, 503} else None
+    reason = told or (None if answer.status_code == 200 else f"HTTP {answer.status_code}")
     state = "ok" if answer.status_code == 200 else "no"
     yield Finding(
         "gateway: ready", state, reason or "database, queue and sensors", "See docs/runbook.md." if reason else ""

@@ -8,11 +8,12 @@ from creator_pipeline.orchestration.jobs import ledger
 from creator_pipeline.orchestration.sweep import sweep
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.dagster_parts import Refresh
+from creator_pipeline.platforms.intake import jobs_of_waiting, waiting_for
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import PARTITION, RANGE_END, RANGE_START, SOON, run_tags
 from creator_pipeline.store.profiles import connected
-from creator_pipeline.store.tables import ledger_changes
+from creator_pipeline.store.tables import ledger_changes, webhook_events
 
 
 def refreshes() -> dict[str, Refresh]:
@@ -85,6 +86,22 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key, tags=SOON)])
 
 
+@dg.sensor(name="stored_deliveries", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def stored_deliveries_sensor(_context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
+    """Make jobs of the deliveries that came while a platform was switched off or its account refused.
+
+    By the flags of this moment: the gateway that stored them may have been started with others.
+    """
+    config, stored = settings.load(), warehouse.open()
+    on = [platform.in_ledger for platform in PLATFORMS if platform.webhooks and config.enabled(platform.name)]
+    wanted = waiting_for(on)
+    with stored.read() as connection:
+        if connection.execute(select(webhook_events.c.delivery_id).where(wanted).limit(1)).first() is None:
+            return dg.SkipReason("No delivery waits for a flag or an account.")
+    count = jobs_of_waiting(stored, job_queue(stored), config, wanted, most=_JOBS_AT_ONCE)
+    return dg.SkipReason(f"{count} deliveries that were only stored became jobs.")
+
+
 def webhook_jobs_sensor() -> dg.SensorDefinition:
     """The sensor ``webhook_jobs``, over the refresh jobs of all platforms."""
     refresh_of = refreshes()
@@ -126,4 +143,4 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
 
 def all_sensors() -> list[dg.SensorDefinition]:
     """Those of this module."""
-    return [profiles_sensor, ledger_changes_sensor, webhook_jobs_sensor()]
+    return [profiles_sensor, ledger_changes_sensor, webhook_jobs_sensor(), stored_deliveries_sensor]

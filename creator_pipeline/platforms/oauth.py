@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
+from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings
@@ -27,6 +30,10 @@ class Connecting(NamedTuple):
         queue: takes the job of the first sync.
         code: of the platform's answer.
         verifier: PKCE's secret.
+        use_state: notes in the transaction that stores the tokens that this answer was used; False where it was
+            before.
+        until: moment of ``time.monotonic`` by which all of it must be over.
+        kept: of an :class:`UnfinishedError` of an earlier try with the same answer; empty for a first one.
     """
 
     config: Settings
@@ -36,6 +43,22 @@ class Connecting(NamedTuple):
     profile_id: str
     code: str
     verifier: str
+    use_state: Callable[[Connection], bool]
+    until: float
+    kept: str = ""
+
+
+class UnfinishedError(TransientError):
+    """The platform has given its tokens for the code, which is used now, and what came after that failed.
+
+    Args:
+        cause: what failed.
+        kept: the tokens, for ``Connecting.kept`` of the next try. Secret.
+    """
+
+    def __init__(self, cause: TransientError, kept: str) -> None:
+        super().__init__(cause.message, hint=cause.hint)
+        self.kept = kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +70,7 @@ class OAuth:
         check: raises ConfigError where the application is not set up.
         authorize_url: (settings, state, PKCE verifier) to the platform's page.
         connect: stores tokens, registers webhooks, adds the first job to the queue; raises PipelineError.
+            After a TransientError the same answer is good once more.
         events: kinds of events that ``connect`` registers webhooks for.
         where_to_revoke: where a person takes the connection back, as a sentence.
     """

@@ -21,6 +21,13 @@ BREAK_SECONDS = 1.0
 BREAK_MAX_SECONDS = 15.0
 """Longest pause: so long after Redis is back every process that asks uses it again."""
 
+CONNECT_SECONDS, COMMAND_SECONDS = 0.5, 0.9
+"""A server that hangs takes the connection and answers nothing: so it costs one caller less than a second, once."""
+SLOW_SECONDS = 0.5
+"""A call that takes longer opens the breaker like a failure, though what it said counts."""
+PROBE_SECONDS = 0.25
+"""For which a caller waits whether Redis is back; the question goes on without it."""
+
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -44,7 +51,8 @@ class RedisLink:
         self._closed_until = 0.0
         self._pause = 0.0
         import redis
-        from redis.backoff import ExponentialWithJitterBackoff
+        from redis.backoff import NoBackoff
+        from redis.exceptions import ConnectionError as LostError
         from redis.retry import Retry
 
         try:
@@ -52,10 +60,11 @@ class RedisLink:
             self.where = f"Redis at {parts.hostname}:{parts.port or 6379}"
             self.client: redis.Redis = redis.Redis.from_url(
                 url,
-                # Few and short: these calls stand in request paths, and a command that is tried again may run twice.
-                retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
-                socket_connect_timeout=2.0,
-                socket_timeout=3.0,
+                # These calls stand in request paths. A connection that the server has closed meanwhile is opened
+                # again at once; a time-out is not tried again, and a command that is may run twice.
+                retry=Retry(NoBackoff(), 1, (LostError,)),
+                socket_connect_timeout=CONNECT_SECONDS,
+                socket_timeout=COMMAND_SECONDS,
                 health_check_interval=25,
             )
         except ValueError:
@@ -73,13 +82,18 @@ class RedisLink:
 
         if not self._may_try():
             raise RedisDown(f"{self.where} is down; not tried.")
+        began = time.monotonic()
         try:
             result = work(self.client)
         except DataError:
             raise
         except (RedisError, OSError) as error:
             raise self._failed(error) from error
-        self._worked()
+        took = time.monotonic() - began
+        if took > SLOW_SECONDS:
+            self._failed(TimeoutError(f"it took {took:.1f} s to answer"))
+        else:
+            self._worked()
         return result
 
     def script(self, source: str, keys: Sequence[str], args: Sequence[str | int | float]) -> Any:
@@ -119,13 +133,30 @@ class RedisLink:
 
     def _may_try(self) -> bool:
         with self._lock:
+            if not self._pause:
+                return True
             if time.monotonic() < self._closed_until:
                 return False
-            if self._pause:
-                # One caller finds out; the others don't queue up behind its time-outs.
-                self._pause = min(self._pause * 2, BREAK_MAX_SECONDS)
-                self._closed_until = time.monotonic() + self._pause
-            return True
+            # One caller asks; the others don't queue up behind it.
+            self._pause = min(self._pause * 2, BREAK_MAX_SECONDS)
+            self._closed_until = time.monotonic() + self._pause
+        # In a thread of its own: a server that hangs would hold this caller for as long as the time-outs are.
+        answered = threading.Event()
+        threading.Thread(target=self._probe, args=(answered,), name="redis-probe", daemon=True).start()
+        answered.wait(PROBE_SECONDS)
+        return not self._pause
+
+    def _probe(self, answered: threading.Event) -> None:
+        began = time.monotonic()
+        try:
+            self.client.ping()
+        except Exception as error:  # noqa: BLE001 - whatever it is, also a client closed meanwhile: it is not back
+            _log.debug("%s is not back: %s", self.where, type(error).__name__)
+        else:
+            if time.monotonic() - began <= SLOW_SECONDS:
+                self._worked()
+        finally:
+            answered.set()
 
     def _failed(self, error: Exception) -> RedisDown:
         from redis.exceptions import AuthenticationError

@@ -76,11 +76,13 @@ class Warehouse:
 
 
 @lru_cache(maxsize=8)
-def open_warehouse(url: str, connections: int = CONNECTIONS) -> Warehouse:
+def open_warehouse(url: str, connections: int = CONNECTIONS, lock_seconds: float | None = None) -> Warehouse:
     """The warehouse at a SQLAlchemy URL; the same object for the same URL.
 
     Args:
         connections: to PostgreSQL, at most; whoever wants one more waits.
+        lock_seconds: for which a statement waits for a lock of PostgreSQL, before it fails as a TransientError; None
+            for ever.
 
     Raises:
         ConfigError: ``url`` can't be read, or names a database other than SQLite and PostgreSQL.
@@ -103,7 +105,8 @@ def open_warehouse(url: str, connections: int = CONNECTIONS) -> Warehouse:
         event.listen(engine, "begin", _sqlite_begin)
     else:
         # SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3; dagster-postgres works with psycopg2 only.
-        given = parsed.normalized_query.get("options", ())
+        given = [*parsed.normalized_query.get("options", ()), "-c timezone=utc"]
+        given += [] if lock_seconds is None else [f"-c lock_timeout={round(lock_seconds * 1000)}"]
         try:
             engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg2"),
@@ -115,7 +118,7 @@ def open_warehouse(url: str, connections: int = CONNECTIONS) -> Warehouse:
                 executemany_mode="values_plus_batch",
                 # Values of a failing statement are addresses and tokens; its error ends in a log.
                 hide_parameters=True,
-                connect_args={"connect_timeout": 10, "options": " ".join((*given, "-c timezone=utc")), **KEEPALIVE},
+                connect_args={"connect_timeout": 10, "options": " ".join(given), **KEEPALIVE},
             )
         except NoSuchModuleError as error:
             raise ConfigError(f"DATABASE_URL: {error}.", hint=hint) from None

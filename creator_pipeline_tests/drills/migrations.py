@@ -23,10 +23,10 @@ from datetime import date, timedelta
 from sqlalchemy import text
 
 from creator_pipeline.core.windows import DayWindow, now
-from creator_pipeline.gateway.intake import Intake
 from creator_pipeline.ledger.replace import replace_window
 from creator_pipeline.ledger.rollup import roll_up
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
+from creator_pipeline.platforms.intake import Intake
 from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.settings import Settings

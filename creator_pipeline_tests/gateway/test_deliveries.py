@@ -21,7 +21,7 @@ from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway import deliveries
 from creator_pipeline.gateway.deliveries import DeliveryWriter
-from creator_pipeline.gateway.intake import Intake
+from creator_pipeline.platforms.intake import Intake
 from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles

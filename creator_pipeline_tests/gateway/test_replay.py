@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import os
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner
 
+from creator_pipeline import settings
 from creator_pipeline.cli import cli
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway import replay
-from creator_pipeline.gateway.intake import Intake
-from creator_pipeline.monitoring.queue_checks import nobodys
+from creator_pipeline.monitoring import queue_checks
+from creator_pipeline.monitoring.installation_checks import flags
+from creator_pipeline.monitoring.queue_checks import nobodys, stored
+from creator_pipeline.orchestration.sensors import stored_deliveries_sensor
+from creator_pipeline.platforms.intake import Intake
 from creator_pipeline.platforms.webhooks import Delivery
 from creator_pipeline.queue.jobs import JobQueue
+from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support.gateway import settings_of
@@ -71,6 +77,44 @@ def test_what_was_only_stored_while_a_source_was_off_becomes_a_job(alice: Wareho
     assert replay.replay(alice, queue, settings_of(os.environ["DATABASE_URL"]), None) == 2
     assert replay.replay(alice, queue, settings_of(os.environ["DATABASE_URL"]), None) == 0
     assert queue.depth()["queued"] == 2
+
+
+def test_what_came_while_a_flag_was_off_becomes_a_job_once_it_is_on_whoever_was_started_when(
+    alice: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+):
+    """Guards: a gateway that was started with the flag off, and deliveries that wait for ever in silence."""
+    monkeypatch.setenv("ENABLE_GUMROAD", "false")
+    intake(alice, enable_gumroad=False).commit([sale(1), sale(2)])
+    (waits,) = stored(alice, settings.load())
+    assert (waits.state, waits.detail[:30]) == ("off", "2 deliveries of Gumroad wait w")
+    assert "2 deliveries wait" in next(one.detail for one in flags(settings.load()) if "GUMROAD" in one.name)
+    assert "No delivery waits" in swept(alice)
+    monkeypatch.setattr(queue_checks, "FORGOTTEN_HOURS", -1)
+    assert [one.state for one in stored(alice, settings.load())] == ["no"]
+    monkeypatch.setenv("ENABLE_GUMROAD", "true")
+    monkeypatch.setattr(queue_checks, "WAITED_MINUTES", -1)
+    (stuck,) = stored(alice, settings.load())
+    assert (stuck.state, "stored_deliveries" in stuck.hint) == ("no", True)
+    assert "2 deliveries" in swept(alice)
+    assert JobQueue(alice, None).depth()["queued"] == 2
+    assert list(stored(alice, settings.load())) == []
+    assert "No delivery waits" in swept(alice)
+    with alice.write() as connection:
+        profiles.mark_revoked(connection, "gumroad", "alice", "refused")
+    intake(alice).commit([sale(3)])
+    assert "No delivery waits" in swept(alice)
+    with alice.write() as connection:
+        profiles.connect(connection, ring, "gumroad", "alice", "another token")
+    assert "1 deliveries" in swept(alice)
+
+
+def swept(warehouse: Warehouse) -> str:
+    """What the sensor says of its tick."""
+    resource = WarehouseResource()
+    assert resource.open().engine.url == warehouse.engine.url
+    told = stored_deliveries_sensor(dg.build_sensor_context(), warehouse=resource)
+    assert isinstance(told, dg.SkipReason)
+    return told.skip_message or ""
 
 
 def test_a_delivery_for_a_revoked_account_waits(alice: Warehouse):

@@ -80,7 +80,7 @@ def test_a_webhook_and_a_night_go_before_all_that_waits(sqlite_warehouse, ring, 
         put(instance, name, dict(request.tags))
     put(instance, "webhook", asked_by_the_queue(sqlite_warehouse, instance, "bea", "webhook"))
     found = [run.job_name for run in next_ones(instance)]
-    assert found == ["webhook", "nightly", "backfill", "backfill", "first_load"]
+    assert found == ["webhook", "nightly", "backfill", "backfill", "first_load", "first_load"]
 
 
 def test_a_slot_is_left_while_every_load_there_may_be_is_at_work(sqlite_warehouse, instance) -> None:

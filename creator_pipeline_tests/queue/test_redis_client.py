@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from typing import Any
 
@@ -91,6 +92,46 @@ def test_a_dead_redis_costs_one_failure_and_then_nothing(
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
     with pytest.raises(TransientError):
         dead.check()
+
+
+def test_a_redis_that_hangs_costs_one_caller_a_second_and_then_nothing(server: RedisServer) -> None:
+    """Guards: each request waiting nine seconds for a server that takes connections and says nothing."""
+    hung = RedisLink(server.url)
+    assert hung.call(lambda client: client.set("k", 1))
+    server.send_signal(signal.SIGSTOP)
+    try:
+        took: list[float] = []
+        for _ in range(20):
+            began = time.monotonic()
+            with pytest.raises(RedisDown):
+                hung.call(lambda client: client.get("k"))
+            took.append(time.monotonic() - began)
+            if len(took) == 10:
+                hung._closed_until = 0.0  # as if the pause were over
+        waits = [seconds for seconds in took if seconds > 0.1]
+        # The first caller, and who asks whether it is back.
+        assert len(waits) <= 2
+        assert redis_client.CONNECT_SECONDS + redis_client.COMMAND_SECONDS < 1.5
+    finally:
+        server.send_signal(signal.SIGCONT)
+    hung.client.close()
+
+
+def test_a_redis_that_is_slow_opens_the_breaker_and_its_answer_counts(
+    link: RedisLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: every request a little slower, by a server that answers just before the time-out."""
+    monkeypatch.setattr(redis_client, "SLOW_SECONDS", -1.0)
+    monkeypatch.setattr(redis_client, "BREAK_SECONDS", 60.0)
+    assert link.call(lambda client: client.set("k", 1))
+    with pytest.raises(RedisDown, match="not tried"):
+        link.call(lambda client: client.get("k"))
+    link._closed_until = 0.0
+    with pytest.raises(RedisDown, match="not tried"):
+        link.call(lambda client: client.get("k"))
+    monkeypatch.setattr(redis_client, "SLOW_SECONDS", 60.0)
+    link._closed_until = 0.0
+    assert link.call(lambda client: client.get("k")) == b"1"
 
 
 def test_it_is_back_by_itself(link: RedisLink, server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:

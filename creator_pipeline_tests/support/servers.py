@@ -69,6 +69,11 @@ class RedisServer:
                 else:
                     return self
 
+    def send_signal(self, number: int) -> None:
+        """To its process: one that is stopped takes connections and says nothing."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         """End it in good order."""
         self._end(signal.SIGTERM)

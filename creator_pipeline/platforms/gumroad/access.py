@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.http import Renew
@@ -28,9 +30,18 @@ def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> G
     return client_of_token(config, connection.access_token, renew=_renewal(config, warehouse, profile_id))
 
 
-def client_of_token(config: Settings, token: str, *, renew: Renew | None = None) -> GumroadClient:
-    """A client with a token, at the token's pace."""
-    return GumroadClient(config.gumroad_api_url, token, PLATFORM.pace(config, token), renew=renew)
+def client_of_token(
+    config: Settings, token: str, *, renew: Renew | None = None, until: float = math.inf
+) -> GumroadClient:
+    """A client with a token, at the token's pace.
+
+    Args:
+        config: names the API and the pace.
+        token: of the account.
+        renew: returns a new token in place of one that is refused.
+        until: moment of ``time.monotonic`` after which it asks nothing more.
+    """
+    return GumroadClient(config.gumroad_api_url, token, PLATFORM.pace(config, token), renew=renew, until=until)
 
 
 def _renewal(config: Settings, warehouse: Warehouse, profile_id: str) -> Renew | None:

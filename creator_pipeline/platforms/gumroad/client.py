@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from creator_pipeline.core.errors import RejectedError
-from creator_pipeline.core.http import ApiClient, Pace, Renew, Usage
+from creator_pipeline.core.http import ApiClient, Pace, Renew
 from creator_pipeline.core.pending_request import PendingRequest
+from creator_pipeline.core.usage import Usage
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import catalog
 from creator_pipeline.platforms.gumroad.answers import (
@@ -49,13 +51,27 @@ class GumroadClient:
         pace: the token's budget of requests.
         connections: requests under way at the same time.
         renew: returns a new token in place of one that is refused.
+        until: moment of ``time.monotonic`` after which nothing more is asked.
     """
 
     def __init__(
-        self, base_url: str, token: str, pace: Pace, *, connections: int = 8, renew: Renew | None = None
+        self,
+        base_url: str,
+        token: str,
+        pace: Pace,
+        *,
+        connections: int = 8,
+        renew: Renew | None = None,
+        until: float = math.inf,
     ) -> None:
         self._api = ApiClient(
-            base_url=base_url, token=token, classify=classify, pace=pace, connections=connections, renew=renew
+            base_url=base_url,
+            token=token,
+            classify=classify,
+            pace=pace,
+            connections=connections,
+            renew=renew,
+            until=until,
         )
         self.payouts = PayoutCalls(self._api)
 

@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 from uuid import uuid4
 
-from creator_pipeline.core.errors import AuthError, PipelineError
+from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
 from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth, subscriptions
 from creator_pipeline.platforms.gumroad.access import client_of_token
@@ -14,7 +14,7 @@ from creator_pipeline.platforms.gumroad.answers import Json
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.oauth import Grant
-from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth
+from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth, UnfinishedError
 from creator_pipeline.queue.jobs import NewJob
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
@@ -27,15 +27,26 @@ def connect(asked: Connecting) -> Connected:
 
     Raises:
         AuthError: the code is no good, or a scope is missing; names it.
+        UnfinishedError: Gumroad or the warehouse can't be used any more; the tokens are kept for the next try.
         PipelineError: Gumroad or the warehouse can't be used.
     """
-    grant = oauth.exchange(oauth.oauth_app(asked.config), asked.code, asked.verifier)
+    if asked.kept:
+        grant = Grant.unpacked(asked.kept)
+    else:
+        grant = oauth.exchange(oauth.oauth_app(asked.config), asked.code, asked.verifier)
+    try:
+        return _set_up(asked, grant)
+    except TransientError as error:
+        raise UnfinishedError(error, grant.packed()) from None
+
+
+def _set_up(asked: Connecting, grant: Grant) -> Connected:
     if missing := grant.missing_scopes():
         raise AuthError(
             f"The scope {' and '.join(missing)} was not given, so the sales can't be read.",
             hint="Start again and allow everything that is asked for; it is read only.",
         )
-    with client_of_token(asked.config, grant.access_token) as client:
+    with client_of_token(asked.config, grant.access_token, until=asked.until) as client:
         job_id = _store(asked, grant, _account_id(client.user()))
         try:
             return Connected(job_id, _register(asked, client), "")
@@ -56,6 +67,8 @@ def _store(asked: Connecting, grant: Grant, account_id: str | None) -> str:
     span = {"from": asked.config.pipeline_start_date.isoformat(), "to": until.isoformat()}
     job = NewJob(asked.profile_id, PLATFORM.name, "initial_sync", span, id=uuid4().hex)
     with asked.warehouse.write() as connection:
+        if not asked.use_state(connection):
+            raise RejectedError("This answer of Gumroad was used already.")
         profiles.connect(
             connection,
             asked.ring,

@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+from urllib.parse import urlencode
 
 import orjson
 from sqlalchemy import select, update
 
+from creator_pipeline import __version__
 from creator_pipeline.core.errors import AuthError, ConfigError, DataError, RejectedError, TransientError
 from creator_pipeline.core.http import is_temporary, retry_after
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.transport import ConnectionFailedError, ConnectionPool, Response, TooLargeError
 from creator_pipeline.platforms.gumroad.catalog import SALES_SCOPES, SCOPES
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
@@ -24,13 +27,12 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.locks import lock
 from creator_pipeline.store.tables import platform_connections
 
-if TYPE_CHECKING:
-    import httpx
-
 CALLBACK_PATH = "/api/platforms/oauth/gumroad/callback"
 FULL_ACCESS = "account"
 """A scope that holds all others; never asked for, but a token of an older app may have it."""
-_SECONDS, _CONNECT_SECONDS = 10.0, 5.0
+SECONDS = 8.0
+"""For the whole exchange of a code or a token."""
+MAX_BYTES = 64 * 1024
 _WORD = re.compile(r"[a-z_]{1,40}")
 
 
@@ -58,6 +60,16 @@ class Grant:
 
     def __repr__(self) -> str:
         return f"Grant({' '.join(sorted(self.scopes))})"
+
+    def packed(self) -> str:
+        """As text; secret."""
+        return orjson.dumps([self.access_token, self.refresh_token, sorted(self.scopes)]).decode()
+
+    @classmethod
+    def unpacked(cls, text: str) -> Grant:
+        """The pair of :meth:`packed`."""
+        access_token, refresh_token, scopes = orjson.loads(text)
+        return cls(access_token, refresh_token, frozenset(scopes))
 
     def missing_scopes(self) -> list[str]:
         """Scopes without which nothing can be read, and that were not given. Without the one of payouts sales go on."""
@@ -165,25 +177,25 @@ def _try_refresh(app: OAuthApp, refresh_token: str) -> Grant | AuthError:
 
 
 def _ask(app: OAuthApp, form: Mapping[str, str]) -> Grant:
-    import httpx
-
+    body = urlencode({**form, "client_id": app.client_id, "client_secret": app.client_secret})
+    headers = {"Accept": "application/json", "User-Agent": f"creator_pipeline/{__version__}"}
+    # Follows no redirect, which would carry the secrets to another address; bounds the whole answer and not a byte's
+    # wait: an address that drips would hold a thread for hours.
+    connections = ConnectionPool(app.token_url, headers, size=1)
     try:
-        # A redirect would carry the secrets to another address.
-        response = httpx.post(
-            app.token_url,
-            data={**form, "client_id": app.client_id, "client_secret": app.client_secret},
-            headers={"Accept": "application/json"},
-            timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
-            follow_redirects=False,
-        )
-    except httpx.RequestError as error:
-        raise TransientError(f"Gumroad's token address can't be reached ({type(error).__name__}).") from None
+        response = connections.send("POST", "", body, seconds=SECONDS, max_bytes=MAX_BYTES).receive()
+    except ConnectionFailedError as error:
+        raise TransientError(f"Gumroad's token address can't be reached ({error}).") from None
+    except TooLargeError:
+        raise TransientError(f"Gumroad's token address answers with more than {MAX_BYTES >> 10} KiB.") from None
+    finally:
+        connections.close()
     try:
         told = orjson.loads(response.content)
     except orjson.JSONDecodeError:
         told = None
     answer = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
-    if response.status_code == 200:
+    if response.status == 200:
         return _grant(answer)
     raise _refusal(response, answer)
 
@@ -199,10 +211,8 @@ def _grant(answer: Mapping[str, Any]) -> Grant:
     )
 
 
-def _refusal(
-    response: httpx.Response, answer: Mapping[str, Any]
-) -> AuthError | ConfigError | TransientError | RejectedError:
-    status, word = response.status_code, str(answer.get("error", ""))
+def _refusal(response: Response, answer: Mapping[str, Any]) -> AuthError | ConfigError | TransientError | RejectedError:
+    status, word = response.status, str(answer.get("error", ""))
     if is_temporary(status):
         return TransientError(f"Gumroad's token address: HTTP {status}.", retry_after=retry_after(response.headers))
     if word == "invalid_grant":

@@ -8,7 +8,8 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from creator_pipeline.core.errors import AuthError, DataError
-from creator_pipeline.core.http import ApiClient, Pace, Usage
+from creator_pipeline.core.http import ApiClient, Pace
+from creator_pipeline.core.usage import Usage
 from creator_pipeline.platforms.whop import catalog, money_catalog
 from creator_pipeline.platforms.whop.answers import (
     BadParameterError,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, tuple_, update
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms import PLATFORMS, of_provider
@@ -183,3 +183,61 @@ def _count_repeats(connection: Connection, again: Mapping[tuple[str, str], int])
         same = [one for one, number in again.items() if number == count]
         connection.execute(update(table).where(key.in_(same)).values(repeats=table.c.repeats + count))
     return {(row[0], row[1]): row[2] + again[row[0], row[1]] for row in rows}
+
+
+def jobs_of_waiting(
+    warehouse: Warehouse, queue: JobQueue, config: Settings, which: ColumnElement[bool], *, most: int | None = None
+) -> int:
+    """Make jobs of deliveries that were only stored, as far as something follows from them by now.
+
+    Returns the number of jobs. Of two processes that do so at once each job is made once.
+
+    Args:
+        warehouse: where both are stored.
+        queue: takes the jobs.
+        config: flags of this moment; what is switched off stays stored.
+        which: condition of ``webhook_events``.
+        most: deliveries at most, the oldest first; None for all.
+    """
+    providers = [platform.in_ledger for platform in sending_platforms()]
+    table = webhook_events
+    asked = select(table).where(table.c.provider.in_(providers), which).order_by(table.c.received_at).limit(most)
+    intake = Intake(warehouse, queue, config)
+    put: list[NewJob] = []
+    with warehouse.write() as connection:
+        accounts = read_accounts(connection)
+        for row in connection.execute(asked).mappings().all():
+            delivery = Delivery(
+                row["provider"],
+                row["delivery_id"],
+                row["event_type"],
+                orjson.loads(row["payload"]),
+                profile_id=row["profile_id"],
+                account_id=row["account_id"],
+            )
+            plan = intake.plan(delivery, accounts)
+            if not plan.jobs:
+                continue
+            connection.execute(
+                update(table)
+                .where(table.c.provider == delivery.provider, table.c.delivery_id == delivery.delivery_id)
+                .values(status=plan.status, job_id=plan.jobs[0].id, note=None)
+            )
+            put += plan.jobs
+        queue.add(connection, put)
+    queue.announce(put)
+    return len(put)
+
+
+def waiting_for(providers: Collection[str]) -> ColumnElement[bool]:
+    """Condition of ``webhook_events``: stored without a job, of these providers, for a profile that can be asked.
+
+    A flag was off when it came, or the account was refused.
+    """
+    events, accounts = webhook_events.c, platform_connections.c
+    ready = select(1).where(
+        accounts.provider == events.provider, accounts.profile_id == events.profile_id, accounts.status != "revoked"
+    )
+    return and_(
+        events.status == "stored", events.provider.in_(providers), or_(events.profile_id.is_(None), exists(ready))
+    )
