@@ -15,6 +15,7 @@ import dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from creator_pipeline.core import addresses
 from creator_pipeline.core.errors import ConfigError
 
 WHERE_TO_GET = {
@@ -146,6 +147,11 @@ class Settings(BaseSettings):
     def inbox(self) -> str:
         """Directory, or fsspec URL, that is watched for KDP uploads."""
         return self.kdp_inbox or str(self.home / "kdp_inbox")
+
+    @property
+    def ops_addresses(self) -> list[str]:
+        """Who is told of failures: the usable addresses of ``OPS_EMAIL``. The doctor names the others."""
+        return addresses.split(self.ops_email or "").usable
 
     def require(self, name: str) -> str:
         """The value of variable ``name`` (as written in the environment).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import time
 from collections.abc import Iterator
@@ -234,8 +235,10 @@ def test_connections_say_their_state_and_offer_what_can_be_done(gateway: Gateway
     with Gateway(gateway.config.warehouse_url, **values) as other:
         assert enter(other).find("a", "button") == ["Connect again Gumroad"]
         answer = other.http.get("/me/connect/gumroad")
-        assert answer.headers["location"].startswith("/oauth/gumroad/start?profile_id=alice&link=")
-        assert other.http.get(answer.headers["location"]).status_code == 302
+        assert answer.headers["location"].startswith("/oauth/gumroad/connect?profile_id=alice&link=")
+        before = other.http.get(answer.headers["location"])
+        assert "Connect Gumroad to " in before.text
+        assert other.http.get(html.unescape(before.text.split('href="')[2].split('"')[0])).status_code == 302
     with warehouse.write() as connection:
         profiles.mark_synced(connection, "gumroad", "alice", now())
     assert "Synced" in enter(gateway).text
