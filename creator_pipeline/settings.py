@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     kdp_inbox: str | None = None
     public_url: str = "http://127.0.0.1:8088"
     auth_confirm_url: str | None = None
+    auth_redirect_origins: str | None = None
     dagster_url: str = "http://127.0.0.1:3000"
     pipeline_start_date: date = Field(default=date(2024, 1, 1), ge=date(2000, 1, 1))
 

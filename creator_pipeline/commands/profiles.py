@@ -7,17 +7,15 @@ from collections.abc import Callable
 from typing import TextIO
 
 import click
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import delete, select
 
 from creator_pipeline import settings
-from creator_pipeline.core.errors import ConfigError, PipelineError, TransientError
-from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.commands import profile_tokens
+from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.platforms import PLATFORMS, of_name, personal
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.context import instance, key_ring, warehouse
-from creator_pipeline.settings import Settings
 from creator_pipeline.store import accounts, erasure, profile_keys, profiles
-from creator_pipeline.store.accounts import SellerAccount
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.store.tables import profiles as profiles_table
@@ -66,7 +64,7 @@ def add(
     stored, ring, config = warehouse(), key_ring(), settings.load()
     given = {platform.name: (tokens.get(_option_name(platform)) or "").strip() for platform in PLATFORMS}
     found = {
-        platform.name: _account_of(stored, ring, config, platform, profile_id, given[platform.name])
+        platform.name: profile_tokens.account_of(stored, ring, config, platform, profile_id, given[platform.name])
         for platform in PLATFORMS
         if given[platform.name]
     }
@@ -77,34 +75,13 @@ def add(
             token, account = given[platform.name], found.get(platform.name)
             if account is not None:
                 accounts.claim(connection, platform.source, profile_id, account, replace=replace_account)
-            if platform.credential and _connect(connection, ring, config, platform, profile_id, token, account):
+            if platform.credential and profile_tokens.connect(
+                connection, ring, config, platform, profile_id, token, account
+            ):
                 connected.append(platform)
     _keep_in_step(stored, profile_id)
-    names = " and ".join(f"{one.name}{_named(found.get(one.name))}" for one in connected)
+    names = " and ".join(f"{one.name}{profile_tokens.named(found.get(one.name))}" for one in connected)
     click.echo(f"{profile_id} is here{', connected to ' + names if names else ''}.")
-
-
-def _named(account: SellerAccount | None) -> str:
-    return f" (account {account})" if account else ""
-
-
-def _account_of(
-    stored: Warehouse, ring: KeyRing, config: Settings, platform: Platform, profile_id: str, token: str
-) -> SellerAccount | None:
-    """The account of a token, where the profile has sales of one already; None where it can be asked later, too."""
-    if platform.account_of_token is None:
-        return None
-    with stored.read() as connection:
-        known = accounts.known(connection, platform.in_ledger, profile_id)
-        same = profiles.holder_of(connection, ring, platform.in_ledger, token) == profile_id
-    if known is None or same:
-        return None
-    try:
-        return platform.account_of_token.get()(config, token)
-    except TransientError as error:
-        text = f"{error.message} Whose account the token is will be asked before anything is read."
-        click.echo(text, err=True)
-        return None
 
 
 def _keep_in_step(stored: Warehouse, profile_id: str) -> None:
@@ -134,52 +111,6 @@ def _keep_in_step(stored: Warehouse, profile_id: str) -> None:
     except PipelineError as error:
         text = f"Dagster doesn't know of it yet ({error}); its sensor profiles sees to that when it runs."
         click.echo(text, err=True)
-
-
-def _connect(
-    connection: Connection,
-    ring: KeyRing,
-    config: Settings,
-    platform: Platform,
-    profile_id: str,
-    given: str,
-    account: SellerAccount | None,
-) -> bool:
-    """Connect by the token that was given, else by the environment's where that is nobody's yet.
-
-    Args:
-        connection: a write transaction.
-        ring: encrypts the token.
-        config: of the installation.
-        platform: where the account is.
-        profile_id: who is connected.
-        given: the token; empty where none was given.
-        account: whose token it is, where that was asked.
-
-    Raises:
-        ConfigError: the given token is another profile's.
-    """
-    credential, provider = platform.credential, platform.in_ledger
-    if credential is None:
-        return False
-    token = given or credential.of_environment(config)
-    # A profile whose address is changed keeps its connection; only what was asked for replaces it.
-    if not token or (not given and profiles.is_connected(connection, provider, profile_id)):
-        return False
-    holder = profiles.holder_of(connection, ring, provider, token)
-    if holder not in (None, profile_id):
-        if given:
-            raise ConfigError(
-                f"This {platform.name} token is {holder}'s: with two profiles its sales would be booked twice.",
-                hint=f"Use {holder}, or first: creator-pipeline profiles remove {holder}",
-            )
-        text = f"{credential.variable} is {holder}'s, so {profile_id} is not connected to {platform.name}."
-        click.echo(text, err=True)
-        return False
-    account_id = None if given else credential.account_of_environment(config)
-    account_id = account.id if account else account_id
-    profiles.connect(connection, ring, provider, profile_id, token, external_account_id=account_id)
-    return True
 
 
 @command.command("list")

@@ -26,7 +26,6 @@ from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services_of
-from creator_pipeline.mail.wording import plain_error
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth
 from creator_pipeline.store import profiles
@@ -177,8 +176,7 @@ class _Flow:
             return page("other_account.html", 400, label=self.label, shown=shown, other=other, again=again)
         except PipelineError as failure:
             _log.warning("Connecting %s failed: %s", profile_id, failure)
-            hint = plain_error(failure.hint, services.config) if failure.hint else ""
-            raise _bad(failure.code, failure.message, hint) from None
+            raise _bad(failure.code, failure.message, failure.hint) from None
         result = signing.sign(services.ring, _RESULT, [profile_id, *made])
         answer = RedirectResponse(f"/oauth/{self.name}/connected?result={result}", 303)
         answer.delete_cookie(self.cookie, path=self.oauth.callback_path)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select
 
 from creator_pipeline.core.windows import now
-from creator_pipeline.mail import history, outbox
+from creator_pipeline.mail import history, outbox, page_link
 from creator_pipeline.mail.outbox import Mail, digest, event_key
 from creator_pipeline.mail.values import NEXT_STEP, completed_key, completed_values, failed_key, failed_values
 from creator_pipeline.mail.wording import moment_text, plain_error
@@ -184,7 +184,6 @@ def notify_revoked(
     source: Source,
     reason: str,
     reconnect_url: str | None = None,
-    next_step: str = "Connect the platform again.",
 ) -> list[str]:
     """A platform refuses the connection's token: the owner is told once, until the connection has worked again.
 
@@ -194,8 +193,7 @@ def notify_revoked(
         profile_id: whose connection.
         source: the platform that refuses.
         reason: the error's message; cleaned here of stack trace and secrets.
-        reconnect_url: where the owner connects again; None where there is no such page.
-        next_step: what to do, a sentence.
+        reconnect_url: where the owner connects again; None for their own page.
     """
     table = platform_connections
     with warehouse.write() as connection:
@@ -210,8 +208,9 @@ def notify_revoked(
             "platform": source.label,
             "profile_id": profile_id,
             "reason": plain_error(reason, settings),
-            "url": reconnect_url,
-            "next_step": next_step,
+            "url": reconnect_url or page_link.url(settings, profile_id, owner.email),
+            "next_step": f"Press Connect again beside {source.label} on your page. If there is no such button, ask "
+            "whoever runs this pipeline. What was sold in between is read then.",
         }
         return outbox.add_each(connection, settings, Mail(key, "connection_revoked", owner.email, values, profile_id))
 

@@ -13,7 +13,7 @@ from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError
 from creator_pipeline.core.http import Answer
-from creator_pipeline.mail import messages, outbox, suppressions
+from creator_pipeline.mail import auth_hook, messages, outbox, suppressions
 from creator_pipeline.mail.delivery import delivery_rates
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse, connect_as_is
@@ -30,7 +30,23 @@ def setup(config: Settings) -> list[Check]:
         Check("mail addresses", lambda: who_gets_no_mail(config)),
         Check("resend webhooks", lambda: signing_secret("resend webhooks", "RESEND_WEBHOOK_SECRET", config)),
         Check("auth hook", lambda: signing_secret("auth hook", "SUPABASE_HOOK_SECRET", config)),
+        Check("auth redirects", lambda: auth_redirects(config)),
     ]
+
+
+def auth_redirects(config: Settings) -> Iterator[Finding]:
+    """Where links of auth mails may lead in the end; another ``redirect_to`` is left out of them."""
+    name = "auth redirects"
+    if config.supabase_hook_secret is None:
+        yield Finding(name, "off", "SUPABASE_HOOK_SECRET is not set.")
+        return
+    words = [word.strip() for word in (config.auth_redirect_origins or "").split(",") if word.strip()]
+    if wrong := [word for word in words if not auth_hook.origin(word)]:
+        text = f"AUTH_REDIRECT_ORIGINS has {', '.join(wrong)}, which is no origin."
+        yield Finding(name, "no", text, "Write https://app.example.com,myapp://callback.")
+        return
+    page = config.auth_confirm_url or config.public_url
+    yield Finding(name, "ok", f"kept to {', '.join(sorted(auth_hook.origins(config, page)))}")
 
 
 def signing_secret(name: str, variable: str, config: Settings) -> Iterator[Finding]:

@@ -5,8 +5,7 @@ is lost, stale or doubled makes a consumer look late or in vain, and hands out n
 
 * hint lost: :meth:`JobQueue.heal` finds the job in the table, at the latest after ``HEAL_SECONDS``;
 * hint stale: the table refuses the claim, and the hint is corrected;
-* no Redis: the consumer asks the table at every poll;
-* nothing to do: Redis is asked less and less often, and the table in between (see ``IdlePause``).
+* no Redis, or nothing to do for a while (``IdlePause``): the consumer asks the table at its polls.
 """
 
 from __future__ import annotations

@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from creator_pipeline.core import addresses
-from creator_pipeline.core.errors import AuthError, ConfigError, DataError
+from creator_pipeline.core.errors import AuthError, ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.profile_ids import check_profile_id, check_timezone
+from creator_pipeline.store.profile_ids import check_email, check_profile_id, check_timezone
 from creator_pipeline.store.tables import platform_connections, profiles
 from creator_pipeline.store.upserts import insert_into
 
@@ -71,7 +70,7 @@ def add_profile(
         ConfigError: the id, the address or the zone can't be used, or a new profile has no address.
     """
     given = {
-        "email": None if email is None else _address_of(profile_id, email),
+        "email": None if email is None else check_email(profile_id, email),
         "display_name": display_name,
         "timezone": None if timezone is None else check_timezone(timezone),
         "notify": notify,
@@ -86,14 +85,6 @@ def add_profile(
         raise ConfigError(f"{profile_id} is new and has no e-mail address.", hint="Add it with --email.")
     defaults = {"subscription_tier": "free", "timezone": "UTC", "notify": "failures", "created_at": now()}
     _upsert(connection, profiles, {"id": profile_id, **defaults, **changes}, keep=tuple(defaults))
-
-
-def _address_of(profile_id: str, email: str) -> str:
-    try:
-        return addresses.check(email)
-    except DataError:
-        hint = "One address, as name@example.com or Name <name@example.com>."
-        raise ConfigError(f"The e-mail address of {profile_id} can't be used.", hint=hint) from None
 
 
 def connect(

@@ -208,14 +208,20 @@ def upload(gateway: Gateway, owner: str, name: str, status: str, error: dict[str
 def test_a_report_that_is_not_counted_says_what_is_wrong_and_what_to_do(gateway: Gateway):
     """Guards: "rejected", and nobody knows why; a file name that is a script."""
     place = {"sheet": "Combined Sales", "row": 214, "column": "Royalty", "found": "<b>n/a</b>", "expected": "an amount"}
-    more = [{"level": "quarantine", "row": 3, "hint": "A second one."}, {"level": "note", "hint": "Only a note."}]
-    told = {"message": "It can't be read.", "hint": "Export it again.", **place, "problems": more}
+    second = {"level": "quarantine", "row": 3, "hint": "A second one."}
+    problems = [
+        {"level": "quarantine", "hint": "Export it again.", **place},
+        second,
+        {"level": "note", "hint": "Only a note."},
+    ]
+    told = {"message": "It can't be read.", "problems": problems}
     upload(gateway, "alice", "<script>x</script>.csv", "rejected", told)
     upload(gateway, "alice", "good.csv", "accepted")
     page = enter(gateway)
     assert "<script>" not in page.text
     found = page.find("ul", "problems")[0]
-    assert "sheet Combined Sales, row 214, column Royalty. It can't be read. Export it again." in found
+    assert "It can't be read." in found
+    assert "sheet Combined Sales, row 214, column Royalty. Export it again." in found
     assert "Found: <b>n/a</b>." in found
     assert "A second one" in found
     assert "Only a note" not in found
