@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from urllib.parse import urlsplit
 
@@ -31,12 +32,13 @@ def gateway(sqlite_warehouse: Warehouse) -> Iterator[Gateway]:
         yield running
 
 
-def browser(gateway: Gateway) -> httpx.Client:
+@contextmanager
+def browser(gateway: Gateway) -> Iterator[httpx.Client]:
     """Alice's page, open in a browser of its own."""
-    opened = httpx.Client(base_url=gateway.url, follow_redirects=True)
     link = page_link.url(gateway.config, "alice", "alice@example.com")
-    assert opened.get(urlsplit(link).path).status_code == 200
-    return opened
+    with httpx.Client(base_url=gateway.url, follow_redirects=True) as opened:
+        assert opened.get(urlsplit(link).path).status_code == 200
+        yield opened
 
 
 def test_signing_out_in_one_browser_ends_the_session_in_all(gateway: Gateway):
