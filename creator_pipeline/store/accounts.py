@@ -111,7 +111,14 @@ def claim(
 
 
 def note_hold(connection: Connection, provider: str, profile_id: str, reason: str) -> None:
-    """Mark a connection whose account is not the profile's; its runs go on asking, and read nothing."""
+    """Mark a connection whose account is not the profile's; its runs go on asking, and read nothing.
+
+    Args:
+        connection: a write transaction.
+        provider: as ``platform_connections`` calls the platform.
+        profile_id: whose connection.
+        reason: for people.
+    """
     table = platform_connections.c
     connection.execute(
         update(platform_connections)
