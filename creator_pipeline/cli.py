@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "creator_pipeline.commands.doctor",
     "gateway": "creator_pipeline.commands.gateway",
     "keys": "creator_pipeline.commands.keys",
+    "mail": "creator_pipeline.commands.mail",
     "migrate": "creator_pipeline.commands.migrate",
     "profiles": "creator_pipeline.commands.profiles",
     "sandbox": "creator_pipeline.commands.sandbox",

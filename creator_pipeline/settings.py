@@ -15,6 +15,7 @@ import dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from creator_pipeline.core import addresses
 from creator_pipeline.core.errors import ConfigError
 
 WHERE_TO_GET = {
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     kdp_inbox: str | None = None
     public_url: str = "http://127.0.0.1:8088"
     auth_confirm_url: str | None = None
+    auth_redirect_origins: str | None = None
     dagster_url: str = "http://127.0.0.1:3000"
     pipeline_start_date: date = Field(default=date(2024, 1, 1), ge=date(2000, 1, 1))
 
@@ -146,6 +148,11 @@ class Settings(BaseSettings):
     def inbox(self) -> str:
         """Directory, or fsspec URL, that is watched for KDP uploads."""
         return self.kdp_inbox or str(self.home / "kdp_inbox")
+
+    @property
+    def ops_addresses(self) -> list[str]:
+        """Who is told of failures: the usable addresses of ``OPS_EMAIL``. The doctor names the others."""
+        return addresses.split(self.ops_email or "").usable
 
     def require(self, name: str) -> str:
         """The value of variable ``name`` (as written in the environment).

@@ -7,16 +7,15 @@ from collections.abc import Callable
 from typing import TextIO
 
 import click
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import delete, select
 
 from creator_pipeline import settings
-from creator_pipeline.core.errors import ConfigError, PipelineError
-from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.commands import profile_tokens
+from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.platforms import PLATFORMS, of_name, personal
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.context import instance, key_ring, warehouse
-from creator_pipeline.settings import Settings
-from creator_pipeline.store import erasure, profile_keys, profiles
+from creator_pipeline.store import accounts, erasure, profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.store.tables import profiles as profiles_table
@@ -41,25 +40,47 @@ def _option_name(platform: Platform) -> str:
 
 @command.command("add")
 @click.argument("profile_id", metavar="ID")
-@click.option("--email", required=True, help="Where this profile's mails go.")
+@click.option("--email", help="Where this profile's mails go. Required for a new profile.")
 @click.option("--name", "display_name", help="Name for people.")
-@click.option("--timezone", default="UTC", show_default=True, help="IANA zone of the seller.")
-@click.option("--notify", type=click.Choice(["every", "failures", "none"]), default="failures", show_default=True)
+@click.option("--timezone", help="IANA zone of the seller; UTC for a new profile.")
+@click.option("--notify", type=click.Choice(["every", "failures", "none"]), help="failures for a new profile.")
+@click.option(
+    "--replace-account",
+    is_flag=True,
+    help="The token is of another account than the profile's sales, on purpose: those are deleted before it is read.",
+)
 @_token_options
 def add(
-    profile_id: str, email: str, display_name: str | None, timezone: str, notify: str, **tokens: str | None
+    profile_id: str,
+    *,
+    email: str | None,
+    display_name: str | None,
+    timezone: str | None,
+    notify: str | None,
+    replace_account: bool,
+    **tokens: str | None,
 ) -> None:
-    """Add a profile, or change one; connect it to the platforms whose tokens are given."""
+    """Add a profile, or change one: what isn't given stays. Connect it to the platforms whose tokens are given."""
     stored, ring, config = warehouse(), key_ring(), settings.load()
+    given = {platform.name: (tokens.get(_option_name(platform)) or "").strip() for platform in PLATFORMS}
+    found = {
+        platform.name: profile_tokens.account_of(stored, ring, config, platform, profile_id, given[platform.name])
+        for platform in PLATFORMS
+        if given[platform.name]
+    }
     connected: list[Platform] = []
     with stored.write() as connection:
         profiles.add_profile(connection, profile_id, email, display_name=display_name, timezone=timezone, notify=notify)
         for platform in PLATFORMS:
-            given = tokens.get(_option_name(platform))
-            if platform.credential and _connect(connection, ring, config, platform, profile_id, given):
+            token, account = given[platform.name], found.get(platform.name)
+            if account is not None:
+                accounts.claim(connection, platform.source, profile_id, account, replace=replace_account)
+            if platform.credential and profile_tokens.connect(
+                connection, ring, config, platform, profile_id, token, account
+            ):
                 connected.append(platform)
     _keep_in_step(stored, profile_id)
-    names = " and ".join(platform.name for platform in connected)
+    names = " and ".join(f"{one.name}{profile_tokens.named(found.get(one.name))}" for one in connected)
     click.echo(f"{profile_id} is here{', connected to ' + names if names else ''}.")
 
 
@@ -90,36 +111,6 @@ def _keep_in_step(stored: Warehouse, profile_id: str) -> None:
     except PipelineError as error:
         text = f"Dagster doesn't know of it yet ({error}); its sensor profiles sees to that when it runs."
         click.echo(text, err=True)
-
-
-def _connect(
-    connection: Connection, ring: KeyRing, config: Settings, platform: Platform, profile_id: str, given: str | None
-) -> bool:
-    """Connect by the token that was given, else by the environment's where that is nobody's yet.
-
-    Raises:
-        ConfigError: the given token is another profile's.
-    """
-    credential, provider = platform.credential, platform.in_ledger
-    if credential is None:
-        return False
-    token = (given or credential.of_environment(config)).strip()
-    # A profile whose address is changed keeps its connection; only what was asked for replaces it.
-    if not token or (not given and profiles.is_connected(connection, provider, profile_id)):
-        return False
-    holder = profiles.holder_of(connection, ring, provider, token)
-    if holder not in (None, profile_id):
-        if given:
-            raise ConfigError(
-                f"This {platform.name} token is {holder}'s: with two profiles its sales would be booked twice.",
-                hint=f"Use {holder}, or first: creator-pipeline profiles remove {holder}",
-            )
-        text = f"{credential.variable} is {holder}'s, so {profile_id} is not connected to {platform.name}."
-        click.echo(text, err=True)
-        return False
-    account_id = None if given else credential.account_of_environment(config)
-    profiles.connect(connection, ring, provider, profile_id, token, external_account_id=account_id)
-    return True
 
 
 @command.command("list")
@@ -179,6 +170,11 @@ def key(profile_id: str) -> None:
 @command.command("connect")
 @click.argument("profile_id", metavar="ID")
 @click.option(
+    "--replace-account",
+    is_flag=True,
+    help="The account may be another one than the profile's sales are of: those are deleted before it is read.",
+)
+@click.option(
     "--platform",
     "name",
     type=click.Choice([platform.name for platform in PLATFORMS if platform.oauth]),
@@ -186,7 +182,7 @@ def key(profile_id: str) -> None:
     show_default=True,
     help="Where the account is.",
 )
-def connect(profile_id: str, name: str) -> None:
+def connect(profile_id: str, name: str, *, replace_account: bool) -> None:
     """Print the link that connects a profile's account in a browser; it is good for an hour."""
     from creator_pipeline.gateway.connect_links import start_link
 
@@ -194,7 +190,7 @@ def connect(profile_id: str, name: str) -> None:
     if platform is not None and platform.oauth is not None:
         platform.oauth.get().check(config)
     profiles.get_profile(warehouse(), profile_id)
-    click.echo(start_link(key_ring(), config.public_url, name, profile_id))
+    click.echo(start_link(key_ring(), config.public_url, name, profile_id, replace=replace_account))
 
 
 @command.command("page")

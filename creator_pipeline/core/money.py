@@ -94,3 +94,13 @@ def to_text(micros: int, currency: str) -> str:
     if value == value.quantize(quantum):
         return f"{value.quantize(quantum):f}"
     return f"{value.normalize():f}"
+
+
+def grouped(text: str) -> str:
+    """An amount of :func:`to_text` with its thousands apart: ``-1,234.50``."""
+    return f"{Decimal(text):,f}"
+
+
+def for_people(micros: int, currency: str) -> str:
+    """An amount as pages, mails and messages write it: ``-1,234.50 USD``."""
+    return f"{grouped(to_text(micros, currency))} {currency}"

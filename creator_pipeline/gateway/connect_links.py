@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import Connection, select
 
 from creator_pipeline.core import signing
@@ -16,23 +18,33 @@ LINK_SECONDS = 3600
 _LINK = "oauth-link.v1"
 
 
-def start_link(ring: KeyRing, public_url: str, platform: str, profile_id: str) -> str:
-    """The address a seller opens to connect a profile; good for an hour.
+class Link(NamedTuple):
+    """Who is connected. ``replace``: an operator said that the account may be another one than before."""
+
+    profile_id: str
+    replace: bool
+
+
+def start_link(ring: KeyRing, public_url: str, platform: str, profile_id: str, *, replace: bool = False) -> str:
+    """The address a seller opens to connect a profile; good for an hour. Its page says which profile it is.
 
     Args:
         ring: signs it.
         public_url: of the gateway.
         platform: its name.
         profile_id: who is connected.
+        replace: the account may be another one than the profile's sales are of.
     """
-    signed = signing.sign(ring, _LINK, profile_id)
-    return f"{public_url}/oauth/{platform}/start?profile_id={profile_id}&link={signed}"
+    signed = signing.sign(ring, _LINK, [profile_id, replace])
+    return f"{public_url}/oauth/{platform}/connect?profile_id={profile_id}&link={signed}"
 
 
-def profile_of_link(ring: KeyRing, link: str) -> str | None:
-    """The profile a link is for; None where it is old or forged."""
+def read_link(ring: KeyRing, link: str) -> Link | None:
+    """What a link is for; None where it is old or forged."""
     word = signing.read(ring, _LINK, link, LINK_SECONDS)
-    return word if isinstance(word, str) else None
+    if isinstance(word, str):
+        return Link(word, replace=False)  # of a release before
+    return None if word is None else Link(str(word[0]), replace=bool(word[1]))
 
 
 def is_used(warehouse: Warehouse, nonce: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from creator_pipeline.core.money import to_text
+from creator_pipeline.core.money import grouped, to_text
 from creator_pipeline.core.windows import today
 from creator_pipeline.ledger import statement
 from creator_pipeline.ledger.closing import first_day, month_of
@@ -90,12 +90,16 @@ def _account(
         if name in {"unexplained", "estimated"} or (not amount.strip("-0.") and name not in _ALWAYS):
             continue
         behind = rows.get((account, name), ())
-        shown.append(Figure(label, amount, [_row(entry) for entry in behind[:ROWS]], max(0, len(behind) - ROWS)))
-    open_, guessed = (figures[name] if figures[name].strip("0.") else "" for name in ("unexplained", "estimated"))
+        shown.append(
+            Figure(label, grouped(amount), [_row(entry) for entry in behind[:ROWS]], max(0, len(behind) - ROWS))
+        )
+    open_, guessed = (
+        grouped(figures[name]) if figures[name].strip("0.") else "" for name in ("unexplained", "estimated")
+    )
     return AccountBooks(f"{label_of(sources(), platform)} {currency}", shown, open_, guessed)
 
 
 def _row(entry: Entry) -> BookRow:
     late = f" (of {entry.belongs_to})" if entry.belongs_to else ""
-    amount = to_text(entry.amount_micros, entry.currency)
+    amount = grouped(to_text(entry.amount_micros, entry.currency))
     return BookRow(entry.day.isoformat(), f"{entry.text}{late}", amount, bool(entry.estimated_micros))

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from creator_pipeline.core import signing
+from creator_pipeline.core.windows import now
 from creator_pipeline.gateway import creator_page_view
 from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.gateway.errors import GatewayError
@@ -47,11 +48,12 @@ def router_of(platforms: Iterable[Platform]) -> APIRouter:
 
 
 class Session(NamedTuple):
-    """Whose page a browser has open. ``nonce`` ties forms to it."""
+    """Whose page a browser has open. ``nonce`` ties forms to it; ``since`` is when it began, seconds since 1970."""
 
     profile_id: str
     mailbox: str
     nonce: str
+    since: float
 
 
 async def enter(request: Request, token: str) -> Response:
@@ -63,7 +65,7 @@ async def enter(request: Request, token: str) -> Response:
     ):
         services.gate.refused(request.scope["caller"])
         raise _gone()
-    word = Session(*told, secrets.token_urlsafe(18))
+    word = Session(*told, secrets.token_urlsafe(18), now().timestamp())
     answer = RedirectResponse("/me", 303)
     answer.set_cookie(
         COOKIE,
@@ -122,9 +124,11 @@ async def notifications(request: Request) -> Response:
 
 
 async def leave(request: Request) -> Response:
-    """Ends this browser's access."""
+    """Ends the access of every browser: who signs out in one may have left another one open."""
     services = services_of(request)
-    await _form(request)
+    session, _ = await _form(request)
+    if session is not None:
+        await services.lanes.pages.run(creator_page_view.sign_out, services.warehouse, session.profile_id)
     return _out(services, 200)
 
 
@@ -144,17 +148,20 @@ async def _form(request: Request) -> tuple[Session | None, dict[str, list[str]]]
 
 
 async def _session(request: Request) -> Session | None:
-    """Whose page it is; None without a cookie, or with an old one.
+    """Whose page it is; None without a cookie, with an old one, or after a sign-out in any browser.
 
     Raises:
         GatewayError: 404, that profile is gone.
     """
     services = services_of(request)
     word = signing.read(services.ring, _SESSION, request.cookies.get(COOKIE, ""), SESSION_SECONDS)
-    if word is None:
+    if word is None or len(word) != len(Session._fields):
         return None
     session = Session(*word)
-    if not await services.lanes.pages.run(
+    pages = services.lanes.pages
+    if await pages.run(creator_page_view.is_over, services.warehouse, session.profile_id, session.since):
+        return None
+    if not await pages.run(
         page_link.is_current, services.warehouse, services.ring, session.profile_id, session.mailbox
     ):
         raise _gone()

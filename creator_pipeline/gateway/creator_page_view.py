@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, update
 
 from creator_pipeline.core.errors import ConfigError
-from creator_pipeline.core.money import to_text
-from creator_pipeline.core.windows import today
+from creator_pipeline.core.money import grouped, to_text
+from creator_pipeline.core.windows import now, today
 from creator_pipeline.gateway.creator_books import MonthBooks, read_books
 from creator_pipeline.ledger.chart import MOST_CURRENCIES, PAGE, SMALL, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days
@@ -26,6 +26,7 @@ from creator_pipeline.platforms.contract import PageLine, Platform
 from creator_pipeline.platforms.oauth import OAuth
 from creator_pipeline.platforms.uploads import UploadedFile
 from creator_pipeline.settings import Settings
+from creator_pipeline.store import accounts
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source, label_of
 from creator_pipeline.store.tables import platform_connections, profiles
@@ -137,6 +138,25 @@ def save(warehouse: Warehouse, profile_id: str, fields: Mapping[str, Sequence[st
         unsubscribe.choose(connection, address, dict.fromkeys(fields.get("mail", ()), True))
 
 
+def sign_out(warehouse: Warehouse, profile_id: str) -> None:
+    """End every session of a profile's page that has begun."""
+    with warehouse.write() as connection:
+        connection.execute(update(profiles).where(profiles.c.id == profile_id).values(signed_out_at=now()))
+
+
+def is_over(warehouse: Warehouse, profile_id: str, since: float) -> bool:
+    """Whether a session was ended by a sign-out.
+
+    Args:
+        warehouse: has the profile.
+        profile_id: whose page.
+        since: when the session began, seconds since 1970.
+    """
+    with warehouse.read() as connection:
+        ended = connection.execute(select(profiles.c.signed_out_at).where(profiles.c.id == profile_id)).scalar()
+    return ended is not None and since <= ended.timestamp()
+
+
 def picture(warehouse: Warehouse, profile_id: str, *, wide: bool) -> bytes:
     """PNG of the net revenue of :data:`DAYS` days."""
     last = today()
@@ -159,7 +179,7 @@ def _table(rows: Sequence[tuple[date, str, str, int]], last: date) -> list[Sums]
     return [
         Sums(
             f"{label_of(_sources(), platform)} {currency}",
-            [to_text(span.get((platform, currency), 0), currency) for span in since],
+            [grouped(to_text(span.get((platform, currency), 0), currency)) for span in since],
         )
         for platform, currency in since[-1]
     ]
@@ -179,7 +199,8 @@ def _lines(connection: Connection, config: Settings, profile_id: str) -> Iterato
             yield Line(platform.name, platform.label, *told)
         elif platform.connects:
             own = (row for row in found if row.provider == platform.in_ledger and not _of_buyer(platform, row))
-            yield _connection(config, platform, next(own, None))
+            account = accounts.known(connection, platform.in_ledger, profile_id)
+            yield _connection(config, platform, next(own, None), str(account or ""))
         elif platform.page_line is not None:
             yield Line(platform.name, platform.label, *platform.page_line.get()(connection, profile_id))
 
@@ -189,7 +210,7 @@ def _of_buyer(platform: Platform, row: Any) -> bool:
     return bool(platform.buyer_accounts) and (row.external_account_id or "").startswith(platform.buyer_accounts)
 
 
-def _connection(config: Settings, platform: Platform, row: Any) -> Line:
+def _connection(config: Settings, platform: Platform, row: Any, account: str) -> Line:
     name, label = platform.name, platform.label
     can_connect = platform.oauth is not None and _is_set_up(platform.oauth.get(), config)
     ask = "" if can_connect else "Whoever runs this pipeline connects it for you."
@@ -197,7 +218,9 @@ def _connection(config: Settings, platform: Platform, row: Any) -> Line:
         return Line(name, label, "Not connected", ask, good=False, connect="Connect" if can_connect else "")
     synced = f"Synced {short_moment(row.last_synced_at)}" if row.last_synced_at else ""
     if row.status == "active":
-        return Line(name, label, synced or "Connected", "" if synced else "The first sync is under way.", good=True)
+        detail = "" if synced else "The first sync is under way."
+        named = f"Account {account}." if account else ""
+        return Line(name, label, synced or "Connected", " ".join(filter(None, (named, detail))), good=True)
     reason = plain_error(row.last_error or "It was refused.", config)
     detail = " ".join(filter(None, (reason, ask, f"{synced}." if synced else "")))
     return Line(name, label, AGAIN, detail, good=False, connect="Connect again" if can_connect else "")

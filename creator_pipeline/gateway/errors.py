@@ -10,6 +10,7 @@ from fastapi import Request, Response
 
 from creator_pipeline.core.errors import DataError, PipelineError
 from creator_pipeline.gateway.pages import page
+from creator_pipeline.mail.wording import for_seller
 
 JSON = "application/json"
 
@@ -89,8 +90,8 @@ def respond(request: Request, error: GatewayError) -> Response:
             "error.html",
             error.status,
             error.headers,
-            title=error.message,
-            hint=error.hint,
+            title=for_seller(error.message),
+            hint=for_seller(error.hint),
             detail=error.detail,
             request_id=request.scope.get("request_id", ""),
         )

@@ -22,7 +22,8 @@ from starlette.exceptions import HTTPException
 
 from creator_pipeline.core import signing
 from creator_pipeline.core.errors import ConfigError, PipelineError, TransientError
-from creator_pipeline.gateway import connect_links, openapi
+from creator_pipeline.gateway import connect_links, connect_pages, openapi
+from creator_pipeline.gateway.connect_links import Link
 from creator_pipeline.gateway.errors import GatewayError
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.pages import page
@@ -30,6 +31,7 @@ from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth, UnfinishedError
 from creator_pipeline.store import profiles
+from creator_pipeline.store.accounts import OtherAccountError
 
 STATE_SECONDS = 600
 CONNECT_SECONDS = 15.0
@@ -37,20 +39,26 @@ CONNECT_SECONDS = 15.0
 _RESULT_SECONDS = 24 * 3600
 _STATE = "oauth-state.v1"
 _RESULT = "oauth-result.v1"
-_AGAIN = "Start again: creator-pipeline profiles connect ID prints a link."
+_AGAIN = "Press Connect on your page again, or ask whoever runs this pipeline for a new link."
 _log = logging.getLogger(__name__)
 
 
 def router_of(platforms: Iterable[Platform]) -> APIRouter:
-    """Three routes for each platform that connects by OAuth: start, callback, and the page at the end."""
+    """Four routes for each platform that connects by OAuth: the page before, start, callback, the page at the end."""
     router = APIRouter(tags=["connect"])
     for platform in platforms:
         if platform.oauth is not None:
-            _add_routes(router, _Flow(platform.name, platform.label, platform.oauth.get()))
+            _add_routes(router, _Flow(platform.name, platform.in_ledger, platform.label, platform.oauth.get()))
     return router
 
 
 def _add_routes(router: APIRouter, flow: _Flow) -> None:
+    router.add_api_route(
+        f"/oauth/{flow.name}/connect",
+        flow.ask,
+        description="The page before: which profile is connected, and to which account it was.",
+        responses=openapi.answers(401, 404),
+    )
     router.add_api_route(
         f"/oauth/{flow.name}/start",
         flow.start,
@@ -81,6 +89,7 @@ class _Flow:
     """The routes of one platform."""
 
     name: str
+    provider: str
     label: str
     oauth: OAuth
 
@@ -94,19 +103,41 @@ class _Flow:
         """Name of the cookie with the tokens of a try that was not finished, encrypted."""
         return f"{self.cookie}_kept"
 
+    async def ask(self, request: Request, profile_id: str, link: str) -> Response:
+        """Says whose account is asked for, before the platform does, which knows nothing of profiles."""
+        services = services_of(request)
+        allowed = self._of_link(services, request, profile_id, link)
+        shown = await services.lanes.pages.run(connect_pages.profile, services.warehouse, self.provider, profile_id)
+        return page(
+            "connect.html",
+            label=self.label,
+            shown=shown,
+            replace=allowed.replace,
+            start=self._url("start", allowed, link),
+        )
+
+    def _url(self, step: str, link: Link, signed: str) -> str:
+        return f"/oauth/{self.name}/{step}?profile_id={link.profile_id}&link={signed}"
+
+    def _of_link(self, services: Services, request: Request, profile_id: str, link: str) -> Link:
+        allowed = connect_links.read_link(services.ring, link)
+        if allowed is None:
+            services.gate.refused(request.scope["caller"])
+            raise GatewayError(401, "unauthorized", "This link is too old, or not one of ours.", _AGAIN)
+        if allowed.profile_id != profile_id:
+            raise GatewayError(401, "unauthorized", "That key or link is another profile's.", _AGAIN)
+        return allowed
+
     async def start(self, request: Request, profile_id: str, link: str = "") -> Response:
         services = services_of(request)
         if link:
-            allowed = connect_links.profile_of_link(services.ring, link)
-            if allowed is None:
-                services.gate.refused(request.scope["caller"])
-                raise GatewayError(401, "unauthorized", "This link is too old, or not one of ours.", _AGAIN)
+            allowed = self._of_link(services, request, profile_id, link)
         else:
-            allowed = await profile_of(request, bearer(request))
-        if allowed != profile_id:
+            allowed = Link(await profile_of(request, bearer(request)), replace=False)
+        if allowed.profile_id != profile_id:
             raise GatewayError(401, "unauthorized", "That key or link is another profile's.", _AGAIN)
         nonce = secrets.token_urlsafe(24)
-        state = signing.sign(services.ring, _STATE, [profile_id, nonce])
+        state = signing.sign(services.ring, _STATE, [profile_id, nonce, allowed.replace])
         try:
             self.oauth.check(services.config)
             await services.lanes.pages.run(profiles.get_profile, services.warehouse, profile_id)
@@ -122,7 +153,7 @@ class _Flow:
         if "head" in request.scope:
             # Whoever only looks at a link must not use it up.
             raise HTTPException(405, headers={"Allow": "GET"})
-        profile_id, nonce = self._known(services, request, state)
+        profile_id, nonce, replace = self._known(services, request, state)
         if error:
             said = f"You said no at {self.label}." if error == "access_denied" else f"{self.label} refused."
             raise _bad("refused", f"{said} Nothing was connected.")
@@ -139,16 +170,22 @@ class _Flow:
             partial(connect_links.use_once, nonce=nonce, profile_id=profile_id),
             time.monotonic() + CONNECT_SECONDS,
             self._kept(services, request, nonce),
+            replace,
         )
         try:
             made = await services.lanes.connect.run(self._connect, asked, nonce)
         except TransientError as failure:
             _log.warning("Connecting %s was not finished: %s", profile_id, failure)
             raise self._once_more(services, failure, nonce) from None
+        except OtherAccountError as other:
+            _log.warning("%s was not connected: %s", profile_id, other)
+            shown = await services.lanes.pages.run(connect_pages.profile, services.warehouse, self.provider, profile_id)
+            again = connect_links.start_link(services.ring, "", self.name, profile_id)
+            return page("other_account.html", 400, label=self.label, shown=shown, other=other, again=again)
         except PipelineError as failure:
             _log.warning("Connecting %s failed: %s", profile_id, failure)
             raise _bad(failure.code, failure.message, failure.hint) from None
-        result = signing.sign(services.ring, _RESULT, [profile_id, made.job_id, made.hooks, made.problem])
+        result = signing.sign(services.ring, _RESULT, [profile_id, *made])
         answer = RedirectResponse(f"/oauth/{self.name}/connected?result={result}", 303)
         answer.delete_cookie(self.cookie, path=self.oauth.callback_path)
         answer.delete_cookie(self.kept_cookie, path=self.oauth.callback_path)
@@ -195,26 +232,24 @@ class _Flow:
         told = signing.read(services.ring, _RESULT, result, _RESULT_SECONDS)
         if told is None:
             raise GatewayError(404, "not_found", "There is nothing to show.", _AGAIN, as_page=True)
-        profile_id, job_id, hooks, problem = told
+        shown = await services.lanes.pages.run(connect_pages.profile, services.warehouse, self.provider, told[0])
         return page(
             "connected.html",
             label=self.label,
             oauth=self.oauth,
-            profile_id=profile_id,
-            job_id=job_id,
-            hooks=hooks,
-            problem=problem,
+            shown=shown,
+            made=Connected(*told[1:]),
             first_day=services.config.pipeline_start_date.isoformat(),
         )
 
-    def _known(self, services: Services, request: Request, state: str) -> tuple[str, str]:
+    def _known(self, services: Services, request: Request, state: str) -> tuple[str, str, bool]:
         told: Any = signing.read(services.ring, _STATE, state, STATE_SECONDS)
         if told is None:
             raise _bad("bad_state", f"This answer of {self.label} is too old, or not to a question of ours.")
-        profile_id, nonce = told
+        profile_id, nonce, replace = told
         if not hmac.compare_digest(request.cookies.get(self.cookie, "").encode(), nonce.encode()):
             raise _bad("other_browser", "This was started in another browser.")
-        return profile_id, nonce
+        return profile_id, nonce, replace
 
 
 def _verifier(services: Services, nonce: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from creator_pipeline.core.money import MICROS, to_text
+from creator_pipeline.core.money import MICROS, for_people
 from creator_pipeline.store.source import Source, label_of
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def sums(rows: Rows) -> dict[tuple[str, str], int]:
 def words(totals: dict[tuple[str, str], int], sources: Sequence[Source]) -> str:
     """What a picture shows: a label, an amount and a currency for each platform and currency, separated by commas."""
     said = (
-        f"{label_of(sources, platform)} {to_text(net, currency)} {currency}"
-        for (platform, currency), net in totals.items()
+        f"{label_of(sources, platform)} {for_people(net, currency)}" for (platform, currency), net in totals.items()
     )
     return ", ".join(said) or "none"
 

@@ -78,6 +78,8 @@ _ACTIONS = {
     ),
 }
 _CHANGE = "email_change"
+_NO_ORIGIN = frozenset({"javascript", "data", "vbscript", "file", "blob", "about"})
+"""Schemes that are no application's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,15 @@ class _Call:
 
         ``email_data.site_url`` is Auth's own address, not the app's. A ``confirm_url`` that ends in ``/verify`` is
         Auth's endpoint, which has other parameters than an app's page that calls ``verifyOtp``.
+
+        Raises:
+            DataError: the call has no token: a link without one would look right and open nothing.
         """
+        if not token_hash:
+            raise DataError("The hook's body has no token_hash for this mail's link.")
         redirect = self.text("redirect_to")
         if redirect and origin(redirect) not in self.origins:
-            _log.warning("An auth mail's redirect_to was left out: its origin is not allowed.")
+            _log.warning("An auth mail's redirect_to was left out: AUTH_REDIRECT_ORIGINS has no %s.", origin(redirect))
             redirect = ""
         at_auth = urlsplit(self.confirm_url).path.endswith("/verify")
         names = ("token", "redirect_to") if at_auth else ("token_hash", "next")
@@ -149,15 +156,23 @@ def handle_auth_hook(
 
 
 def origin(url: str) -> str:
-    """Scheme and host with port of an absolute URL; empty for anything else."""
+    """Scheme and host with port of an absolute URL, ``app:`` of an app's own scheme; empty for anything else."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return ""
     # A browser reads a backslash as a slash, and what stands before an @ is not the host.
-    if "\\" in url or "@" in parts.netloc or parts.scheme not in {"http", "https"}:
+    if "\\" in url or "@" in parts.netloc or not parts.scheme or parts.scheme in _NO_ORIGIN:
         return ""
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    if parts.scheme not in {"http", "https"}:
+        return f"{parts.scheme}:"
+    return f"{parts.scheme}://{parts.netloc.lower()}" if parts.hostname else ""
+
+
+def origins(settings: Settings, confirm_url: str) -> frozenset[str]:
+    """Where a mail's link may lead in the end: the confirming page, the gateway, and AUTH_REDIRECT_ORIGINS."""
+    further = (word.strip() for word in (settings.auth_redirect_origins or "").split(","))
+    return frozenset({origin(confirm_url), origin(settings.public_url), *map(origin, further)}) - {""}
 
 
 def _error(code: int, message: str) -> dict[str, Any]:
@@ -184,7 +199,7 @@ def _read(body: bytes, headers: Mapping[str, str], settings: Settings, confirm_u
         ip_address=str(metadata.get("ip_address") or "") or None,
         moment=moment,
         confirm_url=confirm_url,
-        origins=frozenset({origin(confirm_url), origin(settings.public_url)}),
+        origins=origins(settings, confirm_url),
     )
 
 
@@ -206,6 +221,8 @@ def _mails(call: _Call) -> list[Mail]:
     if action.form == "notice":
         return _notice(call, action)
     code = call.text("token")
+    if action.form == "code" and not code:
+        raise DataError("The hook's body has no token for this mail's code.")
     url = call.link(call.text("token_hash"), action.verify_type) if action.form == "link" else None
     return [Mail(call.key, action.kind, str(call.user.get("email") or ""), call.values(url=url, code=code))]
 

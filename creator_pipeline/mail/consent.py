@@ -34,5 +34,4 @@ def notify_consent(
             "url": page_link.url(settings, profile_id, owner.email),
             "next_step": f"Press Connect again beside {source.label} on your page.",
         }
-        outbox.add(connection, settings, Mail(key, "consent_needed", owner.email, values, profile_id))
-        return [key]
+        return outbox.add_each(connection, settings, Mail(key, "consent_needed", owner.email, values, profile_id))

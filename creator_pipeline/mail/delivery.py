@@ -6,18 +6,17 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from email.utils import parseaddr
 from typing import Any, cast
 
 import orjson
 from sqlalchemy import Connection, func, select, update
 
 from creator_pipeline.core.windows import now
-from creator_pipeline.mail import messages
+from creator_pipeline.mail import messages, suppressions
 from creator_pipeline.mail.signatures import verified
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import email_messages, email_suppressions, webhook_events
+from creator_pipeline.store.tables import email_messages, webhook_events
 from creator_pipeline.store.upserts import insert_new
 
 APP_TAG = "creator_pipeline"
@@ -115,11 +114,11 @@ def handle_resend_event(body: bytes, headers: Mapping[str, str], *, warehouse: W
                 .values(repeats=webhook_events.c.repeats + 1)
             )
             return 200
-        _suppress(connection, noted, data)
         found = _apply(connection, noted)
-        ours = _object(data, "tags").get("app") == APP_TAG
+        ours = found or _object(data, "tags").get("app") == APP_TAG
+        learned = suppressions.learn(connection, kind, data, ours=ours)
         # Ours but unknown: it came before the sender could note Resend's id.
-        status = "done" if found else "stored" if ours and noted["status"] else "ignored"
+        status = "done" if found else "stored" if ours and noted["status"] else "done" if learned else "ignored"
         connection.execute(
             update(webhook_events)
             .where(webhook_events.c.provider == PROVIDER, webhook_events.c.delivery_id == delivery_id)
@@ -170,7 +169,6 @@ def _note(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "email_id": email_id,
         "status": _STATUS.get(kind) if email_id else None,
-        "permanent": kind_of_bounce == "Permanent",
         "reason": reason,
     }
 
@@ -210,22 +208,3 @@ def _apply(connection: Connection, noted: Mapping[str, Any]) -> bool:
         update(table).where(this, table.c.status.in_(lower)).values(status=status, error=noted["reason"])
     )
     return connection.execute(select(table.c.id).where(this).limit(1)).first() is not None
-
-
-def _suppress(connection: Connection, noted: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    complained = noted["status"] == "complained"
-    if not complained and not (noted["status"] == "bounced" and noted["permanent"]):
-        return
-    to = data.get("to") or []
-    for address in cast("list[Any]", to) if isinstance(to, list) else [to]:
-        email = parseaddr(address)[1].casefold() if isinstance(address, str) else ""
-        if not email:
-            continue
-        row = {"email": email, "category": "*", "created_at": now()}
-        reason = "complained" if complained else "bounced"
-        if not insert_new(connection, email_suppressions, {**row, "reason": reason}):
-            # The address may have been there as one that turned all notices off; now it can't be reached at all.
-            table = email_suppressions
-            connection.execute(
-                update(table).where(table.c.email == row["email"], table.c.category == "*").values(reason=reason)
-            )

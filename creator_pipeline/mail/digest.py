@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from creator_pipeline.core.money import to_text
+from creator_pipeline.core.money import for_people
 from creator_pipeline.ledger import weekly
 from creator_pipeline.ledger.chart import SMALL, draw, sums, words
 from creator_pipeline.ledger.rollup import last_days
@@ -85,7 +85,7 @@ def values(week: Week, sources: Sequence[Source]) -> dict[str, Any]:
         "nets": [
             (
                 label_of(sources, n.platform),
-                *(f"{to_text(micros, n.currency)} {n.currency}" for micros in (n.this, n.before)),
+                *(for_people(micros, n.currency) for micros in (n.this, n.before)),
             )
             for n in week.nets
             if n.this or n.before
@@ -93,17 +93,12 @@ def values(week: Week, sources: Sequence[Source]) -> dict[str, Any]:
         "products": [
             (
                 f"{one_line(p.name)} ({label_of(sources, p.platform)}, {counted(p.units, 'unit')})",
-                f"{to_text(p.net, p.currency)} {p.currency}",
+                for_people(p.net, p.currency),
             )
             for p in week.products
         ],
-        "refunds": [
-            (label_of(sources, r.platform), r.times, f"{to_text(r.gross, r.currency)} {r.currency}")
-            for r in week.refunds
-        ],
-        "late": [
-            (label_of(sources, n.platform), f"{to_text(n.late, n.currency)} {n.currency}") for n in week.nets if n.late
-        ],
+        "refunds": [(label_of(sources, r.platform), r.times, for_people(r.gross, r.currency)) for r in week.refunds],
+        "late": [(label_of(sources, n.platform), for_people(n.late, n.currency)) for n in week.nets if n.late],
         "picture": PICTURE,
     }
 

@@ -33,7 +33,7 @@ class FileTold(NamedTuple):
 def write_files_told(
     connection: Connection, settings: Settings, *, profile_id: str, source: Source, files: Sequence[FileTold]
 ) -> str | None:
-    """Write the mail about files to their owner; returns its key, None where the owner wants no mails.
+    """Write the mail about files to their owner; returns its key, None where the owner wants no mails or can't get any.
 
     Args:
         connection: in the transaction that notes that the files are told.
@@ -56,8 +56,8 @@ def write_files_told(
         "finished_at": moment_text(now()),
     }
     kind = "files_refused" if bad else "files_read"
-    outbox.add(connection, settings, Mail(key, kind, owner.email, values, profile_id, {"source": source.name}))
-    return key
+    mail = Mail(key, kind, owner.email, values, profile_id, {"source": source.name})
+    return next(iter(outbox.add_each(connection, settings, mail)), None)
 
 
 def groups_of(files: Sequence[FileTold]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from creator_pipeline.core.http import Pace, is_temporary, retry_after
 from creator_pipeline.core.secrets import redact, without_addresses
@@ -22,11 +22,13 @@ QUOTA_SECONDS = 3 * 3600.0
 """How long everything waits when a day's or month's quota is used up."""
 CONFIG_SECONDS = 120.0
 """How long everything waits when Resend refuses the key or the domain; then one mail probes again."""
+REFUSED_SECONDS = 3600.0
+"""How long a mail waits whose recipient is refused; the others go on."""
 MAX_WAIT_SECONDS = 6 * 3600.0
 SENDERS = 2
 """Processes that send: the gateway and Dagster's daemon. Runs only write to the outbox."""
 
-Action = Literal["sent", "retry", "defer", "stop", "failed"]
+Action = Literal["sent", "retry", "refused", "defer", "stop", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Verdict:
     """What becomes of a mail that was handed over.
 
     Attributes:
-        action: ``sent``; ``retry`` this mail; ``defer`` all mail (quota); ``stop`` all mail (a person must act);
-            ``failed`` for good.
+        action: ``sent``; ``retry`` this mail; ``refused``: not this recipient, at the end of the line, because that
+            can change; ``defer`` all mail (quota); ``stop`` all mail (a person must act); ``failed`` for good.
         wait: seconds before the next attempt, where Resend asked for some or the action implies them.
         reason: why, without secrets.
         provider_id: Resend's id.
@@ -60,16 +62,29 @@ def judge(status: int, name: str, message: str, headers: Mapping[str, str]) -> V
     if name == "HttpClientError":
         return Verdict("retry", f"Resend can't be reached, or didn't answer within {TIMEOUT_SECONDS} s.")
     if status in {401, 403}:
-        return Verdict("stop", reason, CONFIG_SECONDS)
+        # Under any other word it isn't Resend that refuses, but what stands in between.
+        of_recipient = status == 403 and name == "validation_error" and not _refuses_domain(message)
+        return Verdict("refused", reason, REFUSED_SECONDS) if of_recipient else Verdict("stop", reason, CONFIG_SECONDS)
     if status == 429 and name in {"daily_quota_exceeded", "monthly_quota_exceeded"}:
         return Verdict("defer", reason, QUOTA_SECONDS)
     if status == 409 and name == "invalid_idempotent_request":
         return Verdict("failed", f"{reason} Something else was already sent under this key.")
     # Below 400 the answer was good but unreadable: the outcome is unknown, and the same key makes asking again safe.
-    if is_temporary(status) or status in {409, 425} or status < 400:
+    # A 404 or 405 is of the address that was asked, never of a mail: a proxy, or RESEND_API_URL.
+    if is_temporary(status) or status in {404, 405, 409, 425} or status < 400:
         asked = retry_after({key.lower(): value for key, value in headers.items()})
         return Verdict("retry", reason, None if asked is None else min(asked, MAX_WAIT_SECONDS))
     return Verdict("failed", reason)
+
+
+def _refuses_domain(message: str) -> bool:
+    """Whether a 403 is of the sender's domain, and so of every mail.
+
+    An account without a verified domain may only write to its owner: that refusal names domains too, but is of the
+    recipient.
+    """
+    said = message.lower()
+    return "domain" in said and not ("testing emails" in said or "own email address" in said)
 
 
 def backoff(attempts: int) -> float:
@@ -103,10 +118,13 @@ class Mailer:
             answer = self._emails.send(params, {"idempotency_key": idempotency_key})
         except ResendError as error:
             return self._judge(error)
-        provider_id = answer.get("id")
-        if not provider_id:
+        except Exception as error:  # noqa: BLE001 - its client trusts every answer to be an object
+            return Verdict("retry", f"Resend's answer can't be read ({type(error).__name__}).")
+        told: Any = answer
+        provider_id = cast("dict[str, Any]", told).get("id") if isinstance(told, dict) else None
+        if not isinstance(provider_id, str) or not provider_id:
             return Verdict("retry", "Resend answered without an id.")
-        return Verdict("sent", provider_id=str(provider_id))
+        return Verdict("sent", provider_id=provider_id)
 
     def _judge(self, error: ResendError) -> Verdict:
         code = str(error.code)

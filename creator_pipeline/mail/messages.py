@@ -126,8 +126,8 @@ def record(connection: Connection, message: Claimed, verdict: Verdict) -> None:
     if verdict.action == "failed":
         values["status"] = "failed"
     else:
-        if verdict.action == "stop":
-            # Refused for its key or its From address, so never taken: the next attempt goes by the new setting.
+        if verdict.action in {"stop", "refused"}:
+            # Never taken, so the next attempt goes by the From address of then.
             unsigned = {name: value for name, value in message.payload.items() if name != "from"}
             values["payload"] = orjson.dumps(unsigned).decode()
         wait = backoff(message.attempts) if verdict.wait is None else verdict.wait
@@ -152,6 +152,12 @@ def statuses(connection: Connection, ids: Collection[str]) -> dict[str, str]:
     """Status of each of these messages that exists."""
     found = connection.execute(select(table.c.id, table.c.status).where(table.c.id.in_(ids)))
     return {row.id: row.status for row in found}
+
+
+def refused(connection: Connection) -> list[str]:
+    """Why mails wait that Resend refused for their recipient, once each."""
+    waits = (table.c.status == "queued", table.c.attempts > 0, table.c.error.like("Resend: HTTP 403 %"))
+    return list(connection.execute(select(table.c.error).where(*waits).distinct().limit(5)).scalars())
 
 
 def oldest_open(connection: Connection) -> datetime | None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select
 
 from creator_pipeline.core.windows import now
-from creator_pipeline.mail import history, outbox
+from creator_pipeline.mail import history, outbox, page_link
 from creator_pipeline.mail.outbox import Mail, digest, event_key
 from creator_pipeline.mail.values import NEXT_STEP, completed_key, completed_values, failed_key, failed_values
 from creator_pipeline.mail.wording import moment_text, plain_error
@@ -114,10 +114,9 @@ def notify_failure(
         if owner is not None and wants_failure(owner.notify, trigger):
             key = failed_key(event_id, owner.email)
             mails.append(Mail(key, "ingestion_failed", owner.email, values, profile_id, tags))
-        if settings.ops_email:
-            full = plain_error(error_message, settings, for_owner=False)
-            ops = {**values, "error_message": full, "profile_id": profile_id, "trigger": trigger, "url": run_url}
-            mails.append(Mail(event_key("ops-failed", event_id), "ops_failure", settings.ops_email, ops, None, tags))
+        full = plain_error(error_message, settings, for_owner=False)
+        ops = {**values, "error_message": full, "profile_id": profile_id, "trigger": trigger, "url": run_url}
+        mails += outbox.to_ops(settings, event_key("ops-failed", event_id), "ops_failure", ops, tags)
         return [mail.id for mail in mails if _tell(connection, settings, mail)]
 
 
@@ -171,13 +170,10 @@ def notify_backfill(
             key = bad if failed else good
             kind = "backfill_failed" if failed else "backfill_finished"
             mails.append(Mail(key, kind, owner.email, values, profile_id, {"source": source.name}))
-        if failed and settings.ops_email:
+        if failed:
             key = event_key("ops-backfill", backfill_id, source.name, profile_id)
-            ops = {**values, "profile_id": profile_id, "url": run_url}
-            mails.append(Mail(key, "ops_backfill", settings.ops_email, ops))
-        for mail in mails:
-            outbox.add(connection, settings, mail)
-    return [mail.id for mail in mails]
+            mails += outbox.to_ops(settings, key, "ops_backfill", {**values, "profile_id": profile_id, "url": run_url})
+        return outbox.add_each(connection, settings, *mails)
 
 
 def notify_revoked(
@@ -188,7 +184,6 @@ def notify_revoked(
     source: Source,
     reason: str,
     reconnect_url: str | None = None,
-    next_step: str = "Connect the platform again.",
 ) -> list[str]:
     """A platform refuses the connection's token: the owner is told once, until the connection has worked again.
 
@@ -198,8 +193,7 @@ def notify_revoked(
         profile_id: whose connection.
         source: the platform that refuses.
         reason: the error's message; cleaned here of stack trace and secrets.
-        reconnect_url: where the owner connects again; None where there is no such page.
-        next_step: what to do, a sentence.
+        reconnect_url: where the owner connects again; None for their own page.
     """
     table = platform_connections
     with warehouse.write() as connection:
@@ -214,11 +208,11 @@ def notify_revoked(
             "platform": source.label,
             "profile_id": profile_id,
             "reason": plain_error(reason, settings),
-            "url": reconnect_url,
-            "next_step": next_step,
+            "url": reconnect_url or page_link.url(settings, profile_id, owner.email),
+            "next_step": f"Press Connect again beside {source.label} on your page. If there is no such button, ask "
+            "whoever runs this pipeline. What was sold in between is read then.",
         }
-        outbox.add(connection, settings, Mail(key, "connection_revoked", owner.email, values, profile_id))
-        return [key]
+        return outbox.add_each(connection, settings, Mail(key, "connection_revoked", owner.email, values, profile_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +245,7 @@ def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trig
         else:
             return []
         tags = history.tags_for(source.name, success.unit)
-        outbox.add(connection, settings, Mail(key, kind, owner.email, values, profile_id, tags))
-        return [key]
+        return outbox.add_each(connection, settings, Mail(key, kind, owner.email, values, profile_id, tags))
 
 
 def _recovered_values(success: _Success, failure: history.Told) -> dict[str, Any]:
@@ -272,5 +265,4 @@ def _tell(connection: Connection, settings: Settings, mail: Mail) -> bool:
     for told in history.told_to(connection, mail.to, [mail.kind], now() - REPEAT_AFTER):
         if told.tags.get("failure") == mail.tags["failure"]:
             return False
-    outbox.add(connection, settings, mail)
-    return True
+    return bool(outbox.add_each(connection, settings, mail))

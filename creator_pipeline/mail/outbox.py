@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, func, select
 
+from creator_pipeline.core import addresses
 from creator_pipeline.core.errors import ConfigError, DataError, PipelineError, TransientError
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import delivery, messages, page_link, unsubscribe
@@ -35,7 +36,6 @@ LEASE_SECONDS = 60.0
 PRODUCT = "Creator Pipeline"
 
 _MAX_KEY = 256
-_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+\Z")
 _TAG = re.compile(r"[^A-Za-z0-9_-]")
 _log = logging.getLogger(__name__)
 
@@ -88,18 +88,6 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]
 
 
-def check_address(address: str) -> str:
-    """The address, without space around it.
-
-    Raises:
-        DataError: it can't be one.
-    """
-    stripped = address.strip()
-    if len(stripped) > 254 or not _ADDRESS.match(stripped):
-        raise DataError("A mail's recipient is not an e-mail address.", hint="It looks like name@example.com.")
-    return stripped
-
-
 def why_held(settings: Settings) -> str | None:
     """What must be set before anything is sent; None when all is."""
     if not settings.enabled("email"):
@@ -107,7 +95,9 @@ def why_held(settings: Settings) -> str | None:
     missing = [name for name in ("RESEND_API_KEY", "FROM_EMAIL") if not getattr(settings, name.lower())]
     if missing:
         return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set."
-    if not _ADDRESS.match(parseaddr(settings.from_email or "")[1]):
+    try:
+        addresses.check(settings.from_email or "")
+    except DataError:
         return "FROM_EMAIL is not an address such as Name <name@example.com>."
     return None
 
@@ -135,7 +125,7 @@ def add(connection: Connection, settings: Settings, mail: Mail) -> bool:
     table = email_messages
     if connection.execute(select(table.c.id).where(table.c.id == mail.id)).first():
         return False
-    to, kind = check_address(mail.to), KINDS[mail.kind]
+    to, kind = addresses.check(mail.to), KINDS[mail.kind]
     subject, payload = _compose(connection, settings, mail, to)
     suppressed = unsubscribe.why_suppressed(connection, to, kind.category)
     held = why_held(settings)
@@ -155,6 +145,42 @@ def add(connection: Connection, settings: Settings, mail: Mail) -> bool:
         "next_attempt_at": database_time(connection),
     }
     return insert_new(connection, table, row)
+
+
+def add_each(connection: Connection, settings: Settings, *mails: Mail) -> list[str]:
+    """:func:`add` each mail by itself; one that can't be written is logged, and takes no other with it.
+
+    Returns:
+        the keys of those that are stored, now or before.
+    """
+    stored: list[str] = []
+    for mail in mails:
+        try:
+            add(connection, settings, mail)
+        except DataError as error:
+            _log.error("The mail %s can't be written: %s", mail.id, error)
+        else:
+            stored.append(mail.id)
+    return stored
+
+
+def to_ops(
+    settings: Settings, key: str, kind: str, values: Mapping[str, Any], tags: Mapping[str, str] | None = None
+) -> list[Mail]:
+    """A mail to each address of ``OPS_EMAIL``; none where there is no usable one.
+
+    Args:
+        settings: name the addresses.
+        key: of the event.
+        kind: a key of :data:`creator_pipeline.mail.kinds.KINDS`.
+        values: what the templates of the kind name.
+        tags: noted on the messages.
+    """
+    return [
+        # The first keeps the event's own key, so that a second address is no second mail to the first.
+        Mail(key if not place else event_key(key, digest(address)[:8]), kind, address, values, None, tags or {})
+        for place, address in enumerate(settings.ops_addresses)
+    ]
 
 
 def profile_of(connection: Connection, address: str) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from creator_pipeline.core.text import unturned
 from creator_pipeline.mail.kinds import CATEGORIES, KINDS
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Rendered:
 
 
 def one_line(text: str) -> str:
-    """Without line breaks and control characters: a subject or a name must not begin a header of its own."""
-    return " ".join(_CONTROL.sub(" ", text).split())
+    """Without line breaks and control characters: a subject or a name begins no header, and turns nothing round."""
+    return " ".join(_CONTROL.sub(" ", unturned(text)).split())
 
 
 def render(
@@ -93,6 +94,7 @@ def _environment() -> Environment:
         loader=PackageLoader("creator_pipeline.mail"),
         autoescape=_escapes,  # noqa: S701 - on for every HTML template
         undefined=StrictUndefined,
+        finalize=unturned,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -23,7 +23,7 @@ _LOOKS_SECRET = re.compile(
 )
 
 
-_COMMAND = re.compile(r"[:,]?\s*creator-pipeline [a-z][^\n(]*")
+_COMMAND = re.compile(r"[:,;]?\s*creator-pipeline [a-z][^\n(]*")
 _ASK = ": ask whoever runs this pipeline to do it. "
 
 
@@ -41,6 +41,11 @@ def short_moment(moment: datetime) -> str:
     return f"{utc.day} {utc:%b}{f' {utc.year}' if utc.year != now().year else ''}, {utc:%H:%M} UTC"
 
 
+def for_seller(text: str) -> str:
+    """Without commands: to somebody who has no shell."""
+    return _COMMAND.sub(_ASK, text).strip()
+
+
 def plain_error(message: str, settings: Settings, *, for_owner: bool = True) -> str:
     """What went wrong, fit to be mailed: no stack trace, no secret, no address of a buyer, bounded.
 
@@ -48,7 +53,7 @@ def plain_error(message: str, settings: Settings, *, for_owner: bool = True) -> 
     """
     lines = list(_without_trace(message))
     if for_owner:
-        lines = [_COMMAND.sub(_ASK, line) for line in lines]
+        lines = [for_seller(line) for line in lines]
     text = redact(" ".join(lines), settings.secret_values())
     text = _LOOKS_SECRET.sub("***", without_addresses(_URL_PASSWORD.sub(r"\1***@", text)))
     text = one_line(text) or "No reason was given."

@@ -17,7 +17,7 @@ from creator_pipeline.core.checks import Check, Finding, NothingKnown
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import outbox
-from creator_pipeline.mail.outbox import Mail, digest, event_key
+from creator_pipeline.mail.outbox import digest, event_key
 from creator_pipeline.mail.wording import moment_text, plain_error
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import health_reports
@@ -98,14 +98,14 @@ def _store(connection: Connection, settings: Settings, found: Mapping[str, list[
             health_reports.changed(connection, problem.name, text=problem.detail, hint=problem.hint)
         since = row["since"] if row else moment
         due = not problem.told or moment - since >= LEFT_AFTER
-        if settings.ops_email and due and (row is None or row["told_at"] is None):
+        if settings.ops_addresses and due and (row is None or row["told_at"] is None):
             _tell(connection, settings, problem, since)
             health_reports.changed(connection, problem.name, told_at=moment)
     for report_id in known.keys() - problems.keys():
         if any(report_id == part or (part.endswith("/") and report_id.startswith(part)) for part in found):
             health_reports.changed(connection, report_id, resolved_at=moment)
             changes.solved.append(report_id)
-            if settings.ops_email and known[report_id]["told_at"] is not None:
+            if settings.ops_addresses and known[report_id]["told_at"] is not None:
                 _tell_solved(connection, settings, known[report_id], moment)
     changes.open = len(known) + len(changes.new) - len(changes.solved)
     return changes
@@ -124,7 +124,7 @@ def _tell(connection: Connection, settings: Settings, problem: Finding, since: d
         "job_id": problem.name,
     }
     key = event_key("health", digest(problem.name), since.isoformat())
-    outbox.add(connection, settings, Mail(key, "ops_failure", str(settings.ops_email), values))
+    outbox.add_each(connection, settings, *outbox.to_ops(settings, key, "ops_failure", values))
 
 
 def _tell_solved(connection: Connection, settings: Settings, row: Mapping[str, Any], moment: datetime) -> None:
@@ -135,4 +135,4 @@ def _tell_solved(connection: Connection, settings: Settings, row: Mapping[str, A
         "report_id": row["id"],
     }
     key = event_key("health-mended", digest(row["id"]), row["since"].isoformat())
-    outbox.add(connection, settings, Mail(key, "ops_mended", str(settings.ops_email), values))
+    outbox.add_each(connection, settings, *outbox.to_ops(settings, key, "ops_mended", values))

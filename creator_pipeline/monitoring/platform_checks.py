@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import httpx
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, select
 from creator_pipeline.core.caller import TIMEOUT
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
-from creator_pipeline.core.money import to_text
+from creator_pipeline.core.money import for_people
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms import PLATFORMS, of_name, of_provider
 from creator_pipeline.platforms.contract import Checks, Platform
@@ -108,6 +108,8 @@ def _account(config: Settings, ring: KeyRingOf, account: Account, platform: Plat
     if account.status == "revoked":
         yield _refused(account, f"{name} token")
         return
+    if account.status == "error":
+        yield _refused(account, f"{name} account")
     yield Finding(f"{name} token", "ok", "can be decrypted")
     yield from _not_readable(config, account, platform)
     try:
@@ -139,7 +141,7 @@ def unexplained_money(warehouse: Warehouse) -> Iterator[Finding]:
         found = sorted(group, key=lambda row: -abs(row.amount_micros))
         first, word = found[0], label(of_provider(provider), provider)
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        amount = f"{to_text(first.amount_micros, first.currency)} {first.currency}"
+        amount = for_people(first.amount_micros, first.currency)
         text = f"{word} of {profile_id}: {amount} of {first.scope} {first.key}: {first.reason}{more}."
         hint = f"creator-pipeline books show --profile {profile_id}; see docs/books.md."
         yield Finding(f"books/{provider}/{profile_id}", "no", text, hint, f"The books of {word}", profile_id)
@@ -167,6 +169,22 @@ def connections(warehouse: Warehouse) -> Iterator[Finding]:
     for account in found:
         if account.status != "active":
             yield _refused(account, f"connection/{account.provider}/{account.profile_id}")
+    yield from _twice(found)
+
+
+def _twice(found: Sequence[Account]) -> Iterator[Finding]:
+    """Accounts that two profiles are connected to, as releases before could make them."""
+    holders = dict[tuple[str, str], str]()
+    for account in found:
+        if account.access_token is None or account.external_account_id is None:
+            continue
+        first = holders.setdefault((account.provider, account.external_account_id), account.profile_id)
+        if first != account.profile_id:
+            word, owner = label(of_provider(account.provider), account.provider), account.profile_id
+            text = f"{owner} and {first} are connected to one account of {word}: its sales are booked twice."
+            hint = f"Keep one of them: creator-pipeline profiles remove {owner}"
+            name = f"connection/{account.provider}/{owner}/twice"
+            yield Finding(name, "no", text, hint, f"The {word} connection", owner)
 
 
 def _refused(account: Account, name: str) -> Finding:

@@ -144,11 +144,11 @@ def mails(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:
 def mail_arrives(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     """Send one mail to OPS_EMAIL; where Resend's webhooks are set up, wait until it is delivered."""
     name = "mails: one of our own"
-    if config.ops_email is None or outbox.why_held(config) is not None:
-        yield Finding(name, "off", "OPS_EMAIL is not set, or mails are held.", "See docs/mail.md.")
+    if not config.ops_addresses or outbox.why_held(config) is not None:
+        yield Finding(name, "off", "OPS_EMAIL has no usable address, or mails are held.", "See docs/mail.md.")
         return
     key = event_key("smoke", uuid4().hex)
-    outbox.write(warehouse, config, Mail(key, "ops_test", config.ops_email, {"sent_at": moment_text(now())}))
+    outbox.write(warehouse, config, Mail(key, "ops_test", config.ops_addresses[0], {"sent_at": moment_text(now())}))
     report = outbox.flush(warehouse, config, limit=5, ids=[key])
     wanted = {"delivered"} if config.resend_webhook_secret else {"sent", "delivered"}
     deadline, status = time.monotonic() + MAIL_SECONDS, ""

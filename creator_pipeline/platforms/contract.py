@@ -4,20 +4,21 @@ A platform is a folder beside this file. Its ``__init__.py`` makes one :class:`P
 ``creator_pipeline/platforms/__init__.py`` has it in ``PLATFORMS``. Everything else loops over that list, so what a
 platform leaves out (None, or an empty tuple) is left out everywhere:
 
-==================  ====================================================================================
-``credential``      no option of ``profiles add``; profiles don't connect, and no line of the doctor asks
-``rate``            requests are not paced
-``oauth``           no button on the creator's page, no routes ``/oauth/NAME/…``
-``webhooks``        no route ``/webhooks/NAME``; rows come by schedules and backfills only
-``uploads``         no route ``/uploads/NAME``, no reports on the creator's page
-``dagster``         required: assets, jobs, schedules
-``checks``          doctor, health and smoke say nothing beyond connection and flag
-``personal``        required: every table of the platform says what an erasure does with it
-``books``           no payouts, no asset ``books/NAME``
-``known_names``     new fields are not told
-``stand_in``        the sandbox and the demo do without it
-``commands``        no command of its own
-==================  ====================================================================================
+====================  ====================================================================================
+``credential``        no option of ``profiles add``; profiles don't connect, and no line of the doctor asks
+``rate``              requests are not paced
+``oauth``             no button on the creator's page, no routes ``/oauth/NAME/…``
+``webhooks``          no route ``/webhooks/NAME``; rows come by schedules and backfills only
+``uploads``           no route ``/uploads/NAME``, no reports on the creator's page
+``dagster``           required: assets, jobs, schedules
+``checks``            doctor, health and smoke say nothing beyond connection and flag
+``personal``          required: every table of the platform says what an erasure does with it
+``books``             no payouts, no asset ``books/NAME``
+``known_names``       new fields are not told
+``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
+``stand_in``          the sandbox and the demo do without it
+``commands``          no command of its own
+====================  ====================================================================================
 
 The value itself holds only what is cheap to import. What needs Dagster, HTTP or the sandbox stands in a module of the
 folder and is named by :class:`Later`.
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from creator_pipeline.platforms.uploads import Uploads
     from creator_pipeline.platforms.webhooks import Account, Webhooks
     from creator_pipeline.settings import Settings
+    from creator_pipeline.store.accounts import SellerAccount
     from creator_pipeline.store.engine import Warehouse
     from creator_pipeline.store.personal import Personal
 
@@ -165,6 +167,7 @@ class Platform:
         named_unit: whether a partition is a thing of its own in mails (a file), and not a day of its source.
         unit_name: (warehouse, partition key) to what people call that thing; None where the key is its name.
         buyer_accounts: begins the account ids of connections that a buyer made; the creator's page leaves them out.
+        account_of_token: (settings, token) to the account that it is of; None where the platform doesn't tell.
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
@@ -191,6 +194,7 @@ class Platform:
     named_unit: bool = False
     unit_name: Callable[[Warehouse, str], str] | None = None
     buyer_accounts: str = ""
+    account_of_token: Later[Callable[[Settings, str], SellerAccount | None]] | None = None
     page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
 

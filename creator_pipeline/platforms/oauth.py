@@ -16,11 +16,19 @@ from creator_pipeline.store.engine import Warehouse
 
 
 class Connected(NamedTuple):
-    """What connecting by OAuth made. ``problem`` says why there are no webhooks, where ``hooks`` is 0."""
+    """What connecting by OAuth made.
+
+    Attributes:
+        job_id: of the first sync.
+        hooks: webhooks that are registered.
+        problem: why there are none, where ``hooks`` is 0.
+        account: what the platform calls the account; empty where it doesn't tell.
+    """
 
     job_id: str
     hooks: int
     problem: str
+    account: str = ""
 
 
 class Connecting(NamedTuple):
@@ -34,6 +42,7 @@ class Connecting(NamedTuple):
             before.
         until: moment of ``time.monotonic`` by which all of it must be over.
         kept: of an :class:`UnfinishedError` of an earlier try with the same answer; empty for a first one.
+        replace: an operator said that the account may be another one than the profile's sales are of.
     """
 
     config: Settings
@@ -46,6 +55,7 @@ class Connecting(NamedTuple):
     use_state: Callable[[Connection], bool]
     until: float
     kept: str = ""
+    replace: bool = False
 
 
 class UnfinishedError(TransientError):
@@ -69,8 +79,9 @@ class OAuth:
         callback_path: of the route that the platform sends the browser back to.
         check: raises ConfigError where the application is not set up.
         authorize_url: (settings, state, PKCE verifier) to the platform's page.
-        connect: stores tokens, registers webhooks, adds the first job to the queue; raises PipelineError.
-            After a TransientError the same answer is good once more.
+        connect: stores tokens, registers webhooks, adds the first job to the queue; raises PipelineError,
+            an OtherAccountError where the account is not the profile's. After a TransientError the same answer is
+            good once more.
         events: kinds of events that ``connect`` registers webhooks for.
         where_to_revoke: where a person takes the connection back, as a sentence.
     """

@@ -1,12 +1,11 @@
 """The queue of job ids: ``ingestion_jobs`` decides, Redis says when to look.
 
-Every change is committed in the table first and told to Redis afterwards, as a hint (see
-:mod:`creator_pipeline.queue.redis_hints`). A hint that is lost, stale or doubled makes a consumer look late or in vain;
-it can't hand out a job twice or lose one, so Redis may come and go at any moment:
+Every change is committed in the table first and told to Redis afterwards, as a hint (:mod:`.redis_hints`). A hint that
+is lost, stale or doubled makes a consumer look late or in vain, and hands out no job twice and loses none:
 
 * hint lost: :meth:`JobQueue.heal` finds the job in the table, at the latest after ``HEAL_SECONDS``;
 * hint stale: the table refuses the claim, and the hint is corrected;
-* no Redis: the consumer asks the table at every poll.
+* no Redis, or nothing to do for a while (``IdlePause``): the consumer asks the table at its polls.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from sqlalchemy import Connection, func, select, update
 
 from creator_pipeline.queue import table
 from creator_pipeline.queue.redis_client import RedisDown, RedisLink
-from creator_pipeline.queue.redis_hints import HEAL_SECONDS, RedisHints
+from creator_pipeline.queue.redis_hints import HEAL_SECONDS, IdlePause, RedisHints, pause_of
 from creator_pipeline.queue.table import MAX_ATTEMPTS, Group, Job, Kind, NewJob
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.leases import Lease, database_time
@@ -65,6 +64,7 @@ class JobQueue:
     def __init__(self, warehouse: Warehouse, redis: RedisLink | None, *, name: str = "creator_pipeline:jobs") -> None:
         self._warehouse = warehouse
         self._hints = None if redis is None else RedisHints(redis, name)
+        self._idle = IdlePause() if redis is None else pause_of(redis, name)
 
     def enqueue(
         self,
@@ -95,6 +95,7 @@ class JobQueue:
 
     def announce(self, new: Iterable[NewJob]) -> None:
         """Tell Redis of jobs that were committed."""
+        self._idle.end()
         self._tell_redis(lambda hints: hints.set({job.id: job.delay for job in new}))
 
     def dequeue(self, n: int, lease_seconds: float) -> list[Lease]:
@@ -102,6 +103,7 @@ class JobQueue:
         ids = self._due(n, lease_seconds)
         if ids == [] or (ids is None and not self._any_due()):
             return []
+        self._idle.end()
         only = [] if ids is None else [table.jobs.c.id.in_(ids)]
         with self._warehouse.write() as connection:
             leases = [job.lease for job in table.claim(connection, lease_seconds, n, *only)]
@@ -116,7 +118,7 @@ class JobQueue:
         batches: int = 10,
         limit: int = 500,
     ) -> list[Batch]:
-        """Batches that may run now, the longest waiting first; costs one Redis command when nothing is due.
+        """Batches that may run now, the longest waiting first; cheap when nothing is due.
 
         What arrives while a run is at work waits for it and makes up the next batch.
 
@@ -130,6 +132,8 @@ class JobQueue:
             return []
         with self._warehouse.read() as connection:
             groups = table.waiting_groups(connection, sources)
+        if groups:
+            self._idle.end()
         claimed: list[Batch] = []
         for group in groups:
             if len(claimed) == batches:
@@ -246,10 +250,7 @@ class JobQueue:
             return table.ages(connection)
 
     def heal(self) -> int:
-        """Tell Redis of every job that is due before the next healing; returns their number, ``HEAL_JOBS`` at most.
-
-        Consumers do so by themselves when Redis was emptied, and every ``HEAL_SECONDS``.
-        """
+        """Tell Redis of every job that is due before the next healing, as consumers do; returns their number."""
         with self._warehouse.read() as connection:
             # Twice as far ahead: the next consumer that looks may be late.
             soon = table.jobs.c.visible_at <= database_time(connection, 2 * HEAL_SECONDS)
@@ -264,8 +265,8 @@ class JobQueue:
         return Batch(*group, tuple(jobs)) if jobs else None
 
     def _due(self, limit: int, hold: float) -> list[str] | None:
-        """Ids that Redis says are due; None where it can't say."""
-        if self._hints is None:
+        """Ids that Redis says are due; None where it can't say, or isn't asked at the moment."""
+        if self._hints is None or not self._idle.over():
             return None
         try:
             ids = self._hints.due(limit, hold)
@@ -274,11 +275,12 @@ class JobQueue:
                 ids = self._hints.due(limit, hold)
         except RedisDown:
             return None
+        if not ids:
+            self._idle.nothing()
         return ids
 
     def _any_due(self) -> bool:
-        # Reading takes no write lock; SQLite has one for all of the warehouse.
-        with self._warehouse.read() as connection:
+        with self._warehouse.read() as connection:  # takes no write lock
             return table.LEASES.any_due(connection)
 
     def _correct(self, ids: Collection[str]) -> None:
@@ -295,5 +297,4 @@ class JobQueue:
         try:
             tell(self._hints)
         except RedisDown:
-            # The table has it; healing brings it to Redis.
-            return
+            return  # the table has it; healing brings it to Redis

@@ -6,12 +6,19 @@ from now, so that the database's clock and Redis's needn't agree.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from creator_pipeline.queue.redis_client import RedisLink
 
 HEAL_SECONDS = 15
 """Longest time that a job Redis lost waits for the table to bring it back."""
+IDLE_SECONDS = 1.0
+"""First pause after Redis had nothing; doubles with each time that it still has nothing."""
+IDLE_MAX_SECONDS = 300.0
+"""Longest pause. A hosted Redis counts every command, and a question each second is 2.6 million a month."""
 _CHUNK = 1_000
 
 _NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
@@ -40,6 +47,41 @@ end
 )
 # LT: what the table says is due is due, whatever a lost answer or a crashed consumer left here.
 _LOWER = _SET.replace("KEYS[1], string", "KEYS[1], 'LT', string")
+
+
+class IdlePause:
+    """When a process asks Redis again after it had nothing. Meanwhile the table is asked, so nothing waits for it.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pause = 0.0
+        self._until = 0.0
+
+    def over(self) -> bool:
+        """Whether Redis may be asked."""
+        with self._lock:
+            return time.monotonic() >= self._until
+
+    def nothing(self) -> None:
+        """Redis had nothing."""
+        with self._lock:
+            self._pause = min(max(self._pause * 2, IDLE_SECONDS), IDLE_MAX_SECONDS)
+            self._until = time.monotonic() + self._pause
+
+    def end(self) -> None:
+        """Something came."""
+        with self._lock:
+            self._pause = self._until = 0.0
+
+
+@lru_cache(maxsize=32)
+def pause_of(link: RedisLink, name: str) -> IdlePause:
+    """The pause of this process for a sorted set: consumers come and go with each tick of a sensor."""
+    del link, name  # the cache's key
+    return IdlePause()
 
 
 class RedisHints:

@@ -48,7 +48,6 @@ def note_refusal(warehouse: Warehouse, source: Source, profile_id: str, error: P
             profile_id=profile_id,
             source=source,
             reason=error.message,
-            next_step=error.hint,
         )
     except Exception:  # noqa: BLE001 - a mail must not hide the reason
         # The run's own failure tells of it too.

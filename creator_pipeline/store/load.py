@@ -111,7 +111,7 @@ def replace(
         if before >= GUARD_ROWS and count < before * GUARD_SHARE and not allow_shrink:
             raise DataError(
                 f"{what}: {count} rows would replace {before}; nothing was written.",
-                hint="If the platform really has so few now, run again with --allow-shrink, "
+                hint="If it is the right account and really has so few now, run again with --allow-shrink, "
                 "or with the run tag creator_pipeline/allow_shrink: true.",
                 found=f"{count} rows",
                 expected=f"about {before} rows",

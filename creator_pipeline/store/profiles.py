@@ -13,7 +13,7 @@ from creator_pipeline.core.errors import AuthError, ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.profile_ids import check_profile_id, check_timezone
+from creator_pipeline.store.profile_ids import check_email, check_profile_id, check_timezone
 from creator_pipeline.store.tables import platform_connections, profiles
 from creator_pipeline.store.upserts import insert_into
 
@@ -50,40 +50,41 @@ def _upsert(connection: Connection, table: Any, values: dict[str, Any], keep: Se
 def add_profile(
     connection: Connection,
     profile_id: str,
-    email: str,
+    email: str | None = None,
     *,
     display_name: str | None = None,
-    timezone: str = "UTC",
-    notify: str = "failures",
+    timezone: str | None = None,
+    notify: str | None = None,
 ) -> None:
-    """Add a profile, or change the address, name, zone and wishes of one that exists; its tier stays.
+    """Add a profile, or change one that exists: what is left out stays as it is.
 
     Args:
         connection: a write transaction.
-        profile_id, email: of the owner.
+        profile_id: of the owner.
+        email: of the owner; a name beside it is left out. Required for a new profile.
         display_name: what the owner is called in mails.
-        timezone: IANA name.
-        notify: which mails the owner wants: ``failures``, ``every`` or ``none``.
+        timezone: IANA name; UTC for a new profile.
+        notify: which mails the owner wants: ``failures``, which is the default, ``every`` or ``none``.
 
     Raises:
-        ConfigError: the id, the address or the zone can't be used.
+        ConfigError: the id, the address or the zone can't be used, or a new profile has no address.
     """
-    if "@" not in email or email != email.strip() or any(character.isspace() for character in email):
-        raise ConfigError(f"The e-mail address of {profile_id} can't be used.", hint="It looks like name@example.com.")
-    _upsert(
-        connection,
-        profiles,
-        {
-            "id": check_profile_id(profile_id),
-            "email": email,
-            "display_name": display_name,
-            "subscription_tier": "free",
-            "timezone": check_timezone(timezone),
-            "notify": notify,
-            "created_at": now(),
-        },
-        keep=("subscription_tier", "created_at"),
-    )
+    given = {
+        "email": None if email is None else check_email(profile_id, email),
+        "display_name": display_name,
+        "timezone": None if timezone is None else check_timezone(timezone),
+        "notify": notify,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    mine = profiles.c.id == check_profile_id(profile_id)
+    if connection.execute(select(profiles.c.id).where(mine)).first() is not None:
+        if changes:
+            connection.execute(update(profiles).where(mine).values(changes))
+        return
+    if email is None:
+        raise ConfigError(f"{profile_id} is new and has no e-mail address.", hint="Add it with --email.")
+    defaults = {"subscription_tier": "free", "timezone": "UTC", "notify": "failures", "created_at": now()}
+    _upsert(connection, profiles, {"id": profile_id, **defaults, **changes}, keep=tuple(defaults))
 
 
 def connect(

@@ -52,6 +52,7 @@ profiles = Table(
     _text("notify", "Which notices are wanted: every, failures, none"),
     _text("upload_key_hash", "SHA-256 of the bearer key for uploads", null=True),
     _time("created_at", "When the profile was added"),
+    _time("signed_out_at", "Sessions of the page that began before this are over", null=True),
 )
 
 platform_connections = Table(
@@ -67,6 +68,24 @@ platform_connections = Table(
     _text("last_error", "Why the status is not active", null=True),
     _time("last_synced_at", "End of the last good sync", null=True),
     _time("created_at", "When it was connected"),
+)
+
+platform_accounts = Table(
+    "platform_accounts",
+    metadata,
+    _text("provider", "gumroad or whop", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("account_id", "The platform's id of the account whose sales this profile's are"),
+    _text("account_name", "What the platform calls the account", null=True),
+    _time("since", "When the profile was first read with it"),
+    Column(
+        "clears",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="What was read of an account before goes before this one is read",
+    ),
+    comment="Which account a profile's sales are of. It outlives the connection.",
 )
 
 gumroad_products = Table(

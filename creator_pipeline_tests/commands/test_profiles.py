@@ -126,5 +126,7 @@ def test_a_link_to_connect_is_printed(alice: Warehouse, ring: KeyRing, monkeypat
     monkeypatch.setenv("GUMROAD_CLIENT_ID", "id")
     monkeypatch.setenv("GUMROAD_CLIENT_SECRET", "secret")
     link = run("profiles", "connect", "alice").strip()
-    assert link.startswith("http://127.0.0.1:8088/oauth/gumroad/start?profile_id=alice&link=")
-    assert connect_links.profile_of_link(ring, link.partition("link=")[2]) == "alice"
+    assert link.startswith("http://127.0.0.1:8088/oauth/gumroad/connect?profile_id=alice&link=")
+    assert connect_links.read_link(ring, link.partition("link=")[2]) == ("alice", False)
+    link = run("profiles", "connect", "alice", "--replace-account").strip()
+    assert connect_links.read_link(ring, link.partition("link=")[2]) == ("alice", True)

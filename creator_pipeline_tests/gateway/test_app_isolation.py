@@ -115,6 +115,17 @@ def oauth_start(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
     return answers
 
 
+def oauth_before(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
+    """Bob's link shows nothing of alice, and a key is no link."""
+    link = parse_qs(urlsplit(connect_links.start_link(gateway.ring, "http://x", "gumroad", "bob")).query)["link"][0]
+    url = f"{gateway.url}/oauth/gumroad/connect"
+    answers = [
+        httpx.get(url, params={"profile_id": "alice", "link": told}, headers=key) for told in (link, "", "forged")
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    return answers
+
+
 def oauth_callback(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
     """A state that alice began is of no use in bob's browser."""
     begun = httpx.get(
@@ -222,6 +233,7 @@ PROOFS: dict[tuple[str, str], Proof] = {
     ("POST", "/webhooks/gumroad/{secret}"): gumroad,
     ("POST", "/webhooks/resend"): resend,
     ("POST", "/webhooks/auth"): auth,
+    ("GET", "/oauth/gumroad/connect"): oauth_before,
     ("GET", "/oauth/gumroad/start"): oauth_start,
     ("GET", CALLBACK_PATH): oauth_callback,
     ("GET", "/oauth/gumroad/connected"): connected,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import time
 from collections.abc import Iterator
@@ -207,14 +208,20 @@ def upload(gateway: Gateway, owner: str, name: str, status: str, error: dict[str
 def test_a_report_that_is_not_counted_says_what_is_wrong_and_what_to_do(gateway: Gateway):
     """Guards: "rejected", and nobody knows why; a file name that is a script."""
     place = {"sheet": "Combined Sales", "row": 214, "column": "Royalty", "found": "<b>n/a</b>", "expected": "an amount"}
-    more = [{"level": "quarantine", "row": 3, "hint": "A second one."}, {"level": "note", "hint": "Only a note."}]
-    told = {"message": "It can't be read.", "hint": "Export it again.", **place, "problems": more}
+    second = {"level": "quarantine", "row": 3, "hint": "A second one."}
+    problems = [
+        {"level": "quarantine", "hint": "Export it again.", **place},
+        second,
+        {"level": "note", "hint": "Only a note."},
+    ]
+    told = {"message": "It can't be read.", "problems": problems}
     upload(gateway, "alice", "<script>x</script>.csv", "rejected", told)
     upload(gateway, "alice", "good.csv", "accepted")
     page = enter(gateway)
     assert "<script>" not in page.text
     found = page.find("ul", "problems")[0]
-    assert "sheet Combined Sales, row 214, column Royalty. It can't be read. Export it again." in found
+    assert "It can't be read." in found
+    assert "sheet Combined Sales, row 214, column Royalty. Export it again." in found
     assert "Found: <b>n/a</b>." in found
     assert "A second one" in found
     assert "Only a note" not in found
@@ -234,8 +241,10 @@ def test_connections_say_their_state_and_offer_what_can_be_done(gateway: Gateway
     with Gateway(gateway.config.warehouse_url, **values) as other:
         assert enter(other).find("a", "button") == ["Connect again Gumroad"]
         answer = other.http.get("/me/connect/gumroad")
-        assert answer.headers["location"].startswith("/oauth/gumroad/start?profile_id=alice&link=")
-        assert other.http.get(answer.headers["location"]).status_code == 302
+        assert answer.headers["location"].startswith("/oauth/gumroad/connect?profile_id=alice&link=")
+        before = other.http.get(answer.headers["location"])
+        assert "Connect Gumroad to " in before.text
+        assert other.http.get(html.unescape(before.text.split('href="')[2].split('"')[0])).status_code == 302
     with warehouse.write() as connection:
         profiles.mark_synced(connection, "gumroad", "alice", now())
     assert "Synced" in enter(gateway).text

@@ -118,6 +118,7 @@ def test_the_document_and_its_page_name_every_route(shared: Gateway):
         "/webhooks/gumroad/{secret}",
         "/webhooks/resend",
         "/webhooks/auth",
+        "/oauth/gumroad/connect",
         "/oauth/gumroad/start",
         "/api/platforms/oauth/gumroad/callback",
         "/oauth/gumroad/connected",

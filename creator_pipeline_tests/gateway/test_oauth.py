@@ -83,7 +83,8 @@ def refused(answer: httpx.Response) -> str:
     """The page's headline."""
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("text/html")
-    assert "profiles connect" in answer.text
+    assert "Press Connect on your page again" in answer.text
+    assert "creator-pipeline" not in answer.text
     return answer.text.partition("<h1>")[2].partition("</h1>")[0]
 
 

@@ -262,6 +262,47 @@ def test_the_link_can_be_auths_own_endpoint(hook: Callable[..., AuthHookResult],
     }
 
 
+@pytest.mark.parametrize(
+    ("redirect", "kept"),
+    [
+        ("https://app.example.com/in?a=1", True),
+        ("myapp://callback/in", True),
+        ("http://localhost:3000/in", True),
+        ("https://other.example.com/in", False),
+        ("otherapp://callback", False),
+        ("http://localhost:3001/in", False),
+    ],
+)
+def test_redirects_to_origins_of_the_setting_are_kept(
+    warehouse: Warehouse, config: Settings, message: Read, redirect: str, kept: bool
+) -> None:
+    """Whoever signed up in the app landed on Auth's own page, because the app is at another address."""
+    origins = {"auth_redirect_origins": "https://App.example.com, myapp://callback,http://localhost:3000"}
+    config = config.model_copy(update=origins)
+    body = call("signup", redirect_to=redirect)
+    handle_auth_hook(body, sign(body, NEW), warehouse=warehouse, settings=config)
+    assert links(message(f"auth/{UUID}")["payload"]).get("next") == (redirect if kept else None)
+
+
+@pytest.mark.parametrize(
+    ("action", "missing"),
+    [
+        ("signup", {"token": "", "token_hash": ""}),
+        ("recovery", {"token_hash": ""}),
+        ("reauthentication", {"token": ""}),
+        ("email_change", {"token_hash": "", "token_hash_new": "x"}),
+    ],
+)
+def test_a_call_without_its_token_is_refused(
+    hook: Callable[..., AuthHookResult], warehouse: Warehouse, action: str, missing: dict[str, str]
+) -> None:
+    """A mail with a button that opens nothing, and a sign-up that looks as if it had gone well."""
+    result = hook(call(action, user={"new_email": "new@example.net"}, **missing))
+    assert (result.json_body["error"]["http_code"], result.message_ids) == (422, ())
+    with warehouse.read() as connection:
+        assert connection.execute(select(email_messages.c.id)).all() == []
+
+
 def test_an_origin_is_scheme_host_and_port() -> None:
     """Another port is another server."""
     assert origin("HTTPS://A.example:8443/x?y") == "https://a.example:8443"

@@ -31,6 +31,8 @@ ACTIONS = {
     "retry_after": "retry",
     "defer_long": "defer",
 }
+OF_NO_MAIL = {"unverified_domain": "refused", "not_found": "retry", "method_not_allowed": "retry"}
+"""An account in test mode refuses the recipient; and what is wrong with the address that was asked is no mail's fault."""
 
 
 class Fixed(BaseHTTPRequestHandler):
@@ -69,12 +71,13 @@ def test_each_error_leads_to_what_must_be_done_about_it(name: str, fixed: Settin
     error = ERRORS[name]
     Fixed.answer = (error["status"], error["headers"], json.dumps(error["body"]).encode())
     verdict = Mailer(fixed).send(MAIL, "key")
-    assert verdict.action == ACTIONS[error["action"]]
+    assert verdict.action == OF_NO_MAIL.get(name, ACTIONS[error["action"]])
     assert str(error["status"]) in verdict.reason
     assert verdict.wait == {
         "rate_limit_exceeded": 1.0,
         "daily_quota_exceeded": mailer.QUOTA_SECONDS,
         "monthly_quota_exceeded": mailer.QUOTA_SECONDS,
+        "unverified_domain": mailer.REFUSED_SECONDS,
     }.get(name, mailer.CONFIG_SECONDS if verdict.action == "stop" else None)
     assert "you@example.com" not in verdict.reason
 
@@ -85,6 +88,10 @@ def test_each_error_leads_to_what_must_be_done_about_it(name: str, fixed: Settin
         (502, {"content-type": "text/html"}, b"<html>Bad gateway</html>", "retry"),
         (200, {"content-type": "text/html"}, b"<html>Just a moment</html>", "retry"),
         (200, {"content-type": "application/json"}, b"{}", "retry"),
+        (200, {"content-type": "application/json"}, b'[{"id": "4"}]', "retry"),
+        (200, {"content-type": "application/json"}, b"null", "retry"),
+        (200, {"content-type": "application/json"}, b'{"id": {"id": "4"}}', "retry"),
+        (404, {"content-type": "text/html"}, b"<html>not here</html>", "retry"),
         (200, {"content-type": "application/json"}, b'{"id": "4', "retry"),
         (403, {"content-type": "text/html"}, b"<html>blocked</html>", "stop"),
         (503, {"content-type": "text/plain", "Retry-After": "7"}, b"later", "retry"),
@@ -159,3 +166,16 @@ def test_without_redis_each_sender_keeps_to_its_half_of_the_rate(settings: Setti
     assert isinstance(budget, LocalPace)
     assert budget.reserve() == 0.0
     assert 90 < budget.reserve() <= 105
+
+
+@pytest.mark.parametrize(
+    ("message", "action"),
+    [
+        ("The example.com domain is not verified. Please, add and verify your domain.", "stop"),
+        ("You can only send testing emails to your own email address (you@example.com).", "refused"),
+        ("This recipient may not be written to.", "refused"),
+    ],
+)
+def test_a_domain_that_is_refused_stops_all_mail_and_a_recipient_only_its_own(message: str, action: str) -> None:
+    """The first state of every account: one recipient that it may not write to stopped all mail for 23 hours."""
+    assert mailer.judge(403, "validation_error", message, {}).action == action

@@ -129,7 +129,7 @@ def test_mails_of_security_go_first_and_by_name_alone(
     assert outbox.flush(warehouse, settings, ids=[]) == outbox.FlushReport()
 
 
-@pytest.mark.parametrize("address", ["", "alice", "a@b@c", "a@x.net\r\nBcc: b@x.net", "A <a@x.net>", "a@x.net,b@x.net"])
+@pytest.mark.parametrize("address", ["", "alice", "a@b@c", "a@x.net\r\nBcc: b@x.net", "a@x", "a@x.net,b@x.net"])
 def test_an_address_that_can_not_be_one_is_refused(warehouse: Warehouse, settings: Settings, address: str) -> None:
     """A line break in an address begins a header."""
     with pytest.raises(DataError, match="not an e-mail address"):

@@ -21,11 +21,13 @@ GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, g
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, balance_micros,
     balance_currency, withheld_micros, released_on, estimated, first_seen_at, ingested_at) ON payouts
     TO pipeline_gateway;
-GRANT UPDATE (notify) ON profiles TO pipeline_gateway;
+GRANT UPDATE (notify, signed_out_at) ON profiles TO pipeline_gateway;
 -- Connecting an account writes tokens; nothing here reads one.
 GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_error, last_synced_at, created_at)
     ON platform_connections TO pipeline_gateway, pipeline_reader;
 GRANT INSERT, UPDATE ON platform_connections TO pipeline_gateway;
+GRANT SELECT, INSERT, UPDATE ON platform_accounts TO pipeline_gateway;
+GRANT SELECT (provider, profile_id, account_id, since, clears) ON platform_accounts TO pipeline_reader;
 
 GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_royalties, platform_totals, health_reports,
     payout_lines, unexplained, balance_movements, platform_balances, closed_months, closed_ledger, ledger_first_seen, gumroad_earnings,

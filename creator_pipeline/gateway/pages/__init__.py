@@ -10,12 +10,16 @@ from typing import Any
 from fastapi import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from creator_pipeline.core.text import unturned
+
 HERE = Path(__file__).parent
 
 
 @lru_cache(maxsize=1)
 def _templates() -> Environment:
-    return Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, finalize=unturned, trim_blocks=True
+    )
 
 
 def page(template: str, status: int = 200, headers: Mapping[str, str] | None = None, /, **values: Any) -> Response:

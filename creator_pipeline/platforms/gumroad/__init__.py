@@ -38,6 +38,7 @@ PLATFORM = Platform(
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
     oauth=Later(f"{_HERE}.connect", "OAUTH"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),
+    account_of_token=Later(f"{_HERE}.access", "account_of_token"),
     books=Later(f"{_HERE}.books", "BOOKS"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

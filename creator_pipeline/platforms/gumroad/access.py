@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 
 from creator_pipeline import settings
-from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.errors import AuthError, ConfigError, DataError, RejectedError
 from creator_pipeline.core.http import Renew
+from creator_pipeline.mail.render import one_line
+from creator_pipeline.platforms.accounts import confirm
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
+from creator_pipeline.store.accounts import SellerAccount
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
 from creator_pipeline.store.token_keys import installation_ring
@@ -23,11 +26,46 @@ def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> G
     """A client of one profile's Gumroad account.
 
     Raises:
-        ConfigError: the profile doesn't exist or isn't connected.
+        ConfigError: the profile doesn't exist or isn't connected, or the token is of another account than its sales.
         AuthError: its connection was revoked.
     """
-    connection = profiles.get_connection(warehouse, installation_ring(config), PLATFORM.in_ledger, profile_id)
-    return client_of_token(config, connection.access_token, renew=_renewal(config, warehouse, profile_id))
+    ring = installation_ring(config)
+    connection = profiles.get_connection(warehouse, ring, PLATFORM.in_ledger, profile_id)
+    renew = _renewal(config, warehouse, profile_id)
+
+    def ask() -> SellerAccount | None:
+        with client_of_token(config, connection.access_token, renew=renew) as client:
+            return account_of(client)
+
+    confirm(warehouse, ring, PLATFORM, connection, ask)
+    return client_of_token(config, connection.access_token, renew=renew)
+
+
+def account_of(client: GumroadClient) -> SellerAccount | None:
+    """Whose token it is; None where the server doesn't tell, or not to this token.
+
+    Raises:
+        AuthError: the token is revoked.
+        TransientError: Gumroad can't answer now.
+    """
+    try:
+        user = client.user()
+    except AuthError as error:
+        if error.revoked:
+            raise
+        return None
+    except (RejectedError, DataError):
+        return None
+    told, name = user.get("user_id") or user.get("id"), user.get("name")
+    return (
+        SellerAccount(str(told), one_line(name) if isinstance(name, str) and name.strip() else None) if told else None
+    )
+
+
+def account_of_token(config: Settings, token: str) -> SellerAccount | None:
+    """:func:`account_of` for a token."""
+    with client_of_token(config, token) as client:
+        return account_of(client)
 
 
 def client_of_token(

@@ -9,15 +9,15 @@ from uuid import uuid4
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
 from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth, subscriptions
-from creator_pipeline.platforms.gumroad.access import client_of_token
-from creator_pipeline.platforms.gumroad.answers import Json
+from creator_pipeline.platforms.gumroad.access import account_of, client_of_token
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.oauth import Grant
 from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth, UnfinishedError
 from creator_pipeline.queue.jobs import NewJob
 from creator_pipeline.settings import Settings
-from creator_pipeline.store import profiles
+from creator_pipeline.store import accounts, profiles
+from creator_pipeline.store.accounts import SellerAccount
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ def connect(asked: Connecting) -> Connected:
 
     Raises:
         AuthError: the code is no good, or a scope is missing; names it.
+        OtherAccountError: the account is not the one that the profile's sales are of. Nothing was stored.
         UnfinishedError: Gumroad or the warehouse can't be used any more; the tokens are kept for the next try.
         PipelineError: Gumroad or the warehouse can't be used.
     """
@@ -47,21 +48,18 @@ def _set_up(asked: Connecting, grant: Grant) -> Connected:
             hint="Start again and allow everything that is asked for; it is read only.",
         )
     with client_of_token(asked.config, grant.access_token, until=asked.until) as client:
-        job_id = _store(asked, grant, _account_id(client.user()))
+        # None where the server doesn't tell: pings then are asked of every account.
+        account = account_of(client)
+        job_id = _store(asked, grant, account)
+        name = (account.name or account.id) if account else ""
         try:
-            return Connected(job_id, _register(asked, client), "")
+            return Connected(job_id, _register(asked, client), "", name)
         except PipelineError as error:
             _log.warning("Registering the pings of %s failed: %s", asked.profile_id, error)
-            return Connected(job_id, 0, str(error))
+            return Connected(job_id, 0, str(error), name)
 
 
-def _account_id(user: Json) -> str | None:
-    """Gumroad's id of the seller; None where the server doesn't tell it: pings then are asked of every account."""
-    told = user.get("user_id") or user.get("id")
-    return str(told) if told else None
-
-
-def _store(asked: Connecting, grant: Grant, account_id: str | None) -> str:
+def _store(asked: Connecting, grant: Grant, account: SellerAccount | None) -> str:
     # Half-open, today included.
     until = today() + timedelta(days=1)
     span = {"from": asked.config.pipeline_start_date.isoformat(), "to": until.isoformat()}
@@ -69,6 +67,7 @@ def _store(asked: Connecting, grant: Grant, account_id: str | None) -> str:
     with asked.warehouse.write() as connection:
         if not asked.use_state(connection):
             raise RejectedError("This answer of Gumroad was used already.")
+        accounts.claim(connection, PLATFORM.source, asked.profile_id, account, replace=asked.replace)
         profiles.connect(
             connection,
             asked.ring,
@@ -76,7 +75,7 @@ def _store(asked: Connecting, grant: Grant, account_id: str | None) -> str:
             asked.profile_id,
             grant.access_token,
             refresh_token=grant.refresh_token,
-            external_account_id=account_id,
+            external_account_id=account.id if account else None,
             scopes=" ".join(sorted(grant.scopes)) or None,
         )
         asked.queue.add(connection, [job])

@@ -18,23 +18,27 @@ from creator_pipeline.store.tables import kdp_uploads
 
 _SHOWN_UPLOADS = 10
 _SHOWN_PROBLEMS = 5
+_NOT_COUNTED = frozenset({"rejected", "quarantined"})
 _KIND = ("sheet", "column", "expected", "hint")
 """Problems that are equal in these are one problem in several rows."""
 
 
 def page_line(connection: Connection, profile_id: str) -> PageLine:
-    """The line of Amazon KDP: when the newest report of a profile was uploaded."""
+    """The line of Amazon KDP: when the newest report of a profile was uploaded, and whether it counts."""
     uploads = kdp_uploads.c
     newest = (
-        select(uploads.uploaded_at)
+        select(uploads.uploaded_at, uploads.status)
         .where(uploads.profile_id == profile_id)
         .order_by(uploads.uploaded_at.desc())
         .limit(1)
     )
-    at = connection.execute(newest).scalar()
-    if at is None:
+    row = connection.execute(newest).first()
+    if row is None:
         return PageLine("No report yet", "Its sales come by uploaded reports.", good=False)
-    return PageLine(f"Report of {short_moment(at)}", "", good=True)
+    name = f"Report of {short_moment(row.uploaded_at)}"
+    if row.status in _NOT_COUNTED:
+        return PageLine(f"{name} is not counted", "What is wrong with it stands below, with the reports.", good=False)
+    return PageLine(name, "", good=True)
 
 
 def uploaded_reports(connection: Connection, config: Settings, profile_id: str) -> Iterator[UploadedFile]:
@@ -47,7 +51,7 @@ def uploaded_reports(connection: Connection, config: Settings, profile_id: str) 
         .limit(_SHOWN_UPLOADS)
     )
     for row in connection.execute(newest):
-        bad = row.status in {"rejected", "quarantined"}
+        bad = row.status in _NOT_COUNTED
         problems = _problems(config, row.error) if bad else []
         yield UploadedFile(one_line(row.file_name), row.status, short_moment(row.uploaded_at), bad, problems)
 

@@ -33,6 +33,7 @@ PLATFORM = Platform(
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),
+    account_of_token=Later(f"{_HERE}.access", "account_of_token"),
     books=Later(f"{_HERE}.books", "BOOKS"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple, cast
-
-from sqlalchemy import select, update
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.json_fields import Json
+from creator_pipeline.platforms.accounts import confirm
 from creator_pipeline.platforms.whop import PLATFORM
 from creator_pipeline.platforms.whop.catalog import SMALL_PAGE_SIZE
 from creator_pipeline.platforms.whop.client import WhopClient
@@ -20,10 +20,9 @@ from creator_pipeline.queue.cache import cache_for
 from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
+from creator_pipeline.store.accounts import SellerAccount
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.locks import lock
 from creator_pipeline.store.source import Source
-from creator_pipeline.store.tables import platform_connections
 from creator_pipeline.store.token_keys import installation_ring
 
 SOURCE = PLATFORM.source
@@ -71,40 +70,15 @@ def _account_in(item: Json) -> str | None:
     return told if isinstance(told, str) and told.startswith("biz_") else None
 
 
-def learn_account(warehouse: Warehouse, profile_id: str, client: WhopClient) -> str | None:
-    """Ask the key for its account, and keep it with the connection; None where that isn't known yet.
-
-    Args:
-        warehouse: where the connection is.
-        profile_id: whose connection.
-        client: of its key.
-
-    Raises:
-        ConfigError: the account is another profile's already, so that its sales would be booked twice.
-    """
-    account_id = account_of_key(client)
-    if account_id is None:
-        return None
-    columns = platform_connections.c
-    mine = columns.provider == PLATFORM.in_ledger
-    with warehouse.write() as connection:
-        lock(connection, f"whop account {account_id}")
-        asked = select(columns.profile_id).where(
-            mine, columns.external_account_id == account_id, columns.profile_id != profile_id
-        )
-        holder = connection.execute(asked).scalar()
-        if holder is not None:
-            raise ConfigError(
-                f"The Whop key of {profile_id} is of the account {account_id}, which is {holder}'s already: its sales "
-                "would be booked twice.",
-                hint=f"Connect {profile_id} with the key of its own account, or remove one of the two profiles.",
-            )
-        connection.execute(
-            update(platform_connections)
-            .where(mine, columns.profile_id == profile_id, columns.external_account_id.is_(None))
-            .values(external_account_id=account_id)
-        )
-    return account_id
+def account_of_token(config: Settings, token: str) -> SellerAccount | None:
+    """Whose key it is; None where that isn't known yet."""
+    if (account_id := account_id_of(config, None, token)) is not None:
+        return SellerAccount(account_id)
+    client = _client(config, token)
+    try:
+        return _seller(client)
+    finally:
+        client.close()
 
 
 def check_account(client: WhopClient, account_id: str | None) -> None:
@@ -129,26 +103,35 @@ def whop_access(config: Settings, warehouse: Warehouse, profile_id: str) -> Whop
     """The way to one profile's Whop account.
 
     Raises:
-        ConfigError: the profile doesn't exist or isn't connected.
+        ConfigError: the profile doesn't exist or isn't connected, or the key is of another account than its sales.
         AuthError: its connection was revoked.
     """
-    connection = profiles.get_connection(warehouse, installation_ring(config), PLATFORM.in_ledger, profile_id)
+    ring = installation_ring(config)
+    connection = profiles.get_connection(warehouse, ring, PLATFORM.in_ledger, profile_id)
     key = connection.access_token
+    told = account_id_of(config, connection.external_account_id, key)
+    client = _client(config, key)
+    try:
+        access = replace(connection, external_account_id=told)
+        return WhopAccess(client, confirm(warehouse, ring, PLATFORM, access, lambda: _seller(client)))
+    except BaseException:
+        client.close()
+        raise
+
+
+def _client(config: Settings, key: str) -> WhopClient:
     # Each operation of a key has a budget of its own at Whop.
-    client = WhopClient(
+    return WhopClient(
         config.whop_api_url,
         key,
         lambda operation: PLATFORM.pace(config, f"{key}:{operation}"),
         customers=Customers(cache_for(config), installation_ring(config), key),
     )
-    account_id = account_id_of(config, connection.external_account_id, key)
-    if account_id is None:
-        try:
-            account_id = learn_account(warehouse, profile_id, client)
-        except BaseException:
-            client.close()
-            raise
-    return WhopAccess(client, account_id)
+
+
+def _seller(client: WhopClient) -> SellerAccount | None:
+    account_id = account_of_key(client)
+    return None if account_id is None else SellerAccount(account_id)
 
 
 class WhopResource(PlatformResource):

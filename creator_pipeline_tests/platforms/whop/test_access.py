@@ -5,10 +5,12 @@ import pytest
 from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.platforms.webhooks import Account, Delivery
-from creator_pipeline.platforms.whop.access import account_id_of, account_of_key, check_account, learn_account
+from creator_pipeline.platforms.whop.access import account_id_of, account_of_key, check_account, whop_access
 from creator_pipeline.platforms.whop.webhook import owners, secrets
 from creator_pipeline.store import profiles
+from creator_pipeline.store.accounts import OtherAccountError
 from creator_pipeline.store.tables import platform_connections
+from creator_pipeline_tests.support.accounts import book
 
 
 def connections(warehouse) -> dict[str, str | None]:
@@ -16,15 +18,50 @@ def connections(warehouse) -> dict[str, str | None]:
         return {row.profile_id: row.external_account_id for row in connection.execute(platform_connections.select())}
 
 
-def test_the_account_of_a_typed_key_is_learned_and_kept(two_profiles, client, account, ring) -> None:
+@pytest.fixture
+def at_whop(server, monkeypatch) -> None:
+    """The environment of an installation whose Whop is the sandbox."""
+    monkeypatch.setenv("WHOP_API_URL", server.whop_url)
+    monkeypatch.setenv("WHOP_REQUESTS_PER_MINUTE", "60000000")
+    for name in ("WHOP_ACCOUNT_ID", "WHOP_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def use(warehouse, profile_id: str) -> str | None:
+    access = whop_access(settings.load(), warehouse, profile_id)
+    access.client.close()
+    return access.account_id
+
+
+def test_the_account_of_a_typed_key_is_learned_and_kept(two_profiles, account, ring, at_whop) -> None:
     """With a second key typed in, every delivery of both sellers was dropped as nobody's."""
     with two_profiles.write() as connection:
         for name in ("alice", "fan"):
-            profiles.connect(connection, ring, "whop", name, f"key of {name}")
-    assert learn_account(two_profiles, "alice", client) == account.id
+            profiles.connect(connection, ring, "whop", name, account.key)
+    assert use(two_profiles, "alice") == account.id
     assert connections(two_profiles) == {"alice": account.id, "fan": None}
-    with pytest.raises(ConfigError, match="alice's already"):
-        learn_account(two_profiles, "fan", client)
+    with pytest.raises(OtherAccountError, match="another profile's already"):
+        use(two_profiles, "fan")
+
+
+def test_a_key_of_another_account_reads_nothing_into_a_profile_with_sales(
+    two_profiles, server, account, ring, at_whop
+) -> None:
+    """A key of another account replaced a profile's ledger, and no row said so."""
+    other = next(one for one in server.world.whop.values() if one.id != account.id)
+    with two_profiles.write() as connection:
+        profiles.connect(connection, ring, "whop", "alice", account.key)
+    use(two_profiles, "alice")
+    with two_profiles.write() as connection:
+        book(connection, "alice", "whop", "pay_1")
+        profiles.connect(connection, ring, "whop", "alice", other.key)
+    with pytest.raises(OtherAccountError, match=f"of the Whop account {account.id}.* to the account {other.id}"):
+        use(two_profiles, "alice")
+    other.tables["payments"].clear()
+    other.tables["memberships"].clear()
+    other.tables["plans"].clear()
+    with pytest.raises(OtherAccountError, match="can't be told"):
+        use(two_profiles, "alice")
 
 
 def test_an_account_without_sales_is_told_by_its_plans_and_an_empty_one_by_nothing(client, account) -> None:
