@@ -246,10 +246,11 @@ class _Flow:
         told: Any = signing.read(services.ring, _STATE, state, STATE_SECONDS)
         if told is None:
             raise _bad("bad_state", f"This answer of {self.label} is too old, or not to a question of ours.")
-        profile_id, nonce, replace = told
+        profile_id, nonce, *more = told
         if not hmac.compare_digest(request.cookies.get(self.cookie, "").encode(), nonce.encode()):
             raise _bad("other_browser", "This was started in another browser.")
-        return profile_id, nonce, replace
+        # A state of the release before says nothing of replacing.
+        return profile_id, nonce, bool(more and more[0])
 
 
 def _verifier(services: Services, nonce: str) -> str:

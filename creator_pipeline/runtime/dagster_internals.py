@@ -64,7 +64,11 @@ class RetryErrors(dg.RetryPolicy):
     """
 
     def calculate_delay(self, attempt_num: int) -> float:
-        """Seconds until the next try; Dagster calls it for what a step has just raised."""
+        """Seconds until the next try; Dagster calls it for what a step has just raised.
+
+        Raises:
+            BaseException: what the step raised, where that is no error.
+        """
         raised = sys.exc_info()[1]
         if raised is not None and not isinstance(raised, Exception):
             raise raised

@@ -79,7 +79,7 @@ def test_a_report_that_is_stored_already_has_a_job_that_is_done(shared: Gateway,
     sha256 = hashlib.sha256(content).hexdigest()
     of_file = {"id": sha256, "profile_id": "alice", "file_name": "a.csv", "location": "a.csv", "rows": 7}
     moments = {"uploaded_at": now(), "snapshot_at": now()}
-    row = row_of(kdp_uploads, {**of_file, **moments, "status": status, "accepted_smaller": False})
+    row = row_of(kdp_uploads, {**of_file, **moments, "status": status, "accepted_smaller": False, "partial": False})
     with shared.services.warehouse.write() as connection:
         upsert(connection, kdp_uploads, [row])
     told = send(shared, content, "a.csv", key=key).json()
