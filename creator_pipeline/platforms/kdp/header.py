@@ -10,7 +10,7 @@ from creator_pipeline.platforms.kdp.columns import SALES_PERIOD, column, normal,
 from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.formats import Family, Sheet, by_header, by_tab, closest
 from creator_pipeline.platforms.kdp.models import NOT_TAUGHT
-from creator_pipeline.platforms.kdp.problems import TEACH, BadCell, ReportError
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, TEACH, BadCell, ReportError
 from creator_pipeline.platforms.kdp.recognize import Found, Unclear, recognize
 
 HEAD_ROWS = 25
@@ -241,7 +241,7 @@ def _incomplete(
         hint=(
             f"Columns we don't know: {', '.join(unknown)}. {TEACH}"
             if unknown
-            else "Download the report again, and leave its columns as they are."
+            else f"Leave the report's columns as they are. {OWN_FILE}"
         ),
         kind=(sheet.csv_kind or family.kind) if tab is None else kind,
         file=file,

@@ -188,7 +188,7 @@ def test_the_upload_of_one_profile_is_not_anothers(warehouse):
 def test_an_accepted_upload_is_not_lost_when_it_can_not_be_read_again(warehouse, monkeypatch):
     """Guards: a machine short of memory that empties the ledger of last year."""
 
-    def out_of_memory(_path: object, file_name: str) -> Report:
+    def out_of_memory(_path: object, file_name: str, taught: object) -> Report:
         raise ReportError("Reading this file takes far more than a report of KDP's ever does.", file=file_name)
 
     kdp_landing.land(warehouse, ESTIMATOR)

@@ -51,7 +51,7 @@ def warehouse(warehouse):
 def in_this_process(monkeypatch):
     """Each content is read once, in this process: a process for each reading is not what is looked at here."""
     read = functools.cache(parse)
-    monkeypatch.setattr(ingest, "parse_in_child", lambda path, file_name: read(path.read_bytes(), file_name))
+    monkeypatch.setattr(ingest, "parse_in_child", lambda path, file_name, **_taught: read(path.read_bytes(), file_name))
 
 
 def months(warehouse) -> dict[str, tuple[str, int]]:

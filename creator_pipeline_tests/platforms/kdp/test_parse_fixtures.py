@@ -16,7 +16,7 @@ LEGACY = "legacy_month_end_2012_sections.csv"
 KINDS = {"estimator_monthly_reexport": "estimator_monthly", "prior_month_wrong_month": "prior_month_final"}
 KEYS = {
     *("file", "verdict", "kind", "finality", "period", "sales_rows", "net_units", "refunded", "free_units"),
-    *("kenp_pages", "royalty_by_currency", "problems"),
+    *("kenp_pages", "royalty_by_currency", "kenp_royalty_by_currency", "problems"),
 }
 
 
