@@ -88,8 +88,12 @@ def find_layout(
 
 def _table_name(preamble: Sequence[Sequence[Cell]]) -> str:
     """The name of a table that Numbers writes above its header."""
-    filled = [text(cell) for cell in preamble[-1] if text(cell)] if preamble else []
-    return filled[0] if len(filled) == 1 else ""
+    # A final report has its Sales Period between the two.
+    for cells in preamble[:-3:-1]:
+        filled = [text(cell) for cell in cells if text(cell)]
+        if len(filled) == 1:
+            return filled[0]
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
