@@ -31,6 +31,14 @@ CHECKS = (
         "Nothing is to be done: the sales are loaded. Gumroad's pages leave out a sale whose id is higher than its "
         "time tells; these were found by reading their day with other page keys.",
     ),
+    StepCheck(
+        SALES,
+        "fees_known",
+        "Every sale for money tells Gumroad's fee.",
+        "Their gross is in the ledger without a fee, so their net is too high by it. Read their days again once "
+        "Gumroad tells it: creator-pipeline backfill gumroad.",
+        warns=False,
+    ),
     known_fields(SALES),
     StepCheck(
         EVENTS,
@@ -54,6 +62,7 @@ class Tally:
     over_refunded: list[str] = field(default_factory=list[str])
     gross_micros: int = 0
     ledger_micros: int = 0
+    without_fee: list[str] = field(default_factory=list[str])
     skipped: set[str] = field(default_factory=set[str])
 
     def add(self, part: Loaded) -> None:
@@ -71,6 +80,8 @@ class Tally:
                 self.unknown_refunds.append(row.id)
             elif not row.refund_exact:
                 self.estimated_refunds.append(row.id)
+            if not row.fee_told:
+                self.without_fee.append(row.id)
             if (row.refunded_micros or 0) > row.price_micros:
                 self.over_refunded.append(row.id)
         sold = (event for event in part.events if event.event_type == "sale" and not is_from_payout(event))
@@ -87,6 +98,12 @@ class Tally:
                 "without_amount": self.unknown_refunds[:SHOWN],
                 "estimated_to_the_cent": self.estimated_refunds[:SHOWN],
             },
+        )
+        yield Verdict(
+            "fees_known",
+            not self.without_fee,
+            {"without_fee": self.without_fee[:SHOWN]},
+            f"{len(self.without_fee)} sales don't tell their fee" if self.without_fee else None,
         )
         yield Verdict(
             PAGES_COMPLETE,
