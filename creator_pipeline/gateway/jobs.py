@@ -10,6 +10,7 @@ from creator_pipeline.gateway import openapi
 from creator_pipeline.gateway.errors import GatewayError, json_response
 from creator_pipeline.gateway.keys import bearer, profile_of
 from creator_pipeline.gateway.services import services_of
+from creator_pipeline.mail.wording import without_shell
 from creator_pipeline.queue.table import Job
 
 router = APIRouter(tags=["jobs"])
@@ -34,7 +35,7 @@ def _shown(job: Job) -> dict[str, object]:
         "status": job.status,
         "attempts": job.attempts,
         "events_count": job.events_count,
-        "error": job.error,
+        "error": without_shell(job.error) if job.error else None,
         "created_at": _text(job.created_at),
         "finished_at": _text(job.finished_at),
     }

@@ -20,7 +20,7 @@ from creator_pipeline.gateway.pages import page
 from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Platform
-from creator_pipeline.platforms.uploads import Uploads
+from creator_pipeline.platforms.uploads import Uploads, by_kind
 
 
 def router_of(platforms: Iterable[Platform]) -> APIRouter:
@@ -88,7 +88,8 @@ class _Receiver:
         )
         answer: dict[str, Any] = {"job_id": job_id, "upload_id": stored.sha256, **described}
         if wants_page(request):
-            return page("uploaded.html", 202, route=self, name=name, **answer)
+            shown = {**answer, "problems": by_kind(described["problems"])}
+            return page("uploaded.html", 202, route=self, name=name, **shown)
         return json_response(answer, 202)
 
     async def _receive(self, request: Request, services: Services) -> _Received:

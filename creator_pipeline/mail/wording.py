@@ -27,6 +27,15 @@ _COMMAND = re.compile(r"[:,;]?\s*creator-pipeline [a-z][^\n(]*")
 _ASK = ": ask whoever runs this pipeline to do it. "
 
 
+SHELL = "In a shell: "
+"""Begins a line of a hint that holds a command: for whoever runs the installation, and for nobody else."""
+
+
+def without_shell(text: str) -> str:
+    """A text of several lines without those that hold commands."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith(SHELL))
+
+
 def moment_text(moment: datetime | None) -> str | None:
     """``23 November 2026, 20:05 UTC``."""
     if moment is None:
@@ -51,7 +60,7 @@ def plain_error(message: str, settings: Settings, *, for_owner: bool = True) -> 
 
     ``for_owner``: to somebody who has no shell; commands are left out then.
     """
-    lines = list(_without_trace(message))
+    lines = list(_without_trace(without_shell(message) if for_owner else message))
     if for_owner:
         lines = [for_seller(line) for line in lines]
     text = redact(" ".join(lines), settings.secret_values())

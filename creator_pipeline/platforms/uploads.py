@@ -22,6 +22,25 @@ class StoredFile(NamedTuple):
     location: str
 
 
+_KIND = ("sheet", "column", "expected", "hint")
+"""Problems of a file that are equal in these are one problem in several rows."""
+_SHOWN_ROWS = 3
+
+
+def by_kind(problems: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One problem of each kind, the first; its ``row`` tells the first rows that have it and how many more do."""
+    kinds: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for problem in problems:
+        kinds.setdefault(tuple(problem.get(part) for part in _KIND), []).append(problem)
+    return [{**found[0], "row": _rows_text([each.get("row") for each in found])} for found in kinds.values()]
+
+
+def _rows_text(rows: Iterable[int | None]) -> str | None:
+    known = [row for row in rows if row is not None]
+    shown = ", ".join(map(str, known[:_SHOWN_ROWS]))
+    return (f"{shown} and {len(known) - _SHOWN_ROWS} more" if len(known) > _SHOWN_ROWS else shown) or None
+
+
 class UploadedFile(NamedTuple):
     """A line of the uploads on the creator's page. ``at`` is when it came, as text; ``problems`` are sentences."""
 

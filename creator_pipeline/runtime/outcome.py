@@ -170,7 +170,9 @@ def describe(keys: list[str]) -> str:
 def _place(error: PipelineError) -> str:
     """Where a file is wrong, for the end of a message."""
     parts = error.where() if isinstance(error, DataError) else {}
-    return f" ({', '.join(f'{name}: {value}' for name, value in parts.items())})" if parts else ""
+    # A line of a hint may be a command, and isn't shown to everybody: the place stands beside it, not in it.
+    before = "\n" if "\n" in error.hint else " "
+    return f"{before}({', '.join(f'{name}: {value}' for name, value in parts.items())})" if parts else ""
 
 
 def _as_json(error: PipelineError) -> dict[str, str | int]:

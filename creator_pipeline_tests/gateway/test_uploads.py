@@ -13,12 +13,12 @@ import pytest
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import now
-from creator_pipeline.platforms.kdp import upload
+from creator_pipeline.platforms.kdp import taught, upload
 from creator_pipeline.platforms.kdp.upload import kind_of, safe_name
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store.load import row_of, upsert
 from creator_pipeline.store.tables import ingestion_jobs, kdp_uploads
-from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support import kdp_samples, paths
 from creator_pipeline_tests.support.gateway import Gateway
 
 FIXTURES = paths.FIXTURES / "kdp"
@@ -250,3 +250,30 @@ def test_another_profile_s_job_does_not_exist(shared: Gateway, inbox: Path):
     assert shared.http.get(f"/jobs/{job}", headers=shared.key("bob")).status_code == 404
     assert shared.http.get("/jobs/none", headers=shared.key("bob")).status_code == 404
     assert shared.http.get(f"/jobs/{job}").status_code == 401
+
+
+def test_a_header_that_a_person_has_taught_is_read_when_the_file_is_sent_again(shared: Gateway, inbox: Path):
+    """Incident: a person's answer held on the command line, and the seller's next upload was refused again."""
+    header, *rows = kdp_samples.table()
+    names = {"Royalty": "Qux", "Units Sold": "Quux"}
+    content = kdp_samples.as_csv([[names.get(name, name) for name in header], rows[0]])
+    key = shared.key("alice")
+    refused = send(shared, content, key=key)
+    assert refused.status_code == 422, refused.text
+    assert "Qux" in refused.text
+    taught.teach(shared.services.warehouse, {"Qux": "royalty", "Quux": "units_sold"})
+    answer = send(shared, content, key=key)
+    assert (answer.status_code, answer.json()["verdict"]) == (202, "accept"), answer.text
+
+
+def test_the_same_problem_in_many_rows_is_one_line_of_the_page(shared: Gateway, inbox: Path):
+    """Incident: a page of a hundred equal lines, each with another row."""
+    header, *rows = kdp_samples.table()
+    for row in rows[:6]:
+        row[header.index("Royalty")] = "what"
+    files = {"file": ("report.csv", kdp_samples.as_csv([header, *rows]))}
+    headers = {**shared.key("alice"), "Accept": "text/html"}
+    answer = shared.http.post("/uploads/kdp", files=files, headers=headers)
+    assert answer.status_code == 202, answer.text
+    assert answer.text.count("Found: what") == 1
+    assert "row 2, 3, 4 and 3 more" in answer.text

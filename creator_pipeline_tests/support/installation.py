@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -114,6 +114,6 @@ def job_statuses(warehouse: Warehouse) -> list[str]:
         return sorted(connection.execute(select(ingestion_jobs.c.status)).scalars())
 
 
-def totals_of_chen(sandbox: SandboxServer) -> dict[object, tuple[int, ...]]:
+def totals_of_chen(sandbox: SandboxServer) -> dict[date, tuple[int, ...]]:
     """What chen sold by the platform's own figures, by day."""
     return {day: tuple(total) for day, total in sandbox.world.gumroad.totals("chen").items()}

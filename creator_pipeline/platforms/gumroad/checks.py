@@ -16,12 +16,28 @@ from creator_pipeline.store.profiles import connected
 SALES = dg.AssetKey(["gumroad", "sales"])
 EVENTS = dg.AssetKey(["sales_events", "gumroad"])
 
+PAGES_COMPLETE = "pages_complete"
 CHECKS = (
     StepCheck(
         SALES,
         "refunds_known",
         "Every partial refund has an amount, and it is settled with Gumroad's own totals of the day.",
         "Read their days again once Gumroad shows totals for them: creator-pipeline backfill gumroad.",
+    ),
+    StepCheck(
+        SALES,
+        PAGES_COMPLETE,
+        "Every sale stands on a page of Gumroad's list, as the list is read.",
+        "Nothing is to be done: the sales are loaded. Gumroad's pages leave out a sale whose id is higher than its "
+        "time tells; these were found by reading their day with other page keys.",
+    ),
+    StepCheck(
+        SALES,
+        "fees_known",
+        "Every sale for money tells Gumroad's fee.",
+        "Their gross is in the ledger without a fee, so their net is too high by it. Read their days again once "
+        "Gumroad tells it: creator-pipeline backfill gumroad.",
+        warns=False,
     ),
     known_fields(SALES),
     StepCheck(
@@ -46,11 +62,14 @@ class Tally:
     over_refunded: list[str] = field(default_factory=list[str])
     gross_micros: int = 0
     ledger_micros: int = 0
+    without_fee: list[str] = field(default_factory=list[str])
+    skipped: set[str] = field(default_factory=set[str])
 
     def add(self, part: Loaded) -> None:
         """Count a committed part."""
         self.read += 1
         self.new_keys |= part.new_keys
+        self.skipped |= part.skipped
         self.estimated_refunds = [sale for sale in self.estimated_refunds if sale not in part.settled]
         for row in part.sales:
             if row.kind != "sale":
@@ -61,6 +80,8 @@ class Tally:
                 self.unknown_refunds.append(row.id)
             elif not row.refund_exact:
                 self.estimated_refunds.append(row.id)
+            if not row.fee_told:
+                self.without_fee.append(row.id)
             if (row.refunded_micros or 0) > row.price_micros:
                 self.over_refunded.append(row.id)
         sold = (event for event in part.events if event.event_type == "sale" and not is_from_payout(event))
@@ -77,6 +98,18 @@ class Tally:
                 "without_amount": self.unknown_refunds[:SHOWN],
                 "estimated_to_the_cent": self.estimated_refunds[:SHOWN],
             },
+        )
+        yield Verdict(
+            "fees_known",
+            not self.without_fee,
+            {"without_fee": self.without_fee[:SHOWN]},
+            f"{len(self.without_fee)} sales don't tell their fee" if self.without_fee else None,
+        )
+        yield Verdict(
+            PAGES_COMPLETE,
+            not self.skipped,
+            {"on_no_page": sorted(self.skipped)[:SHOWN]},
+            f"{len(self.skipped)} sales stand on no page of Gumroad's list" if self.skipped else None,
         )
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
         yield Verdict(

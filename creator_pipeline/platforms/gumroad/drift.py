@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -181,9 +181,37 @@ def scan(
     # Of a day that isn't in the totals it is remembered that it wasn't.
     totals |= {drift.day: drift.platform for drift in found}
     drifts = [drift for drift in found if seen.get(drift.day) != drift.platform]
+    return utc_days(warehouse, profile_id, drifts, last), totals
+
+
+def doubted_days(
+    warehouse: Warehouse, profile_id: str, first: date, last: date, totals: Mapping[date, SummaryDay]
+) -> list[Drift]:
+    """Days of which Gumroad's totals have more than what was read, and no stored sale tells why.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose sales.
+        first, last: days in the seller's time zone, both inclusive.
+        totals: Gumroad's, in US cents.
+    """
+    left = differing(totals, ledger_totals(warehouse, profile_id, first, last))
+    more = [one for one in left if one.platform.gross_cents > one.ledger.gross_cents]
+    return [verdict.drift for verdict in explained(warehouse, profile_id, more) if verdict.explanation is None]
+
+
+def utc_days(warehouse: Warehouse, profile_id: str, drifts: Iterable[Drift], last: date) -> list[DayWindow]:
+    """The UTC days that may hold sales of days of the seller, none after ``last``.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose sales.
+        drifts: days of the seller.
+        last: a UTC day.
+    """
     before, after = _zone_spread(warehouse, profile_id)
     days = {drift.day + timedelta(days=step) for drift in drifts for step in range(-before, after + 1)}
-    return contiguous(day for day in days if day <= last), totals
+    return contiguous(day for day in days if day <= last)
 
 
 def _zone_spread(warehouse: Warehouse, profile_id: str) -> tuple[int, int]:

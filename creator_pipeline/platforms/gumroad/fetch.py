@@ -10,6 +10,7 @@ from creator_pipeline.core.windows import DayWindow, contiguous
 from creator_pipeline.platforms.gumroad import window_reader
 from creator_pipeline.platforms.gumroad.answers import Json, SlowQueryError
 from creator_pipeline.platforms.gumroad.client import GumroadClient
+from creator_pipeline.platforms.gumroad.page_keys import PageKeys
 from creator_pipeline.platforms.gumroad.parallel_reader import ParallelReader
 from creator_pipeline.platforms.gumroad.window_reader import (
     Chunk,
@@ -51,6 +52,7 @@ def fetch_sales(
     *,
     make_row: Callable[[Json], T],
     readers: int = READERS,
+    keys: PageKeys | None = None,
 ) -> Generator[Chunk[T]]:
     """Every sale of ``window`` once, in chunks of whole days whose windows tile ``window`` exactly.
 
@@ -63,6 +65,7 @@ def fetch_sales(
         make_row: makes the row that is held of a sale until its chunk is whole. May be called by several threads at
             once; an error that it raises ends the fetch.
         readers: threads at most; 1 for none beside the caller's.
+        keys: makes the keys of the pages; None for the server's own.
 
     Raises:
         DataError: a page key came twice, or an answer lacks what matters.
@@ -71,10 +74,11 @@ def fetch_sales(
     """
     if not window.days:
         return
-    sales = SalesPass(client, make_row)
+    sales = SalesPass(client, make_row, keys=keys)
     yield from _read([window], sales, readers)
     if sales.late_days:
-        yield from _read(contiguous(sales.late_days), SalesPass(client, make_row, whole_windows=True), readers)
+        whole = SalesPass(client, make_row, whole_windows=True, keys=keys)
+        yield from _read(contiguous(sales.late_days), whole, readers)
 
 
 def _read(windows: Sequence[DayWindow], sales: SalesPass[T], readers: int) -> Generator[Chunk[T]]:

@@ -1,6 +1,7 @@
 """Jobs ``gumroad_refresh``, what webhooks and connections ask for, and ``gumroad_drift``, what changed in the past."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -13,12 +14,13 @@ from creator_pipeline.ledger.replace import own_partitions
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.access import SOURCE
 from creator_pipeline.platforms.gumroad.assets import SALES_STREAM, landed
-from creator_pipeline.platforms.gumroad.checks import EVENTS, SALES
+from creator_pipeline.platforms.gumroad.checks import CHECKS, EVENTS, PAGES_COMPLETE, SALES, Tally
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import Membership, Refreshed, newest_of, refresh_sales
 from creator_pipeline.platforms.gumroad.payout_assets import STREAM as PAYOUTS_STREAM
 from creator_pipeline.platforms.gumroad.sync import Loaded, load_sales, lookback
 from creator_pipeline.queue.jobs import Job
+from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
 from creator_pipeline.runtime.streams import Request
 from creator_pipeline.runtime.turns import Turn, in_turns
@@ -39,6 +41,7 @@ class Named(NamedTuple):
         windows: whole days.
         sale_ids: sales by id.
         memberships: each by the id of its subscription, None where it isn't told, and by its sales.
+        doubted: Gumroad's totals have more than its list of these windows.
         payouts_first: a long history: its payouts tell the money of most of it in a hundredth of the requests.
     """
 
@@ -46,6 +49,7 @@ class Named(NamedTuple):
     sale_ids: list[str]
     memberships: tuple[Membership, ...] = ()
     payouts_first: bool = False
+    doubted: bool = False
 
 
 def _named(jobs: Sequence[Job]) -> Named | None:
@@ -70,7 +74,7 @@ def _read_named(work: Work, named: Named) -> int:
     if named.payouts_first:
         _read_payouts(work)
     with work.resource.client(work.warehouse, work.profile_id) as client:
-        return _read(work, client, named)
+        return _read(work, client, named).events
 
 
 def _read_payouts(work: Work) -> None:
@@ -83,18 +87,25 @@ def _read_payouts(work: Work) -> None:
     work.outcome.materialized(PAYOUTS_STREAM.key, work.profile_id, read.rows, read.metadata)
 
 
-def _read(work: Work, client: GumroadClient, named: Named) -> int:
-    ring, started, events = work.resource.ring(), now(), 0
+@dataclass(frozen=True, slots=True)
+class _Read:
+    events: int
+    skipped: frozenset[str]
+
+
+def _read(work: Work, client: GumroadClient, named: Named) -> _Read:
+    ring, started, events, tally = work.resource.ring(), now(), 0, Tally()
 
     def load(windows: Sequence[DayWindow]) -> Iterator[Loaded]:
         for window in windows:
-            yield from load_sales(work.warehouse, client, ring, work.profile_id, window)
+            yield from load_sales(work.warehouse, client, ring, work.profile_id, window, doubted=named.doubted)
 
     turn = Turn(work.context.instance, work.context.run)
     for part in in_turns(turn, named.windows, load, lambda part: part.window.each()):
         report_unknown(work.context, work.warehouse, SOURCE.name, "sale field", part.new_keys)
         SALES_STREAM.report(work.outcome, work.profile_id, landed(part, client.usage.metadata()), {SALES, EVENTS})
         events += len(part.events)
+        tally.add(part)
     newest = newest_of(work.warehouse, work.profile_id, named.memberships)
     if sale_ids := list(dict.fromkeys([*named.sale_ids, *newest])):
         done = refresh_sales(work.warehouse, client, ring, work.profile_id, sale_ids)
@@ -102,9 +113,11 @@ def _read(work: Work, client: GumroadClient, named: Named) -> int:
         _log(work, done, client)
         if done.not_found:
             work.context.log.info("%d named sales are not in the account's list.", len(done.not_found))
+    if tally.skipped:
+        step_checks.log(work.context, CHECKS, (one for one in tally.verdicts() if one.name == PAGES_COMPLETE))
     with work.warehouse.write() as connection:
         mark_synced(connection, SOURCE.provider, work.profile_id, started)
-    return events
+    return _Read(events, frozenset(tally.skipped))
 
 
 def _log(work: Work, done: Refreshed, client: GumroadClient) -> None:
@@ -134,12 +147,22 @@ def _scan(work: Work) -> None:
     with work.resource.client(work.warehouse, work.profile_id) as client:
         found = drift.scan(work.warehouse, client, work.profile_id, first, today())
         windows = [lookback(today(), FALLBACK_DAYS)] if found is None else found[0]
-        _read(work, client, Named(windows, []))
+        skipped, doubted = _read(work, client, Named(windows, [])).skipped, list[drift.Drift]()
         if found is not None:
+            days = {day for window in windows for day in window.each()}
+            doubted = [
+                one
+                for one in drift.doubted_days(work.warehouse, work.profile_id, first, today(), found[1])
+                if one.day in days
+            ]
+            again = drift.utc_days(work.warehouse, work.profile_id, doubted, today())
+            skipped |= _read(work, client, Named(again, [], doubted=True)).skipped
             drift.remember(work.warehouse, work.profile_id, first, today(), found[1])
         work.context.add_output_metadata(
             {
                 "days_read_again": sum(window.days for window in windows),
+                "days_read_with_other_page_keys": [one.day.isoformat() for one in doubted],
+                "sales_on_no_page": sorted(skipped)[: step_checks.SHOWN],
                 "has_totals_endpoint": found is not None,
                 **client.usage.metadata(),
             }

@@ -100,7 +100,9 @@ def _lines_of(
 
 
 def _stored_sales(connection: Connection, profile_id: str, sale_ids: Sequence[str]) -> dict[str, GumroadSale]:
-    columns = [_SALES[name] for name in GumroadSale._fields]
+    told = _SALES.raw.like('%"gumroad_fee":%') & _SALES.raw.not_like('%"gumroad_fee":null%')
+    fee_told = (_SALES.fee_micros != 0) | (_SALES.price_micros == 0) | told
+    columns = [_SALES[name] for name in GumroadSale._fields if name != "fee_told"] + [fee_told.label("fee_told")]
     rows = connection.execute(select(*columns).where(_SALES.profile_id == profile_id, _SALES.id.in_(sale_ids)))
     return {sale.id: sale for sale in (GumroadSale(*row) for row in rows)}
 

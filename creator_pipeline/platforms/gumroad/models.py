@@ -16,6 +16,7 @@ from creator_pipeline.platforms.gumroad import catalog
 from creator_pipeline.platforms.gumroad.answers import without_processor
 from creator_pipeline.platforms.gumroad.personal import BUYER
 
+_FEE_TOLD = re.compile(r'"gumroad_fee":\s*[0-9]')
 _NOT_KEPT = catalog.VOLATILE | catalog.PERSONAL
 _AMOUNT = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
 _COUNT = re.compile(r"[0-9]{1,10}")
@@ -54,6 +55,11 @@ class SaleRow(NamedTuple):
     raw: str
     ingested_at: datetime
     processor: str | None = None
+
+    @property
+    def fee_told(self) -> bool:
+        """False for a sale for money that doesn't tell its fee: it is 0 here."""
+        return bool(self.fee_micros or not self.price_micros or _FEE_TOLD.search(self.raw))
 
 
 class ProductRow(NamedTuple):
@@ -179,9 +185,8 @@ def sale_row(
     address = sale.get("purchase_email") or sale.get("email")
     order_id = sale.get("order_id")
     quantity = 1 if sale.get("quantity") is None else FIELDS.whole("sale", sale, "quantity", _INTEGER)
-    # A sale of nothing needs no fee.
-    free = price == 0 or kind != "sale"
-    fee = 0 if free and "gumroad_fee" not in sale else _cents("sale", sale, "gumroad_fee")
+    # A sale of nothing needs no fee; of another one the check fees_known tells.
+    fee = 0 if sale.get("gumroad_fee") is None else _cents("sale", sale, "gumroad_fee")
     return SaleRow(
         profile_id=profile_id,
         id=FIELDS.text("sale", sale, "id"),

@@ -12,8 +12,8 @@ from creator_pipeline.platforms.gumroad.sale_lines import Row
 class GumroadSale(NamedTuple):
     """What the ledger needs of a Gumroad sale. Amounts in micros of a US dollar.
 
-    ``refunded_micros`` is None while a partial refund can't be derived: the refund's row is then missing, and the
-    check ``refunds_known`` says so.
+    ``fee_told`` is False where the platform doesn't tell the fee, which is 0 here. ``refunded_micros`` is None while a
+    partial refund can't be derived: the refund's row is then missing, and the check ``refunds_known`` says so.
     """
 
     profile_id: str
@@ -32,6 +32,7 @@ class GumroadSale(NamedTuple):
     refund_exact: bool = True
     affiliate_micros: int | None = None
     processor: str | None = None
+    fee_told: bool = True
 
 
 @dataclass

@@ -111,7 +111,7 @@ class RowsOfSale:
         settled = sold[0].occurred_on if sold and sold[0].occurred_on != self.day else None
         self.add(
             "sale", "sale", basis.created_at, basis.price_micros, basis.fee_micros,
-            quantity=basis.quantity, rows=sold, settled_on=settled,
+            quantity=basis.quantity, exact=basis.fee_told, rows=sold, settled_on=settled,
             source="" if self.stored else f"payout {sold[0].payout_id}",
         )  # fmt: skip
         if basis.affiliate_micros:

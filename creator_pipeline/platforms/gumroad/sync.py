@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from creator_pipeline.platforms.gumroad.ledger_store import (
 from creator_pipeline.platforms.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
 from creator_pipeline.platforms.gumroad.payout_store import matters_to_payouts, rewrite_payouts
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler
+from creator_pipeline.platforms.gumroad.skipped_sales import SkippedSales
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace
@@ -49,6 +51,7 @@ class Loaded:
         sales_change, ledger_change: what writing them did.
         new_keys: keys of the API's objects this code doesn't know.
         settled: sales of earlier parts whose refund is exact now.
+        skipped: sales that no page of the list showed, found by reading the day again with other page keys.
     """
 
     window: DayWindow
@@ -58,6 +61,7 @@ class Loaded:
     ledger_change: Change
     new_keys: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
+    skipped: frozenset[str] = frozenset()
 
 
 def _in_window(profile_id: str, window: DayWindow):
@@ -88,6 +92,7 @@ def load_sales(
     *,
     with_ledger: bool = True,
     allow_shrink: bool = False,
+    doubted: bool = False,
 ) -> Generator[Loaded]:
     """Make the stored sales of ``window`` and their ledger rows equal to the API's, chunk by chunk.
 
@@ -102,6 +107,7 @@ def load_sales(
         window: half-open UTC days.
         with_ledger: write the ledger too; else it stays as it is.
         allow_shrink: accept that most rows go away.
+        doubted: Gumroad's totals have more than its list of these days; see :class:`SkippedSales`.
     """
     refunds, new_keys, moment = RefundSettler(warehouse, client, profile_id, window), set[str](), now()
 
@@ -114,9 +120,12 @@ def load_sales(
         # Asked for here, the database answers while the second page is on its way, and not before the first one.
         return sale_row(profile_id, sale, listed_in(), ring, moment)
 
+    complete = SkippedSales(warehouse, client, profile_id, make_row, doubted=doubted)
     for chunk in fetch_sales(client, window, make_row=make_row):
-        rows = refunds.settled(chunk.window, chunk.sales)
-        yield _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
+        sales, skipped = complete.completed(chunk)
+        rows = refunds.settled(chunk.window, sales)
+        part = _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
+        yield dataclasses.replace(part, skipped=skipped)
         moment = now()
     # A seller's day can lie across two chunks: what the first one lacked is there now.
     if settled := refunds.settle_stored(with_ledger=with_ledger):

@@ -14,6 +14,7 @@ from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad.answers import Json, SlowQueryError, repeated_key
 from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SalesPage
+from creator_pipeline.platforms.gumroad.page_keys import PageKeys
 
 CHUNK_ROWS = 1_000
 """Rows of complete days that make a chunk before the window is read to its end: bounds memory."""
@@ -62,14 +63,23 @@ class SalesPass(Generic[T]):
         client: of the account.
         make_row: makes a row of a sale; may be called by several threads at once.
         whole_windows: a window is one chunk, because its days may come out of order.
+        keys: makes the key of the next page; None for the server's own.
 
     Attributes:
         late_days: days of which a sale came after the day had been handed on: the order of the pages was broken.
     """
 
-    def __init__(self, client: GumroadClient, make_row: Callable[[Json], T], *, whole_windows: bool = False) -> None:
+    def __init__(
+        self,
+        client: GumroadClient,
+        make_row: Callable[[Json], T],
+        *,
+        whole_windows: bool = False,
+        keys: PageKeys | None = None,
+    ) -> None:
         self.client = client
         self.make_row = make_row
+        self.keys = keys or PageKeys()
         self.whole_windows = whole_windows
         self.late_days: set[date] = set()
         self._waited_before = client.usage.waited_seconds
@@ -139,12 +149,13 @@ class WindowReader(Generic[T]):
         request = self._ahead or client.start_sales_page(self._window(), self._key)
         self._ahead = None
         page = request.result()
+        next_key = self._pass.keys.following(self._key, page.next_key)
         seconds = time.monotonic() - began
         # The server works on the next page while this one is made into rows. Where readers wait for the token's pace,
         # that would gain nothing.
-        if page.next_key and not self._pass.waited_seconds() and not self._reaches_before(page.sales):
-            self._ahead = client.start_sales_page(self._window(), page.next_key)
-        return Page([self._pass.make_row(sale) for sale in page.sales], page.next_key, seconds)
+        if next_key and not self._pass.waited_seconds() and not self._reaches_before(page.sales):
+            self._ahead = client.start_sales_page(self._window(), next_key)
+        return Page([self._pass.make_row(sale) for sale in page.sales], next_key, seconds)
 
     def add_page(self, page: Page[T]) -> Chunk[T] | None:
         """Add a page's rows; returns a chunk if complete days have enough rows, or if the window is complete.

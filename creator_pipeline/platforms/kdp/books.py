@@ -52,7 +52,7 @@ def of_payment(chosen: Chosen) -> Iterator[Identity]:
 
     yield equal("payment_closes", payment.net_micros, payment.computed_micros, "The numbers of its row don't add up.")
     if details := payment.details:
-        accrued, reason = payment.accrued_below_micros, "below the payment is not its own: download the report again."
+        accrued, reason = payment.accrued_below_micros, "below the payment isn't its own: a newer report tells."
         withheld, net = sum(each.withheld_micros for each in details), sum(each.net_micros for each in details)
         adjustments = sum(each.adjustments_micros for each in details)
         yield equal("accrued_equals_breakdown", payment.accrued_micros, accrued, f"The royalty of the rows {reason}")

@@ -117,7 +117,7 @@ class ReportBuilder:
     def _other_month(self, found: str, expected: str, table: Table) -> None:
         self.problems.add(
             "quarantine",
-            "The file contradicts itself about its month. Download this month's report again.",
+            "The file contradicts itself about its month. Upload it as KDP made it, under its own name.",
             sheet=table.name or None,
             row=1,
             column="Sales Period",

@@ -48,6 +48,8 @@ def inspect(files: tuple[Path, ...], *, as_json: bool) -> None:
 
 
 def _show(file: dict[str, Any]) -> None:
+    from creator_pipeline.platforms.uploads import by_kind
+
     money = ", ".join(f"{amount} {code}" for code, amount in file["royalty_by_currency"].items() if amount != "0")
     click.echo(f"\n{file['file']}: {file['kind']}" + (f", {file['finality']}" if file["finality"] else ""))
     click.echo(
@@ -64,7 +66,7 @@ def _show(file: dict[str, Any]) -> None:
                 click.echo(f"  {word}: {', '.join(f'{amount} {code}' for code, amount in amounts.items())}")
         if file["unknown_statuses"]:
             click.echo(f"  statuses that are not known: {', '.join(map(repr, file['unknown_statuses']))}")
-    for problem in file["problems"]:
+    for problem in by_kind(file["problems"]):
         place = [f"{name} {problem[name]}" for name in ("sheet", "row", "column") if problem[name] is not None]
         found = f" found {problem['found']!r}" if problem["found"] else ""
         expected = f", expected {problem['expected']}" if problem["expected"] else ""

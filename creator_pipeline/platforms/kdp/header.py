@@ -10,7 +10,7 @@ from creator_pipeline.platforms.kdp.columns import SALES_PERIOD, column, normal,
 from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.formats import Family, Sheet, by_header, by_tab, closest
 from creator_pipeline.platforms.kdp.models import NOT_TAUGHT
-from creator_pipeline.platforms.kdp.problems import TEACH, BadCell, ReportError
+from creator_pipeline.platforms.kdp.problems import OWN_FILE, TEACH, BadCell, ReportError
 from creator_pipeline.platforms.kdp.recognize import Found, Unclear, recognize
 
 HEAD_ROWS = 25
@@ -88,8 +88,12 @@ def find_layout(
 
 def _table_name(preamble: Sequence[Sequence[Cell]]) -> str:
     """The name of a table that Numbers writes above its header."""
-    filled = [text(cell) for cell in preamble[-1] if text(cell)] if preamble else []
-    return filled[0] if len(filled) == 1 else ""
+    # A final report has its Sales Period between the two.
+    for cells in preamble[:-3:-1]:
+        filled = [text(cell) for cell in cells if text(cell)]
+        if len(filled) == 1:
+            return filled[0]
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +245,7 @@ def _incomplete(
         hint=(
             f"Columns we don't know: {', '.join(unknown)}. {TEACH}"
             if unknown
-            else "Download the report again, and leave its columns as they are."
+            else f"Leave the report's columns as they are. {OWN_FILE}"
         ),
         kind=(sheet.csv_kind or family.kind) if tab is None else kind,
         file=file,

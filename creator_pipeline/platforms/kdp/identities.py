@@ -115,7 +115,7 @@ def sales_readings(
                 continue
             prices = [each for each in left if each is not royalty]
             prices += [column for name, column in known.items() if name.endswith(("_price", "_cost"))]
-            fit, told = _formula(at, prices, facts)
+            fit, told = formula(at, prices, facts)
             way = Numbers(at, fit, told, _stated(royalty, facts, totals), columns)
             best = found.get(way.outcome())
             if best is None or way.fit > best.fit:
@@ -162,7 +162,8 @@ def _net_is_sold_less_refunded(at: Mapping[str, Column], net: str | None) -> boo
     return True
 
 
-def _net(at: Mapping[str, Column]) -> list[float | None]:
+def net_units(at: Mapping[str, Column]) -> list[float | None]:
+    """Units sold less those refunded, by row; None where one of them has no value."""
     pairs = zip(_values(at["units_sold"]), _values(at["units_refunded"]), strict=True)
     return [None if sold is None or back is None else sold - back for sold, back in pairs]
 
@@ -170,13 +171,14 @@ def _net(at: Mapping[str, Column]) -> list[float | None]:
 def _signs(at: Mapping[str, Column]) -> bool:
     money = _values(at["royalty"])
     return all(amount is not None for amount in money) and all(
-        units is None or units == 0 or units * (amount or 0) >= 0 for units, amount in zip(_net(at), money, strict=True)
+        units is None or units == 0 or units * (amount or 0) >= 0
+        for units, amount in zip(net_units(at), money, strict=True)
     )
 
 
-def _formula(at: Mapping[str, Column], prices: Sequence[Column], facts: Facts) -> tuple[float, int]:
+def formula(at: Mapping[str, Column], prices: Sequence[Column], facts: Facts) -> tuple[float, int]:
     """The best share of rows in which some price and some cost among the columns make the royalty, and their number."""
-    money, nets, best, most = _values(at["royalty"]), _net(at), 0.0, 0
+    money, nets, best, most = _values(at["royalty"]), net_units(at), 0.0, 0
     for price in prices:
         for cost in [*(each for each in prices if each is not price), None]:
             rows = set(

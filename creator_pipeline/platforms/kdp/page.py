@@ -9,18 +9,15 @@ import orjson
 from sqlalchemy import Connection, select
 
 from creator_pipeline.mail.render import one_line
-from creator_pipeline.mail.wording import plain_error, short_moment
+from creator_pipeline.mail.wording import plain_error, short_moment, without_shell
 from creator_pipeline.platforms.contract import PageLine
-from creator_pipeline.platforms.kdp.problems import rows_text
-from creator_pipeline.platforms.uploads import UploadedFile
+from creator_pipeline.platforms.uploads import UploadedFile, by_kind
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import kdp_uploads
 
 _SHOWN_UPLOADS = 10
 _SHOWN_PROBLEMS = 5
 _NOT_COUNTED = frozenset({"rejected", "quarantined"})
-_KIND = ("sheet", "column", "expected", "hint")
-"""Problems that are equal in these are one problem in several rows."""
 
 
 def page_line(connection: Connection, profile_id: str) -> PageLine:
@@ -73,15 +70,13 @@ def _problems(config: Settings, error: str | None) -> list[str]:
 
 def _of_rows(stored: Mapping[str, Any]) -> list[str]:
     """A sentence for each kind of problem, with the first rows that have it and how many more do."""
-    kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for problem in stored.get("problems", ()):
-        if problem.get("level") != "note":
-            kinds.setdefault(tuple(problem.get(part) for part in _KIND), []).append(problem)
-    return [_sentence({**found[0], "row": rows_text([each["row"] for each in found])}) for found in kinds.values()]
+    return [
+        _sentence(each) for each in by_kind(each for each in stored.get("problems", ()) if each.get("level") != "note")
+    ]
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
     parts = [", ".join(f"{part} {problem[part]}" for part in ("sheet", "row", "column") if problem.get(part))]
-    parts += [str(problem.get(part) or "") for part in ("message", "hint")]
+    parts += [without_shell(str(problem.get(part) or "")) for part in ("message", "hint")]
     parts += [f"{part.capitalize()}: {problem[part]}" for part in ("found", "expected") if problem.get(part)]
     return " ".join(f"{part.rstrip('.')}." for part in parts if part)

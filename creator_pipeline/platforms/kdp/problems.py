@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypedDict, Unpack
 
@@ -11,7 +10,10 @@ from creator_pipeline.core.errors import DataError
 Level = Literal["note", "quarantine"]
 MAX_LISTED = 50
 """Problems of one level that are listed of one report; further ones are only counted."""
-OWN_FILE = "Download the report from KDP again and upload that file itself, not one saved by a spreadsheet program."
+OWN_FILE = (
+    "Upload the file that KDP made, not one saved by a spreadsheet program. If it is that file, set the language of "
+    "KDP to English, export the report again and upload that."
+)
 
 TEACH = (
     "Set the language of KDP to English, export the report again and upload that file; or the person who runs this "
@@ -168,16 +170,6 @@ class ProblemList:
             if count > MAX_LISTED
         ]
         return (*self.listed, *rest)
-
-
-_SHOWN_ROWS = 3
-
-
-def rows_text(rows: Iterable[int | None]) -> str:
-    """``7``; ``2, 5, 9 and 41 more``; empty where the problem isn't one of rows."""
-    known = [row for row in rows if row is not None]
-    shown = ", ".join(map(str, known[:_SHOWN_ROWS]))
-    return f"{shown} and {len(known) - _SHOWN_ROWS} more" if len(known) > _SHOWN_ROWS else shown
 
 
 def printable(text: str | None) -> str | None:

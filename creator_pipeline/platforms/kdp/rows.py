@@ -22,6 +22,7 @@ from creator_pipeline.platforms.kdp.dimensions import DimensionsReader
 from creator_pipeline.platforms.kdp.measures import CACHED, measure_reader
 from creator_pipeline.platforms.kdp.models import Dimensions, Measures, Row
 from creator_pipeline.platforms.kdp.problems import OWN_FILE, BadCell, ReportError
+from creator_pipeline.platforms.kdp.royalty_formula import check_royalty
 
 _SNIFFED = 5000  # rows that decide the decimal mark
 _NUMBERS = (
@@ -83,6 +84,7 @@ class SheetReader(DimensionsReader):
         head = list(islice(self.table.rows, _SNIFFED))
         mark = self._decimal_mark(head)
         self.date_order = self._date_order(head)
+        check_royalty(self.layout, head, mark, self.problems, tab=self._tab)
         money = at.get("royalty")
         signed = money is not None and any(sign_currencies(cells[money]) for cells in head if money < len(cells))
         dimension_places = [at[name] for name in self._dimension_columns()]

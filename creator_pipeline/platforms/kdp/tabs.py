@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Protocol
 
 from creator_pipeline.platforms.kdp.cells import Cell, number, text
-from creator_pipeline.platforms.kdp.columns import CURRENCIES, column
+from creator_pipeline.platforms.kdp.columns import CURRENCIES, SALES_PERIOD, column, normal
 from creator_pipeline.platforms.kdp.evidence import id_kind, is_shop
 from creator_pipeline.platforms.kdp.formats import DECLARATIONS, ORDERS, ORDERS_PLACED
 from creator_pipeline.platforms.kdp.header import (
@@ -151,9 +151,11 @@ class _Rows:
 
 
 def _begins_table(rows: Sequence[Sequence[Cell]]) -> bool:
-    """Whether a header stands here, or below the name of a table."""
-    filled = [[text(cell) for cell in cells if text(cell)] for cells in rows[:2]]
+    """Whether a header stands here, or below the name of a table and its Sales Period."""
+    filled = [[text(cell) for cell in cells if text(cell)] for cells in rows[:3]]
     if filled and len(filled[0]) == 1:
+        filled = filled[1:]
+    if filled and filled[0] and normal(filled[0][0]).rstrip(":") in SALES_PERIOD:
         filled = filled[1:]
     return (
         bool(filled) and sum(column(name) is not None for name in filled[0]) >= min(_KNOWN_HEADERS, len(filled[0])) > 1

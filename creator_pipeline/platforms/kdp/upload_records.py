@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.windows import now
+from creator_pipeline.mail.wording import SHELL
 from creator_pipeline.platforms.kdp.files import File
 from creator_pipeline.platforms.kdp.models import Report, slice_period
 from creator_pipeline.platforms.kdp.precedence import Decision, Loss
@@ -119,13 +120,16 @@ def _held_back(losses: Sequence[Loss], name: str, other: str, upload: Any) -> Da
     periods = list(dict.fromkeys(slice_period(loss.slice) for loss in losses))
     missing = list(dict.fromkeys(book.replace("|", " at ") for loss in losses for book in loss.missing))
     stored = sum(loss.stored for loss in losses)
-    command = f"creator-pipeline kdp ingest {shlex.quote(upload.location)} --profile {upload.profile_id}"
+    command = f"{SHELL}creator-pipeline kdp ingest {shlex.quote(upload.location)} --profile {upload.profile_id}"
     few = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
     return DataError(
         f"{name} holds less of {periods[0]} than {other or 'an upload'} that is stored, so it is held back: it may be"
         " cut off, only a part (one shop, format or author), or from another account.",
-        hint=f"If it is only a part, and what it lacks is to stay: {command} --partial. If the rest is really gone:"
-        f" {command} --accept-smaller. If it is the wrong file, nothing is to be done.",
+        hint="If it is only a part, export the same range in KDP for all shops, formats and authors, and upload that"
+        " file. If what it lacks is really gone, or can't be exported, ask whoever runs this installation to take it."
+        " If it is the wrong file, nothing is to be done: it doesn't count."
+        f"\n{command} --partial (what it lacks stays)"
+        f"\n{command} --accept-smaller (what it lacks goes)",
         file=name,
         column=first.slice,
         found=f"less than is stored of {few}" if missing else "fewer units or pages of the same books",

@@ -23,7 +23,7 @@ from creator_pipeline.platforms.whop.money_models import (
     readable,
     report_row,
 )
-from creator_pipeline.platforms.whop.money_reads import Reads
+from creator_pipeline.platforms.whop.money_reads import ODD, Reads
 
 OVERLAP = timedelta(days=1)
 """Read again before the newest line: whether lines can be posted back in time isn't said."""
@@ -94,8 +94,10 @@ def read_money(
             found.new_keys |= lines.new_keys
 
     def balance() -> None:
-        account = reads.of("ledger_accounts", lambda: money_client.ledger_account(client, account_id))
-        found.balances = None if account is None else balances_of(account)
+        reads.refused.pop("ledger_accounts", None)
+        found.balances = reads.of(
+            "ledger_accounts", lambda: balances_of(money_client.ledger_account(client, account_id))
+        )
 
     feed(before.bound)
     balance()
@@ -150,20 +152,25 @@ def _read_reports(
     window = midnight(min(posted).date().replace(day=1)), midnight(moment.date())
     currencies = {line.currency for line in found.lines.values()} | set(before.sums)
     excluded: set[str] = set()
+
+    def read(currency: str) -> tuple[Report, set[str]]:
+        told = money_client.financial_report(client, account_id, currency.lower(), *window)
+        left_out = {str(code).upper() for code in told.get("fx_excluded_currencies") or ()}
+        return report_row(profile_id, told, currency, window, moment), left_out
+
     for currency in sorted(currencies, key=lambda code: (code != "USD", code)):
         if currency in excluded or window[0] >= window[1]:
             continue
         try:
-            told = reads.of(
-                "financial_reports",
-                lambda code=currency: money_client.financial_report(client, account_id, code.lower(), *window),
-            )
+            told = reads.of("financial_reports", lambda code=currency: read(code))
         except BadParameterError:
             found.no_report.append(currency)
             continue
         if told is None:
+            if reads.refused["financial_reports"].startswith(ODD):
+                continue
             return
         # Currencies without a rate, as gold: Whop's reports leave them out.
-        excluded |= {str(code).upper() for code in told.get("fx_excluded_currencies") or ()}
-        found.reports.append(report_row(profile_id, told, currency, window, moment))
+        excluded |= told[1]
+        found.reports.append(told[0])
     found.no_report += sorted(currencies & excluded)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
-from creator_pipeline.core.errors import AuthError
+from creator_pipeline.core.errors import AuthError, DataError
 from creator_pipeline.platforms.books import NotReadable
 from creator_pipeline.platforms.whop import PLATFORM
 from creator_pipeline.platforms.whop import money_catalog as catalog
@@ -22,7 +22,11 @@ from creator_pipeline.store.tables import whop_money_reads
 
 T = TypeVar("T")
 NO_CALL = "Whop's server has no such call in this version, or the account isn't there"
+ODD = "Whop's answer can't be read:"
+"""Begins why a part isn't read whose answer lacks something. What is stored of it stays."""
 NO_ACCOUNT = "the account's id (biz_…) isn't known"
+_ALONE = frozenset(("ledger_accounts", "financial_reports"))
+"""Parts on which no other one rests."""
 _HINTS = {
     NO_CALL: "Nothing here, where the server is an old one; else check the account's id (biz_…).",
     NO_ACCOUNT: "Set WHOP_ACCOUNT_ID, or connect the profile with its account.",
@@ -42,7 +46,7 @@ class Reads:
     read: set[str] = field(default_factory=set[str])
 
     def of(self, part: str, read: Callable[[], T]) -> T | None:
-        """What ``read`` brings; None where the key may not, or the server can't.
+        """What ``read`` brings; None where the key may not, the server can't, or the answer can't be read.
 
         Args:
             part: key of :data:`money_catalog.OPERATIONS`.
@@ -50,11 +54,16 @@ class Reads:
 
         Raises:
             AuthError: the key itself is refused.
+            DataError: an answer of the feed or of the payouts lacks what matters.
         """
         try:
             found = read()
         except NotFoundError:
             self.refused[part] = NO_CALL
+        except DataError as error:
+            if part not in _ALONE:
+                raise
+            self.refused[part] = f"{ODD} {error.message}"
         except AuthError as error:
             if error.revoked:
                 raise
@@ -110,6 +119,8 @@ def hint_of(part: str, why: str) -> str:
         part: key of :data:`money_catalog.OPERATIONS`.
         why: as it was kept.
     """
+    if why.startswith(ODD):
+        return "It is read again each night. Update this package, or tell its authors."
     return _HINTS.get(why, f"Give the key {catalog.PERMISSIONS[part]} under Developer, API keys.")
 
 

@@ -13,6 +13,7 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.kdp.inspect import describe
 from creator_pipeline.platforms.kdp.models import total
 from creator_pipeline.platforms.kdp.parse import parse
+from creator_pipeline.platforms.kdp.problems import ReportError
 from creator_pipeline.platforms.kdp.taught import taught_headers
 from creator_pipeline.platforms.kdp.taught import teach as keep
 from creator_pipeline.platforms.kdp.teach import teach
@@ -74,3 +75,18 @@ def test_a_persons_answer_is_kept_and_used(tmp_path, sqlite_warehouse) -> None:
     assert parse(path, taught=taught_headers(sqlite_warehouse)).verdict == "accept"
     keep(sqlite_warehouse, {"XYZ": "list_price"})
     assert taught_headers(sqlite_warehouse)["xyz"] == "list_price"
+
+
+def test_prompts_are_answered_one_after_the_other(tmp_path, sqlite_warehouse) -> None:
+    """Guards: a command that asks, and forgets or mixes up the answers."""
+    path = tmp_path / "report.csv"
+    path.write_bytes(unknown())
+    with pytest.raises(ReportError) as refused:
+        parse(path)
+    right = {"Xyz": "royalty", "Abc": "units_sold", "Def": "list_price"}
+    answers = "\n".join(right[header] for header in refused.value.doubts) + "\n"
+    result = CliRunner().invoke(teach, [str(path)], input=answers)
+    assert result.exit_code == 0, result.output
+    assert "1 rows, accept" in result.output
+    kept = taught_headers(sqlite_warehouse)
+    assert kept == {header.lower(): right[header] for header in refused.value.doubts}

@@ -74,6 +74,7 @@ class GumroadApi:
         payouts_server: how old the service is that answers for payouts; only today's knows earnings.
         unknown_route: what a server answers that doesn't know a route: ``id`` takes its last word for an id, of which
             there is nothing (200, ``success: false``); ``page`` is a 404 in HTML.
+        cursor_by_id: pages of sales leave out those whose id is higher than their time tells.
         strict_post_urls: refuses webhook URLs at private addresses, as the real service does; ``localhost`` by that
             name is always refused.
     """
@@ -85,6 +86,7 @@ class GumroadApi:
     has_summary: bool = True
     payouts_server: PayoutsServer = "2026"
     unknown_route: Literal["id", "page"] = "id"
+    cursor_by_id: bool = False
     strict_post_urls: bool = False
     hooks_made: int = 0
 
@@ -140,7 +142,8 @@ class GumroadApi:
         fault = request.scope.get("sandbox_fault")
         if fault == "arrivals" and "page_key" in request.query_params:
             self.part.add_sale(seller.profile)
-        body = sales_page(seller, request.query_params, fault, self.faults.slow_window_days)
+        slow = self.faults.slow_window_days
+        body = sales_page(seller, request.query_params, fault, slow, cursor_by_id=self.cursor_by_id)
         return Response(body, 200, media_type=JSON)
 
     def sale(self, request: Request, seller: GumroadSeller, _scopes: set[str]) -> Response:

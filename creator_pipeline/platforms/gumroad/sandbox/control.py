@@ -20,6 +20,7 @@ from creator_pipeline.sandbox.responses import json_response, not_found
 
 SWITCHES = {
     "legacy": (True, False),
+    "cursor_by_id": (True, False),
     "has_summary": (True, False),
     "payouts_server": ("2026", "2025", "none"),
     "unknown_route": ("id", "page"),

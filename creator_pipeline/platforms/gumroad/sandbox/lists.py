@@ -117,7 +117,12 @@ def _choose(seller: GumroadSeller, low: int, high: int, tests: list[Callable[[Sa
 
 
 def sales_page(
-    seller: GumroadSeller, asked: Mapping[str, str], fault: str | None, slow_window_days: int | None
+    seller: GumroadSeller,
+    asked: Mapping[str, str],
+    fault: str | None,
+    slow_window_days: int | None,
+    *,
+    cursor_by_id: bool = False,
 ) -> bytes:
     """The answer to ``GET /v2/sales``.
 
@@ -126,6 +131,8 @@ def sales_page(
         asked: the parameters of the query.
         fault: ``timeout_400``, ``shuffle``, ``repeat_rows`` or ``repeat_key``; any other, and None, spoils nothing.
         slow_window_days: a window of more days times out; None for no limit.
+        cursor_by_id: behind a page key stands what is not younger than its instant and has the lower id, as the
+            service's source says; else what comes after that row in the list.
 
     Raises:
         BadParameterError: what the service answers with 400.
@@ -137,7 +144,12 @@ def sales_page(
     whole = high
     key = asked.get("page_key", "")
     if key:
-        high = min(high, max(low, seller.behind(*position(key))))
+        instant, number = position(key)
+        if cursor_by_id:
+            row = seller.numbers.get(number)
+            tests.append(lambda sale: sale.created <= instant and (row is None or sale.seq < row.seq))
+        else:
+            high = min(high, max(low, seller.behind(instant, number)))
     if fault == "timeout_400" or _too_slow(seller, start, end, slow_window_days):
         raise BadParameterError(TIMED_OUT)
     found = _choose(seller, low, high, tests)
