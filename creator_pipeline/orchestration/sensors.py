@@ -8,6 +8,7 @@ from creator_pipeline.orchestration.jobs import ledger
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.dagster_parts import Refresh
 from creator_pipeline.runtime import liveness
+from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import PARTITION, PROFILE_TAG, RANGE_END, RANGE_START, SOON, run_tags
@@ -100,6 +101,9 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
     def webhook_jobs(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
         """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
         config = settings.load()
+        if is_preview(context):
+            waits = job_queue(warehouse.open()).depth()
+            return dg.SensorResult(skip_reason=f"A preview takes no job; what is in the queue: {waits or 'nothing'}.")
         sources = [source for source in refresh_of if config.enabled(source)]
         batches = job_queue(warehouse.open()).claim_batches(
             lease_seconds=LEASE_SECONDS,
