@@ -165,5 +165,5 @@ def _result(spec: dg.AssetCheckSpec, lines: Sequence[str]) -> dg.AssetCheckResul
         passed=not lines,
         severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
         description=lines[0] if lines else None,
-        metadata={"found": lines[:_SHOWN]},
+        metadata={"found": list(lines[:_SHOWN])},
     )
