@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from creator_pipeline.commands.words import number
+from creator_pipeline.core.errors import ConfigError, PipelineError
 from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.runtime.alone import alone
 from creator_pipeline.runtime.context import instance, warehouse
+from creator_pipeline.store import profiles
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -24,7 +29,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.argument(
     "source", type=click.Choice([*(platform.name for platform in PLATFORMS if platform.credential), PAYOUTS])
 )
-@click.option("--profile", "profile_id", required=True, help="Whose sales.")
+@click.option("--profile", "profile_ids", multiple=True, help="Whose sales; may be given several times.")
+@click.option("--all", "everybody", is_flag=True, help="Of every profile that is connected.")
 @click.option("--from", "first", required=True, type=_DAY, help="First day, UTC.")
 @click.option("--to", "last", required=True, type=_DAY, help="Last day, inclusive.")
 @click.option("--submit", "hand_over", is_flag=True, help="Hand it to the daemon and return at once.")
@@ -33,10 +39,11 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 def command(
     load_definitions: LoadDefinitions,
     source: str,
-    profile_id: str,
+    profile_ids: tuple[str, ...],
     first: datetime,
     last: datetime,
     *,
+    everybody: bool,
     hand_over: bool,
     allow_shrink: bool,
 ) -> None:
@@ -46,41 +53,85 @@ def command(
     command goes on where it was and does again only what failed. PAYOUTS reads the payouts made since the first day,
     on every platform that the profile is connected to, and the ledger's rows that follow from them.
     """
+    if bool(profile_ids) == everybody:
+        raise click.UsageError("Name profiles with --profile, or say --all.")
+    names = _connected(source) if everybody else list(dict.fromkeys(profile_ids))
+    if source == PAYOUTS:
+        if hand_over:
+            raise click.UsageError("Payouts are read here and now: --submit is for days of sales.")
+        work = partial(_payouts, first=first.date(), last=last.date())
+    else:
+        work = partial(
+            _days, source=source, first=first.date(), last=last.date(), hand_over=hand_over, allow_shrink=allow_shrink
+        )
+    defs, codes = load_definitions(), set[int]()
+    for profile_id in names:
+        try:
+            codes.add(0 if work(defs, profile_id) else 1)
+        except PipelineError as error:
+            if len(names) == 1:
+                raise
+            # One profile's fault keeps no other from being read.
+            click.echo(f"{profile_id}: {error.message} {error.hint}".strip(), err=True)
+            codes.add(2 if isinstance(error, ConfigError) else 1)
+    if code := max(codes):
+        raise click.exceptions.Exit(1 if 1 in codes else code)
+
+
+def _connected(source: str) -> list[str]:
+    stored = warehouse()
+    wanted = [one for one in PLATFORMS if one.credential and source in (one.name, PAYOUTS)]
+    names = sorted({name for one in wanted for name in profiles.connected(stored, one.in_ledger)})
+    if not names:
+        raise ConfigError(f"No profile is connected to {source}.", hint="creator-pipeline profiles list")
+    return names
+
+
+def _days(
+    defs: dg.Definitions,
+    profile_id: str,
+    *,
+    source: str,
+    first: date,
+    last: date,
+    hand_over: bool,
+    allow_shrink: bool,
+) -> bool:
+    """Read one profile's days; whether all went well."""
     from creator_pipeline.orchestration import backfill
 
-    if source == PAYOUTS:
-        _payouts(load_definitions(), profile_id, first.date(), last.date(), hand_over=hand_over)
-        return
-    stored, defs = warehouse(), load_definitions()
-    window = backfill.check(stored, source, profile_id, first.date(), last.date())
+    stored = warehouse()
+    window = backfill.check(stored, source, profile_id, first, last)
     with instance() as dagster:
         if hand_over:
             backfill_id = backfill.submit(defs, dagster, source, profile_id, window, allow_shrink=allow_shrink)
-            click.echo(
-                f"Backfill {backfill_id}: {window.days} days handed to the daemon. See Runs, Backfills in the UI."
-            )
-            return
+            days = number(window.days, "day")
+            click.echo(f"Backfill {backfill_id}: {days} handed to the daemon. See Runs, Backfills in the UI.")
+            return True
         dagster.add_dynamic_partitions(backfill.parts_of(source)[0].partitions, [profile_id])
-        todo = backfill.plan(stored, dagster, source, profile_id, window)
-        if todo.resumed:
-            click.echo(f"Resumed: {len(todo.days)} of {window.days} days are left.")
-        with click.progressbar(
-            length=len(todo.days), label=f"{source} {profile_id}", file=sys.stderr, show_pos=True
-        ) as bar:
-            failures = backfill.execute(defs, stored, dagster, todo, allow_shrink=allow_shrink, on_progress=bar.update)
+        with alone(f"The same backfill of {profile_id}", source, profile_id, window):
+            todo = backfill.plan(stored, dagster, source, profile_id, window)
+            if todo.resumed:
+                click.echo(f"Resumed: {len(todo.days)} of {number(window.days, 'day')} left.")
+            label = f"{source} {profile_id}"
+            with click.progressbar(length=len(todo.days), label=label, file=sys.stderr, show_pos=True) as bar:
+                failures = backfill.execute(
+                    defs, stored, dagster, todo, allow_shrink=allow_shrink, on_progress=bar.update
+                )
     if failures:
         for line in failures:
             click.echo(line, err=True)
         click.echo("Run the same command again: it does only what is left.", err=True)
-        raise click.exceptions.Exit(1)
-    click.echo(f"{len(todo.days)} days of {profile_id} are in the ledger ({len(todo.runs())} run).")
+        return False
+    done, runs = number(len(todo.days), "day"), number(len(todo.runs()), "run")
+    click.echo(f"{done} of {profile_id} {'is' if len(todo.days) == 1 else 'are'} in the ledger ({runs}).")
+    return True
 
 
-def _payouts(defs: dg.Definitions, profile_id: str, first: date, last: date, *, hand_over: bool) -> None:
+def _payouts(defs: dg.Definitions, profile_id: str, *, first: date, last: date) -> bool:
+    """Read one profile's payouts; whether all went well."""
     from creator_pipeline.orchestration import backfill_payouts
 
-    if hand_over:
-        raise click.UsageError("Payouts are read here and now: --submit is for days of sales.")
     stored = warehouse()
     sources = backfill_payouts.check(stored, profile_id, first, last)
     failures = list[str]()
@@ -90,8 +141,7 @@ def _payouts(defs: dg.Definitions, profile_id: str, first: date, last: date, *, 
             failures += found
             if not found:
                 count = backfill_payouts.stored_since(stored, platform, profile_id, first)
-                click.echo(f"{platform.label}: {count} {'payout' if count == 1 else 'payouts'} since {first}.")
-    if failures:
-        for line in failures:
-            click.echo(line, err=True)
-        raise click.exceptions.Exit(1)
+                click.echo(f"{platform.label}: {number(count, 'payout')} of {profile_id} since {first}.")
+    for line in failures:
+        click.echo(line, err=True)
+    return not failures

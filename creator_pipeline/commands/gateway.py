@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from creator_pipeline import settings
+from creator_pipeline.commands.processes import check_port
 
 
 @click.command("gateway")
@@ -16,5 +17,6 @@ def command(port: int, host: str) -> None:
     from creator_pipeline.gateway.app import create_app
     from creator_pipeline.gateway.server import serve
 
+    check_port(host, port)
     logging.set_up()
     serve(create_app(settings.load()), host, port)

@@ -13,7 +13,7 @@ from typing import Self
 
 import httpx
 
-from creator_pipeline.core.errors import TransientError
+from creator_pipeline.core.errors import ConfigError, TransientError
 
 
 def free_port(wanted: int) -> int:
@@ -27,6 +27,26 @@ def free_port(wanted: int) -> int:
             candidate.bind(("127.0.0.1", port))
             return candidate.getsockname()[1]
     raise TransientError("No free port on 127.0.0.1.")
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that another process listens on, before anything is begun.
+
+    Raises:
+        ConfigError: it is busy, or the address is no address of this machine.
+    """
+    if not port:
+        return
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as candidate:
+            # As the server does it: a port that was closed a moment ago is free.
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            candidate.bind(address)
+    except OSError as error:
+        raise ConfigError(
+            f"Port {port} of {host} can't be used: {error.strerror or error}.", hint="Another one: --port."
+        ) from None
 
 
 class Processes:

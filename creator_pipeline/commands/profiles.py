@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
 
 import click
 from sqlalchemy import delete, select
 
 from creator_pipeline import settings
 from creator_pipeline.commands import profile_tokens
-from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
 from creator_pipeline.platforms import PLATFORMS, of_name, personal
 from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.runtime.context import instance, key_ring, warehouse
+from creator_pipeline.settings import Settings
 from creator_pipeline.store import accounts, erasure, profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections
@@ -29,8 +31,10 @@ def command() -> None:
 def _token_options(function: Callable[..., None]) -> Callable[..., None]:
     for platform in reversed(PLATFORMS):
         if platform.credential:
-            option = click.option(platform.credential.option, _option_name(platform), help=platform.credential.help)
-            function = option(function)
+            option, name = platform.credential.option, _option_name(platform)
+            text = "A file with the same, for scripts: the list of processes shows no token; - is standard input."
+            function = click.option(f"{option}-file", f"{name}_file", type=click.File(), help=text)(function)
+            function = click.option(option, name, help=platform.credential.help)(function)
     return function
 
 
@@ -58,11 +62,13 @@ def add(
     timezone: str | None,
     notify: str | None,
     replace_account: bool,
-    **tokens: str | None,
+    **tokens: Any,
 ) -> None:
     """Add a profile, or change one: what isn't given stays. Connect it to the platforms whose tokens are given."""
     stored, ring, config = warehouse(), key_ring(), settings.load()
-    given = {platform.name: (tokens.get(_option_name(platform)) or "").strip() for platform in PLATFORMS}
+    given = {platform.name: _given(platform, tokens) or "" for platform in PLATFORMS}
+    for platform in PLATFORMS:
+        _try(platform, config, profile_id, given[platform.name])
     found = {
         platform.name: profile_tokens.account_of(stored, ring, config, platform, profile_id, given[platform.name])
         for platform in PLATFORMS
@@ -82,6 +88,41 @@ def add(
     _keep_in_step(stored, profile_id)
     names = " and ".join(f"{one.name}{profile_tokens.named(found.get(one.name))}" for one in connected)
     click.echo(f"{profile_id} is here{', connected to ' + names if names else ''}.")
+
+
+def _given(platform: Platform, options: Mapping[str, Any]) -> str | None:
+    """The token that was given, as a value or as a file.
+
+    Raises:
+        UsageError: both, or an empty one.
+    """
+    option = platform.credential.option if platform.credential else ""
+    value, file = (options.get(name) for name in (_option_name(platform), f"{_option_name(platform)}_file"))
+    if value is not None and file is not None:
+        raise click.UsageError(f"Give {option} or {option}-file, not both.")
+    token = file.read() if file is not None else value
+    if token is not None and not token.strip():
+        raise click.UsageError(f"{option} is empty.")
+    return token.strip() if token is not None else None
+
+
+def _try(platform: Platform, config: Settings, profile_id: str, token: str) -> None:
+    """Ask the platform once with a token that was given: nothing is stored of one that it refuses.
+
+    Raises:
+        ConfigError: the platform refuses the token.
+    """
+    ask = platform.checks.get().account if platform.checks else None
+    if not token or ask is None or not config.enabled(platform.name):
+        return
+    try:
+        next(ask(config, Account(platform.in_ledger, profile_id, None, "active"), token), None)
+    except AuthError as error:
+        raise ConfigError(
+            f"{platform.label} refuses this token; nothing was changed. {error.message}", hint=error.hint
+        ) from None
+    except PipelineError as error:
+        click.echo(f"{platform.label} couldn't be asked whether the token is good: {error.message}", err=True)
 
 
 def _keep_in_step(stored: Warehouse, profile_id: str) -> None:

@@ -16,11 +16,13 @@ def command(port: int, seed: int, days: int) -> None:
     """Local stand-ins of the platforms, with an invented world and its own totals. For demos and tests."""
     import uvicorn
 
+    from creator_pipeline.commands.processes import check_port
     from creator_pipeline.core.windows import today
     from creator_pipeline.platforms import PLATFORMS
     from creator_pipeline.sandbox.server import build_app, uvicorn_config
     from creator_pipeline.sandbox.world import World
 
+    check_port("127.0.0.1", port)
     stand_ins = [platform.stand_in.get() for platform in PLATFORMS if platform.stand_in]
     world = World.of(stand_ins, seed, today=today(), days=days)
     faults = world.faults()

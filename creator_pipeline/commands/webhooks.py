@@ -7,6 +7,7 @@ import json
 import click
 
 from creator_pipeline import settings
+from creator_pipeline.commands.words import number
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.gateway import replay as room
 from creator_pipeline.queue.jobs import JobQueue
@@ -20,7 +21,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--status", help="Only these: stored, queued, done, ignored, failed; or the job's: dead, running …")
+@click.option("--status", help="Only these: stored, queued, done, ignored; dead: all that ended badly.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def list_deliveries(status: str | None, limit: int, *, as_json: bool) -> None:
@@ -38,7 +39,12 @@ def list_deliveries(status: str | None, limit: int, *, as_json: bool) -> None:
         for said in (row["error"], row["note"]):
             if said:
                 click.echo(f"    {said}")
-    if not rows:
+    alone = room.dead_jobs(warehouse(), limit) if status == "dead" else []
+    for job in alone:
+        click.echo(f"job {job['id']}: {job['kind']} of {job['source']} {job['profile_id']}, {job['status']}")
+        if job["error"]:
+            click.echo(f"    {job['error']}")
+    if not rows and not alone:
         click.echo("No delivery.")
 
 
@@ -59,4 +65,4 @@ def replay(ids: tuple[str, ...], *, everything: bool) -> None:
         raise ConfigError(
             "Nothing by that name waits for a replay.", hint="creator-pipeline webhooks list --status dead"
         )
-    click.echo(f"{count} jobs are in the queue again.")
+    click.echo(f"{number(count, 'job')} {'is' if count == 1 else 'are'} in the queue again.")

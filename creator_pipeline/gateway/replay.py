@@ -44,7 +44,31 @@ def deliveries(warehouse: Warehouse, status: str | None = None, limit: int = 50)
         .limit(limit)
     )
     if status is not None:
-        asked = asked.where(or_(events.c.status == status, jobs.c.status == status))
+        asked = asked.where(or_(events.c.status == status, jobs.c.status.in_(_meant(status))))
+    with warehouse.read() as connection:
+        return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def _meant(status: str) -> tuple[str, ...]:
+    """Jobs that ended badly are called dead letters: whether their attempts are used up or they can't succeed as is."""
+    return ENDED_BADLY if status == "dead" else (status,)
+
+
+def dead_jobs(warehouse: Warehouse, limit: int = 50) -> list[dict[str, Any]]:
+    """Jobs that ended badly and that no delivery asked for: backfills, first syncs, files. The newest first.
+
+    Args:
+        warehouse: where they are stored.
+        limit: how many at most.
+    """
+    columns = [jobs.c[name] for name in ("id", "source", "kind", "profile_id", "status", "error", "finished_at")]
+    asked_for = select(events.c.job_id).where(events.c.job_id.is_not(None))
+    asked = (
+        select(*columns)
+        .where(jobs.c.status.in_(ENDED_BADLY), jobs.c.id.not_in(asked_for))
+        .order_by(jobs.c.finished_at.desc(), jobs.c.id)
+        .limit(limit)
+    )
     with warehouse.read() as connection:
         return [dict(row) for row in connection.execute(asked).mappings()]
 

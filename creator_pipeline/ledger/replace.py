@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -56,6 +56,9 @@ def replace_events(
         what: the scope in words, for an error.
         allow_shrink: accept that most rows of the scope go away.
 
+    Returns:
+        what changed; of each row that differs now :func:`places_of` tells where it comes from.
+
     Raises:
         DataError: far fewer rows than are stored.
     """
@@ -63,10 +66,24 @@ def replace_events(
     columns = sales_events.c
     here = and_(columns.platform == platform, columns.profile_id == profile_id, scope(columns))
     before = set(connection.execute(select(columns.occurred_on).where(here).distinct()).scalars())
-    change = replace(connection, sales_events, rows, here, what=what, allow_shrink=allow_shrink)
+    told = [columns[name] for name in ("event_type", "source", "occurred_on", "belongs_to")]
+    change = replace(connection, sales_events, rows, here, what=what, allow_shrink=allow_shrink, tell=told)
     if change.any:
         note_changes(connection, platform, profile_id, before | {row.occurred_on for row in rows})
     return change
+
+
+class Place(NamedTuple):
+    """Where a row of the ledger comes from, as its columns say; ``day`` is the day that it belongs to."""
+
+    event_type: str
+    source: str
+    day: date
+
+
+def places_of(change: Change) -> frozenset[Place]:
+    """Where the rows come from that a change of the ledger touched, as they were and as they are."""
+    return frozenset(Place(kind, source, own or booked) for kind, source, booked, own in change.touched)
 
 
 def own_days(window: DayWindow) -> Scope:

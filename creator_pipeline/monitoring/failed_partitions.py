@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -50,6 +51,9 @@ def failed_partitions(
         if definition is None:
             continue
         failed, blamed = list(attempts), blamed | set(attempts.values())
+        # What was deleted, or is a removed profile's, can't be tried again.
+        there = _there(instance, definition)
+        failed = [one for one in failed if there is None or one.rpartition("|")[2] in there]
         platform = _platform_of(key)
         if platform is not None:
             failed = checks_of(platform).without_verdict(warehouse, failed)
@@ -63,6 +67,15 @@ def failed_partitions(
         _planned.pop(run_id, None)
     for (source, unit, owner), keys in sorted(left.items()):
         yield _partitions_left(source, unit, owner, sorted(keys))
+
+
+def _there(instance: dg.DagsterInstance, definition: dg.PartitionsDefinition[Any]) -> set[str] | None:
+    """The profiles or uploads that an asset has partitions of now; None where its partitions can't go."""
+    parts = [definition]
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        parts = [dimension.partitions_def for dimension in definition.partitions_defs]
+    names = [str(part.name) for part in parts if isinstance(part, dg.DynamicPartitionsDefinition)]
+    return set(instance.get_dynamic_partitions(names[0])) if names else None
 
 
 def _platform_of(key: dg.AssetKey) -> Platform | None:

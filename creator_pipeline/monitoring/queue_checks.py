@@ -16,7 +16,7 @@ from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import ingestion_jobs, webhook_events
+from creator_pipeline.store.tables import ingestion_jobs, platform_connections, webhook_events
 
 WAITED_MINUTES = 10
 """A job that is due for so long is stuck."""
@@ -36,7 +36,7 @@ def health_checks(warehouse: Warehouse, config: Settings, queue: JobQueue) -> li
     """
     return [
         Check("queue/", lambda: waiting(warehouse, config)),
-        Check("dead/", lambda: dead_letters(queue)),
+        Check("dead/", lambda: dead_letters(queue, warehouse)),
         Check("deliveries/", lambda: nobodys(warehouse)),
         Check("stored/", lambda: stored(warehouse, config)),
     ]
@@ -107,11 +107,23 @@ def nobodys(warehouse: Warehouse) -> Iterator[Finding]:
         yield Finding(f"deliveries/{provider}/{note}", "no", text, hint, f"Deliveries of {word}")
 
 
-def dead_letters(queue: JobQueue) -> Iterator[Finding]:
-    """Jobs that ended badly, by source and profile."""
+def dead_letters(queue: JobQueue, warehouse: Warehouse) -> Iterator[Finding]:
+    """Jobs that ended badly, by source and profile; those of a profile that was removed are over.
+
+    Args:
+        queue: holds the jobs.
+        warehouse: tells who is connected, also where the platform refuses the token.
+    """
+    columns = platform_connections.c
+    with warehouse.read() as connection:
+        there = {
+            (provider, owner) for provider, owner in connection.execute(select(columns.provider, columns.profile_id))
+        }
     groups: dict[tuple[str, str, bool], list[Job]] = defaultdict(list)
     for job in queue.dead_letters(limit=500):
-        groups[job.source, job.profile_id, job.kind == "backfill"].append(job)
+        platform = of_name(job.source)
+        if platform is None or not platform.connects or (platform.in_ledger, job.profile_id) in there:
+            groups[job.source, job.profile_id, job.kind == "backfill"].append(job)
     for (source, owner, is_backfill), jobs in sorted(groups.items()):
         text = f"{len(jobs)} job{'s' if len(jobs) > 1 else ''} of {source} ended badly; the last: {jobs[0].error or ''}"
         if is_backfill:

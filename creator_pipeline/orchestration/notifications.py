@@ -11,6 +11,7 @@ from creator_pipeline import settings
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms import sources
 from creator_pipeline.runtime import hooks
+from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
@@ -66,6 +67,8 @@ def email_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: Warehous
     from creator_pipeline.mail import outbox
 
     stored, config, cursor = warehouse.open(), settings.load(), context.cursor
+    if is_preview(context):
+        return dg.SensorResult(skip_reason="A preview sends no mail.", cursor=cursor)
     try:
         told = _digests(context.instance, stored, config, orjson.loads(cursor) if cursor else {})
         cursor = orjson.dumps(told).decode()

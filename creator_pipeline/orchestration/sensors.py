@@ -9,6 +9,7 @@ from creator_pipeline.orchestration.sweep import sweep
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.dagster_parts import Refresh
 from creator_pipeline.platforms.intake import jobs_of_waiting, waiting_for
+from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import PARTITION, RANGE_END, RANGE_START, SOON, run_tags
@@ -115,6 +116,9 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
     def webhook_jobs(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
         """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
         config = settings.load()
+        if is_preview(context):
+            waits = job_queue(warehouse.open()).depth()
+            return dg.SensorResult(skip_reason=f"A preview takes no job; what is in the queue: {waits or 'nothing'}.")
         sources = [source for source in refresh_of if config.enabled(source)]
         stored = warehouse.open()
         # Dagster's queue knows whose turn it is; the sweep renews the leases of a run that waits there.

@@ -40,6 +40,7 @@ __all__ = [
     "WorkerStatus",
     "add_backfill",
     "end_waits_when_stopped",
+    "is_preview",
     "log_materializations",
     "next_execution",
     "sqlite_storage",
@@ -133,6 +134,16 @@ def log_materializations(
     step, batch, last = context.get_step_execution_context(), str(uuid.uuid4()), len(materializations)
     for number, one in enumerate(materializations, 1):
         dg.DagsterEvent.asset_materialization(step, one, DagsterEventBatchMetadata(batch, is_end=number == last))
+
+
+def is_preview(context: dg.SensorEvaluationContext) -> bool:
+    """Whether a sensor is evaluated for a look only: the UI's preview, whose requests nobody launches.
+
+    Only the daemon names the tick whose log it is, by its number; a preview gets a name made of the time, and a test
+    none. Dagster has no public word for it.
+    """
+    key = context.log_key
+    return bool(key) and not str(key[-1]).isdigit()
 
 
 def next_execution(schedule: dg.ScheduleDefinition, after: datetime) -> datetime:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import DayWindow, partition_key
+from creator_pipeline.runtime.outcome import CHANGED_BY
 from creator_pipeline.runtime.tags import (
     BACKFILL_TAG,
     FILES_TAG,
@@ -112,8 +113,9 @@ def what_happened(warehouse: Warehouse, instance: dg.DagsterInstance, source: So
                 _note_failure(warehouse, source, told, event)
         elif event.asset_key and event.asset_key.path == [LEDGER, source.provider] and event.partition:
             profile = source.owner_of_partition(warehouse, event.partition)
-            count: Any = event.step_materialization_data.materialization.metadata.get("dagster/partition_row_count")
-            if profile:
+            metadata: Any = event.step_materialization_data.materialization.metadata
+            count = metadata.get("dagster/partition_row_count")
+            if profile and CHANGED_BY not in metadata:
                 told.events[profile] = told.events.get(profile, 0) + int(count.value if count else 0)
                 told.partitions.setdefault(profile, []).append(event.partition)
     return told

@@ -18,11 +18,15 @@ import dagster as dg
 from creator_pipeline.core.errors import ConfigError, DataError, PipelineError
 from creator_pipeline.runtime.dagster_internals import RetryErrors, log_materializations
 from creator_pipeline.runtime.tags import SINCE_TAG
+from creator_pipeline.store.load import Change
 
 ALLOW_SHRINK_TAG = "creator_pipeline/allow_shrink"
 AUTO_RETRY_TAG = "dagster/retry_number"
 """On a run that the daemon started again by itself."""
 _PARENT_TAG = "dagster/parent_run_id"
+CHANGED_BY = "changed_by"
+"""Metadata of a partition of the ledger that a run changed while it read something else: which asset that was. It
+doesn't say that the partition was read."""
 PERMANENT_TAG = {"dagster/retry_on_asset_or_op_failure": "false"}
 
 RETRY = RetryErrors(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -64,6 +68,10 @@ class Outcome:
     context: dg.AssetExecutionContext | dg.OpExecutionContext
     failed: list[_Failed] = field(default_factory=list[_Failed])
     rows: dict[str, int] = field(default_factory=dict[str, int])
+    _usage: dict[tuple[dg.AssetKey, str], Mapping[str, int | float]] = field(
+        default_factory=dict[tuple[dg.AssetKey, str], Mapping[str, "int | float"]]
+    )
+    _changes: dict[dg.AssetKey, Change] = field(default_factory=dict[dg.AssetKey, Change])
     _waiting: list[dg.AssetMaterialization] | None = None
 
     def done_before(self) -> set[tuple[str, str]]:
@@ -87,7 +95,9 @@ class Outcome:
         return {
             (event.asset_key.to_user_string(), event.partition)
             for event in events
-            if event.asset_key and event.partition
+            if event.asset_key
+            and event.partition
+            and CHANGED_BY not in event.step_materialization_data.materialization.metadata
         }
 
     def materialized(self, key: dg.AssetKey, partition: str | None, rows: int, metadata: Mapping[str, Any]) -> None:
@@ -113,6 +123,33 @@ class Outcome:
         for listener in listeners:
             listener(name, partition)
 
+    def spent(self, key: dg.AssetKey, profile_id: str, usage: Mapping[str, int | float]) -> None:
+        """Note what a client has used so far; the last word on a profile counts.
+
+        Args:
+            key: of the asset that is read.
+            profile_id: whose account.
+            usage: running totals.
+        """
+        self._usage[key, profile_id] = usage
+
+    def changed(self, key: dg.AssetKey, change: Change) -> None:
+        """Add what writing a part of an asset did."""
+        self._changes[key] = self._changes.get(key, Change()) + change
+
+    def tell_totals(self) -> None:
+        """Log the totals of the run, once for each asset: an observation, as they belong to no partition."""
+        keys = dict.fromkeys([*(key for key, _ in self._usage), *self._changes])
+        for key in keys:
+            totals: dict[str, int | float] = {}
+            for usage in (usage for (asset, _), usage in self._usage.items() if asset == key):
+                totals |= {name: round(totals.get(name, 0) + value, 3) for name, value in usage.items()}
+            change = self._changes[key].metadata() if key in self._changes else {}
+            told = dg.AssetObservation(key, description="Totals of the run.", metadata={**totals, **change})
+            self.context.log_event(told)
+        self._usage.clear()
+        self._changes.clear()
+
     @contextmanager
     def together(self) -> Generator[None]:
         """Log what lands within the block in one write at its end: for a range of days that one transaction wrote."""
@@ -135,11 +172,12 @@ class Outcome:
             self.context.log.warning("%d partitions did not land: %s", len(left), error)
 
     def raise_if_failed(self) -> None:
-        """End the step as failed when anything did.
+        """End the step: log its totals, and fail when anything did.
 
         Raises:
             dg.Failure: names the partitions; retried by Dagster only when waiting can help.
         """
+        self.tell_totals()
         if not self.failed:
             return
         retry = any(failure.error.retryable for failure in self.failed)

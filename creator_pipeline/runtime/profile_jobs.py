@@ -1,17 +1,25 @@
 """Jobs for one profile without partitions: what webhooks name, and what is looked for in the past."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from creator_pipeline.queue.jobs import Job
+from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.outcome import RETRY, Outcome
 from creator_pipeline.runtime.queue_jobs import ClaimedJobs, process_jobs
 from creator_pipeline.runtime.refused_tokens import noting_refusals
 from creator_pipeline.runtime.resources import PlatformResource, opened
+from creator_pipeline.runtime.step_checks import Tally
+from creator_pipeline.runtime.streams import DailyStream, Landed, Snapshot, SnapshotStream, Usage, some_days
+from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import Change
 from creator_pipeline.store.source import Source
 
 
@@ -35,6 +43,84 @@ class Work:
     resource: Any
     profile_id: str
     outcome: Outcome
+
+    @contextmanager
+    def landing(self, stream: DailyStream[Any]) -> Generator["Landing"]:
+        """What logs days of a stream as its own assets do; the results of its checks follow at the end."""
+        tally = stream.tally()
+        try:
+            yield Landing(self, stream, tally)
+        finally:
+            step_checks.log(self.context, stream.checks, tally.verdicts())
+
+    def land_snapshot(self, stream: SnapshotStream[Any], read: Snapshot) -> None:
+        """Log what was read of a stream as its own asset does, with the results of its checks.
+
+        Args:
+            stream: which one.
+            read: what was committed.
+        """
+        tally, touched = stream.tally(), stream.touches.tally() if stream.touches else None
+        if read.part is not None:
+            tally.add(read.part)
+        for kind, names in read.new_names.items():
+            report_unknown(self.context, self.warehouse, stream.source.name, kind, names)
+        stream.report(self.outcome, self.warehouse, self.profile_id, read, touched)
+        step_checks.log(self.context, stream.checks, tally.verdicts())
+        if stream.touches and touched:
+            step_checks.log(self.context, stream.touches.ledger_checks(), touched.verdicts())
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Logs days that a job read, as the assets of their stream do."""
+
+    work: Work
+    stream: DailyStream[Any]
+    tally: Tally
+
+    def part(self, landed: Landed) -> None:
+        """Log a committed part.
+
+        Args:
+            landed: with what the checks count.
+        """
+        self._new_names(landed.new_names)
+        if landed.part is not None:
+            self.tally.add(landed.part)
+        self.stream.report(self.work.outcome, self.work.profile_id, landed)
+        self._touched(landed.ledger_change, landed.days)
+
+    def stored(
+        self, days: Iterable[date], change: Change, usage: Usage, new_names: Mapping[str, AbstractSet[str]]
+    ) -> None:
+        """Log days of which some rows were read, as they are stored now.
+
+        Args:
+            days: UTC days that hold the rows.
+            change: of the ledger.
+            usage: running totals of the client.
+            new_names: as of :class:`.streams.Landed`.
+        """
+        work, stream, logged = self.work, self.stream, list(days)
+        self._new_names(new_names)
+        for some in some_days(logged):
+            for part in stream.stored(work.warehouse, work.profile_id, some):
+                self.tally.add(part.part)
+                stream.report(work.outcome, work.profile_id, part)
+        work.outcome.spent(stream.key, work.profile_id, usage)
+        work.outcome.changed(stream.ledger, change)
+        self._touched(change, logged)
+
+    def _touched(self, change: Change, days: Iterable[date]) -> None:
+        work = self.work
+        self.stream.report_touched(
+            work.outcome, work.warehouse, work.profile_id, change, by=self.stream.key, known=days
+        )
+
+    def _new_names(self, names: Mapping[str, AbstractSet[str]]) -> None:
+        for kind, found in names.items():
+            report_unknown(self.work.context, self.work.warehouse, self.stream.source.name, kind, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +171,10 @@ def refresh_job(
                 return
             with noting_refusals(warehouse, source, config.profile_id):
                 tools = Work(context, warehouse, resource, config.profile_id, Outcome(context))
-                claimed.events_count = read(tools, wanted)
+                try:
+                    claimed.events_count = read(tools, wanted)
+                finally:
+                    tools.outcome.tell_totals()
 
     @dg.job(
         name=f"{source.name}_refresh",

@@ -75,20 +75,51 @@ def results(
             yield _result(declared[verdict.name], verdict)
 
 
-def log(context: dg.OpExecutionContext, checks: Iterable[StepCheck], verdicts: Iterable[Verdict]) -> None:
-    """Record the same results from a run that no asset is selected in."""
-    declared = {check.name: check for check in checks}
+def log(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    checks: Iterable[StepCheck],
+    verdicts: Iterable[Verdict],
+    *,
+    left_out: AbstractSet[dg.AssetCheckKey] = frozenset(),
+) -> None:
+    """Record the same results from a run that they are not selected in.
+
+    A check whose asset landed after it was evaluated reads "Not evaluated".
+
+    Args:
+        context: of the step.
+        checks: of the assets that landed.
+        verdicts: what came out of them; those of other checks are passed over.
+        left_out: checks that are selected, so :func:`results` has theirs.
+    """
+    known = {key.name for key in left_out}
+    declared = {check.name: check for check in checks if check.name not in known}
     for verdict in verdicts:
-        made = _result(declared[verdict.name], verdict)
-        evaluation = dg.AssetCheckEvaluation(
-            asset_key=declared[verdict.name].asset,
-            check_name=verdict.name,
-            passed=made.passed,
-            severity=made.severity,
-            description=made.description,
-            metadata=made.metadata,
-        )
-        context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - taken, but not named by its type
+        if verdict.name not in declared:
+            continue
+        made = evaluation(_result(declared[verdict.name], verdict))
+        context.log_event(made)  # pyright: ignore[reportArgumentType] - taken, but not named by its type
+
+
+def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """A result as it is logged where the check isn't selected.
+
+    Args:
+        result: names its asset and its check.
+
+    Raises:
+        ValueError: it names none.
+    """
+    if result.asset_key is None or result.check_name is None:
+        raise ValueError("The result names no check.")
+    return dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
 
 
 def _result(check: StepCheck, verdict: Verdict) -> dg.AssetCheckResult:

@@ -25,7 +25,11 @@ NIGHTLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_w
 
 
 def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
-    """The two assets of a stream: its rows, and the ledger's rows that follow. One pass over the API for both."""
+    """The two assets of a stream: its rows, and the ledger's rows that follow. One pass over the API for both.
+
+    Where only the rows are selected the ledger goes with them, in the same transactions, and is logged too. Where only
+    the ledger is selected it is made anew from what is stored.
+    """
     rows_key, ledger_key = stream.key, stream.ledger
     follows = (
         [dg.AssetDep(stream.follows, partition_mapping=dg.MultiToSingleDimensionPartitionMapping(PROFILE))]
@@ -71,13 +75,14 @@ def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
     def body(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
         """Read each profile's days in one pass over the API; both assets land in one transaction."""
         warehouse, outcome, tally = opened(context), Outcome(context), stream.tally()
-        selected = set(context.selected_asset_keys)
+        read = rows_key in context.selected_asset_keys
+        lands = {rows_key, ledger_key} if read else {ledger_key}
         done = outcome.done_before()
         for profile_id, days in days_by_profile(context.partition_keys).items():
             todo = [
                 day
                 for day in days
-                if not all((key.to_user_string(), partition_key(day, profile_id)) in done for key in selected)
+                if not all((key.to_user_string(), partition_key(day, profile_id)) in done for key in lands)
             ]
             landed: set[str] = set()
             with outcome.isolate([partition_key(day, profile_id) for day in todo], landed):
@@ -86,15 +91,20 @@ def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
                     getattr(context.resources, stream.source.name),
                     profile_id,
                     contiguous(todo),
-                    with_ledger=ledger_key in selected,
                     allow_shrink=allow_shrink(context),
                 )
-                for part in _parts(context, stream, request, read=rows_key in selected):
+                for part in _parts(context, stream, request, read=read):
                     if part.part is not None:
                         tally.add(part.part)
-                    stream.report(outcome, profile_id, part, selected)
+                    stream.report(outcome, profile_id, part, rows=read)
                     landed.update(partition_key(day, profile_id) for day in part.days)
-        yield from step_checks.results(stream.checks, tally.verdicts(), context.selected_asset_check_keys)
+                    change = part.ledger_change
+                    stream.report_touched(outcome, warehouse, profile_id, change, by=stream.key, known=part.days)
+        verdicts = list(tally.verdicts())
+        checked = context.selected_asset_check_keys
+        yield from step_checks.results(stream.checks, verdicts, checked)
+        beside = [check for check in stream.checks if check.asset in lands - set(context.selected_asset_keys)]
+        step_checks.log(context, beside, verdicts, left_out=checked)
         outcome.raise_if_failed()
 
     return body
@@ -158,6 +168,7 @@ def snapshot_asset(*streams: SnapshotStream[Any]) -> dg.AssetsDefinition:
         """Read each profile of the run and store it."""
         warehouse, outcome = opened(context), Outcome(context)
         wanted = [(stream, stream.tally()) for stream in streams if stream.key in context.selected_asset_keys]
+        touched = {stream.key: stream.touches.tally() for stream, _ in wanted if stream.touches}
         done = outcome.done_before()
         for profile_id in context.partition_keys:
             for stream, tally in wanted:
@@ -174,8 +185,10 @@ def snapshot_asset(*streams: SnapshotStream[Any]) -> dg.AssetsDefinition:
                         tally.add(read.part)
                     for kind, names in read.new_names.items():
                         report_unknown(context, warehouse, source.name, kind, names)
-                    outcome.materialized(stream.key, profile_id, read.rows, read.metadata)
+                    stream.report(outcome, warehouse, profile_id, read, touched.get(stream.key))
         for stream, tally in wanted:
+            if stream.touches:
+                step_checks.log(context, stream.touches.ledger_checks(), touched[stream.key].verdicts())
             selected = {key for key in context.selected_asset_check_keys if key.asset_key == stream.key}
             yield from step_checks.results(stream.checks, tally.verdicts(), selected)
         outcome.raise_if_failed()

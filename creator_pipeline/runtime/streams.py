@@ -11,12 +11,14 @@ from sqlalchemy import Table
 
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.ledger.replace import Place, places_of
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import ledger_preview, ledger_totals
-from creator_pipeline.runtime.outcome import Outcome
+from creator_pipeline.runtime.outcome import CHANGED_BY, Outcome
 from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.runtime.step_checks import StepCheck, Tally
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import Change
 from creator_pipeline.store.source import Source
 
 Resource = TypeVar("Resource", bound=PlatformResource)
@@ -29,7 +31,6 @@ class Request(Generic[Resource]):
 
     Attributes:
         windows: half-open UTC days; none for a snapshot.
-        with_ledger: whether the ledger's rows are written in the same transactions.
         allow_shrink: whether a load may drop most of what is stored.
         since: a day; everything since then is to be read again, what is final too.
     """
@@ -38,7 +39,6 @@ class Request(Generic[Resource]):
     resource: Resource
     profile_id: str
     windows: Sequence[DayWindow] = ()
-    with_ledger: bool = True
     allow_shrink: bool = False
     since: date | None = None
 
@@ -54,6 +54,7 @@ class Landed:
         part: what the stream's checks count; None where nothing is counted.
         usage: requests and waiting so far, of the client.
         new_names: names that this release doesn't know, by what they are names of: ``sale field``.
+        rows_change, ledger_change: what writing them did.
     """
 
     days: Iterable[date]
@@ -62,6 +63,29 @@ class Landed:
     part: Any = None
     usage: Usage = field(default_factory=dict[str, int | float])
     new_names: Mapping[str, AbstractSet[str]] = field(default_factory=dict[str, AbstractSet[str]])
+    rows_change: Change = field(default_factory=Change)
+    ledger_change: Change = field(default_factory=Change)
+
+
+Stored = Callable[[Warehouse, str, Sequence[date]], Iterator[Landed]]
+"""(warehouse, profile id, UTC days) to these days as they are stored, each part with what the checks count."""
+DAYS_AT_ONCE = 31
+"""Days whose rows are in memory together where stored days are shown."""
+
+
+def some_days(days: Iterable[date]) -> Iterator[list[date]]:
+    """Days in their order, few at a time."""
+    ordered = sorted(set(days))
+    return (ordered[start : start + DAYS_AT_ONCE] for start in range(0, len(ordered), DAYS_AT_ONCE))
+
+
+def partition_of(place: Place) -> date | None:
+    """The day of the partition that a row of the ledger comes from; None where it comes from no partition."""
+    day, _, owner = place.source.partition("|")
+    try:
+        return date.fromisoformat(day) if owner else None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +100,12 @@ class DailyStream(Generic[Resource]):
         profiles: dynamic partitions of the connected profiles.
         load: reads the windows of one profile from the API and stores them, part by part.
         rebuild: makes the ledger of the windows from what is stored; the API isn't asked.
+        stored: days as they are stored.
         shown: metadata of one day's rows: sums and a preview without personal data.
         tally, checks: what rides in the step.
         follows: the asset by profile that must be there before.
         ends_sync: whether a load to the end of its days is a sync: what changed before it is never looked for again.
+        partition_of: the day of the partition that a row of the ledger comes from; None where it comes from none.
     """
 
     source: Source
@@ -91,35 +117,81 @@ class DailyStream(Generic[Resource]):
     profiles: dg.DynamicPartitionsDefinition
     load: Callable[[Request[Resource]], Iterator[Landed]]
     rebuild: Callable[[Request[Resource]], Iterator[Landed]]
+    stored: Stored
     shown: Callable[[Sequence[Any]], Mapping[str, Any]]
     tally: Callable[[], Tally]
     checks: Sequence[StepCheck]
     follows: dg.AssetKey | None = None
     ends_sync: bool = False
+    partition_of: Callable[[Place], date | None] = partition_of
 
     @property
     def ledger(self) -> dg.AssetKey:
         """The platform's part of the ledger."""
         return dg.AssetKey(["sales_events", self.source.provider])
 
-    def report(self, outcome: Outcome, profile_id: str, landed: Landed, selected: AbstractSet[dg.AssetKey]) -> None:
-        """Log every day of a committed part, for each of the two assets that was asked for.
+    def report(self, outcome: Outcome, profile_id: str, landed: Landed, *, rows: bool = True) -> None:
+        """Log every day of a committed part, its rows and its part of the ledger: both are written together.
 
         Args:
             outcome: of the run.
             profile_id: whose days.
             landed: what was committed.
-            selected: asset keys.
+            rows: whether the rows were read; else only the ledger was made anew.
         """
+        days = list(landed.days)
+        changes = (landed.rows_change, landed.ledger_change) if len(days) == 1 else ()
+        shown = [change.metadata() if change.any else {} for change in changes] or [{}, {}]
         with outcome.together():
-            for day in landed.days:
-                key, rows, events = partition_key(day, profile_id), landed.rows.get(day, ()), landed.events.get(day, ())
-                if self.key in selected:
-                    outcome.materialized(
-                        self.key, key, len(rows), {**landed.usage, **(self.shown(rows) if rows else {})}
-                    )
-                if self.ledger in selected:
-                    outcome.materialized(self.ledger, key, len(events), shown_events(events))
+            for day in days:
+                key, of_day = partition_key(day, profile_id), landed.rows.get(day, ())
+                events = landed.events.get(day, ())
+                if rows:
+                    figures = self.shown(of_day) if of_day else {}
+                    outcome.materialized(self.key, key, len(of_day), {**shown[0], **figures})
+                outcome.materialized(self.ledger, key, len(events), {**shown[1], **shown_events(events)})
+        if rows:
+            outcome.changed(self.key, landed.rows_change)
+            if landed.usage:
+                outcome.spent(self.key, profile_id, landed.usage)
+        outcome.changed(self.ledger, landed.ledger_change)
+
+    def report_touched(
+        self,
+        outcome: Outcome,
+        warehouse: Warehouse,
+        profile_id: str,
+        change: Change,
+        *,
+        by: dg.AssetKey,
+        known: Iterable[date] = (),
+        tally: Tally | None = None,
+    ) -> None:
+        """Log the partitions of the ledger that a change touched, beside those that the run has read.
+
+        Args:
+            outcome: of the run.
+            warehouse: where they are stored.
+            profile_id: whose ledger.
+            change: of the ledger.
+            by: what the run read.
+            known: days that are logged already.
+            tally: counts these days too; None where the checks are about the days that were read.
+        """
+        days = {day for place in places_of(change) if (day := self.partition_of(place))} - set(known)
+        for some in some_days(days):
+            for part in self.stored(warehouse, profile_id, some):
+                if tally is not None and part.part is not None:
+                    tally.add(part.part)
+                with outcome.together():
+                    for day in part.days:
+                        events = part.events.get(day, ())
+                        told = {CHANGED_BY: by.to_user_string(), **shown_events(events)}
+                        outcome.materialized(self.ledger, partition_key(day, profile_id), len(events), told)
+
+    def ledger_checks(self) -> list[StepCheck]:
+        """Those of the ledger's asset."""
+        return [check for check in self.checks if check.asset == self.ledger]
 
 
 def shown_events(events: Sequence[LedgerEvent]) -> dict[str, Any]:
@@ -142,13 +214,14 @@ class Snapshot:
     Attributes:
         rows: number of rows of the partition.
         metadata: figures, and a preview without personal data.
-        part, new_names: as of :class:`Landed`.
+        part, new_names, ledger_change: as of :class:`Landed`.
     """
 
     rows: int
     metadata: Mapping[str, Any]
     part: Any = None
     new_names: Mapping[str, AbstractSet[str]] = field(default_factory=dict[str, AbstractSet[str]])
+    ledger_change: Change = field(default_factory=Change)
 
 
 class NoTally:
@@ -170,6 +243,7 @@ class SnapshotStream(Generic[Resource]):
         source, name, key, table, description, profiles, tally, checks: as of :class:`DailyStream`.
         load: reads all of one profile and stores it.
         follows: assets by profile that go before.
+        touches: whose part of the ledger a load changes; None where it changes none.
     """
 
     source: Source
@@ -182,3 +256,21 @@ class SnapshotStream(Generic[Resource]):
     tally: Callable[[], Tally] = NoTally
     checks: Sequence[StepCheck] = ()
     follows: Sequence[dg.AssetKey] = ()
+    touches: DailyStream[Any] | None = None
+
+    def report(
+        self, outcome: Outcome, warehouse: Warehouse, profile_id: str, read: Snapshot, touched: Tally | None
+    ) -> None:
+        """Log a profile's partition, and the partitions of the ledger that changed with it.
+
+        Args:
+            outcome: of the run.
+            warehouse: where they are stored.
+            profile_id: whose account.
+            read: what was committed.
+            touched: counts these partitions of the ledger.
+        """
+        outcome.materialized(self.key, profile_id, read.rows, read.metadata)
+        if self.touches is not None:
+            change = read.ledger_change
+            self.touches.report_touched(outcome, warehouse, profile_id, change, by=self.key, tally=touched)

@@ -36,7 +36,6 @@ from creator_pipeline.store.upserts import insert_into
 
 BATCH = 2_000
 """Rows handed to the database at once: bounds memory, and costs no speed (see benchmarks)."""
-
 STAMPS = frozenset({"ingested_at"})
 """Columns that say when a row changed, so they can't be what changed."""
 KEPT = frozenset({"first_seen_at", "since"})
@@ -44,18 +43,18 @@ KEPT = frozenset({"first_seen_at", "since"})
 
 GUARD_ROWS = 50
 GUARD_SHARE = 0.5
-
 _UNIQUE_VIOLATION = "23505"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a load did to its scope, in rows."""
+    """What a load did to its scope, in rows; ``touched`` is what it was asked to tell of those that changed."""
 
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
     unchanged: int = 0
+    touched: frozenset[tuple[Any, ...]] = frozenset()
 
     @property
     def any(self) -> bool:
@@ -68,6 +67,7 @@ class Change:
             self.updated + other.updated,
             self.deleted + other.deleted,
             self.unchanged + other.unchanged,
+            self.touched | other.touched,
         )
 
     def metadata(self) -> dict[str, int]:
@@ -92,6 +92,7 @@ def replace(
     *,
     what: str,
     allow_shrink: bool = False,
+    tell: Sequence[Column[Any]] = (),
 ) -> Change:
     """Make the rows of ``table`` within ``scope`` equal to ``rows``, inside the transaction of ``connection``.
 
@@ -100,13 +101,16 @@ def replace(
         scope: which rows of the table are this load's to replace.
         what: names the unit in an error, e.g. ``sales of alice, 2026-11-22``.
         allow_shrink: accept a load that drops sharply more rows than it brings.
+        tell: columns that :attr:`Change.touched` has of each row that differs now, as it was and as it is.
 
     Raises:
         DataError: the load would leave less than half of :data:`GUARD_ROWS` or more rows; nothing is written.
     """
     before = connection.execute(select(func.count()).select_from(table).where(scope)).scalar_one()
     if not before and isinstance(rows, Sequence) and (not rows or _copied(connection, table, rows)):
-        return Change(inserted=len(rows))
+        places = [table.c.keys().index(column.name) for column in tell]
+        told = (tuple(row[place] for place in places) for row in rows if places)
+        return Change(inserted=len(rows), touched=frozenset(told))
     with staged(connection, table, rows) as (stage, count):
         if before >= GUARD_ROWS and count < before * GUARD_SHARE and not allow_shrink:
             raise DataError(
@@ -117,14 +121,14 @@ def replace(
                 expected=f"about {before} rows",
             )
         found = _compared(connection, table, stage, count, scope)
-        deleted = _delete_missing(connection, table, stage, scope) if before > found.inside else 0
-        return _merge(connection, table, stage, found, count, deleted)
+        gone = _delete_missing(connection, table, stage, scope, tell) if before > found.inside else Change()
+        return gone + _merge(connection, table, stage, found, count, tell)
 
 
 def upsert(connection: Connection, table: Table, rows: Iterable[Row]) -> Change:
     """Insert or update the named rows and delete nothing."""
     with staged(connection, table, rows) as (stage, count):
-        return _merge(connection, table, stage, _compared(connection, table, stage, count), count, 0)
+        return _merge(connection, table, stage, _compared(connection, table, stage, count), count)
 
 
 def row_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -252,14 +256,27 @@ def _compared(
     return _Found(known, inside, equal)
 
 
-def _delete_missing(connection: Connection, table: Table, stage: Table, scope: ColumnElement[bool]) -> int:
+def _delete_missing(
+    connection: Connection, table: Table, stage: Table, scope: ColumnElement[bool], tell: Sequence[Column[Any]]
+) -> Change:
     present = exists(select(1).select_from(stage).where(_same_key(table, stage)))
-    return connection.execute(table.delete().where(scope, ~present)).rowcount
+    count, touched = _done(connection, table.delete().where(scope, ~present), tell)
+    return Change(deleted=count, touched=touched)
 
 
-def _merge(connection: Connection, table: Table, stage: Table, found: _Found, count: int, deleted: int) -> Change:
+def _done(connection: Connection, statement: Any, tell: Sequence[Column[Any]]) -> tuple[int, frozenset[Any]]:
+    if not tell:
+        return connection.execute(statement).rowcount, frozenset()
+    told = connection.execute(statement.returning(*tell)).all()
+    return len(told), frozenset(tuple(row) for row in told)
+
+
+def _merge(
+    connection: Connection, table: Table, stage: Table, found: _Found, count: int, tell: Sequence[Column[Any]] = ()
+) -> Change:
     if count == found.equal:
-        return Change(deleted=deleted, unchanged=count)
+        return Change(unchanged=count)
+    before = _told_before(connection, table, stage, tell) if tell and found.known > found.equal else frozenset[Any]()
     # Equal rows are left out here and not by ON CONFLICT, which would lock, and so write, each of them.
     equal = exists(select(1).select_from(table).where(_same_key(table, stage), _same_content(table, stage)))
     statement = insert_into(connection, table).from_select(table.c.keys(), select(stage).where(~equal))
@@ -267,7 +284,15 @@ def _merge(connection: Connection, table: Table, stage: Table, found: _Found, co
     statement = statement.on_conflict_do_update(
         index_elements=list(table.primary_key), set_={name: statement.excluded[name] for name in changed}
     )
-    written = connection.execute(statement).rowcount
+    written, touched = _done(connection, statement, tell)
     inserted = count - found.known
     updated = max(0, written - inserted)
-    return Change(inserted, updated, deleted, found.known - updated)
+    return Change(inserted, updated, 0, found.known - updated, touched | before)
+
+
+def _told_before(connection: Connection, table: Table, stage: Table, tell: Sequence[Column[Any]]) -> frozenset[Any]:
+    """What is to be told of the rows that the stage is about to change, as they are."""
+    both = stage.join(table, _same_key(table, stage))
+    with _hashing(connection):
+        rows = connection.execute(select(*tell).select_from(both).where(~_same_content(table, stage)))
+        return frozenset(tuple(row) for row in rows)

@@ -43,6 +43,21 @@ def test_a_backfill_here_and_now_loads_every_day_also_when_it_was_killed_in_the_
     assert digests(project.warehouse) == whole
 
 
+def test_several_profiles_in_one_command_and_one_fault_keeps_no_other(with_alice):
+    """Incident: a command for each of a dozen profiles, and a script that stopped at the first that failed."""
+    line = ["backfill", "gumroad", "--from", LAST, "--to", LAST]
+    code, said = with_alice.run("creator-pipeline", *line, "--profile", "nobody", "--profile", "alice")
+    assert (code, "no profile 'nobody'" in said, "1 day of alice is in the ledger (1 run)" in said) == (
+        2,
+        True,
+        True,
+    ), said
+    code, said = with_alice.run("creator-pipeline", *line, "--all")
+    assert (code, "1 day of alice is in the ledger (1 run)" in said) == (0, True), said
+    code, said = with_alice.run("creator-pipeline", *line)
+    assert (code, "--all" in said) == (2, True), said
+
+
 def test_a_failed_backfill_says_so_by_its_exit_code(with_alice):
     """Guards: a cron job that is green over a hole in the ledger."""
     with_alice.server.world.gumroad.revoke("alice")

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 
 from creator_pipeline.cli import cli
 from creator_pipeline.commands import profiles as commands
@@ -15,6 +16,8 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.gateway import connect_links
 from creator_pipeline.store import profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import profiles as profiles_table
+from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 def run(*arguments: str) -> str:
@@ -130,3 +133,23 @@ def test_a_link_to_connect_is_printed(alice: Warehouse, ring: KeyRing, monkeypat
     assert connect_links.read_link(ring, link.partition("link=")[2]) == ("alice", False)
     link = run("profiles", "connect", "alice", "--replace-account").strip()
     assert connect_links.read_link(ring, link.partition("link=")[2]) == ("alice", True)
+
+
+def test_a_token_comes_from_a_file_and_a_refused_one_stores_nothing(
+    sqlite_warehouse: Warehouse, ring: KeyRing, tmp_path: Path, gumroad_sandbox: SandboxServer
+) -> None:
+    """Incident: a mistyped token was accepted with "connected", and every run failed from that night on."""
+    good = gumroad_sandbox.world.gumroad["alice"].token
+    refused = add("alice", "--gumroad-token", "no-such-token")
+    assert isinstance(refused.exception, ConfigError)
+    assert "refuses this token; nothing was changed" in refused.exception.message
+    assert profiles.connected(sqlite_warehouse, "gumroad") == []
+    with sqlite_warehouse.read() as connection:
+        assert connection.execute(select(profiles_table.c.id)).first() is None
+    (tmp_path / "token").write_text(f"{good}\n")
+    assert add("alice", "--gumroad-token-file", str(tmp_path / "token")).exit_code == 0
+    assert profiles.get_connection(sqlite_warehouse, ring, "gumroad", "alice").access_token == good
+    arguments = ["profiles", "add", "alice", "--email", "alice@example.com", "--gumroad-token-file", "-"]
+    assert CliRunner().invoke(cli, arguments, input=good).exit_code == 0
+    both = add("alice", "--gumroad-token", good, "--gumroad-token-file", str(tmp_path / "token"))
+    assert (both.exit_code, "not both" in both.output) == (2, True)

@@ -61,9 +61,9 @@ def test_dead_jobs_are_listed_and_put_back(alice: Warehouse):
         ("d1", "Gumroad says no."),
         ("d2", "Gumroad says no."),
     }
-    assert "1 jobs are in the queue again" in run("webhooks", "replay", "d1")
+    assert "1 job is in the queue again" in run("webhooks", "replay", "d1")
     assert "job queued" in run("webhooks", "list")
-    assert "1 jobs are in the queue again" in run("webhooks", "replay", "--all")
+    assert "1 job is in the queue again" in run("webhooks", "replay", "--all")
     assert queue.depth()["queued"] == 2
     with pytest.raises(ConfigError, match="waits for a replay"):
         run("webhooks", "replay", "unknown")
@@ -138,5 +138,5 @@ def test_a_delivery_that_fitted_no_profile_is_told_and_replayed_once_there_is_on
     with warehouse.write() as connection:
         profiles.add_profile(connection, "bea", "bea@example.com")
         profiles.connect(connection, ring, "whop", "bea", "key", external_account_id="biz_2")
-    assert "1 jobs are in the queue again" in run("webhooks", "replay", "--all")
+    assert "1 job is in the queue again" in run("webhooks", "replay", "--all")
     assert list(nobodys(warehouse)) == []

@@ -144,6 +144,17 @@ def test_each_thing_that_breaks_is_named_with_its_hint_and_told_once(watched: Wa
     told_once_and_solved_once(watched, name, CASES[name])
 
 
+def test_what_was_deleted_is_no_problem_any_more(watched: Watched) -> None:
+    """Incident: a removed profile's failed days stayed open for ever, and the command beside them was refused."""
+    break_it, _, _ = CASES["partitions/gumroad/alice"]
+    break_it(watched)
+    watched.tick()
+    assert set(watched.open()) == {"partitions/gumroad/alice"}
+    watched.instance.delete_dynamic_partition("gumroad_profiles", "alice")
+    watched.tick()
+    assert not [name for name in watched.open() if name.startswith("partitions/")]
+
+
 def test_a_failure_that_was_solved_is_not_looked_for_again(watched: Watched) -> None:
     """Incident: one failed night, long since solved, and each minute's look read a year of events for it."""
     name = "partitions/gumroad/alice"

@@ -1,21 +1,35 @@
 """Assets ``gumroad/products``, ``gumroad/sales`` and ``sales_events/gumroad``."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 
 from creator_pipeline.core.money import to_text
+from creator_pipeline.ledger.replace import Place
 from creator_pipeline.platforms.gumroad import checks
 from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
 from creator_pipeline.platforms.gumroad.ledger import partition_day
 from creator_pipeline.platforms.gumroad.models import SaleRow
-from creator_pipeline.platforms.gumroad.sync import Loaded, load_products, load_sales, rebuild_ledger
+from creator_pipeline.platforms.gumroad.sync import Loaded, load_products, load_sales, rebuild_ledger, stored_days
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 from creator_pipeline.runtime.partitions import profile_partitions
 from creator_pipeline.runtime.stream_assets import daily_asset, snapshot_asset
-from creator_pipeline.runtime.streams import DailyStream, Landed, Request, Snapshot, SnapshotStream, Usage, by_day
+from creator_pipeline.runtime.streams import (
+    DailyStream,
+    Landed,
+    Request,
+    Snapshot,
+    SnapshotStream,
+    Usage,
+    by_day,
+    partition_of,
+    some_days,
+)
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales
 
 PRODUCTS = dg.AssetKey(["gumroad", "products"])
@@ -48,7 +62,6 @@ def _load_sales(request: Request[GumroadResource]) -> Iterator[Landed]:
                 request.resource.ring(),
                 request.profile_id,
                 window,
-                with_ledger=request.with_ledger,
                 allow_shrink=request.allow_shrink,
             ):
                 yield landed(part, client.usage.metadata())
@@ -56,8 +69,22 @@ def _load_sales(request: Request[GumroadResource]) -> Iterator[Landed]:
 
 def _rebuild(request: Request[GumroadResource]) -> Iterator[Landed]:
     for window in request.windows:
-        part = rebuild_ledger(request.warehouse, request.profile_id, window, allow_shrink=request.allow_shrink)
-        yield Landed(part.window.each(), {}, by_day(part.events, partition_day))
+        done = rebuild_ledger(request.warehouse, request.profile_id, window, allow_shrink=request.allow_shrink)
+        for days in some_days(window.each()):
+            for part in stored(request.warehouse, request.profile_id, days):
+                yield replace(part, ledger_change=done.ledger_change if days[0] == window.start else Change())
+
+
+def stored(warehouse: Warehouse, profile_id: str, days: Sequence[date]) -> Iterator[Landed]:
+    """These days as they are stored, without the sales' raw JSON.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose sales.
+        days: UTC days.
+    """
+    part = stored_days(warehouse, profile_id, days)
+    yield replace(landed(part, {}), days=list(days))
 
 
 def landed(part: Loaded, usage: Usage) -> Landed:
@@ -69,7 +96,14 @@ def landed(part: Loaded, usage: Usage) -> Landed:
         part,
         usage,
         {"sale field": part.new_keys},
+        part.sales_change,
+        part.ledger_change,
     )
+
+
+def _partition_of(place: Place) -> date | None:
+    """A sale that only a payout tells of lies on its own day."""
+    return place.day if place.event_type == "sale" else partition_of(place)
 
 
 def _shown(rows: Sequence[SaleRow]) -> dict[str, Any]:
@@ -115,6 +149,8 @@ SALES_STREAM = DailyStream(
     profiles=PROFILES,
     load=_load_sales,
     rebuild=_rebuild,
+    stored=stored,
+    partition_of=_partition_of,
     shown=_shown,
     tally=checks.Tally,
     checks=checks.CHECKS,

@@ -5,28 +5,22 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select
-
 from creator_pipeline import settings
 from creator_pipeline.core.errors import PipelineError
-from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
-from creator_pipeline.ledger.replace import own_partitions
+from creator_pipeline.core.windows import DayWindow, contiguous, now, today
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.access import SOURCE
 from creator_pipeline.platforms.gumroad.assets import SALES_STREAM, landed
-from creator_pipeline.platforms.gumroad.checks import CHECKS, EVENTS, PAGES_COMPLETE, SALES, Tally
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.platforms.gumroad.named_sales import Membership, Refreshed, newest_of, refresh_sales
+from creator_pipeline.platforms.gumroad.named_sales import Membership, newest_of, refresh_sales
 from creator_pipeline.platforms.gumroad.payout_assets import STREAM as PAYOUTS_STREAM
 from creator_pipeline.platforms.gumroad.sync import Loaded, load_sales, lookback
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime import step_checks
-from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
+from creator_pipeline.runtime.profile_jobs import Landing, Work, profile_job, refresh_job
 from creator_pipeline.runtime.streams import Request
 from creator_pipeline.runtime.turns import Turn, in_turns
-from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.profiles import mark_synced
-from creator_pipeline.store.tables import gumroad_sales, sales_events
 
 FALLBACK_DAYS = 7
 """Days a drift scan reads on servers without totals."""
@@ -84,7 +78,7 @@ def _read_payouts(work: Work) -> None:
         # The nightly run reads them; the sales must not wait for that.
         work.context.log.warning("The payouts of %s were not read: %s", work.profile_id, error)
         return
-    work.outcome.materialized(PAYOUTS_STREAM.key, work.profile_id, read.rows, read.metadata)
+    work.land_snapshot(PAYOUTS_STREAM, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,51 +88,35 @@ class _Read:
 
 
 def _read(work: Work, client: GumroadClient, named: Named) -> _Read:
-    ring, started, events, tally = work.resource.ring(), now(), 0, Tally()
+    ring, started, events, skipped = work.resource.ring(), now(), 0, set[str]()
 
     def load(windows: Sequence[DayWindow]) -> Iterator[Loaded]:
         for window in windows:
             yield from load_sales(work.warehouse, client, ring, work.profile_id, window, doubted=named.doubted)
 
     turn = Turn(work.context.instance, work.context.run)
-    for part in in_turns(turn, named.windows, load, lambda part: part.window.each()):
-        report_unknown(work.context, work.warehouse, SOURCE.name, "sale field", part.new_keys)
-        SALES_STREAM.report(work.outcome, work.profile_id, landed(part, client.usage.metadata()), {SALES, EVENTS})
-        events += len(part.events)
-        tally.add(part)
-    newest = newest_of(work.warehouse, work.profile_id, named.memberships)
-    if sale_ids := list(dict.fromkeys([*named.sale_ids, *newest])):
-        done = refresh_sales(work.warehouse, client, ring, work.profile_id, sale_ids)
-        events += done.events
-        _log(work, done, client)
-        if done.not_found:
-            work.context.log.info("%d named sales are not in the account's list.", len(done.not_found))
-    if tally.skipped:
-        step_checks.log(work.context, CHECKS, (one for one in tally.verdicts() if one.name == PAGES_COMPLETE))
+    with work.landing(SALES_STREAM) as land:
+        for part in in_turns(turn, named.windows, load, lambda part: part.window.each()):
+            land.part(landed(part, client.usage.metadata()))
+            events += len(part.events)
+            skipped |= part.skipped
+        events += _read_by_id(work, client, named, land)
     with work.warehouse.write() as connection:
         mark_synced(connection, SOURCE.provider, work.profile_id, started)
-    return _Read(events, frozenset(tally.skipped))
+    return _Read(events, frozenset(skipped))
 
 
-def _log(work: Work, done: Refreshed, client: GumroadClient) -> None:
-    sales, events = gumroad_sales.c, sales_events.c
-    counts: dict[date, tuple[int, int]] = {}
-    with work.warehouse.read() as connection:
-        for day in done.days:
-            mine = own_partitions(DayWindow(day, day + timedelta(days=1)))(events)
-            counts[day] = (
-                _count(connection, sales.profile_id == work.profile_id, sales.partition_day == day),
-                _count(connection, events.profile_id == work.profile_id, events.platform == SOURCE.provider, mine),
-            )
-    metadata = {"read_again": "sales named by webhooks", **client.usage.metadata(), "rows_changed": done.changed}
-    with work.outcome.together():
-        for day in done.days:
-            for key, count in zip((SALES, EVENTS), counts[day], strict=True):
-                work.outcome.materialized(key, partition_key(day, work.profile_id), count, metadata)
-
-
-def _count(connection: Connection, *scope: ColumnElement[bool]) -> int:
-    return connection.execute(select(func.count()).where(*scope)).scalar_one()
+def _read_by_id(work: Work, client: GumroadClient, named: Named, land: Landing) -> int:
+    """Read the named sales, and log the days that hold them or changed with them."""
+    newest = newest_of(work.warehouse, work.profile_id, named.memberships)
+    sale_ids = list(dict.fromkeys([*named.sale_ids, *newest]))
+    if not sale_ids:
+        return 0
+    done = refresh_sales(work.warehouse, client, work.resource.ring(), work.profile_id, sale_ids)
+    land.stored(done.days, done.ledger, client.usage.metadata(), {"sale field": done.new_keys})
+    if done.not_found:
+        work.context.log.info("%d named sales are not in the account's list.", len(done.not_found))
+    return done.events
 
 
 def _scan(work: Work) -> None:

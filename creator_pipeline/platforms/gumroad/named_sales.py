@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 
+from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, contiguous, now, today
 from creator_pipeline.platforms.gumroad.answers import Json
-from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
+from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE, SALE_KEYS
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.ledger_store import rewrite_sales
 from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row, without_buyers
@@ -23,7 +24,7 @@ from creator_pipeline.platforms.gumroad.refunds import RefundSettler
 from creator_pipeline.platforms.gumroad.sync import currencies, load_sales
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.load import upsert
+from creator_pipeline.store.load import Change, upsert
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import gumroad_sales
 
@@ -40,15 +41,22 @@ class Refreshed:
     Attributes:
         days: UTC days that hold a sale that was read.
         sales, events: rows that were read and what they became in the ledger.
-        changed: rows of the ledger that differ now.
+        ledger: what became of the ledger.
+        new_keys: keys of the sales this code doesn't know.
         not_found: ids that are no sale of this account's list: test purchases, another seller's, inventions.
     """
 
     days: tuple[date, ...]
     sales: int
     events: int
-    changed: int
+    ledger: Change
+    new_keys: frozenset[str]
     not_found: tuple[str, ...]
+
+    @property
+    def changed(self) -> int:
+        """Rows of the ledger that differ now."""
+        return self.ledger.inserted + self.ledger.updated + self.ledger.deleted
 
 
 class Membership(NamedTuple):
@@ -105,12 +113,13 @@ def refresh_sales(
     """
     stored = _days_of(warehouse, profile_id, sale_ids)
     whole_days, single = _cheaper(warehouse, profile_id, stored)
-    reports: list[tuple[set[date], int, int, int]] = []
+    reports: list[tuple[set[date], int, int, Change]] = []
+    new_keys = frozenset[str]()
     for window in contiguous(whole_days):
         for part in load_sales(warehouse, client, ring, profile_id, window):
-            change = part.ledger_change
-            changed = change.inserted + change.updated + change.deleted
-            reports.append(({row.partition_day for row in part.sales}, len(part.sales), len(part.events), changed))
+            days = {row.partition_day for row in part.sales}
+            reports.append((days, len(part.sales), len(part.events), part.ledger_change))
+            new_keys |= part.new_keys
     found = {sale_id: client.sale(sale_id) for sale_id in single}
     new = [sale_id for sale_id in sale_ids if sale_id not in stored]
     found |= _look_among_newest(client, new)
@@ -121,7 +130,8 @@ def refresh_sales(
         days=tuple(sorted(set[date]().union(*(days for days, *_ in reports)))),
         sales=sum(report[1] for report in reports),
         events=sum(report[2] for report in reports),
-        changed=sum(report[3] for report in reports),
+        ledger=sum((report[3] for report in reports), Change()),
+        new_keys=new_keys | unknown_keys(sales, SALE_KEYS),
         not_found=tuple(sale_id for sale_id, sale in found.items() if sale is None),
     )
 
@@ -176,17 +186,17 @@ def _look_among_newest(client: GumroadClient, sale_ids: Collection[str]) -> dict
 
 def _store(
     warehouse: Warehouse, client: GumroadClient, ring: KeyRing, profile_id: str, sales: Iterable[Json]
-) -> tuple[set[date], int, int, int]:
+) -> tuple[set[date], int, int, Change]:
     moment, listed_in = now(), currencies(warehouse, profile_id)
     rows = [sale_row(profile_id, sale, listed_in, ring, moment) for sale in sales]
     days = {row.partition_day for row in rows}
     span = DayWindow(min(days), max(days) + timedelta(days=1))
     rows = RefundSettler(warehouse, client, profile_id, span).settled_named(rows)
-    events, changed = _write(warehouse, profile_id, rows, moment)
-    return days, len(rows), events, changed
+    events, change = _write(warehouse, profile_id, rows, moment)
+    return days, len(rows), events, change
 
 
-def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], moment: datetime) -> tuple[int, int]:
+def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], moment: datetime) -> tuple[int, Change]:
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
         sales = upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
@@ -194,4 +204,4 @@ def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], moment: d
         if sales.any and matters_to_payouts(rows):
             change += rewrite_payouts(connection, profile_id, moment)
     events = sum(len(ledger.events) for _, ledger in ledgers.values())
-    return events, change.inserted + change.updated + change.deleted
+    return events, change

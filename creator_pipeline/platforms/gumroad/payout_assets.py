@@ -12,7 +12,7 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.gumroad import payouts
 from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
-from creator_pipeline.platforms.gumroad.assets import PROFILES
+from creator_pipeline.platforms.gumroad.assets import PROFILES, SALES_STREAM
 from creator_pipeline.platforms.gumroad.earnings import load_earnings
 from creator_pipeline.platforms.gumroad.payout_sync import PayoutsRead, load_payouts
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
@@ -133,6 +133,7 @@ def _load(request: Request[GumroadResource]) -> Snapshot:
         },
         (request.profile_id, read, figures),
         {"payout field": read.new_keys, "payout line type": read.new_types, "payout status": read.new_statuses},
+        read.ledger,
     )
 
 
@@ -155,5 +156,6 @@ STREAM = SnapshotStream(
     load=_load,
     tally=Tally,
     checks=CHECKS,
+    touches=SALES_STREAM,
 )
 payouts_asset = snapshot_asset(STREAM)

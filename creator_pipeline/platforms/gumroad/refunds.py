@@ -16,7 +16,7 @@ from creator_pipeline.platforms.gumroad.payout_store import rewrite_payouts
 from creator_pipeline.platforms.gumroad.refund_shares import days_to_settle, settle
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.load import upsert
+from creator_pipeline.store.load import Change, upsert
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import gumroad_sales
 
@@ -55,10 +55,10 @@ class RefundSettler:
         named = sales.id.in_([row.id for row in rows])
         return self._settle(rows, self._stored(and_(sales.local_day.in_(sorted(days)), not_(named))), totals)
 
-    def settle_stored(self, *, with_ledger: bool) -> frozenset[str]:
+    def settle_stored(self) -> tuple[frozenset[str], Change]:
         """Settle what is stored and still an estimate; the ids that are exact now."""
         if not self._totals:
-            return frozenset()
+            return frozenset(), Change()
         sales = gumroad_sales.c
         inside = and_(sales.partition_day >= self._window.start, sales.partition_day < self._window.end)
         days = days_to_settle(self._stored(and_(inside, sales.refund_exact.is_(False))))
@@ -69,9 +69,8 @@ class RefundSettler:
             for before, after in zip(rows, self._settle(rows, [], self._totals), strict=True)
             if after != before
         ]
-        if exact:
-            self._write(exact, with_ledger=with_ledger)
-        return frozenset(row.id for row in exact)
+        change = self._write(exact) if exact else Change()
+        return frozenset(row.id for row in exact), change
 
     def _settle(
         self, rows: Sequence[SaleRow], others: Sequence[SaleRow], totals: Mapping[date, SummaryDay]
@@ -81,14 +80,13 @@ class RefundSettler:
             asked = [row for row in (*rows, *others) if row.local_day in days]
             return settle(rows, others, totals, evidence_of(connection, self._profile_id, asked))
 
-    def _write(self, rows: list[SaleRow], *, with_ledger: bool) -> None:
+    def _write(self, rows: list[SaleRow]) -> Change:
         with self._warehouse.write() as connection:
             lock_profile(connection, self._profile_id)
             upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
-            if with_ledger:
-                moment = max(row.ingested_at for row in rows)
-                rewrite_sales(connection, self._profile_id, {row.id for row in rows}, moment)
-                rewrite_payouts(connection, self._profile_id, moment)
+            moment = max(row.ingested_at for row in rows)
+            change, _ = rewrite_sales(connection, self._profile_id, {row.id for row in rows}, moment)
+            return change + rewrite_payouts(connection, self._profile_id, moment)
 
     def _stored(self, which: ColumnElement[bool]) -> list[SaleRow]:
         with self._warehouse.read() as connection:

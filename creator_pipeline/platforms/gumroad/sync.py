@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, literal, or_, select
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.core.windows import DayWindow, now
+from creator_pipeline.core.windows import DayWindow, contiguous, now
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import own_partitions, replace_events
 from creator_pipeline.platforms.gumroad.answers import Json
@@ -37,7 +37,7 @@ from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace
 from creator_pipeline.store.locks import lock_profile
-from creator_pipeline.store.tables import gumroad_products, gumroad_sales
+from creator_pipeline.store.tables import gumroad_products, gumroad_sales, sales_events
 
 PLATFORM = "gumroad"
 
@@ -90,7 +90,6 @@ def load_sales(
     profile_id: str,
     window: DayWindow,
     *,
-    with_ledger: bool = True,
     allow_shrink: bool = False,
     doubted: bool = False,
 ) -> Generator[Loaded]:
@@ -105,7 +104,6 @@ def load_sales(
         ring: hashes the buyers' addresses.
         profile_id: whose sales.
         window: half-open UTC days.
-        with_ledger: write the ledger too; else it stays as it is.
         allow_shrink: accept that most rows go away.
         doubted: Gumroad's totals have more than its list of these days; see :class:`SkippedSales`.
     """
@@ -124,12 +122,13 @@ def load_sales(
     for chunk in fetch_sales(client, window, make_row=make_row):
         sales, skipped = complete.completed(chunk)
         rows = refunds.settled(chunk.window, sales)
-        part = _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), with_ledger, allow_shrink)
+        part = _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), allow_shrink=allow_shrink)
         yield dataclasses.replace(part, skipped=skipped)
         moment = now()
     # A seller's day can lie across two chunks: what the first one lacked is there now.
-    if settled := refunds.settle_stored(with_ledger=with_ledger):
-        yield Loaded(DayWindow(window.end, window.end), [], [], Change(), Change(), settled=settled)
+    settled, change = refunds.settle_stored()
+    if settled:
+        yield Loaded(DayWindow(window.end, window.end), [], [], Change(), change, settled=settled)
 
 
 def _store(
@@ -138,13 +137,11 @@ def _store(
     window: DayWindow,
     rows: Sequence[SaleRow],
     new_keys: frozenset[str],
-    with_ledger: bool,  # noqa: FBT001 - private
-    allow_shrink: bool,  # noqa: FBT001 - private
+    *,
+    allow_shrink: bool,
 ) -> Loaded:
     moment = now()
     what = f"gumroad/sales {window.start} to {window.end} of {profile_id}"
-    events: Sequence[LedgerEvent] = []
-    ledger_change = Change()
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
         before = _ids(connection, profile_id, window)
@@ -156,16 +153,15 @@ def _store(
             what=what,
             allow_shrink=allow_shrink,
         )
-        if with_ledger:
-            gone = before - {row.id for row in rows}
-            events, ledger_change = write_window(
-                connection, profile_id, window, {row.id for row in rows}, moment, allow_shrink=allow_shrink
-            )
-            if gone:
-                # Lines of payouts may tell of them still, on another day.
-                ledger_change += rewrite_sales(connection, profile_id, gone, moment)[0]
-            if sales_change.any and (ledger_change.deleted or matters_to_payouts(rows)):
-                ledger_change += rewrite_payouts(connection, profile_id, moment)
+        gone = before - {row.id for row in rows}
+        events, ledger_change = write_window(
+            connection, profile_id, window, {row.id for row in rows}, moment, allow_shrink=allow_shrink
+        )
+        if gone:
+            # Lines of payouts may tell of them still, on another day.
+            ledger_change += rewrite_sales(connection, profile_id, gone, moment)[0]
+        if sales_change.any and (ledger_change.deleted or matters_to_payouts(rows)):
+            ledger_change += rewrite_payouts(connection, profile_id, moment)
     return Loaded(window, rows, events, sales_change, ledger_change, new_keys)
 
 
@@ -229,6 +225,32 @@ def rebuild_ledger(warehouse: Warehouse, profile_id: str, window: DayWindow, *, 
         events, change = write_window(connection, profile_id, window, ids, moment, allow_shrink=allow_shrink)
         change += rewrite_payouts(connection, profile_id, moment)
     return Loaded(window, [], events, Change(), change)
+
+
+def stored_days(warehouse: Warehouse, profile_id: str, days: Sequence[date]) -> Loaded:
+    """The sales of these days and the ledger's rows of their partitions as they are stored, without the raw JSON.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose sales.
+        days: UTC days.
+    """
+    columns, events = [literal("") if one.name == "raw" else one for one in gumroad_sales.c], sales_events.c
+    mine = or_(*(own_partitions(window)(events) for window in contiguous(days)))
+    with warehouse.read() as connection:
+        sales = connection.execute(
+            select(*columns)
+            .where(gumroad_sales.c.profile_id == profile_id, gumroad_sales.c.partition_day.in_(days))
+            .order_by(gumroad_sales.c.created_at, gumroad_sales.c.id)
+        )
+        rows = [SaleRow(*row) for row in sales]
+        ledger = connection.execute(
+            select(sales_events)
+            .where(events.platform == PLATFORM, events.profile_id == profile_id, mine)
+            .order_by(events.occurred_at, events.id)
+        )
+        found = [LedgerEvent(*row) for row in ledger]
+    return Loaded(DayWindow(min(days), max(days) + timedelta(days=1)), rows, found, Change(), Change())
 
 
 def load_products(

@@ -164,18 +164,21 @@ def uploads(profile_id: str | None, *, as_json: bool) -> None:
 @click.pass_obj
 def withdraw(load_definitions: LoadDefinitions, upload: str) -> None:
     """Take an uploaded report back: the ledger is as if it had never come. UPLOAD: see `kdp uploads`."""
+    from creator_pipeline.platforms.kdp.touched import log_withdrawal
     from creator_pipeline.platforms.kdp.withdraw import withdraw as withdraw_upload
     from creator_pipeline.runtime.run_here import run_here
     from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
 
     definitions = load_definitions()
-    done = withdraw_upload(warehouse(), upload)
+    store = warehouse()
+    done = withdraw_upload(store, upload)
     click.echo(f"{done.file_name}: withdrawn from the ledger of {done.profile_id} (upload {done.upload_id[:16]})")
     for name in done.back:
         click.echo(f"  {name}: no longer held back")
     for name in done.held_back:
         click.echo(f"  {name}: held back now")
     with instance() as dagster:
+        log_withdrawal(dagster, store, done)
         failures = run_here(definitions, dagster, "ledger", {PROFILE_TAG: done.profile_id, TRIGGER_TAG: "command"})
     for line in failures:
         click.echo(line, err=True)

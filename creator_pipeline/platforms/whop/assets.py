@@ -1,6 +1,6 @@
 """Assets ``whop/memberships``, ``whop/payments`` and ``sales_events/whop``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from sqlalchemy import Connection
@@ -8,12 +8,13 @@ from sqlalchemy import Connection
 from creator_pipeline.core.windows import partition_key
 from creator_pipeline.platforms.whop import checks, metadata
 from creator_pipeline.platforms.whop.access import SOURCE, WhopResource, check_account
-from creator_pipeline.platforms.whop.sync import LoadedPayments, load_payments, quarters, rebuild_ledger
-from creator_pipeline.platforms.whop.sync_memberships import TierChange, load_memberships
+from creator_pipeline.platforms.whop.sync import LoadedPayments, load_payments, quarters, rebuild_ledger, stored_days
+from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, TierChange, load_memberships
 from creator_pipeline.platforms.whop.tier_mails import on_tier_change
 from creator_pipeline.runtime.partitions import profile_partitions
 from creator_pipeline.runtime.stream_assets import daily_asset, snapshot_asset
 from creator_pipeline.runtime.streams import DailyStream, Landed, Request, Snapshot, SnapshotStream, Usage, by_day
+from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import whop_payments, whop_subscriptions
 
 PROFILES = profile_partitions(SOURCE)
@@ -40,10 +41,22 @@ def _load_memberships(request: Request[WhopResource]) -> Snapshot:
             tell=tell_tier,
         )
         sells = bool(loaded.memberships) or any(True for _ in client.plans(access.account_id))
+    return memberships_read(request.profile_id, loaded, client.usage.metadata(), sells=sells)
+
+
+def memberships_read(profile_id: str, loaded: LoadedMemberships, usage: Usage, *, sells: bool) -> Snapshot:
+    """Memberships of an account as they are logged.
+
+    Args:
+        profile_id: whose account.
+        loaded: what was read of it.
+        usage: requests and waiting that it took.
+        sells: whether the account has memberships or a plan.
+    """
     return Snapshot(
         len(loaded.memberships),
-        {**client.usage.metadata(), **metadata.memberships(loaded)},
-        checks.ReadMemberships(request.profile_id, loaded, sells),
+        {**usage, **metadata.memberships(loaded)},
+        checks.ReadMemberships(profile_id, loaded, sells),
         {"membership field": loaded.new_keys, "membership status": loaded.unknown_statuses},
     )
 
@@ -59,7 +72,6 @@ def _load_payments(request: Request[WhopResource]) -> Iterator[Landed]:
                 request.profile_id,
                 access.account_id,
                 part,
-                with_ledger=request.with_ledger,
                 allow_shrink=request.allow_shrink,
             )
             read += len(loaded.payments)
@@ -93,7 +105,20 @@ def landed(days: Iterable[date], loaded: LoadedPayments, profile_id: str, usage:
         loaded,
         usage,
         {"payment field": loaded.new_keys},
+        loaded.payments_change,
+        loaded.ledger_change,
     )
+
+
+def stored(warehouse: Warehouse, profile_id: str, days: Sequence[date]) -> Iterator[Landed]:
+    """These days as they are stored.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose payments.
+        days: UTC days.
+    """
+    yield landed(days, stored_days(warehouse, profile_id, days), profile_id, {})
 
 
 MEMBERSHIPS_STREAM = SnapshotStream(
@@ -122,6 +147,7 @@ PAYMENTS_STREAM = DailyStream(
     profiles=PROFILES,
     load=_load_payments,
     rebuild=_rebuild,
+    stored=stored,
     shown=metadata.payments,
     tally=checks.Payments,
     checks=checks.PAYMENT_CHECKS,

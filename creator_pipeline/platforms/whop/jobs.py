@@ -1,28 +1,20 @@
 """Jobs ``whop_refresh``, what webhooks name, and ``whop_changes``, what changed since the last time without them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
-from creator_pipeline.platforms.whop import checks, metadata, money_checks
 from creator_pipeline.platforms.whop.access import SOURCE, WhopAccess
-from creator_pipeline.platforms.whop.assets import PAYMENTS_STREAM, landed, tell_tier
-from creator_pipeline.platforms.whop.checks import EVENTS, MEMBERSHIPS, PAYMENTS
-from creator_pipeline.platforms.whop.money_assets import money_shown, payouts_shown, read_money
-from creator_pipeline.platforms.whop.sync import (
-    LoadedPayments,
-    refresh_changed_payments,
-    refresh_payments,
-    stored_days,
-)
+from creator_pipeline.platforms.whop.assets import MEMBERSHIPS_STREAM, PAYMENTS_STREAM, memberships_read, tell_tier
+from creator_pipeline.platforms.whop.money_assets import MONEY_STREAM, PAYOUTS_STREAM, money_read, payouts_read
+from creator_pipeline.platforms.whop.sync import LoadedPayments, refresh_changed_payments, refresh_payments
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, load_memberships, refresh_memberships
 from creator_pipeline.platforms.whop.sync_money import load_money
 from creator_pipeline.platforms.whop.sync_payouts import load_payouts
 from creator_pipeline.queue.jobs import Job
-from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
-from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.profiles import last_syncs, mark_synced
 
 OVERLAP = timedelta(days=14)
@@ -34,6 +26,7 @@ class _Reader:
 
     def __init__(self, work: Work, access: WhopAccess) -> None:
         self.work, self.access, self.events = work, access, 0
+        self._used_before: dict[str, int | float] = {}
 
     def log_payments(self, loaded: LoadedPayments) -> None:
         """Log the days of payments that were read."""
@@ -41,24 +34,24 @@ class _Reader:
         self.events += len(loaded.events)
         start = settings.load().pipeline_start_date
         days = sorted({row.partition_day for row in loaded.payments if row.partition_day >= start})
-        stored, usage = stored_days(work.warehouse, work.profile_id, days), self.access.client.usage.metadata()
-        part = landed(days, stored, work.profile_id, usage)
-        PAYMENTS_STREAM.report(work.outcome, work.profile_id, part, {PAYMENTS, EVENTS})
-        report_unknown(work.context, work.warehouse, SOURCE.name, "payment field", loaded.new_keys)
-        tally = checks.Payments()
-        tally.add(loaded)
-        step_checks.log(work.context, checks.PAYMENT_CHECKS, tally.verdicts())
+        with work.landing(PAYMENTS_STREAM) as land:
+            # What was read tells what is gone, odd or new; that the ledger agrees, the days as they are stored.
+            land.tally.add(replace(loaded, payments=(), events=()))
+            new = {"payment field": loaded.new_keys}
+            land.stored(days, loaded.ledger_change, self.access.client.usage.metadata(), new)
         self._log_missing(loaded.missing)
 
+    def _used(self) -> dict[str, int | float]:
+        """What the client has used since this was asked last."""
+        total = self.access.client.usage.metadata()
+        used = {name: round(value - self._used_before.get(name, 0), 3) for name, value in total.items()}
+        self._used_before = total
+        return used
+
     def _log_memberships(self, loaded: LoadedMemberships) -> None:
-        work = self.work
-        shown = {**self.access.client.usage.metadata(), **metadata.memberships(loaded)}
-        work.outcome.materialized(MEMBERSHIPS, work.profile_id, len(loaded.memberships), shown)
-        report_unknown(work.context, work.warehouse, SOURCE.name, "membership field", loaded.new_keys)
-        report_unknown(work.context, work.warehouse, SOURCE.name, "membership status", loaded.unknown_statuses)
-        tally = checks.Memberships()
-        tally.add(checks.ReadMemberships(work.profile_id, loaded, sells=True))
-        step_checks.log(work.context, checks.MEMBERSHIP_CHECKS, tally.verdicts())
+        self.work.land_snapshot(
+            MEMBERSHIPS_STREAM, memberships_read(self.work.profile_id, loaded, self._used(), sells=True)
+        )
         self._log_missing(loaded.missing)
 
     def read_memberships(self, *, since: datetime | None = None, ids: Iterable[str] | None = None) -> None:
@@ -78,17 +71,9 @@ class _Reader:
         work, client, profile_id = self.work, self.access.client, self.work.profile_id
         money = load_money(work.warehouse, client, profile_id, self.access.account_id)
         self.events += money.ledger_change.inserted + money.ledger_change.updated
-        shown = {**client.usage.metadata(), **money_shown(money)}
-        work.outcome.materialized(money_checks.FEED, profile_id, money.stored, shown)
-        feed = money_checks.Feed()
-        feed.add(read_money(work.warehouse, profile_id, money))
-        step_checks.log(work.context, money_checks.FEED_CHECKS, feed.verdicts())
+        work.land_snapshot(MONEY_STREAM, money_read(work.warehouse, profile_id, money, self._used()))
         sent = load_payouts(work.warehouse, client, profile_id, self.access.account_id)
-        shown = {**client.usage.metadata(), **payouts_shown(sent)}
-        work.outcome.materialized(money_checks.PAYOUTS, profile_id, len(sent.payouts), shown)
-        payouts = money_checks.Payouts()
-        payouts.add(money_checks.ReadPayouts(profile_id, sent))
-        step_checks.log(work.context, money_checks.PAYOUT_CHECKS, payouts.verdicts())
+        work.land_snapshot(PAYOUTS_STREAM, payouts_read(profile_id, sent, self._used()))
 
     def _log_missing(self, missing: Iterable[str]) -> None:
         if named := list(missing):

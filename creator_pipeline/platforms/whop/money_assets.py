@@ -10,7 +10,7 @@ import dagster as dg
 from creator_pipeline.core.money import to_text
 from creator_pipeline.platforms.whop import money_checks as checks
 from creator_pipeline.platforms.whop.access import SOURCE, WhopResource
-from creator_pipeline.platforms.whop.assets import PROFILES
+from creator_pipeline.platforms.whop.assets import PAYMENTS_STREAM, PROFILES
 from creator_pipeline.platforms.whop.ledger_store import stored_families
 from creator_pipeline.platforms.whop.line_types import COST_WORDS
 from creator_pipeline.platforms.whop.money_fees import told_fees
@@ -18,7 +18,7 @@ from creator_pipeline.platforms.whop.sync_money import LoadedMoney, load_money
 from creator_pipeline.platforms.whop.sync_payouts import LoadedPayouts, load_payouts
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 from creator_pipeline.runtime.stream_assets import snapshot_asset
-from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream
+from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream, Usage
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import payouts as payouts_table
 from creator_pipeline.store.tables import whop_financial_activity
@@ -88,11 +88,24 @@ def _load_money(request: Request[WhopResource]) -> Snapshot:
     access = request.resource.access(request.warehouse, request.profile_id)
     with access.client as client:
         loaded = load_money(request.warehouse, client, request.profile_id, access.account_id, request.since)
+    return money_read(request.warehouse, request.profile_id, loaded, client.usage.metadata())
+
+
+def money_read(warehouse: Warehouse, profile_id: str, loaded: LoadedMoney, usage: Usage) -> Snapshot:
+    """The money of an account as it is logged.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose money.
+        loaded: what was read of it.
+        usage: requests and waiting that it took.
+    """
     return Snapshot(
         loaded.stored,
-        {**client.usage.metadata(), **money_shown(loaded)},
-        read_money(request.warehouse, request.profile_id, loaded),
+        {**usage, **money_shown(loaded)},
+        read_money(warehouse, profile_id, loaded),
         {"financial activity field": loaded.money.new_keys},
+        loaded.ledger_change,
     )
 
 
@@ -100,10 +113,15 @@ def _load_payouts(request: Request[WhopResource]) -> Snapshot:
     access = request.resource.access(request.warehouse, request.profile_id)
     with access.client as client:
         loaded = load_payouts(request.warehouse, client, request.profile_id, access.account_id, request.since)
+    return payouts_read(request.profile_id, loaded, client.usage.metadata())
+
+
+def payouts_read(profile_id: str, loaded: LoadedPayouts, usage: Usage) -> Snapshot:
+    """The payouts of an account as they are logged."""
     return Snapshot(
         len(loaded.payouts),
-        {**client.usage.metadata(), **payouts_shown(loaded)},
-        checks.ReadPayouts(request.profile_id, loaded),
+        {**usage, **payouts_shown(loaded)},
+        checks.ReadPayouts(profile_id, loaded),
         {"payout field": loaded.new_keys},
     )
 
@@ -120,6 +138,7 @@ MONEY_STREAM = SnapshotStream(
     load=_load_money,
     tally=checks.Feed,
     checks=checks.FEED_CHECKS,
+    touches=PAYMENTS_STREAM,
 )
 PAYOUTS_STREAM = SnapshotStream(
     source=SOURCE,

@@ -86,7 +86,6 @@ def load_payments(
     account_id: str | None,
     window: DayWindow,
     *,
-    with_ledger: bool = True,
     allow_shrink: bool = False,
 ) -> LoadedPayments:
     """Make the stored payments created in ``window``, and their ledger rows, equal to the API's.
@@ -97,7 +96,6 @@ def load_payments(
         profile_id: whose payments.
         account_id: ``biz_…``; None for the account of the key.
         window: half-open UTC days.
-        with_ledger: write the ledger too; else it stays as it is.
         allow_shrink: accept that most rows, or all, go away.
 
     Raises:
@@ -105,7 +103,7 @@ def load_payments(
     """
     found = fetch.payments_of_window(client, account_id, window)
     scope = payments_in(profile_id, window)
-    ledger_scope = ledger_of_payments(profile_id, window) if with_ledger else None
+    ledger_scope = ledger_of_payments(profile_id, window)
     what = f"whop/payments {window.start} to {window.end} of {profile_id}"
     return _store_payments(warehouse, profile_id, found, scope, ledger_scope, what, allow_shrink=allow_shrink)
 
@@ -221,15 +219,13 @@ def _store_payments(
     profile_id: str,
     found: Payments,
     scope: ColumnElement[bool],
-    ledger_scope: Scope | None,
+    ledger_scope: Scope,
     what: str,
     *,
     allow_shrink: bool = False,
 ) -> LoadedPayments:
     moment = now()
     made = read_payments(profile_id, found, moment)
-    events: list[LedgerEvent] = []
-    ledger_change = Change()
     with warehouse.write() as connection:
         lock_ledger(connection, profile_id)
         rows = with_stored(connection, profile_id, made)
@@ -237,19 +233,18 @@ def _store_payments(
             refuse_nothing(connection, select(whop_payments.c.id).where(scope).limit(1), what)
         before = set(connection.execute(select(whop_payments.c.id).where(scope)).scalars())
         change = replace(connection, whop_payments, rows, scope, what=what, allow_shrink=allow_shrink)
-        if ledger_scope is not None:
-            events = events_of_payments(connection, profile_id, scope, moment)
-            ledger_change = replace_events(
-                connection,
-                PLATFORM,
-                profile_id,
-                ledger_scope,
-                events,
-                what=f"ledger of {what}",
-                allow_shrink=allow_shrink,
-            )
-            # Lines of the feed stay, whatever became of their payment.
-            ledger_change += rewrite_owners(connection, profile_id, before - found.payments.keys(), moment)
+        events = events_of_payments(connection, profile_id, scope, moment)
+        ledger_change = replace_events(
+            connection,
+            PLATFORM,
+            profile_id,
+            ledger_scope,
+            events,
+            what=f"ledger of {what}",
+            allow_shrink=allow_shrink,
+        )
+        # Lines of the feed stay, whatever became of their payment.
+        ledger_change += rewrite_owners(connection, profile_id, before - found.payments.keys(), moment)
         remember(connection, profile_id, made, found.missing, moment)
     new = unknown_keys(found.payments.values(), catalog.PAYMENT_KEYS)
     return LoadedPayments(

@@ -1,6 +1,7 @@
 """What Bazaar brings to Dagster."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,7 @@ from creator_pipeline.runtime.profile_jobs import Work, refresh_job
 from creator_pipeline.runtime.step_checks import StepCheck, Verdict, known_fields
 from creator_pipeline.runtime.stream_assets import daily_asset
 from creator_pipeline.runtime.streams import DailyStream, Landed, Request, by_day
+from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.platforms.bazaar import PLATFORM
 from creator_pipeline_tests.platforms.bazaar.client import BazaarResource
 from creator_pipeline_tests.platforms.bazaar.sync import Loaded, load_named, load_window, rebuild, stored_day
@@ -66,6 +68,12 @@ def _rebuild(request: Request[BazaarResource]) -> Iterator[Landed]:
         yield Landed(list(window.each()), {}, by_day(events, lambda event: event.occurred_on))
 
 
+def _stored(warehouse: Warehouse, profile_id: str, days: Sequence[date]) -> Iterator[Landed]:
+    for day in days:
+        part = stored_day(warehouse, profile_id, day)
+        yield Landed([day], {day: part.orders}, {day: part.events}, part)
+
+
 def _shown(rows: Sequence[Any]) -> dict[str, Any]:
     return {"paid_USD": to_text(sum(row.paid_micros for row in rows), "USD")}
 
@@ -80,6 +88,7 @@ STREAM = DailyStream(
     profiles=profile_partitions(PLATFORM.source),
     load=_load,
     rebuild=_rebuild,
+    stored=_stored,
     shown=_shown,
     tally=Tally,
     checks=(
@@ -97,10 +106,8 @@ def _named(jobs: Sequence[Job]) -> list[str]:
 def _read_named(work: Work, ids: list[str]) -> int:
     with work.resource.client(work.warehouse, work.profile_id) as client:
         part = load_named(work.warehouse, client, work.resource.ring(), work.profile_id, ids)
-    for day in sorted({row.partition_day for row in part.orders}):
-        stored = stored_day(work.warehouse, work.profile_id, day)
-        landed = Landed([day], {day: stored.orders}, {day: stored.events}, usage=client.usage.metadata())
-        STREAM.report(work.outcome, work.profile_id, landed, {ORDERS, EVENTS})
+    with work.landing(STREAM) as land:
+        land.stored({row.partition_day for row in part.orders}, part.change, client.usage.metadata(), {})
     return len(part.events)
 
 

@@ -14,7 +14,7 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_sales, replace_window
 from creator_pipeline.store import erasure, locks
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.load import replace, upsert
+from creator_pipeline.store.load import Change, replace, upsert
 from creator_pipeline_tests.platforms.bazaar import PLATFORM
 from creator_pipeline_tests.platforms.bazaar.client import BazaarClient
 from creator_pipeline_tests.platforms.bazaar.tables import ORDER_KEYS, bazaar_orders
@@ -41,6 +41,7 @@ class Loaded(NamedTuple):
     orders: list[OrderRow]
     events: list[LedgerEvent]
     new_keys: frozenset[str] = frozenset()
+    change: Change = Change()
 
 
 def order_row(profile_id: str, order: dict[str, Any], ring: KeyRing) -> OrderRow:
@@ -113,8 +114,8 @@ def load_named(
     with warehouse.write() as connection:
         locks.lock_profile(connection, profile_id)
         upsert(connection, bazaar_orders, _without_forgotten(rows, erasure.forgotten(connection)))
-        replace_sales(connection, PLATFORM.in_ledger, profile_id, [row.id for row in rows], events)
-    return Loaded(rows, events)
+        change = replace_sales(connection, PLATFORM.in_ledger, profile_id, [row.id for row in rows], events)
+    return Loaded(rows, events, change=change)
 
 
 def rebuild(warehouse: Warehouse, profile_id: str, window: DayWindow, *, allow_shrink: bool) -> list[LedgerEvent]:

@@ -12,6 +12,7 @@ from creator_pipeline.platforms.gumroad import window_reader
 from creator_pipeline.store.profiles import mark_revoked
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales, platform_connections, sales_events
 from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.check_states import states
 from creator_pipeline_tests.support.installation import (
     EVENTS,
     PRODUCTS,
@@ -25,6 +26,11 @@ from creator_pipeline_tests.support.installation import (
 )
 from creator_pipeline_tests.support.tables import digests, rows
 
+CHECKS = {
+    "gumroad/sales refunds_known",
+    "gumroad/sales known_fields",
+    "sales_events/gumroad ledger_agrees",
+}
 KEYS = {partition_key(day, name) for day in WINDOW.each() for name in SIZES}
 
 
@@ -67,7 +73,7 @@ def test_one_partition_loads_one_day_and_nothing_else(gumroad_warehouse, gumroad
     }
     assert {(row[0], row[2]) for row in rows(gumroad_warehouse, gumroad_sales)} == {("alice", today())}
     metadata = gumroad_instance.get_latest_materialization_event(SALES).asset_materialization.metadata
-    assert {"gross_USD", "refunded_USD", "api_requests", "api_retries", "preview"} <= set(metadata)
+    assert {"gross_USD", "refunded_USD", "rows_inserted", "preview"} <= set(metadata)
     assert "@" not in metadata["preview"].value
 
 
@@ -130,20 +136,37 @@ def test_the_same_tables_and_no_failed_run_with_everything_going_wrong(
     assert small.wrong_days(warehouse, gumroad_sandbox) == []
 
 
-def test_sales_alone_and_the_ledger_alone_can_be_asked_for(gumroad_warehouse, gumroad_sandbox, gumroad_instance):
-    """Guards: a rebuilt ledger that costs the platform a request, and half a selection that writes both."""
+def assert_evaluated(instance):
+    """The stand-in has a field that no release knows, so one of them fails."""
+    found = states(instance)
+    assert set(found) == CHECKS
+    assert found.pop("gumroad/sales known_fields") == "FAILED"
+    assert set(found.values()) == {"SUCCEEDED"}
+
+
+def test_the_ledger_goes_with_the_sales_and_alone_it_costs_no_request(
+    gumroad_warehouse, gumroad_sandbox, gumroad_instance
+):
+    """Incident: one asset was ticked, the sales were read, and the ledger stayed as it was without a word."""
+    mine = {key for key in KEYS if key.endswith("|alice")}
     result = run(gumroad_instance, range_of(), asset_selection=[SALES])
     assert result.success
-    assert rows(gumroad_warehouse, sales_events) == []
-    assert landed(gumroad_instance, EVENTS) == {}
+    assert small.wrong_days(gumroad_warehouse, gumroad_sandbox, "alice") == []
+    assert set(landed(gumroad_instance, EVENTS)) == set(landed(gumroad_instance, SALES)) == mine
+    assert_evaluated(gumroad_instance)
+    [totals] = gumroad_instance.fetch_observations(SALES, limit=5).records
+    assert totals.asset_observation.metadata["api_requests"].value == gumroad_sandbox.faults.requests.total()
+    assert totals.asset_observation.metadata["rows_inserted"].value == sum(landed(gumroad_instance, SALES).values())
     asked = gumroad_sandbox.faults.requests.total()
+    with gumroad_warehouse.write() as connection:
+        connection.execute(sales_events.delete())
     assert run(gumroad_instance, range_of(), asset_selection=[EVENTS]).success
     assert gumroad_sandbox.faults.requests.total() == asked
     assert small.wrong_days(gumroad_warehouse, gumroad_sandbox, "alice") == []
-    assert set(landed(gumroad_instance, EVENTS)) == {key for key in KEYS if key.endswith("|alice")}
-    before = digests(gumroad_warehouse, stamps=True)
+    assert_evaluated(gumroad_instance)
+    after = digests(gumroad_warehouse, stamps=True)
     assert run(gumroad_instance, range_of()).success
-    assert digests(gumroad_warehouse, stamps=True) == before
+    assert digests(gumroad_warehouse, stamps=True) == after
 
 
 def test_a_source_that_is_switched_off_is_not_read(gumroad_warehouse, gumroad_sandbox, gumroad_instance, monkeypatch):

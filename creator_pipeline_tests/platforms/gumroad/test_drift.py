@@ -72,6 +72,11 @@ def test_the_check_names_profile_day_amount_and_the_command(
     loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
 ) -> None:
     """Incident: a check that only said "differs" sent people through a year of days by hand."""
+    early = agrees_with_gumroad(warehouse=WarehouseResource())
+    assert isinstance(early, dg.AssetCheckResult)
+    # It was green over no day at all.
+    assert (early.passed, early.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert str(early.description).startswith("Not compared yet: ")
     scan(instance)
     good = agrees_with_gumroad(warehouse=WarehouseResource())
     assert isinstance(good, dg.AssetCheckResult)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.definitions import defs
+from creator_pipeline.platforms.gumroad.checks import EVENTS, SALES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
 from creator_pipeline.platforms.gumroad.sandbox.compare import differences
@@ -17,6 +18,7 @@ from creator_pipeline.queue.jobs import MAX_ATTEMPTS
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import gumroad_sales, payouts, sales_events
+from creator_pipeline_tests.support.check_states import states
 from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
@@ -52,6 +54,22 @@ def test_each_touched_day_is_shown_as_materialized(
     run_waiting(instance)
     records = instance.fetch_materializations(dg.AssetKey(["sales_events", "gumroad"]), limit=10).records
     assert [record.partition_key for record in records] == [f"{datetime.now(UTC).date()}|chen"]
+
+
+def test_after_a_ping_the_checks_stand_and_the_day_shows_its_money(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: one ping, and every check read "Not evaluated" and the day had lost its sums and its preview."""
+    sale = sandbox.world.gumroad.add_sale("chen", price=4200)
+    job_queue(loaded).enqueue("chen", "gumroad", "webhook", {"sale_ids": [sale.id]})
+    run_waiting(instance)
+    assert set(states(instance)) >= {"gumroad/sales refunds_known", "sales_events/gumroad ledger_agrees"}
+    assert "MISSING" not in states(instance).values()
+    for key, names in ((SALES, {"gross_USD", "preview"}), (EVENTS, {"net_USD", "preview"})):
+        event = instance.get_latest_materialization_event(key)
+        assert event is not None
+        assert event.asset_materialization is not None
+        assert names <= set(event.asset_materialization.metadata)
 
 
 def test_ids_that_are_not_the_sellers_change_nothing(
@@ -156,3 +174,4 @@ def test_a_first_sync_reads_the_payouts_before_the_sales(
         assert connection.execute(select(payouts.c.payout_id).where(payouts.c.profile_id == "chen")).first()
     key = dg.AssetKey(["gumroad", "payouts"])
     assert [one.partition_key for one in instance.fetch_materializations(key, limit=5).records] == ["chen"]
+    assert "MISSING" not in states(instance).values()

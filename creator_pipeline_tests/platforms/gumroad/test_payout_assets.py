@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import select
 
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.ledger.events import LedgerEvent
+from creator_pipeline.platforms.gumroad.access import SOURCE
+from creator_pipeline.platforms.gumroad.checks import EVENTS
 from creator_pipeline.platforms.gumroad.definitions import PARTS
+from creator_pipeline.platforms.gumroad.ledger import partition_day
 from creator_pipeline.platforms.gumroad.payout_assets import PAYOUTS
+from creator_pipeline.runtime.hooks import what_happened
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import ledger_changes
+from creator_pipeline.store.tables import ledger_changes, sales_events
+from creator_pipeline_tests.support.check_states import states
 from creator_pipeline_tests.support.gumroad_payouts import KEPT, PayoutServer, ledger, owner, payout, sales
 from creator_pipeline_tests.support.installation import failure_text, run
 from creator_pipeline_tests.support.tables import rows
@@ -58,6 +66,32 @@ def test_a_run_shows_what_it_read_and_nobody_s_name(
     assert "@" not in metadata["preview"].value
     assert all(one.passed for one in checks(result).values()), checks(result)
     assert {row[0] for row in rows(house, ledger_changes)}
+
+
+def test_the_days_of_the_ledger_that_payouts_change_are_logged_and_nobody_is_mailed_of_them(
+    house: Warehouse, server: PayoutServer, gumroad_instance: dg.DagsterInstance
+) -> None:
+    """Incident: a payout settled the fees of last month's sales, and the UI showed those days as of last month."""
+    server.has(*(payout(name) for name in KEPT))
+    result = read(gumroad_instance)
+    with house.read() as connection:
+        events = [LedgerEvent(*row) for row in connection.execute(select(sales_events))]
+    wanted = Counter(f"{partition_day(event)}|alice" for event in events if not _of_payout(event))
+    assert wanted
+    records = gumroad_instance.fetch_materializations(EVENTS, limit=100).records
+    logged = {one.partition_key: one.asset_materialization for one in records}
+    assert {key: int(one.metadata["dagster/partition_row_count"].value) for key, one in logged.items() if one} == wanted
+    assert {str(one.metadata["changed_by"].value) for one in logged.values() if one} == {"gumroad/payouts"}
+    assert states(gumroad_instance, [EVENTS]) == {"sales_events/gumroad ledger_agrees": "SUCCEEDED"}
+    run_of = gumroad_instance.get_run_by_id(result.run_id)
+    assert run_of is not None
+    assert what_happened(house, gumroad_instance, SOURCE, run_of).events == {}
+    assert read(gumroad_instance).success
+    assert len(gumroad_instance.fetch_materializations(EVENTS, limit=100).records) == len(records)
+
+
+def _of_payout(event: LedgerEvent) -> bool:
+    return event.event_type != "sale" and "|" not in event.source
 
 
 def test_checks_say_what_is_estimated_and_what_can_t_be_read(

@@ -9,10 +9,14 @@ import pytest
 
 from creator_pipeline.definitions import defs
 from creator_pipeline.platforms.kdp.inbox import register
+from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.support import installation as small
 from creator_pipeline_tests.support import kdp_landing
+from creator_pipeline_tests.support.check_states import states
 from creator_pipeline_tests.support.kdp_payments import PAID, PENDING, ROYALTIES, heads
+from creator_pipeline_tests.support.tables import rows
 
+KDP_ROYALTIES = dg.AssetKey(["kdp", "royalties"])
 PAYMENTS, EVENTS = dg.AssetKey(["kdp", "payments"]), dg.AssetKey(["sales_events", "amazon_kdp"])
 
 
@@ -24,16 +28,20 @@ def run(sqlite_warehouse):
         warnings.simplefilter("ignore", ResourceWarning)
         with dg.DagsterInstance.ephemeral() as instance:
 
-            def execute(path):
+            def execute(path, *keys):
                 (file,) = register(sqlite_warehouse, [path], "alice")
                 instance.add_dynamic_partitions("kdp_uploads", [file.partition])
                 done = defs.resolve_job_def("kdp_ingest").execute_in_process(
-                    instance=instance, partition_key=file.partition, run_config=small.QUIET
+                    instance=instance,
+                    partition_key=file.partition,
+                    run_config=small.QUIET,
+                    asset_selection=list(keys) or None,
                 )
                 made = {event.asset_key: event.materialization for event in done.get_asset_materialization_events()}
                 checks = {each.check_name: each.passed for each in done.get_asset_check_evaluations()}
                 return made, checks, file.partition
 
+            execute.instance = instance
             yield execute
 
 
@@ -65,3 +73,14 @@ def test_other_reports_bring_no_payments(run):
     assert PAYMENTS not in made
     assert EVENTS in made
     assert all(checks.values())
+
+
+def test_whatever_is_ticked_an_upload_is_taken_whole(run, sqlite_warehouse):
+    """Incident: the command that the product itself printed was refused, as a part of an upload can't be selected."""
+    made, _, partition = run(ROYALTIES[1], KDP_ROYALTIES)
+    assert {KDP_ROYALTIES, EVENTS} <= set(made)
+    assert rows(sqlite_warehouse, sales_events)
+    found = states(run.instance, [KDP_ROYALTIES, EVENTS])
+    assert found["sales_events/amazon_kdp no_overlap_left"] == "SUCCEEDED"
+    assert "MISSING" not in found.values()
+    assert made[EVENTS].partition == partition
