@@ -35,8 +35,8 @@ PARTITIONS = {
 
 
 HEAVY = (
-    "alembic authlib cryptography css_inline fastapi httpx jinja2 matplotlib pandas psycopg2 pycurl python_calamine "
-    "redis resend tenacity"
+    "alembic authlib cryptography css_inline fastapi httpx jinja2 matplotlib pandas psycopg2 pyarrow pycurl "
+    "python_calamine redis resend tenacity"
 )
 
 

@@ -15,6 +15,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``personal``        required: every table of the platform says what an erasure does with it
 ``books``           no payouts, no asset ``books/NAME``
 ``known_names``     new fields are not told
+``shared``          frames and exported files have no products and no subscriptions of it
 ``stand_in``        the sandbox and the demo do without it
 ``commands``        no command of its own
 ==================  ====================================================================================
@@ -35,7 +36,7 @@ from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.store.source import Source, last_dimension
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, SelectBase
 
     from creator_pipeline.core.http import Pace
     from creator_pipeline.platforms.books import Books
@@ -141,6 +142,18 @@ class Checks:
     without_verdict: Callable[[Warehouse, Sequence[str]], Sequence[str]] = lambda _warehouse, failed: failed
 
 
+class Shared(NamedTuple):
+    """What a platform has of a table that all platforms share: ``products`` or ``subscriptions``.
+
+    Attributes:
+        statement: its rows, in the columns of that table, in their order (see the other platforms').
+        follows: the asset that fills it.
+    """
+
+    statement: SelectBase
+    follows: str
+
+
 class PageLine(NamedTuple):
     """The platform's line on the creator's page, where it has no connection."""
 
@@ -168,6 +181,7 @@ class Platform:
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
+        shared: name of a table that all platforms share to what the platform has of it.
     """
 
     name: str
@@ -193,6 +207,7 @@ class Platform:
     buyer_accounts: str = ""
     page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
+    shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
 
     @property
     def in_ledger(self) -> str:

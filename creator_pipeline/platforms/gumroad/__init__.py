@@ -39,5 +39,6 @@ PLATFORM = Platform(
     oauth=Later(f"{_HERE}.connect", "OAUTH"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),
     books=Later(f"{_HERE}.books", "BOOKS"),
+    shared={"products": Later(f"{_HERE}.shared", "PRODUCTS")},
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -34,5 +34,6 @@ PLATFORM = Platform(
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),
     checks=Later(f"{_HERE}.probes", "CHECKS"),
     books=Later(f"{_HERE}.books", "BOOKS"),
+    shared={"subscriptions": Later(f"{_HERE}.shared", "SUBSCRIPTIONS")},
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )
