@@ -16,6 +16,7 @@ COMMANDS = {
     "books": "creator_pipeline.commands.books",
     "demo": "creator_pipeline.commands.demo",
     "doctor": "creator_pipeline.commands.doctor",
+    "export": "creator_pipeline.commands.export",
     "gateway": "creator_pipeline.commands.gateway",
     "keys": "creator_pipeline.commands.keys",
     "migrate": "creator_pipeline.commands.migrate",

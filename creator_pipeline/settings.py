@@ -29,6 +29,7 @@ WHERE_TO_GET = {
     "FROM_EMAIL": "An address of a domain verified at Resend.",
     "RESEND_WEBHOOK_SECRET": "Resend: Webhooks; it begins with whsec_.",
     "SUPABASE_HOOK_SECRET": "Supabase: Authentication, Hooks, Send Email; it begins with v1,whsec_.",
+    "EXPORT_URL": "A folder, or s3://bucket/folder: where Parquet files go; see docs/export.md.",
     "DATABASE_URL": "postgresql://user:password@host/database.",
 }
 
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = None
 
     kdp_inbox: str | None = None
+    export_url: str | None = None
     public_url: str = "http://127.0.0.1:8088"
     auth_confirm_url: str | None = None
     dagster_url: str = "http://127.0.0.1:3000"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MICROS = "_micros"
 """Ends the name of a column of the warehouse that holds millionths; the dataset's column is called without it."""
+_IN_UNITS = "in units of the currency"
 DECIMAL = (24, 6)
 """Digits and decimals of money: all that 64 bits hold, and room for sums."""
 
@@ -56,10 +57,11 @@ def fields(dataset: Dataset) -> list[Field]:
 
 
 def _field(column: ColumnElement[Any]) -> Field:
-    about = getattr(getattr(column, "element", column), "comment", None) or "Name of the platform"
+    about: str = getattr(getattr(column, "element", column), "comment", None) or "Name of the platform"
+    about = about.replace("price_micros", "price").replace("in millionths of the currency's unit", _IN_UNITS)
     name = str(getattr(column, "name", ""))
     if name.endswith(MICROS):
-        return Field(name.removesuffix(MICROS), "decimal", about.replace("in millionths of", "in units of", 1))
+        return Field(name.removesuffix(MICROS), "decimal", about)
     kinds = {BigInteger: "integer", Integer: "integer", Boolean: "boolean", Date: "date", UtcDateTime: "timestamp"}
     return Field(name, next((word for kind, word in kinds.items() if isinstance(column.type, kind)), "text"), about)
 

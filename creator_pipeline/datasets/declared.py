@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, SelectBase, Table, select, union_all
