@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "creator_pipeline.commands.demo",
     "doctor": "creator_pipeline.commands.doctor",
     "export": "creator_pipeline.commands.export",
+    "fx": "creator_pipeline.commands.fx",
     "gateway": "creator_pipeline.commands.gateway",
     "keys": "creator_pipeline.commands.keys",
     "migrate": "creator_pipeline.commands.migrate",

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.datasets import arrow, declared
+from creator_pipeline.fx import revenue
+from creator_pipeline.fx.rates import rounded
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline.store.tables import sales_events
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = ["daily_revenue", "ledger", "payouts", "products", "revenue_in", "rounded", "subscriptions"]
 
 Day = date | str
 """A date, or ``YYYY-MM-DD``."""
@@ -101,6 +106,43 @@ def subscriptions(
 ) -> pd.DataFrame:
     """Memberships that a profile sells, as they were last read; nothing tells who holds them."""
     return _frame(declared.SUBSCRIPTIONS, profile, platform, warehouse)
+
+
+def revenue_in(
+    base: str | None = None,
+    *,
+    profile: str | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
+    platform: str | None = None,
+    warehouse: Warehouse | None = None,
+) -> pd.DataFrame:
+    """Net amounts of the ledger in one currency: ``net_in_base`` to six decimals, and whose rate of which day it is.
+
+    A row without a rate has no amount, and ``missing`` says why. Round a total, not its rows: :func:`rounded`.
+
+    Args:
+        base: the currency; ``BASE_CURRENCY`` where it is left out.
+        profile: only this profile's.
+        since: first UTC day.
+        until: the UTC day after the last one.
+        platform: only this platform's, as the ledger calls it.
+        warehouse: that of ``DATABASE_URL`` where none is given.
+
+    Raises:
+        ConfigError: a day or the currency can't be read.
+    """
+    import pandas as pd
+
+    config, columns = settings.load(), sales_events.c
+    first, end = _day("since", since), _day("until", until)
+    asked = [(columns.profile_id, profile), (columns.platform, platform)]
+    conditions = [column == value for column, value in asked if value is not None]
+    conditions += [columns.occurred_on >= first] if first else []
+    conditions += [columns.occurred_on < end] if end else []
+    with (warehouse or open_warehouse(config.warehouse_url)).read() as connection:
+        lines = revenue.revenue_in(connection, base or config.require("BASE_CURRENCY"), conditions)
+    return revenue.as_table(lines).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def _frame(

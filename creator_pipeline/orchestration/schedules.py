@@ -14,6 +14,7 @@ from creator_pipeline.ledger.weekly import iso_name, last_whole
 from creator_pipeline.orchestration import books
 from creator_pipeline.orchestration.digest_mails import DigestConfig, digest_mails
 from creator_pipeline.orchestration.export import export_nightly
+from creator_pipeline.orchestration.fx import fx_nightly
 from creator_pipeline.orchestration.retention import retention
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Platform
@@ -123,4 +124,5 @@ def all_schedules() -> list[dg.ScheduleDefinition]:
         retention_nightly,
         *own,
         export_nightly,
+        fx_nightly,
     ]
