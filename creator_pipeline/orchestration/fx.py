@@ -21,7 +21,7 @@ OFF = "FX_URL is not set: no rates are fetched. creator-pipeline fx load FILE st
 
 
 @dg.multi_asset(
-    name="fx_rates",
+    name="fetch_fx_rates",
     specs=[
         dg.AssetSpec(
             KEY,
