@@ -16,6 +16,8 @@ COMMANDS = {
     "books": "creator_pipeline.commands.books",
     "demo": "creator_pipeline.commands.demo",
     "doctor": "creator_pipeline.commands.doctor",
+    "export": "creator_pipeline.commands.export",
+    "fx": "creator_pipeline.commands.fx",
     "gateway": "creator_pipeline.commands.gateway",
     "keys": "creator_pipeline.commands.keys",
     "mail": "creator_pipeline.commands.mail",

@@ -30,6 +30,8 @@ WHERE_TO_GET = {
     "FROM_EMAIL": "An address of a domain verified at Resend.",
     "RESEND_WEBHOOK_SECRET": "Resend: Webhooks; it begins with whsec_.",
     "SUPABASE_HOOK_SECRET": "Supabase: Authentication, Hooks, Send Email; it begins with v1,whsec_.",
+    "EXPORT_URL": "A folder, or s3://bucket/folder: where Parquet files go; see docs/export.md.",
+    "BASE_CURRENCY": "The code of a currency, as EUR.",
     "DATABASE_URL": "postgresql://user:password@host/database.",
 }
 
@@ -75,6 +77,9 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = None
 
     kdp_inbox: str | None = None
+    export_url: str | None = None
+    fx_url: str | None = None
+    base_currency: str | None = None
     public_url: str = "http://127.0.0.1:8088"
     auth_confirm_url: str | None = None
     auth_redirect_origins: str | None = None
@@ -111,6 +116,7 @@ class Settings(BaseSettings):
         "whop_api_url",
         "resend_api_url",
         "auth_confirm_url",
+        "fx_url",
     )
     @classmethod
     def _no_trailing_slash(cls, value: str | None) -> str | None:

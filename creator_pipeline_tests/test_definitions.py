@@ -35,8 +35,8 @@ PARTITIONS = {
 
 
 HEAVY = (
-    "alembic authlib cryptography css_inline fastapi httpx jinja2 matplotlib pandas psycopg2 pycurl python_calamine "
-    "redis resend tenacity"
+    "alembic authlib cryptography css_inline fastapi httpx jinja2 matplotlib pandas psycopg2 pyarrow pycurl "
+    "python_calamine redis resend tenacity"
 )
 
 
@@ -74,7 +74,7 @@ def test_every_asset_says_what_it_is(name):
     assert spec.description
     assert spec.owners
     assert spec.kinds
-    assert spec.group_name in {"gumroad", "whop", "kdp", "ledger", "books"}
+    assert spec.group_name in {"gumroad", "whop", "kdp", "ledger", "books", "export", "fx"}
     assert spec.freshness_policy
     schema = spec.metadata["dagster/column_schema"]
     assert schema.columns

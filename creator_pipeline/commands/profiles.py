@@ -274,4 +274,25 @@ def erase(profile_id: str | None, buyer: str | None, *, yes: bool) -> None:
     for table, count in erasure.erase_profile(stored, str(profile_id), personal()).items():
         click.echo(f"{table:22}{count:8}")
     _keep_in_step(stored, str(profile_id))
+    _forget_files(stored)
     click.echo(f"{profile_id} is gone; its ledger rows go by {erasure.pseudonym(str(profile_id))}.")
+
+
+def _forget_files(stored: Warehouse) -> None:
+    """Bring an erasure to the exported files.
+
+    Raises:
+        PipelineError: they still hold the profile; says what to do.
+    """
+    url = settings.load().export_url
+    if not url:
+        return
+    from creator_pipeline.export.run import export as export_files
+
+    try:
+        export_files(stored, url)
+    except PipelineError as error:
+        raise type(error)(
+            f"The profile is erased, but not from the exported files: {error.message}",
+            hint=f"{error.hint} Then: creator-pipeline export".strip(),
+        ) from error

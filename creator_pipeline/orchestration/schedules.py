@@ -13,6 +13,8 @@ from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.ledger.weekly import iso_name, last_whole
 from creator_pipeline.orchestration import books
 from creator_pipeline.orchestration.digest_mails import DigestConfig, digest_mails
+from creator_pipeline.orchestration.export import export_nightly
+from creator_pipeline.orchestration.fx import fx_nightly
 from creator_pipeline.orchestration.retention import retention
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Platform
@@ -117,4 +119,11 @@ def all_schedules() -> list[dg.ScheduleDefinition]:
     """Those of the platforms, then the installation's own."""
     tables = [(platform, line) for platform in PLATFORMS for line in platform.dagster.get().schedules]
     own = [books_nightly] if books.with_books() else []
-    return [*(_schedule(platform, line) for platform, line in tables), weekly_digest, retention_nightly, *own]
+    return [
+        *(_schedule(platform, line) for platform, line in tables),
+        weekly_digest,
+        retention_nightly,
+        *own,
+        export_nightly,
+        fx_nightly,
+    ]

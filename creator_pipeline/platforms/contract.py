@@ -16,9 +16,11 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``books``             no payouts, no asset ``books/NAME``
 ``known_names``       new fields are not told
 ``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
+``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
+``shared``            frames and exported files have no products and no subscriptions of it
 ``stand_in``          the sandbox and the demo do without it
 ``commands``          no command of its own
-====================  ====================================================================================
+====================  =============================================================================
 
 The value itself holds only what is cheap to import. What needs Dagster, HTTP or the sandbox stands in a module of the
 folder and is named by :class:`Later`.
@@ -36,7 +38,9 @@ from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.store.source import Source, last_dimension
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from datetime import date
+
+    from sqlalchemy import Connection, Row, SelectBase
 
     from creator_pipeline.core.http import Pace
     from creator_pipeline.platforms.books import Books
@@ -143,6 +147,21 @@ class Checks:
     without_verdict: Callable[[Warehouse, Sequence[str]], Sequence[str]] = lambda _warehouse, failed: failed
 
 
+OwnRates = Callable[["Connection", "Sequence[Row[Any]]"], "Mapping[str, tuple[str, int, int, date, str]]"]
+
+
+class Shared(NamedTuple):
+    """What a platform has of a table that all platforms share: ``products`` or ``subscriptions``.
+
+    Attributes:
+        statement: its rows, in the columns of that table, in their order (see the other platforms').
+        follows: the asset that fills it.
+    """
+
+    statement: SelectBase
+    follows: str
+
+
 class PageLine(NamedTuple):
     """The platform's line on the creator's page, where it has no connection."""
 
@@ -171,6 +190,9 @@ class Platform:
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
+        own_rates: (connection, rows of the ledger) to what the platform told of their rates: id to (currency, micros of
+            it, for so many micros of the row's, day, source).
+        shared: name of a table that all platforms share to what the platform has of it.
     """
 
     name: str
@@ -197,6 +219,8 @@ class Platform:
     account_of_token: Later[Callable[[Settings, str], SellerAccount | None]] | None = None
     page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
+    own_rates: Later[OwnRates] | None = None
+    shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
 
     @property
     def in_ledger(self) -> str:

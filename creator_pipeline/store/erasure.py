@@ -25,6 +25,7 @@ from creator_pipeline.store.tables import (
     email_messages,
     email_suppressions,
     erased_buyers,
+    fx_rates,
     health_reports,
     ingestion_jobs,
     ledger_changes,
@@ -69,8 +70,8 @@ DELETED = (
 """Rows of a profile that go with it, beside those of the platforms."""
 RENAMED = (sales_events, daily_revenue, ledger_changes)
 """Money, which stays: under a pseudonym, and without names."""
-OTHERS = (profiles, erased_buyers)
-"""The profile itself; and buyers, who are nobody's."""
+OTHERS = (profiles, erased_buyers, fx_rates)
+"""The profile itself; buyers, who are nobody's; rates of exchange, which are nobody's either."""
 
 Platforms = Mapping[str, Personal]
 """Provider to what its platform says of its tables."""

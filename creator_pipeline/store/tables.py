@@ -621,6 +621,18 @@ daily_revenue = Table(
     _micros("net_micros", "Net"),
 )
 
+fx_rates = Table(
+    "fx_rates",
+    metadata,
+    _day("day", "Day on which the rate was published", key=True),
+    _text("base", "One of this currency", key=True),
+    _text("currency", "is so many of this one", key=True),
+    _text("rate", "Exact decimal text"),
+    _text("source", "Who tells it: ECB"),
+    _time("ingested_at", "When this version of the row was written"),
+    comment="Daily rates of exchange. A day without rates (weekend, holiday) has no row.",
+)
+
 ingestion_jobs = Table(
     "ingestion_jobs",
     metadata,

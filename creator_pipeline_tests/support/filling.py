@@ -12,7 +12,7 @@ from creator_pipeline.store.types import UtcDateTime
 
 MOMENT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 OWNERS = {"profile_id", "account_profile_id"}
-NOBODYS = {"erased_buyers", "kdp_headers"}
+NOBODYS = {"erased_buyers", "fx_rates", "kdp_headers"}
 """Tables without a row of a profile's."""
 
 

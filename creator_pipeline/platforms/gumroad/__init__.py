@@ -40,5 +40,6 @@ PLATFORM = Platform(
     checks=Later(f"{_HERE}.probes", "CHECKS"),
     account_of_token=Later(f"{_HERE}.access", "account_of_token"),
     books=Later(f"{_HERE}.books", "BOOKS"),
+    shared={"products": Later(f"{_HERE}.shared", "PRODUCTS")},
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

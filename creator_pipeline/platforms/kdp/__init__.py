@@ -23,5 +23,6 @@ PLATFORM = Platform(
     books=Later(f"{_HERE}.books", "BOOKS"),
     uploads=Later(f"{_HERE}.upload", "UPLOADS"),
     commands={"kdp": f"{_HERE}.command"},
+    own_rates=Later(f"{_HERE}.own_rates", "own_rates"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

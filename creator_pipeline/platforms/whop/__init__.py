@@ -35,5 +35,7 @@ PLATFORM = Platform(
     checks=Later(f"{_HERE}.probes", "CHECKS"),
     account_of_token=Later(f"{_HERE}.access", "account_of_token"),
     books=Later(f"{_HERE}.books", "BOOKS"),
+    shared={"subscriptions": Later(f"{_HERE}.shared", "SUBSCRIPTIONS")},
+    own_rates=Later(f"{_HERE}.own_rates", "own_rates"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

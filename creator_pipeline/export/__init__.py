@@ -1,0 +1,1 @@
+"""Parquet files for other warehouses. docs/export.md is the contract."""
