@@ -61,7 +61,8 @@ def _deliveries_kept(config: Settings, source: str) -> str:
             if connection is None:
                 return ""
             asked = select(func.count()).select_from(webhook_events).where(waiting_for([platform.in_ledger]))
-            return f" {connection.execute(asked).scalar_one()} deliveries wait."
+            waiting = int(connection.execute(asked).scalar_one())
+            return f" {waiting} {'delivery waits' if waiting == 1 else 'deliveries wait'}." if waiting else ""
     except (PipelineError, SQLAlchemyError):
         return ""  # the line of the warehouse tells
 

@@ -85,6 +85,9 @@ def end_waits_when_stopped() -> None:
     """Let a run that waits in this process, for a slot of a pool or for its next try, end when it is stopped.
 
     Dagster notes an interrupt between two steps and raises it in the next one, which may never begin.
+
+    Raises:
+        DagsterExecutionInterruptedError: in a run that waits, once it is stopped.
     """
     from dagster._core.execution.plan.active import ActiveExecution
     from dagster._utils.interrupts import pop_captured_interrupt

@@ -86,8 +86,7 @@ def test_every_function_does_its_work_while_redis_is_down(
     assert mixed.replay(["dead"]) == ["dead"]
     assert {letter.id for letter in mixed.dead_letters()} == {"failed for good"}
     assert mixed.dequeue(1, 20) == [Lease("waits", 1)]
-    assert [batch.profile_id for batch in mixed.claim_batches(lease_seconds=20, busy=lambda: ["cay"])] == ["bob"]
-    assert [batch.profile_id for batch in mixed.claim_batches(lease_seconds=20)] == ["cay"]
+    assert {batch.profile_id for batch in mixed.claim_batches(lease_seconds=20)} == {"bob", "cay"}
     left = {"extended", "failed", "silent", "scheduled", "waits", "bob", "cay", "new", "dead"}
     assert mixed.heal() == len(left)
     _let_leases_end(warehouse)

@@ -27,6 +27,8 @@ from creator_pipeline_tests.support.installation import (
 from creator_pipeline_tests.support.tables import digests, rows
 
 CHECKS = {
+    "gumroad/sales fees_known",
+    "gumroad/sales pages_complete",
     "gumroad/sales refunds_known",
     "gumroad/sales known_fields",
     "sales_events/gumroad ledger_agrees",

@@ -102,7 +102,7 @@ def loaded(warehouse, instance) -> dict[str, str]:
     [
         ("revoked", "refuses the API key", "revoked"),
         ("forbidden", "member:basic:read", "active"),
-        ("account", "biz_", "active"),
+        ("account", "biz_", "error"),
         ("version", "API version", "active"),
         ("502", "502", "active"),
         ("repeat_key", "came twice", "active"),

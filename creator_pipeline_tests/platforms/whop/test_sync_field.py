@@ -9,17 +9,17 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import delete, select
 
+from creator_pipeline import settings
 from creator_pipeline.cli import cli
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop import PLATFORM, probes
-from creator_pipeline.platforms.whop.access import learn_account
+from creator_pipeline.platforms.whop.access import whop_access
 from creator_pipeline.platforms.whop.checks import Payments
 from creator_pipeline.platforms.whop.sync import load_payments
 from creator_pipeline.store.tables import ingestion_jobs, sales_events
 from creator_pipeline.store.unreadable import unreadable_of
 from creator_pipeline_tests.support.field_files import field_file, serve_whop
 from creator_pipeline_tests.support.gateway import Gateway, signed
-from creator_pipeline_tests.support.whop_samples import open_client
 
 NOVEMBER = DayWindow(date(2026, 10, 1), date(2026, 11, 23))
 
@@ -116,8 +116,7 @@ def test_two_sellers_with_typed_keys_get_their_own_deliveries(server, sqlite_war
 
         # Until an account is learned its deliveries go to all whose account isn't known; the others' keys find nothing.
         assert owners("first") == {"pay_30": {"one", "two"}, "pay_40": {"one", "two"}}
-        for name, key in (("one", "kone"), ("two", "ktwo")):
-            with open_client(server, key) as client:
-                learn_account(sqlite_warehouse, name, client)
+        for name in ("one", "two"):
+            whop_access(settings.load(), sqlite_warehouse, name).client.close()
         assert owners("second") == {"pay_30": {"one"}, "pay_40": {"two"}}
         gateway.services.warehouse.engine.dispose()

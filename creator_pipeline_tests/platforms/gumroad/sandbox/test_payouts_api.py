@@ -199,6 +199,7 @@ def test_a_planned_payout_has_lines_too(api):
 
 def test_a_euro_account_plans_in_dollars_and_a_held_one_says_paused(of, server):
     """Guards: dollars taken for euro."""
+    server.world.gumroad.credit("chen", 50_000)
     server.world.gumroad.pause("chen")
     planned = of("chen").get("/v2/payouts/upcoming").json()["payouts"]
     assert {(row["currency"], row["status"]) for row in planned} == {("usd", "paused")}
