@@ -30,6 +30,8 @@ _TOLD = {
 }
 _OWN = {
     "books": None,
+    "export": None,
+    "fx": None,
     "daily": "ledger",
     "ledger": "ledger",
     "write": None,

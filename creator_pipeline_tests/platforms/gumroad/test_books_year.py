@@ -80,7 +80,7 @@ _LISTED_ONLY = {"earned", "earned_back", "credit", "refund_failed", "kept_failed
 def test_the_balance_is_true_each_night_as_the_nights_pass(sqlite_warehouse: Warehouse, ring: KeyRing) -> None:
     """Guards: a balance that is right once, and off after the first refund, dispute or return."""
     sizes = {"bea": 60}
-    with SandboxServer(World.invented(11, today=today(), sizes=sizes, days=60)) as server:
+    with SandboxServer(World.invented(12, today=today(), sizes=sizes, days=60)) as server:
         world = server.world.gumroad
         owner(sqlite_warehouse, ring, "bea")
         for night in range(12):
