@@ -21,7 +21,7 @@ OFF = "FX_URL is not set: no rates are fetched. creator-pipeline fx load FILE st
 
 
 @dg.multi_asset(
-    name="fetch_fx_rates",
+    name="fx_fetch_rates",
     specs=[
         dg.AssetSpec(
             KEY,

@@ -14,6 +14,7 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad.books import NAMES, identities, rebuild
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.payout_sync import load_payouts
+from creator_pipeline.platforms.gumroad.sandbox import past
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import payouts, sales_events
@@ -77,10 +78,13 @@ def test_both_orders_and_a_rebuild_give_one_ledger(warehouse: Warehouse, ring: K
 _LISTED_ONLY = {"earned", "earned_back", "credit", "refund_failed", "kept_failed", "share_failed"}
 
 
-def test_the_balance_is_true_each_night_as_the_nights_pass(sqlite_warehouse: Warehouse, ring: KeyRing) -> None:
+def test_the_balance_is_true_each_night_as_the_nights_pass(
+    sqlite_warehouse: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Guards: a balance that is right once, and off after the first refund, dispute or return."""
+    monkeypatch.setattr(past, "IN_TWO_PARTS", 0.35)
     sizes = {"bea": 60}
-    with SandboxServer(World.invented(12, today=today(), sizes=sizes, days=60)) as server:
+    with SandboxServer(World.invented(11, today=today(), sizes=sizes, days=60)) as server:
         world = server.world.gumroad
         owner(sqlite_warehouse, ring, "bea")
         for night in range(12):
