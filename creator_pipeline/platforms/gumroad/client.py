@@ -147,7 +147,7 @@ class GumroadClient:
         None on servers without the endpoint. A range that the server refuses as too long is asked for in halves.
         """
         try:
-            body = self._summary(first, last, "day")
+            body = self._summary(first, last)
         except RejectedError:
             days = (last - first).days
             if days < catalog.SUMMARY_SURE_DAYS:
@@ -160,15 +160,8 @@ class GumroadClient:
         days_of = {_date(item): _figures(item) for item in objects_of(body, "breakdown")}
         return {day: figures for day, figures in days_of.items() if any(figures)}
 
-    def summary_by_product(self, day: date) -> dict[str, SummaryDay] | None:
-        """Gumroad's own totals of one day in the seller's time zone, by product id; None without the endpoint."""
-        body = self._summary(day, day, "product")
-        if body is None:
-            return None
-        return {str(item.get("key")): _figures(item) for item in objects_of(body, "breakdown")}
-
-    def _summary(self, first: date, last: date, group_by: str) -> Json | None:
-        parameters = {"from": first.isoformat(), "to": last.isoformat(), "group_by": group_by}
+    def _summary(self, first: date, last: date) -> Json | None:
+        parameters = {"from": first.isoformat(), "to": last.isoformat(), "group_by": "day"}
         return optional(lambda: self._api.get("/v2/sales/summary", parameters))
 
     def subscriptions(self, resource_name: str) -> list[Json]:

@@ -21,7 +21,6 @@ UNKNOWN = [
 ]
 OPTIONAL: dict[str, Callable[[GumroadClient], object]] = {
     "summary": lambda client: client.summary(date(2025, 11, 20), DAY),
-    "summary by product": lambda client: client.summary_by_product(DAY),
     "payout": lambda client: client.payouts.payout("p=="),
     "upcoming": lambda client: client.payouts.upcoming(),
     "earnings": lambda client: client.payouts.earnings(2025),
