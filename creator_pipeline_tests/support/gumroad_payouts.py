@@ -129,6 +129,8 @@ class PayoutServer:
         for begin, told in self.broken.items():
             if path.startswith(begin):
                 return told
+        if path == "/v2/user":
+            return 200, json.dumps({"success": True, "user": {"user_id": "u_1", "name": "Alice"}}).encode()
         if path.startswith("/v2/payouts"):
             return self._payouts(path, asked)
         if path == "/v2/earnings":

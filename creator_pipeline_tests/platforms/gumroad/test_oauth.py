@@ -99,8 +99,8 @@ def test_a_token_of_the_settings_page_has_no_way_but_to_connect_again(
     """Guards: an error about refreshing that hides the one about the token."""
     connect(sqlite_warehouse, ring, "stale", None)
     with (
-        gumroad_client(settings.load(), sqlite_warehouse, "alice") as client,
         pytest.raises(AuthError, match="refuses"),
+        gumroad_client(settings.load(), sqlite_warehouse, "alice") as client,
     ):
         client.user()
 
