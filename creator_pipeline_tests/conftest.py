@@ -88,9 +88,10 @@ def migrated_postgres() -> str:
 def _emptied_postgres(request: pytest.FixtureRequest) -> str:
     url = request.getfixturevalue("migrated_postgres")
     warehouse = open_warehouse(url)
-    tables = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+    # TRUNCATE makes new files for each table and index: half a second for what is nearly empty.
+    statements = "; ".join(f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables))
     with warehouse.write() as connection:
-        connection.execute(text(f"TRUNCATE {tables}"))
+        connection.execute(text(statements))
     warehouse.engine.dispose()
     open_warehouse.cache_clear()
     return url

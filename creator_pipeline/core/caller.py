@@ -14,6 +14,7 @@ from creator_pipeline import __version__
 from creator_pipeline.core.checks import Finding
 from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.http import Answer, Classify, cleaned, common_error
+from creator_pipeline.core.tls import tls_context
 
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 MAX_SKEW_SECONDS = 60.0
@@ -35,6 +36,7 @@ class Caller:
         self._http = httpx.Client(
             base_url=base_url,
             timeout=TIMEOUT,
+            verify=tls_context(),
             headers={
                 "Authorization": f"Bearer {token}",
                 "Accept": "application/json",

@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 
 from creator_pipeline.core.caller import TIMEOUT
 from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.tls import tls_context
 from creator_pipeline.core.windows import now
 from creator_pipeline.ledger import rollup
 from creator_pipeline.mail import messages, outbox
@@ -185,7 +186,7 @@ def delivery_arrives(config: Settings) -> Iterator[Finding]:
 def _deliver(url: str, test: SignedTest) -> list[object]:
     """For a delivery, its repeat and a forgery: whether the gateway knew it, else the status of its answer."""
     said: list[object] = []
-    with httpx.Client(base_url=url, timeout=TIMEOUT) as client:
+    with httpx.Client(base_url=url, timeout=TIMEOUT, verify=tls_context()) as client:
         for headers in (test.headers, test.headers, test.forged):
             answer = client.post(test.path, content=test.body, headers=dict(headers))
             said.append(answer.json().get("repeat") if answer.status_code == 202 else answer.status_code)

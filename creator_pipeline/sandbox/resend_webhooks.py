@@ -15,6 +15,8 @@ import httpx
 import orjson
 from standardwebhooks import Webhook
 
+from creator_pipeline.core.tls import tls_context
+
 if TYPE_CHECKING:
     from creator_pipeline.sandbox.resend import SentMail
 
@@ -103,7 +105,7 @@ class EventSender:
             self._thread = None
 
     def _run(self) -> None:
-        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        with httpx.Client(verify=tls_context(), timeout=TIMEOUT_SECONDS) as client:
             while (delivery := self._queue.get()) is not None:
                 self._last = delivery
                 self._send(client, delivery)

@@ -12,6 +12,8 @@ from typing import ClassVar
 
 import httpx
 
+from creator_pipeline.core.tls import tls_context
+
 TIMEOUT_SECONDS = 5.0
 
 
@@ -67,7 +69,9 @@ class Sender(ABC):
             self._wake.notify_all()
 
     def _run(self) -> None:
-        with httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=self.follow_redirects) as client:
+        with httpx.Client(
+            verify=tls_context(), timeout=TIMEOUT_SECONDS, follow_redirects=self.follow_redirects
+        ) as client:
             while (delivery := self._next_due()) is not None:
                 self._send(client, delivery)
                 with self._wake:

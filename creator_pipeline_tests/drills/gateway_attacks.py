@@ -31,7 +31,7 @@ from creator_pipeline.gateway.connect_links import start_link
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import open_warehouse
-from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support import local_http, servers
 from creator_pipeline_tests.support.dripping import dripping
 from creator_pipeline_tests.support.gateway import PATH_SECRET, signed
 
@@ -92,7 +92,7 @@ def door(folder: Path, token_address: str) -> Iterator[Door]:
             deadline = time.monotonic() + 120
             while True:
                 with contextlib.suppress(httpx.TransportError):
-                    if httpx.get(f"{made.url}/healthz").is_success:
+                    if local_http.get(f"{made.url}/healthz").is_success:
                         break
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < deadline
@@ -111,7 +111,7 @@ def door(folder: Path, token_address: str) -> Iterator[Door]:
 def ping(url: str, seconds: float) -> None:
     """Send pings for so long; print the seconds that each took, and how many were not taken, as JSON."""
     until, took, lost = time.monotonic() + seconds, list[float](), 0
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with local_http.Client(base_url=url, timeout=30) as http:
         while time.monotonic() < until:
             began = time.monotonic()
             answer = http.post(f"/webhooks/gumroad/{PATH_SECRET}", data={"sale_id": f"s{began}"})

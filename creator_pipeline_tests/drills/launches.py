@@ -17,7 +17,6 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-import httpx
 from dagster._core.scheduler.instigation import ScheduleInstigatorData
 
 from creator_pipeline.core.windows import today
@@ -26,6 +25,7 @@ from creator_pipeline.platforms.gumroad.subscriptions import post_url
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline_tests.drills.common import begin, owner_mails
 from creator_pipeline_tests.faults.system import System
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.sandbox import World
 
 ASSETS = ["gumroad/sales", "sales_events/gumroad"]
@@ -56,7 +56,7 @@ def keys(profile: str) -> list[str]:
 
 def graphql(system: System, query: str, **variables: Any) -> dict[str, Any]:
     """One call, as the UI's own buttons make them."""
-    answer = httpx.post(
+    answer = local_http.post(
         f"http://127.0.0.1:{system.ports['webserver']}/graphql",
         json={"query": query, "variables": variables},
         timeout=60,
@@ -117,7 +117,9 @@ def by_webhook(system: System, profile: str) -> None:
     body = encode(sale_payload(part[profile], part.add_sale(profile), "sale"))
     headers = {"content-type": "application/x-www-form-urlencoded"}
     # Gumroad itself sends nothing once the scope is gone; what it sent before may arrive after.
-    assert httpx.post(post_url(system.gateway_url, secret, profile), content=body, headers=headers).status_code == 202
+    assert (
+        local_http.post(post_url(system.gateway_url, secret, profile), content=body, headers=headers).status_code == 202
+    )
 
 
 def command(*words: str) -> Launch:

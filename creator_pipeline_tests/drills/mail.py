@@ -31,6 +31,7 @@ from creator_pipeline.mail import mailer
 from creator_pipeline_tests.drills.common import begin
 from creator_pipeline_tests.drills.launches import nightly
 from creator_pipeline_tests.faults.system import System
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.sandbox import World
 
 FAULTS = ["rate_limit_exceeded", "application_error", "concurrent_idempotent_requests", "502", "truncated", "reset"]
@@ -122,7 +123,7 @@ def sign_up(system: System, number: int) -> int:
             "webhook-signature": Webhook(secret).sign(f"try_{number}_{tries}", at, body.decode()),
         }
         try:
-            answer = httpx.post(f"{system.gateway_url}/webhooks/auth", content=body, headers=headers, timeout=5)
+            answer = local_http.post(f"{system.gateway_url}/webhooks/auth", content=body, headers=headers, timeout=5)
             if answer.status_code == 200:
                 return tries
         except httpx.TransportError:

@@ -20,8 +20,6 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
-
 from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.gumroad.sandbox.compare import differences
 from creator_pipeline.platforms.kdp.sandbox.reports import ledger_totals
@@ -30,6 +28,7 @@ from creator_pipeline_tests.drills.common import begin
 from creator_pipeline_tests.faults.parts import SERVERS
 from creator_pipeline_tests.faults.system import DAYS, SIZES, System
 from creator_pipeline_tests.faults.traffic import Traffic
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.sandbox import World
 from creator_pipeline_tests.support.servers import postgres_binaries
 
@@ -139,7 +138,7 @@ def main() -> int:
     options.add_argument("--seconds", type=float, default=240.0, help="for the system to come to rest, each time")
     wish = options.parse_args()
     world = World.invented(wish.seed, today=today(), sizes=SIZES, days=DAYS)
-    with System(world) as system, httpx.Client(timeout=20) as http:
+    with System(world) as system, local_http.Client(timeout=20) as http:
         os.environ |= system.environment()
         begin(system)
         keys = system.add_profiles()

@@ -7,12 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-import httpx
-
 from creator_pipeline_tests.faults.catalogue import CATALOGUE, WITH_PROCESSES
 from creator_pipeline_tests.faults.forked_system import ForkedSystem, Runner
 from creator_pipeline_tests.faults.rounds import Fault, Result, play
 from creator_pipeline_tests.faults.traffic import Traffic
+from creator_pipeline_tests.support import local_http
 
 WORLD_ROUNDS = 60
 """Rounds of one system: what is compared grows with each."""
@@ -41,7 +40,7 @@ def campaign(
 
 
 def _world(plan: list[Fault], numbers: Iterator[int], *, runner: Runner, deadline: float) -> Iterator[Result]:
-    with ForkedSystem(runner=runner) as system, httpx.Client(timeout=15) as http:
+    with ForkedSystem(runner=runner) as system, local_http.Client(timeout=15) as http:
         system.start()
         traffic = Traffic(system, system.add_profiles(), random.Random(0), http)
         for _ in range(WORLD_ROUNDS):

@@ -19,7 +19,7 @@ from creator_pipeline.mail import page_link, unsubscribe
 from creator_pipeline.platforms.gumroad import webhook
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.store.tables import email_messages, email_suppressions, platform_connections
-from creator_pipeline_tests.support import paths
+from creator_pipeline_tests.support import local_http, paths
 from creator_pipeline_tests.support.gateway import PATH_SECRET, RESEND_SECRET, Gateway, signed, whop_event
 from creator_pipeline_tests.support.isolation import ALICES, jobs, seed, state
 
@@ -109,7 +109,7 @@ def oauth_start(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
         ({}, {"profile_id": "alice", "link": link}),
     ]
     answers = [
-        httpx.get(f"{gateway.url}/oauth/gumroad/start", params=wish, headers=headers) for headers, wish in wishes
+        local_http.get(f"{gateway.url}/oauth/gumroad/start", params=wish, headers=headers) for headers, wish in wishes
     ]
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     return answers
@@ -120,7 +120,7 @@ def oauth_before(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
     link = parse_qs(urlsplit(connect_links.start_link(gateway.ring, "http://x", "gumroad", "bob")).query)["link"][0]
     url = f"{gateway.url}/oauth/gumroad/connect"
     answers = [
-        httpx.get(url, params={"profile_id": "alice", "link": told}, headers=key) for told in (link, "", "forged")
+        local_http.get(url, params={"profile_id": "alice", "link": told}, headers=key) for told in (link, "", "forged")
     ]
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     return answers
@@ -128,11 +128,11 @@ def oauth_before(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
 
 def oauth_callback(gateway: Gateway, key: dict[str, str]) -> list[httpx.Response]:
     """A state that alice began is of no use in bob's browser."""
-    begun = httpx.get(
+    begun = local_http.get(
         f"{gateway.url}/oauth/gumroad/start", params={"profile_id": "alice"}, headers=gateway.key("alice")
     )
     query = parse_qs(urlsplit(begun.headers["location"]).query)
-    with httpx.Client(base_url=gateway.url) as browser:
+    with local_http.Client(base_url=gateway.url) as browser:
         browser.get("/oauth/gumroad/start", params={"profile_id": "bob"}, headers=key)
         answers = [browser.get(CALLBACK_PATH, params={"state": query["state"][0], "code": "stolen"})]
     assert answers[0].status_code == 400
@@ -198,7 +198,7 @@ def own_page(method: str, path: str, *, opened: int, shut: int = 401) -> Proof:
     def proof(gateway: Gateway, _key: dict[str, str]) -> list[httpx.Response]:
         link = page_link.url(gateway.config, "bob", "bob@example.com")
         form = {"notify": "none", "profile_id": "alice"}
-        with httpx.Client(base_url=gateway.url) as browser:
+        with local_http.Client(base_url=gateway.url) as browser:
             entered = browser.get(urlsplit(link).path)
             assert entered.status_code == 303
             if method == "POST":

@@ -18,7 +18,7 @@ from creator_pipeline.mail.render import one_line, render
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import daily_revenue, kdp_uploads
-from creator_pipeline_tests.support import pages
+from creator_pipeline_tests.support import local_http, pages
 from creator_pipeline_tests.support.gateway import Gateway
 
 TURNED = "Zine \u202e3.00 \u2067x\u061c"
@@ -36,7 +36,7 @@ def gateway(sqlite_warehouse: Warehouse) -> Iterator[Gateway]:
 def browser(gateway: Gateway) -> Iterator[httpx.Client]:
     """Alice's page, open in a browser of its own."""
     link = page_link.url(gateway.config, "alice", "alice@example.com")
-    with httpx.Client(base_url=gateway.url, follow_redirects=True) as opened:
+    with local_http.Client(base_url=gateway.url, follow_redirects=True) as opened:
         assert opened.get(urlsplit(link).path).status_code == 200
         yield opened
 

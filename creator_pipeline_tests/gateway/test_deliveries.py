@@ -27,7 +27,7 @@ from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs, webhook_events
-from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support import local_http, servers
 from creator_pipeline_tests.support.gateway import (
     ACCOUNT,
     WHOP_SECRET,
@@ -125,7 +125,7 @@ def command(url: str, port: int, home: Path) -> Iterator[subprocess.Popen[bytes]
         while True:
             assert process.poll() is None, (home / "log").read_text()
             try:
-                httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=20)
+                local_http.get(f"http://127.0.0.1:{port}/healthz", timeout=20)
                 break
             except httpx.TransportError:
                 assert time.monotonic() < deadline
@@ -138,7 +138,7 @@ def command(url: str, port: int, home: Path) -> Iterator[subprocess.Popen[bytes]
 
 def send_until_refused(port: int, accepted: list[str], stop: threading.Event, offset: int) -> None:
     number = offset
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+    with local_http.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
         while not stop.is_set():
             name, body = f"msg_{number}", whop_event(f"pay_{number}")
             try:

@@ -6,12 +6,11 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 from sqlalchemy import delete, update
 
 from creator_pipeline.gateway.health import last_sensor_tick
 from creator_pipeline.store.tables import ingestion_jobs
-from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support import local_http, servers
 from creator_pipeline_tests.support.gateway import Gateway, settings_of, signed, whop_event
 
 
@@ -129,6 +128,6 @@ def test_the_document_and_its_page_name_every_route(shared: Gateway):
         "/readyz",
         "/metrics",
     }
-    page = httpx.get(f"{shared.url}/docs").text
+    page = local_http.get(f"{shared.url}/docs").text
     for path in document["paths"]:
         assert path in page

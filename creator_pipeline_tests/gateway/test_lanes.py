@@ -19,7 +19,7 @@ from creator_pipeline.gateway.lanes import Lane
 from creator_pipeline.platforms.gumroad import oauth
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.store.tables import email_messages, ingestion_jobs, platform_connections
-from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support import local_http, servers
 from creator_pipeline_tests.support.dripping import dripping
 from creator_pipeline_tests.support.gateway import Gateway, signed, whop_event
 from creator_pipeline_tests.support.gumroad_oauth import come_back, connecting, said_at_gumroad, start
@@ -82,7 +82,9 @@ def test_callbacks_at_a_token_address_that_drips_hold_up_nobody_and_lose_nothing
         cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in gateway.http.cookies.items())}
         url, answers = gateway.url + CALLBACK_PATH, list[httpx.Response]()
         threads = [
-            threading.Thread(target=lambda: answers.append(httpx.get(url, params=query, headers=cookie, timeout=30)))
+            threading.Thread(
+                target=lambda: answers.append(local_http.get(url, params=query, headers=cookie, timeout=30))
+            )
             for _ in range(7)
         ]
         for thread in threads:
@@ -130,8 +132,8 @@ def test_tokens_that_can_t_be_stored_are_kept_for_the_next_try(
         asked = sandbox.faults.requests["/oauth/token"]
         # Somebody else's answer can't be finished with them.
         forged = {"Cookie": f"gumroad_oauth=other; gumroad_oauth_kept={kept}"}
-        assert httpx.get(gateway.url + CALLBACK_PATH, params=query, headers=forged).status_code == 400
-        assert httpx.head(gateway.url + CALLBACK_PATH, params=query).status_code == 405
+        assert local_http.get(gateway.url + CALLBACK_PATH, params=query, headers=forged).status_code == 400
+        assert local_http.head(gateway.url + CALLBACK_PATH, params=query).status_code == 405
         assert come_back(gateway, query).status_code == 303
         assert sandbox.faults.requests["/oauth/token"] == asked
         assert len(gateway.rows(ingestion_jobs)) == 1

@@ -7,12 +7,12 @@ import logging
 import socket
 import time
 
-import httpx
 import orjson
 import pytest
 
 from creator_pipeline.core.logging import JsonLines
 from creator_pipeline.gateway import limits, middleware, server
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.gateway import PATH_SECRET, Gateway, signed, whop_event
 
 
@@ -169,6 +169,6 @@ def test_every_page_forbids_scripts_and_other_hosts(shared: Gateway):
 def test_a_fault_of_ours_is_a_500_in_the_same_shape(shared: Gateway, monkeypatch: pytest.MonkeyPatch):
     """Guards: stack traces for strangers."""
     monkeypatch.setattr("creator_pipeline.gateway.health.json_response", None)
-    answer = httpx.get(f"{shared.url}/healthz")
+    answer = local_http.get(f"{shared.url}/healthz")
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal"

@@ -16,6 +16,7 @@ from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs, platform_connections, webhook_events
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.gateway import Gateway
 from creator_pipeline_tests.support.gumroad_oauth import come_back, connecting, said_at_gumroad, start
 from creator_pipeline_tests.support.sandbox import SandboxServer
@@ -101,7 +102,7 @@ def test_an_answer_is_good_once(gateway: Gateway, sandbox: SandboxServer):
 def test_an_answer_in_another_browser_is_refused(gateway: Gateway):
     """Guards: a seller who is sent an address by someone, and so connects to that someone's profile."""
     query = said_at_gumroad(start(gateway))
-    assert "another browser" in refused(httpx.get(gateway.url + CALLBACK_PATH, params=query))
+    assert "another browser" in refused(local_http.get(gateway.url + CALLBACK_PATH, params=query))
     assert gateway.rows(platform_connections) == []
 
 

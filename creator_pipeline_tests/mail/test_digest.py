@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import delete, insert, update
 
@@ -23,6 +22,7 @@ from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import daily_revenue, sales_events
 from creator_pipeline.store.tables import profiles as profiles_table
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
 MONDAY = date(2026, 11, 16)
@@ -145,7 +145,7 @@ def test_one_mail_for_a_profile_and_week_with_a_picture_that_is_also_said(
     assert "alice@" not in payload["html"] + payload["text"]
     assert payload["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message(KEY)["status"] == "sent"
-    shown = httpx.get(f"{server.resend_url}/inbox/{mail.id}").text
+    shown = local_http.get(f"{server.resend_url}/inbox/{mail.id}").text
     assert "data:image/png;base64," in shown
     assert "Attached revenue-2026-11-22.png" in shown
 

@@ -6,6 +6,7 @@ import itertools
 import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_slots_are_never_closer_than_the_interval_and_none_is_left_out(
 ) -> None:
     """Two processes that ask in the same moment are let through in the same moment."""
     slept: list[float] = []
-    monkeypatch.setattr(pace.time, "sleep", slept.append)
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=time.monotonic, sleep=slept.append))
     # Ten seconds apart: a tenth of one passes between two statements of a busy machine.
     paced, interval = RedisPace(link, "k", 6), 60 / (6 * USED_SHARE)
     ends: list[int] = []
@@ -82,7 +83,7 @@ def test_slots_are_never_closer_than_the_interval_and_none_is_left_out(
 def test_an_idle_pace_saves_nothing_up(link: RedisLink, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bucket that filled overnight empties in one second, and the limit of the minute is gone."""
     slept: list[float] = []
-    monkeypatch.setattr(pace.time, "sleep", slept.append)
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=time.monotonic, sleep=slept.append))
     paced, interval = RedisPace(link, "k", 6), 60 / (6 * USED_SHARE)
     yesterday = time.time() - 86_400
     link.client.set("v1:pace:k", round(yesterday * 1e6))
@@ -99,7 +100,7 @@ def test_without_redis_each_process_keeps_to_its_share_and_comes_back(
     """While Redis restarts four processes go at full speed each."""
     slept: list[float] = []
     sleep = time.sleep
-    monkeypatch.setattr(pace.time, "sleep", slept.append)
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=time.monotonic, sleep=slept.append))
     paced, interval = RedisPace(link, "k", 6), 60 / (6 * USED_SHARE)
     share = interval * PROCESSES
 

@@ -1,7 +1,8 @@
 """The stand-in of Resend is as strict as the service, and its inbox can be read."""
 
-import httpx
 import pytest
+
+from creator_pipeline_tests.support import local_http
 
 MAIL = {
     "from": "Pipeline <a@example.com>",
@@ -16,7 +17,7 @@ KEYED = {"Idempotency-Key": "k"}
 @pytest.fixture
 def mail_api(server):
     """A client with a good key."""
-    with httpx.Client(base_url=server.resend_url, headers={"Authorization": "Bearer re_test"}) as client:
+    with local_http.Client(base_url=server.resend_url, headers={"Authorization": "Bearer re_test"}) as client:
         yield client
 
 
@@ -45,7 +46,7 @@ def test_bad_mails_are_refused_and_may_be_corrected_under_their_key(server, mail
 
 def test_keys_are_asked_for(server, mail_api):
     """Guards: a client that sends 'Bearer None'."""
-    with httpx.Client(base_url=server.resend_url) as nobody:
+    with local_http.Client(base_url=server.resend_url) as nobody:
         assert name_of(nobody.post("/emails", json=MAIL)) == (401, "missing_api_key")
     bad = {"Authorization": "Bearer None"}
     assert name_of(mail_api.post("/emails", json=MAIL, headers=bad)) == (403, "invalid_api_key")

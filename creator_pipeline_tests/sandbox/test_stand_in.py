@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -14,6 +13,7 @@ from creator_pipeline.sandbox.compare import DayFigures, Difference, differences
 from creator_pipeline.sandbox.server import SandboxServer
 from creator_pipeline.sandbox.stand_in import Account, StandIn
 from creator_pipeline.sandbox.world import World
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.sandbox import STAND_INS
 
 TODAY = date(2026, 9, 20)
@@ -66,7 +66,7 @@ def server() -> Iterator[SandboxServer]:
 def test_a_stand_in_is_invented_served_and_closed(server):
     """Guards: a platform that the server knows by its name only."""
     assert server.world.parts == {"shop": "3 2026-09-20 9 {'dora': 2}"}
-    with httpx.Client(base_url=server.url) as client:
+    with local_http.Client(base_url=server.url) as client:
         assert client.get("/shop/sales").text == server.world.parts["shop"]
         assert client.get("/_sandbox/shop/totals").text == "12"
         assert client.get("/_sandbox/world").json() == {"today": "2026-09-20", "shop": {"dora": {"token": "<t>"}}}
@@ -84,7 +84,7 @@ def test_a_stand_in_is_invented_served_and_closed(server):
 def test_a_fault_of_one_platform_is_known_where_that_platform_is(server):
     """Guards: a misspelt kind that never comes, and a test that is green because of it."""
     server.faults.every(1, "sold_out", path="/shop")
-    assert httpx.get(f"{server.url}/shop/sales").text == "sold_out"
+    assert local_http.get(f"{server.url}/shop/sales").text == "sold_out"
     with pytest.raises(ValueError, match="sold_out"):
         server.faults.every(1, "shuffle")
 

@@ -22,6 +22,7 @@ from creator_pipeline.gateway.app import create_app
 from creator_pipeline.gateway.server import uvicorn_config
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profile_keys, profiles
+from creator_pipeline_tests.support import local_http
 
 WHOP_SECRET = "ws_c2VjcmV0IG9mIGEgdGVzdA"
 PATH_SECRET = "ping-path-secret-of-a-test"
@@ -66,7 +67,7 @@ class Gateway(AbstractContextManager["Gateway"]):
         while not self._server.started:
             assert self._thread.is_alive()
             time.sleep(0.005)
-        self.http = httpx.Client(base_url=self.url, timeout=20)
+        self.http = local_http.Client(base_url=self.url, timeout=20)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,6 +9,7 @@ import httpx
 
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.gateway import Gateway
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
@@ -40,7 +41,7 @@ def start(gateway: Gateway, **asked: str) -> httpx.Response:
 def said_at_gumroad(answer: httpx.Response, **wish: str) -> dict[str, str]:
     """What Gumroad adds to the callback's address once the seller has said yes or no."""
     assert answer.status_code == 302, answer.text
-    back = httpx.get(httpx.URL(answer.headers["location"]).copy_merge_params(wish))
+    back = local_http.get(httpx.URL(answer.headers["location"]).copy_merge_params(wish))
     assert back.headers["location"].startswith(CALLBACK)
     return {name: values[0] for name, values in parse_qs(urlsplit(back.headers["location"]).query).items()}
 

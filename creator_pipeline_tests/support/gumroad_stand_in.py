@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-import httpx
 import orjson
 
 from creator_pipeline.platforms.gumroad.sandbox.books import Books
 from creator_pipeline.platforms.gumroad.sandbox.payout_rows import statement
 from creator_pipeline.platforms.gumroad.sandbox.payouts import FRIDAY, Payout, Terms
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Buyer, Product, Sale
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.paths import FIXTURES
 
 PRODUCT = Product("BkEeA-2gurRxoF_eWxTaVA==", "kit", "Loop Kit Vol. 3", 1000)
@@ -41,7 +41,7 @@ def read_payout(server: Any, profile: str, payout_id: str, **asked: str) -> dict
     """A payout with its lines, as the stand-in shows it."""
     headers = {"Authorization": f"Bearer {server.world.gumroad[profile].token}"}
     params = {"include_transactions": "true", **asked}
-    return httpx.get(f"{server.url}/v2/payouts/{payout_id}", params=params, headers=headers).json()["payout"]
+    return local_http.get(f"{server.url}/v2/payouts/{payout_id}", params=params, headers=headers).json()["payout"]
 
 
 def cents(value: float | str) -> int:

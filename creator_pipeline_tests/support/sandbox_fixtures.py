@@ -4,6 +4,7 @@ from datetime import date
 import httpx
 import pytest
 
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 TODAY = date(2026, 9, 20)
@@ -18,7 +19,7 @@ def server() -> Iterator[SandboxServer]:
 @pytest.fixture
 def api(server: SandboxServer) -> Iterator[httpx.Client]:
     token = server.world.gumroad["alice"].token
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}) as client:
+    with local_http.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}) as client:
         yield client
 
 

@@ -9,13 +9,14 @@ import httpx
 
 from creator_pipeline.platforms.whop.sandbox.account import WhopAccount
 from creator_pipeline.platforms.whop.sandbox.api import VERSION
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
 
 def answer(server: SandboxServer, account: WhopAccount, path: str, **params: Any) -> httpx.Response:
     """The answer to one request with the account's key."""
     headers = {"authorization": f"Bearer {account.key}", "api-version-date": VERSION}
-    return httpx.get(f"{server.whop_url}/{path}", params=params, headers=headers)
+    return local_http.get(f"{server.whop_url}/{path}", params=params, headers=headers)
 
 
 def ask(server: SandboxServer, account: WhopAccount, path: str, **params: Any) -> Any:

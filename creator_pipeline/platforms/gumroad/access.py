@@ -31,14 +31,13 @@ def gumroad_client(config: Settings, warehouse: Warehouse, profile_id: str) -> G
     """
     ring = installation_ring(config)
     connection = profiles.get_connection(warehouse, ring, PLATFORM.in_ledger, profile_id)
-    renew = _renewal(config, warehouse, profile_id)
-
-    def ask() -> SellerAccount | None:
-        with client_of_token(config, connection.access_token, renew=renew) as client:
-            return account_of(client)
-
-    confirm(warehouse, ring, PLATFORM, connection, ask)
-    return client_of_token(config, connection.access_token, renew=renew)
+    client = client_of_token(config, connection.access_token, renew=_renewal(config, warehouse, profile_id))
+    try:
+        confirm(warehouse, ring, PLATFORM, connection, lambda: account_of(client))
+    except BaseException:
+        client.close()
+        raise
+    return client
 
 
 def account_of(client: GumroadClient) -> SellerAccount | None:

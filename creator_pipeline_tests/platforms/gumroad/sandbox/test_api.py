@@ -5,6 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from creator_pipeline_tests.support import local_http
+
 BACK = "http://127.0.0.1:1/back"
 APP = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
 
@@ -25,7 +27,7 @@ def exchange(api: httpx.Client, code: str, **over: str) -> httpx.Response:
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer nobody"}])
 def test_unknown_token_is_401_with_an_empty_body(server, header):
     """Guards: parsing JSON from an empty body."""
-    answer = httpx.get(f"{server.url}/v2/sales", headers=header)
+    answer = local_http.get(f"{server.url}/v2/sales", headers=header)
     assert (answer.status_code, answer.content) == (401, b"")
     assert answer.headers["www-authenticate"].endswith('error_description="The access token is invalid"')
 

@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime
 
-import httpx
 import pytest
 
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.gumroad_stand_in import payout_fixture, read_payout
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
@@ -18,7 +18,7 @@ def of(server):
 
     def client(profile):
         token = server.world.gumroad[profile].token
-        clients.append(httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}))
+        clients.append(local_http.Client(base_url=server.url, headers={"Authorization": f"Bearer {token}"}))
         return clients[-1]
 
     yield client
@@ -141,7 +141,7 @@ def test_without_the_scope_every_call_is_403_with_an_empty_body(api, server):
 def test_a_server_of_2025_has_neither_lines_nor_planned_ones(api, server):
     """Guards: lines waited for that never come."""
     payout_id = server.world.gumroad["alice"].books.run.payouts[0].id
-    httpx.post(f"{server.url}/_sandbox/gumroad/switches", json={"payouts_server": "2025"}).raise_for_status()
+    local_http.post(f"{server.url}/_sandbox/gumroad/switches", json={"payouts_server": "2025"}).raise_for_status()
     asked = {"include_transactions": "true", "include_sales": "false"}
     told = api.get(f"/v2/payouts/{payout_id}", params=asked).json()["payout"]
     assert set(told) == set(payout_fixture("payout_old_server.json")["payout"])
@@ -152,7 +152,7 @@ def test_a_server_of_2025_has_neither_lines_nor_planned_ones(api, server):
 def test_a_server_before_payouts_answers_with_a_page(api, server):
     """Guards: JSON expected of a 404."""
     wish = {"payouts_server": "none", "unknown_route": "page"}
-    httpx.post(f"{server.url}/_sandbox/gumroad/switches", json=wish).raise_for_status()
+    local_http.post(f"{server.url}/_sandbox/gumroad/switches", json=wish).raise_for_status()
     server.world.gumroad.drop_scope("alice", "view_payouts")
     for path in ("/v2/payouts", "/v2/payouts/upcoming", "/v2/payouts/x", "/v2/earnings?year=2025"):
         answer = api.get(path)
@@ -161,7 +161,7 @@ def test_a_server_before_payouts_answers_with_a_page(api, server):
 
 def test_switches_refuse_what_they_do_not_know(server):
     """Guards: a test that believes to have an old server."""
-    answer = httpx.post(f"{server.url}/_sandbox/gumroad/switches", json={"payouts_server": "1999"})
+    answer = local_http.post(f"{server.url}/_sandbox/gumroad/switches", json={"payouts_server": "1999"})
     assert (answer.status_code, server.gumroad.payouts_server) == (400, "2026")
 
 
@@ -212,7 +212,7 @@ def last_year():
         seller = running.world.gumroad["alice"]
         seller.scopes.add("view_tax_data")
         headers = {"Authorization": f"Bearer {seller.token}"}
-        with httpx.Client(base_url=running.url, headers=headers) as client:
+        with local_http.Client(base_url=running.url, headers=headers) as client:
             yield running, client
 
 

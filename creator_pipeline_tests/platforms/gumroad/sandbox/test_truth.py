@@ -4,10 +4,10 @@ import random
 from collections import Counter
 from datetime import date
 
-import httpx
 import pytest
 
 from creator_pipeline.platforms.gumroad.sandbox.changes import SandboxError
+from creator_pipeline_tests.support import local_http
 from creator_pipeline_tests.support.gumroad_stand_in import cents, read_payout
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
@@ -149,20 +149,23 @@ def test_thirty_nights_add_up():
 def test_the_truth_and_the_nights_are_to_be_had_over_http(server):
     """Guards: a demo in another process that can't ask what is true."""
     url = f"{server.url}/_sandbox/gumroad"
-    sale = httpx.post(f"{url}/bea/sales", json={"price": 3000}).json()
-    assert httpx.post(f"{url}/bea/refund", json={"sale_id": sale["id"], "fraud": True}).json()["refunded_cents"] == 3000
-    assert httpx.post(f"{url}/bea/fail_refund", json={"sale_id": sale["id"]}).json()["refunded_cents"] == 0
-    number = httpx.post(f"{url}/bea/earn", json={"cents": 500}).json()["number"]
-    assert httpx.post(f"{url}/bea/unearn", json={"number": number}).json() == {"ok": True}
-    assert httpx.post(f"{url}/bea/unearn", json={"number": number}).status_code == 400
-    assert httpx.post(f"{url}/chen/instant_payout").status_code == 400
-    assert httpx.post(f"{url}/bea/return_payout").json()["status"] == "returned"
-    assert httpx.post(f"{url}/advance", json={"days": 2}).json() == {"today": "2026-09-22"}
-    told = httpx.get(f"{url}/bea/books").json()
+    sale = local_http.post(f"{url}/bea/sales", json={"price": 3000}).json()
+    assert (
+        local_http.post(f"{url}/bea/refund", json={"sale_id": sale["id"], "fraud": True}).json()["refunded_cents"]
+        == 3000
+    )
+    assert local_http.post(f"{url}/bea/fail_refund", json={"sale_id": sale["id"]}).json()["refunded_cents"] == 0
+    number = local_http.post(f"{url}/bea/earn", json={"cents": 500}).json()["number"]
+    assert local_http.post(f"{url}/bea/unearn", json={"number": number}).json() == {"ok": True}
+    assert local_http.post(f"{url}/bea/unearn", json={"number": number}).status_code == 400
+    assert local_http.post(f"{url}/chen/instant_payout").status_code == 400
+    assert local_http.post(f"{url}/bea/return_payout").json()["status"] == "returned"
+    assert local_http.post(f"{url}/advance", json={"days": 2}).json() == {"today": "2026-09-22"}
+    told = local_http.get(f"{url}/bea/books").json()
     assert told == server.world.gumroad.truth("bea")
     assert told["sales"][sale["id"]]["net_cents"] == 3000 - 467
-    assert httpx.get(f"{url}/nobody/books").status_code == 404
-    assert httpx.post(f"{url}/bea/drop_scope", json={"scope": "view_payouts"}).json() == {"ok": True}
+    assert local_http.get(f"{url}/nobody/books").status_code == 404
+    assert local_http.post(f"{url}/bea/drop_scope", json={"scope": "view_payouts"}).json() == {"ok": True}
     assert server.world.gumroad["bea"].scopes == {"view_profile", "view_sales"}
 
 

@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 
-import httpx
 import pytest
+
+from creator_pipeline_tests.support import local_http
 
 
 @pytest.fixture
@@ -12,7 +13,7 @@ def at(server) -> str:
 
 
 def test_the_books_are_told_as_they_are(server, at) -> None:
-    truth, told = server.world.whop.books("alice"), httpx.get(f"{at}/books").json()
+    truth, told = server.world.whop.books("alice"), local_http.get(f"{at}/books").json()
     assert {currency: Decimal(parts["total"]) for currency, parts in told["balances"].items()} == {
         currency: parts.total for currency, parts in truth.balances.items()
     }
@@ -20,7 +21,7 @@ def test_the_books_are_told_as_they_are(server, at) -> None:
     assert {row["meaning"] for row in told["meanings"]} == {meaning for _, meaning in truth.meanings}
     assert [row["id"] for row in told["payouts"]] == [one.payout.id for one in truth.payouts]
     assert len(told["payments"]) == len(truth.payments)
-    assert httpx.get(f"{server.url}/_sandbox/whop/nobody/books").status_code == 404
+    assert local_http.get(f"{server.url}/_sandbox/whop/nobody/books").status_code == 404
 
 
 def test_money_moves_by_order(server, at, account) -> None:
@@ -37,7 +38,7 @@ def test_money_moves_by_order(server, at, account) -> None:
         ("advance", {"days": 3}),
     ]
     for verb, wish in orders:
-        said = httpx.post(f"{at}/{verb}", json=wish)
+        said = local_http.post(f"{at}/{verb}", json=wish)
         assert said.status_code == 200, said.text
     words = {line.line_type for line in account.books.lines}
     assert {"a_new_word", "platform_affiliate_payment", "topup", "currency_conversion_incoming"} <= words
@@ -45,15 +46,15 @@ def test_money_moves_by_order(server, at, account) -> None:
     assert server.whop.without == {"payouts"}
     payout = next(one for one in account.books.payouts.values() if one.source == "api")
     assert payout.status == "completed"
-    back = httpx.post(f"{at}/move_payout", json={"payout_id": payout.id, "status": "reversed"}).json()
+    back = local_http.post(f"{at}/move_payout", json={"payout_id": payout.id, "status": "reversed"}).json()
     assert (back["status"], back["principal"]) == ("reversed", "37.50")
 
 
 def test_sales_go_wrong_by_order(server, at, account) -> None:
-    sold = httpx.post(f"{at}/buy", json={"traits": []}).json()["payment"]
-    refund = httpx.post(f"{at}/refund", json={"payment_id": sold["id"], "amount": "3.00"}).json()
-    assert httpx.post(f"{at}/fail_refund", json={"refund_id": refund["id"]}).json()["status"] == "failed"
-    alerted = httpx.post(f"{at}/alert", json={"payment_id": sold["id"]}).json()
+    sold = local_http.post(f"{at}/buy", json={"traits": []}).json()["payment"]
+    refund = local_http.post(f"{at}/refund", json={"payment_id": sold["id"], "amount": "3.00"}).json()
+    assert local_http.post(f"{at}/fail_refund", json={"refund_id": refund["id"]}).json()["status"] == "failed"
+    alerted = local_http.post(f"{at}/alert", json={"payment_id": sold["id"]}).json()
     assert alerted["amount"]["amount"] == "29.00"
 
 
@@ -62,4 +63,4 @@ def test_sales_go_wrong_by_order(server, at, account) -> None:
     [("read_as", {"nonsense": 1}), ("pay_out", {"amount": "1000000"}), ("convert", {"amount": "1"})],
 )
 def test_an_impossible_order_is_refused(at, verb, wish) -> None:
-    assert httpx.post(f"{at}/{verb}", json=wish).status_code == 400
+    assert local_http.post(f"{at}/{verb}", json=wish).status_code == 400
