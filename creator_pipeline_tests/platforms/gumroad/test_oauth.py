@@ -42,8 +42,8 @@ def test_a_refused_token_is_refreshed_once_and_the_read_goes_on(
     connect(warehouse, ring, "stale", before)
     with gumroad_client(settings.load(), warehouse, "alice") as client:
         assert client.user()["user_id"] == seller.user_id
-            # Whose token it is, refused and asked again, and the test's own.
-            assert client.usage.requests == 3
+        # Whose token it is, refused and asked again, and the test's own.
+        assert client.usage.requests == 3
     stored = profiles.get_connection(warehouse, ring, "gumroad", "alice")
     assert stored.access_token == seller.token
     assert stored.refresh_token not in {None, before}
