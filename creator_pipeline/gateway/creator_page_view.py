@@ -22,6 +22,7 @@ from creator_pipeline.mail.kinds import CATEGORIES
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import plain_error, short_moment
 from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms.books import NotReadable
 from creator_pipeline.platforms.contract import PageLine, Platform
 from creator_pipeline.platforms.oauth import OAuth
 from creator_pipeline.platforms.uploads import UploadedFile
@@ -200,7 +201,8 @@ def _lines(connection: Connection, config: Settings, profile_id: str) -> Iterato
         elif platform.connects:
             own = (row for row in found if row.provider == platform.in_ledger and not _of_buyer(platform, row))
             account = accounts.known(connection, platform.in_ledger, profile_id)
-            yield _connection(config, platform, next(own, None), str(account or ""))
+            closed = _closed_parts(connection, platform, profile_id)
+            yield _connection(config, platform, next(own, None), str(account or ""), closed)
         elif platform.page_line is not None:
             yield Line(platform.name, platform.label, *platform.page_line.get()(connection, profile_id))
 
@@ -210,7 +212,25 @@ def _of_buyer(platform: Platform, row: Any) -> bool:
     return bool(platform.buyer_accounts) and (row.external_account_id or "").startswith(platform.buyer_accounts)
 
 
-def _connection(config: Settings, platform: Platform, row: Any, account: str) -> Line:
+def _closed_parts(connection: Connection, platform: Platform, profile_id: str) -> list[NotReadable]:
+    """What connecting again would let be read."""
+    if platform.books is None:
+        return []
+    return [one for one in platform.books.get().not_readable(connection, profile_id) if one.brings]
+
+
+def _connection(
+    config: Settings, platform: Platform, row: Any, account: str, closed: Sequence[NotReadable] = ()
+) -> Line:
+    """A line of the connections.
+
+    Args:
+        config: says whether accounts can be connected here.
+        platform: of the line.
+        row: of the connection; None without one.
+        account: its name.
+        closed: what connecting again would let be read.
+    """
     name, label = platform.name, platform.label
     can_connect = platform.oauth is not None and _is_set_up(platform.oauth.get(), config)
     ask = "" if can_connect else "Whoever runs this pipeline connects it for you."
@@ -220,7 +240,10 @@ def _connection(config: Settings, platform: Platform, row: Any, account: str) ->
     if row.status == "active":
         detail = "" if synced else "The first sync is under way."
         named = f"Account {account}." if account else ""
-        return Line(name, label, synced or "Connected", " ".join(filter(None, (named, detail))), good=True)
+        told = [f"Connect once more to see {one.yours}: {one.brings}" for one in closed]
+        again = "Connect again" if closed and can_connect else ""
+        text = " ".join(filter(None, (named, detail, *told, ask if closed else "")))
+        return Line(name, label, synced or "Connected", text, good=True, connect=again)
     reason = plain_error(row.last_error or "It was refused.", config)
     detail = " ".join(filter(None, (reason, ask, f"{synced}." if synced else "")))
     return Line(name, label, AGAIN, detail, good=False, connect="Connect again" if can_connect else "")

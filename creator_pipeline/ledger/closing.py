@@ -118,10 +118,18 @@ def with_closed_months(
 
 
 def _difference(event: LedgerEvent, stored: Sequence[LedgerEvent]) -> list[LedgerEvent]:
-    amounts = {name: getattr(event, name) - sum(getattr(row, name) for row in stored) for name in _AMOUNTS}
-    if not any(amounts.values()):
-        return []
-    return [event._replace(id=f"{event.id}:later{len(stored)}", **amounts)]
+    late: list[LedgerEvent] = []
+    # Money that is known only now to be in no balance is taken out of it by two rows that add up to nothing.
+    for past in (False, True):
+        amounts = {
+            name: (getattr(event, name) if event.past_balance == past else 0)
+            - sum(getattr(row, name) for row in stored if row.past_balance == past)
+            for name in _AMOUNTS
+        }
+        if any(amounts.values()):
+            id_ = f"{event.id}:later{len(stored) + len(late)}"
+            late.append(event._replace(id=id_, past_balance=past, **amounts))
+    return late
 
 
 def _booked(connection: Connection, platform: str, profile_id: str, late: Iterable[LedgerEvent]) -> list[LedgerEvent]:

@@ -13,6 +13,7 @@ class LedgerEvent(NamedTuple):
         fee_exact: False while the fee is estimated.
         belongs_to: day of a closed month that it belongs to, where it was booked later.
         settled_on: the platform's own day of it, where it tells another than ``occurred_on``.
+        past_balance: whether a payment processor moved the money by itself: it is in no balance of the platform.
     """
 
     id: str
@@ -35,6 +36,7 @@ class LedgerEvent(NamedTuple):
     fee_exact: bool = True
     belongs_to: date | None = None
     settled_on: date | None = None
+    past_balance: bool = False
 
     @property
     def own_day(self) -> date:

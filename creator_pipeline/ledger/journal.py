@@ -9,7 +9,7 @@ from datetime import date
 from typing import NamedTuple, TextIO
 
 from creator_pipeline.core.money import to_text
-from creator_pipeline.ledger.movements import Entry
+from creator_pipeline.ledger.movements import BY_PROCESSOR, Entry
 from creator_pipeline.store.source import Source, label_of
 
 HEADER = ("date", "platform", "currency", "account", "debit", "credit", "text", "belongs_to")
@@ -25,6 +25,7 @@ ACCOUNTS = {
     "tax": "Tax",
     "adjustments": "Adjustments",
     "transfers": "Owner",
+    BY_PROCESSOR: "Paid by processor",
     "payouts": "Bank",
     "withheld": "Tax withheld",
 }

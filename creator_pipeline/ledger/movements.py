@@ -13,6 +13,8 @@ from creator_pipeline.store.tables import balance_movements, closed_months, payo
 
 LIVE = ("paid", "on_the_way")
 """States of a payout whose money is not in the balance."""
+BY_PROCESSOR = "by_processor"
+"""Kind of a movement that takes out what a payment processor paid to the seller by itself, past the balance."""
 GROSS_OF = {
     "sale": "sales",
     "royalty": "sales",
@@ -86,10 +88,12 @@ def _of_ledger(connection: Connection, profile_id: str, month: str | None) -> It
         events.id,
         events.product_name,
         events.belongs_to,
+        events.past_balance,
     ).where(events.profile_id == profile_id)
     if month:
         wanted = wanted.where(events.occurred_on >= first_day(month), events.occurred_on < first_day_after(month))
-    for day, platform, currency, event_type, gross, fee, exact, id_, name, belongs_to in connection.execute(wanted):
+    for row in connection.execute(wanted):
+        day, platform, currency, event_type, gross, fee, exact, id_, name, belongs_to, past = row
         text = f"{event_type.replace('_', ' ')}{f' · {name}' if name else ''}"
         if gross:
             # A row without a fee that is not exact is itself what was estimated.
@@ -99,6 +103,8 @@ def _of_ledger(connection: Connection, profile_id: str, month: str | None) -> It
         if fee:
             kind = FEE_OF.get(event_type, "fees")
             yield Entry(day, platform, currency, kind, -fee, 0 if exact else abs(fee), id_, text, belongs_to)
+        if past and gross != fee:
+            yield Entry(day, platform, currency, BY_PROCESSOR, fee - gross, 0, id_, text, belongs_to)
 
 
 def of_payouts(connection: Connection, profile_id: str) -> Iterator[Entry]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, false, func, literal, literal_column, s
 
 from creator_pipeline.core.money import to_text
 from creator_pipeline.ledger.closing import first_day, first_day_after, month_of
-from creator_pipeline.ledger.movements import FEE_OF, GROSS_OF, of_payouts, of_seller
+from creator_pipeline.ledger.movements import BY_PROCESSOR, FEE_OF, GROSS_OF, of_payouts, of_seller
 from creator_pipeline.store.tables import closed_months, payouts, sales_events, unexplained
 
 KINDS = (
@@ -27,6 +27,7 @@ KINDS = (
     "tax",
     "adjustments",
     "transfers",
+    BY_PROCESSOR,
     "payouts",
     "withheld",
 )
@@ -44,6 +45,7 @@ LABELS = {
     "tax": "Tax",
     "adjustments": "Adjustments",
     "transfers": "Put in, moved, spent",
+    BY_PROCESSOR: "Paid by processor",
     "payouts": "Payouts",
     "withheld": "Tax withheld",
     "closing": "Closing balance",
@@ -98,10 +100,11 @@ def statements(connection: Connection, profile_id: str, month: str | None = None
     opening: dict[Account, int] = defaultdict(int)
     sums: dict[Account, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     guessed: dict[Account, int] = defaultdict(int)
-    for account, event_type, gross, fee, estimated, before in _ledger_sums(connection, profile_id, month):
+    for account, event_type, past, gross, fee, estimated, before in _ledger_sums(connection, profile_id, month):
         if before:
-            opening[account] += gross - fee
+            opening[account] += 0 if past else gross - fee
         else:
+            sums[account][BY_PROCESSOR] -= gross - fee if past else 0
             sums[account][GROSS_OF.get(event_type, "adjustments")] += gross
             sums[account][FEE_OF.get(event_type, "fees")] -= fee
             guessed[account] += estimated
@@ -123,8 +126,9 @@ def statements(connection: Connection, profile_id: str, month: str | None = None
 
 def _ledger_sums(
     connection: Connection, profile_id: str, month: str | None
-) -> Iterator[tuple[Account, str, int, int, int, bool]]:
-    """(account, event type, gross, fee, what of both is estimated, whether it was before the month), to its end."""
+) -> Iterator[tuple[Account, str, bool, int, int, int, bool]]:
+    """(account, event type, whether it went past the balance, gross, fee, what of both is estimated, whether it was
+    before the month), to its end."""
     events = sales_events.c
     before = events.occurred_on < first_day(month) if month else false()
     guess = case((events.fee_micros != 0, func.abs(events.fee_micros)), else_=func.abs(events.gross_micros))
@@ -133,19 +137,20 @@ def _ledger_sums(
             events.platform,
             events.currency,
             events.event_type,
+            events.past_balance,
             func.sum(events.gross_micros),
             func.sum(events.fee_micros),
             func.sum(case((events.fee_exact, literal(0)), else_=guess)),
             before.label("before"),
         )
         .where(events.profile_id == profile_id)
-        .group_by(events.platform, events.currency, events.event_type, literal_column("before"))
+        .group_by(events.platform, events.currency, events.event_type, events.past_balance, literal_column("before"))
     )
     if month:
         wanted = wanted.where(events.occurred_on < first_day_after(month))
-    for platform, currency, event_type, gross, fee, estimated, early in connection.execute(wanted):
+    for platform, currency, event_type, past, gross, fee, estimated, early in connection.execute(wanted):
         # PostgreSQL sums bigints to numeric.
-        yield (platform, currency), event_type, int(gross), int(fee), int(estimated), bool(early)
+        yield (platform, currency), event_type, past, int(gross), int(fee), int(estimated), bool(early)
 
 
 def _unexplained(connection: Connection, profile_id: str, month: str | None) -> dict[Account, int]:

@@ -87,9 +87,8 @@ def ask_for_consent(warehouse: Warehouse, platform: Platform, books: Books, prof
     with warehouse.read() as connection:
         tables = [one for one in books.not_readable(connection, profile_id) if one.brings]
     for one in tables:
-        what = f"your {one.table.replace('_', ' ')}"
         notify_consent(
-            warehouse, settings.load(), profile_id=profile_id, source=platform.source, what=what, brings=one.brings
+            warehouse, settings.load(), profile_id=profile_id, source=platform.source, what=one.yours, brings=one.brings
         )
 
 

@@ -63,6 +63,11 @@ class NotReadable(NamedTuple):
     hint: str
     brings: str = ""
 
+    @property
+    def yours(self) -> str:
+        """The table in the seller's words: ``your payouts``."""
+        return f"your {self.table.replace('_', ' ')}"
+
 
 def _nothing(_connection: Connection, _profile_id: str) -> Iterable[NotReadable]:
     return ()

@@ -371,6 +371,13 @@ def _ledger_columns() -> list[Column[Any]]:
         ),
         _day("belongs_to", "Day of a closed month that it belongs to, where it was booked later", null=True),
         _day("settled_on", "The platform's own day of it, where it tells another", null=True),
+        Column(
+            "past_balance",
+            Boolean,
+            nullable=False,
+            server_default=false(),
+            comment="True where a payment processor moved the money by itself: it is in no balance of the platform",
+        ),
     ]
 
 

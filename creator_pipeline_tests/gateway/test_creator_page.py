@@ -18,7 +18,7 @@ from creator_pipeline.core.windows import now, today
 from creator_pipeline.gateway.creator_page import COOKIE
 from creator_pipeline.mail import page_link, unsubscribe
 from creator_pipeline.platforms import personal
-from creator_pipeline.store import erasure, profiles
+from creator_pipeline.store import erasure, profiles, unreadable
 from creator_pipeline.store.tables import (
     daily_revenue,
     email_suppressions,
@@ -248,6 +248,22 @@ def test_connections_say_their_state_and_offer_what_can_be_done(gateway: Gateway
     with warehouse.write() as connection:
         profiles.mark_synced(connection, "gumroad", "alice", now())
     assert "Synced" in enter(gateway).text
+
+
+def test_a_consent_of_before_there_were_payouts_is_asked_for_with_what_it_brings(gateway: Gateway):
+    """Incident: a mail that said "press Connect again on your page", and a page without that button."""
+    missing = unreadable.Unreadable("payouts", "", "HTTP 403", "Connect again.", "Fees are exact then.")
+    with gateway.services.warehouse.write() as connection:
+        unreadable.remember(connection, "gumroad", "alice", [missing], now())
+    values = {"gumroad_client_id": "x", "gumroad_client_secret": "y", "gumroad_redirect_uri": "http://g.example/x"}
+    with Gateway(gateway.config.warehouse_url, **values) as other:
+        page = enter(other)
+    assert "Connect once more to see your payouts: Fees are exact then." in page.text
+    assert page.find("a", "button") == ["Connect again Gumroad"]
+    assert enter(gateway).find("a", "button") == [], "nobody can connect here"
+    with gateway.services.warehouse.write() as connection:
+        unreadable.forget(connection, "gumroad", "alice", [("payouts", "")])
+    assert "Connect once more" not in enter(gateway).text
 
 
 def test_each_platform_has_its_line_and_a_buyer_s_connection_is_nobody_s_sales(gateway: Gateway):

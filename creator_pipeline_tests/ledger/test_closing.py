@@ -12,6 +12,7 @@ from creator_pipeline.core.windows import DayWindow, now
 from creator_pipeline.ledger import closing
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import replace_window
+from creator_pipeline.ledger.statement import statements
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import closed_months, sales_events
 from creator_pipeline_tests.support.ledger_samples import event
@@ -76,6 +77,21 @@ def test_a_row_that_changes_leaves_the_closed_one_and_books_the_difference(ledge
     assert net(ledger) == 23_500_000
     put(ledger, FIRST)
     assert f"{FIRST[0].id}:later1" not in rows(ledger), "it is what it was: there is no difference any more"
+
+
+def test_money_that_is_known_late_to_be_in_no_balance_leaves_the_closed_row(ledger: Warehouse) -> None:
+    """Incident: a sale that a processor paid, known as such after its month was closed, stayed in the balance."""
+    before = of_october(ledger)
+    put(ledger, [FIRST[0]._replace(past_balance=True), *FIRST[1:]])
+    assert of_october(ledger) == before
+    late = [row for id_, row in sorted(rows(ledger).items()) if ":later" in id_]
+    assert [(row.past_balance, row.net_micros, row.quantity) for row in late] == [
+        (False, -7_000_000, -1),
+        (True, 7_000_000, 1),
+    ]
+    assert net(ledger) == 21_000_000
+    with ledger.read() as connection:
+        assert statements(connection, "alice")["gumroad", "USD"].closing == 14_000_000
 
 
 def test_a_row_that_vanishes_is_taken_back_later(ledger: Warehouse) -> None:

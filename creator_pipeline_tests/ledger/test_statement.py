@@ -98,6 +98,29 @@ def test_the_journal_of_a_month_adds_up_to_nothing_and_to_the_balance(books: War
     assert "2026-10-02,gumroad,USD,Gumroad balance,,7.91,1 row," in lines
 
 
+def test_what_a_processor_paid_by_itself_is_sold_and_in_no_balance(books: Warehouse) -> None:
+    """Incident: a sale that PayPal paid to the seller stood in the balance until a payout listed it."""
+    before = read(books, OCTOBER)
+    with books.write() as connection:
+        rows = [
+            row(30, date(2026, 9, 30), "sale", 2000, 250, past_balance=True),
+            row(31, date(2026, 10, 2), "sale", 3100, 360, past_balance=True),
+            row(31, date(2026, 10, 5), "refund", -3100, -360, fee_exact=False, past_balance=True),
+            row(32, date(2026, 10, 3), "sale", 580, 108, past_balance=True),
+        ]
+        connection.execute(insert(sales_events), [one._asdict() for one in rows])
+        posted = journal.journal(movements.entries(connection, "alice", OCTOBER), sources())
+    found = read(books, OCTOBER)
+    assert (found.opening, found.closing) == (before.opening, before.closing)
+    assert found.sums["sales"] - before.sums["sales"] == 36_800_000
+    assert found.sums["by_processor"] == -4_720_000
+    assert sum(one.debit_micros - one.credit_micros for one in posted) == 0
+    balance = sum(one.debit_micros - one.credit_micros for one in posted if one.account == "Gumroad balance")
+    assert balance == found.closing - found.opening
+    paid = [one.debit_micros - one.credit_micros for one in posted if one.account.startswith("Paid by processor")]
+    assert sum(paid) == 4_720_000
+
+
 def test_a_payout_that_is_read_after_its_month_was_closed_is_booked_when_it_was_seen(books: Warehouse) -> None:
     """Guards: a closed balance that changes because a payout was read late."""
     with books.write() as connection:

@@ -8,12 +8,16 @@ from datetime import date
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
+from creator_pipeline.core.windows import now
 from creator_pipeline.orchestration.book_checks import NAMES, identities, keep_unexplained
+from creator_pipeline.orchestration.books import ask_for_consent
 from creator_pipeline.platforms import of_name
 from creator_pipeline.platforms.books import Identity
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import payout_lines, payouts, sales_events, unexplained
+from creator_pipeline.store.profiles import add_profile
+from creator_pipeline.store.tables import email_messages, payout_lines, payouts, sales_events, unexplained
+from creator_pipeline.store.unreadable import Unreadable, remember
 from creator_pipeline_tests.support.ledger_samples import event
 from creator_pipeline_tests.support.payout_samples import put_line, put_payout
 
@@ -96,3 +100,18 @@ def test_what_does_not_hold_is_kept_since_when_and_goes_when_it_holds(books: War
     with books.write() as connection:
         assert keep_unexplained(connection, platform, "alice", [odd._replace(stated_micros=3)]) == 0
         assert connection.execute(select(unexplained)).all() == []
+
+
+def test_a_seller_is_asked_once_for_the_consent_that_payouts_need(warehouse: Warehouse, platform: Platform) -> None:
+    """Incident: a mail each night that asks to connect again; and none where the consent is missing."""
+    assert platform.books is not None
+    missing = Unreadable("payouts", "", "HTTP 403", "Connect again.", "Fees are exact then.")
+    with warehouse.write() as connection:
+        add_profile(connection, "alice", "alice@example.com")
+    for found in ([], [missing._replace(part="transactions", brings="")], [missing], [missing]):
+        with warehouse.write() as connection:
+            remember(connection, "gumroad", "alice", found, now())
+        ask_for_consent(warehouse, platform, platform.books.get(), "alice")
+    with warehouse.read() as connection:
+        mails = connection.execute(select(email_messages.c.kind, email_messages.c.to)).all()
+    assert [tuple(mail) for mail in mails] == [("consent_needed", "alice@example.com")]

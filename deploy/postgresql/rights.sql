@@ -17,7 +17,7 @@ GRANT SELECT ON profiles, daily_revenue, kdp_uploads, kdp_headers, unexplained, 
     unreadable
     TO pipeline_gateway;
 GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, gross_micros, fee_micros, currency,
-    fee_exact, belongs_to) ON sales_events TO pipeline_gateway;
+    fee_exact, belongs_to, past_balance) ON sales_events TO pipeline_gateway;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, balance_micros,
     balance_currency, withheld_micros, released_on, estimated, first_seen_at, ingested_at) ON payouts
     TO pipeline_gateway;

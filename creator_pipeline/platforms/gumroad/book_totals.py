@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, case, func, select
 
 from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.books import Identity
@@ -190,20 +190,9 @@ def _planned(connection: Connection, profile_id: str, paid: Sequence[PayoutRow])
     counted = [row for row in paid if row.state in LIVE]
     if not counted or any(row.lines_read_at is None for row in counted):
         return
-    # What went past the balance is none of it, but for what Gumroad itself gave back of that.
-    own = select(_SALES.id).where(_SALES.profile_id == profile_id, _SALES.processor.is_not(None))
-    mine = and_(
-        events.platform == PLATFORM,
-        events.profile_id == profile_id,
-        or_(events.external_id.not_in(own), events.event_type == "fee_refund"),
-    )
+    mine = and_(events.platform == PLATFORM, events.profile_id == profile_id, events.past_balance.is_(False))
     net = int(connection.execute(select(func.coalesce(func.sum(events.net_micros), 0)).where(mine)).scalar_one())
-    joined, live = of_live(profile_id)
-    groups = sorted(payout_catalog.CONNECT_GROUPS)
-    elsewhere = select(func.coalesce(func.sum(_LINES.net_micros), 0)).select_from(joined)
-    elsewhere = elsewhere.where(live, _LINES.type.in_(groups))
-    taken = sum(row.balance_micros or 0 for row in counted) + int(connection.execute(elsewhere).scalar_one())
-    balance = net - taken
+    balance = net - sum(row.balance_micros or 0 for row in counted)
     # Days that are negative aren't planned, and take from the balance all the same; so does what is estimated.
     last = max((row.period_end for row in counted if row.period_end), default=counted[-1].created_at.date())
     days = connection.execute(

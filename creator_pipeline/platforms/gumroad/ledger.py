@@ -74,7 +74,8 @@ def sale_ledger(
     sold = [row for row in rows if row.type == payout_catalog.SALE]
     basis = sale or _from_line(profile_id, sale_id, sold)
     day = basis.created_at.date() if basis else min(row.occurred_on for row in rows)
-    made = RowsOfSale(profile_id, sale_id, basis, sale is not None, day, moment)
+    by_processor = any(row.processor for row in rows) or bool(sale and sale.processor)
+    made = RowsOfSale(profile_id, sale_id, basis, sale is not None, day, moment, by_processor)
     if basis:
         made.sale(sold)
     refunds = made.refunds([row for row in rows if row.type in payout_catalog.REFUNDS | payout_catalog.CONNECT_REFUNDS])

@@ -113,6 +113,19 @@ def estimated_share(warehouse: Warehouse, profile_id: str) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+def days_by_payouts(warehouse: Warehouse, profile_id: str) -> int:
+    """Days whose sales, or some of them, rest on payouts as yet: the sales themselves aren't read."""
+    events = sales_events.c
+    days = select(func.count(events.occurred_on.distinct())).where(
+        events.platform == SOURCE.provider,
+        events.profile_id == profile_id,
+        events.event_type == "sale",
+        events.source.startswith("payout "),
+    )
+    with warehouse.read() as connection:
+        return connection.execute(days).scalar_one()
+
+
 def _load(request: Request[GumroadResource]) -> Snapshot:
     with request.resource.client(request.warehouse, request.profile_id) as client:
         read = load_payouts(request.warehouse, client, request.profile_id, since=request.since)
@@ -127,6 +140,7 @@ def _load(request: Request[GumroadResource]) -> Snapshot:
             **usage,
             "payouts_listed": read.listed,
             "payouts_read": read.read,
+            "days_by_payouts_only": days_by_payouts(request.warehouse, request.profile_id),
             "earnings_read": years,
             "estimated_USD": to_text(figures[0], "USD"),
             "preview": preview(("made", "amount", "currency", "status", "covers to", "lines"), map(_shown, shown)),

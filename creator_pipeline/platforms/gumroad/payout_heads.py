@@ -105,11 +105,10 @@ def with_lines(row: PayoutRow, reading: Reading, moment: datetime) -> PayoutRow:
     lines = reading.lines or ()
     fresh = with_head(row, reading.head, moment)
     usd = reading.head.currency == "USD"
-    taken = payouts.taken_micros(lines)
-    elsewhere = taken - sum(line.net_micros for line in lines)
     return fresh._replace(
         period_end=payouts.period_end(lines),
-        balance_micros=reading.head.amount_micros + elsewhere if usd else taken,
+        # What a processor paid by itself is among the lines, and taken out by one of them.
+        balance_micros=reading.head.amount_micros if usd else sum(line.net_micros for line in lines),
         balance_currency="USD",
         estimated=False,
         lines_read_at=row.lines_read_at or moment,

@@ -100,6 +100,7 @@ class PayoutRows:
             source=source_of(self.payout.payout_id),
             first_seen_at=self.moment,
             ingested_at=self.moment,
+            past_balance=line.type in payout_catalog.CONNECT_SHARES,
         )
         self.events.append(event)
         return event.id

@@ -81,6 +81,7 @@ def rewrite_payouts(
     moment: datetime,
     *,
     near: Collection[str] | None = None,
+    neighbours: bool = True,
     heads: Mapping[str, StoredPayout] | None = None,
 ) -> Change:
     """Make the rows of payouts that belong to no sale what everything that is stored says.
@@ -90,6 +91,7 @@ def rewrite_payouts(
         profile_id: whose payouts.
         moment: when the rows are made.
         near: only these payouts and their neighbours in time; all where it is None.
+        neighbours: whether those too.
         heads: of :func:`.ledger_store.stored_payouts`, where they are at hand.
 
     Returns:
@@ -97,7 +99,7 @@ def rewrite_payouts(
     """
     paid = stored_payouts(connection, profile_id) if heads is None else heads
     ordered = sorted(paid.values(), key=lambda one: (one.created_at, one.payout_id))
-    made = _around([one.payout_id for one in ordered], near, NEIGHBOURS)
+    made = _around([one.payout_id for one in ordered], near, NEIGHBOURS if neighbours else 0)
     read = _around([one.payout_id for one in ordered], made, NEIGHBOURS) if near is not None else made
     if not made:
         return Change()

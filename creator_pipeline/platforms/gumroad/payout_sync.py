@@ -37,6 +37,9 @@ from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import payout_lines, platform_balances
 from creator_pipeline.store.tables import payouts as table
 
+FEW = 3
+"""Payouts read at once up to which the payouts around each are made anew with it."""
+
 
 @dataclass
 class PayoutsRead:
@@ -111,7 +114,12 @@ def load_payouts(
             # The others would cost a request each and tell no more.
             no_lines = True
             break
-        _store_reading(warehouse, profile_id, reading, found)
+        _store_reading(warehouse, profile_id, reading, found, neighbours=len(wanted) <= FEW)
+    if found.changed:
+        # What a later payout lists can be what an early one's adjustment was thought to be made of.
+        with warehouse.write() as connection:
+            lock_profile(connection, profile_id)
+            found.ledger += rewrite_payouts(connection, profile_id, now())
     _store_rest(warehouse, client, profile_id, found, no_lines=no_lines if found.read else None)
     return found
 
@@ -198,7 +206,18 @@ def _reading(client: GumroadClient, payout_id: str, found: PayoutsRead) -> Readi
     return made
 
 
-def _store_reading(warehouse: Warehouse, profile_id: str, reading: Reading, found: PayoutsRead) -> None:
+def _store_reading(
+    warehouse: Warehouse, profile_id: str, reading: Reading, found: PayoutsRead, *, neighbours: bool
+) -> None:
+    """Store what a payout tells, if it counts.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose payout.
+        reading: of the payout by its id.
+        found: is added to.
+        neighbours: make those of the payouts around it anew too; False where all are made anew in the end.
+    """
     moment, payout_id = now(), reading.head.payout_id
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
@@ -213,7 +232,7 @@ def _store_reading(warehouse: Warehouse, profile_id: str, reading: Reading, foun
         elif after.state == before.state:
             return
         found.changed = True
-        found.ledger += _rewrite(connection, profile_id, {payout_id}, moment)
+        found.ledger += _rewrite(connection, profile_id, {payout_id}, moment, neighbours=neighbours)
 
 
 def _replace_lines(connection: Connection, profile_id: str, reading: Reading) -> None:
@@ -224,12 +243,14 @@ def _replace_lines(connection: Connection, profile_id: str, reading: Reading) ->
     replace(connection, payout_lines, rows, mine, what=f"lines of payout {payout_id}", allow_shrink=True)
 
 
-def _rewrite(connection: Connection, profile_id: str, payout_ids: set[str], moment: datetime) -> Change:
+def _rewrite(
+    connection: Connection, profile_id: str, payout_ids: set[str], moment: datetime, *, neighbours: bool = True
+) -> Change:
     """The ledger rows of these payouts and of their sales."""
     heads = stored_payouts(connection, profile_id)
     ids = sales_of(connection, profile_id, payout_ids)
     change, _ = rewrite_sales(connection, profile_id, ids, moment, heads=heads)
-    return change + rewrite_payouts(connection, profile_id, moment, near=payout_ids, heads=heads)
+    return change + rewrite_payouts(connection, profile_id, moment, near=payout_ids, neighbours=neighbours, heads=heads)
 
 
 def _store_rest(
@@ -252,9 +273,6 @@ def _store_rest(
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
         replace(connection, platform_balances, rows, mine, what=f"planned payouts of {profile_id}", allow_shrink=True)
-        if found.changed:
-            # What a later payout lists can be what an early one's adjustment was thought to be made of.
-            found.ledger += rewrite_payouts(connection, profile_id, moment)
         unreadable.remember(connection, profile_id, "payouts", None, moment)
         if no_lines is not None:
             told = NotReadable("transactions", unreadable.NO_LINES, unreadable.GOES_ON) if no_lines else None

@@ -178,11 +178,6 @@ def period_end(lines: Iterable[Line]) -> date | None:
     return max((line.occurred_on for line in lines if line.type in payout_catalog.PERIOD_END_TYPES), default=None)
 
 
-def taken_micros(lines: Iterable[Line]) -> int:
-    """What the ledger's balance loses with a payout: what the bank gets, and what a processor has paid by itself."""
-    return sum(line.net_micros for line in lines if line.type not in payout_catalog.CONNECT_GROUPS)
-
-
 def raw(made: Reading) -> str:
     """The JSON of a payout as it is kept: its head, and those lines that belong to no sale."""
     kept = {key: value for key, value in made.head.raw.items() if key not in _LISTS}

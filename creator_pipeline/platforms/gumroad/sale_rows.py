@@ -29,7 +29,11 @@ WHOLE_PRICE = "shows the whole price; what its refunds had left is booked"
 
 @dataclass
 class RowsOfSale:
-    """The rows of one sale, and which lines of payouts each of them settles."""
+    """The rows of one sale, and which lines of payouts each of them settles.
+
+    Attributes:
+        by_processor: whether the processor moved the sale's money by itself, past the balance.
+    """
 
     profile_id: str
     sale_id: str
@@ -37,6 +41,7 @@ class RowsOfSale:
     stored: bool
     day: date
     moment: datetime
+    by_processor: bool = False
     events: list[LedgerEvent] = field(default_factory=list[LedgerEvent])
     settles: dict[Place, tuple[str, str | None]] = field(default_factory=dict[Place, tuple[str, str | None]])
 
@@ -96,6 +101,8 @@ class RowsOfSale:
             ingested_at=self.moment,
             fee_exact=exact,
             settled_on=settled_on,
+            # What Gumroad credits of such a sale is its own money, and in the balance.
+            past_balance=self.by_processor and event_type != "fee_refund",
         )
         self.events.append(event)
         for row in rows:
@@ -191,7 +198,8 @@ class RowsOfSale:
         elif lost:
             taken = self._estimated_chargeback(refunds, history)
         could = [row for row in credited if row.net_micros > 0 and row.type == payout_catalog.CREDIT]
-        won = could[0] if taken and could else None
+        # A dispute that was won at the processor gets no credit.
+        won = could[0] if taken and could and not self.by_processor else None
         if taken and won:
             gross = -taken.gross_micros
             self.add(

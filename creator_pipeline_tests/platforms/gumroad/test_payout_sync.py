@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.platforms.gumroad.payout_assets import days_by_payouts
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_balances
 from creator_pipeline_tests.support.gumroad_payouts import (
@@ -95,8 +96,10 @@ def test_lines_come_before_sales_and_give_way_to_them(house: Warehouse, server: 
     for sale_id, wanted in answer("manifest")["net_effect_per_sale_cents"].items():
         assert net_of(before, sale_id) == wanted["net"], wanted["name"]
     assert {row["source"][:7] for row in before if row["event_type"] == "sale"} == {"payout "}
+    assert days_by_payouts(house, "alice") == len({row["occurred_on"] for row in before if row["event_type"] == "sale"})
     read_sales(house, server, ring)
     after = ledger(house)
+    assert days_by_payouts(house, "alice") == 0
     assert {row["id"] for row in before if row["event_type"] == "sale"} <= {row["id"] for row in after}
     assert not [row for row in after if row["event_type"] == "sale" and row["source"].startswith("payout ")]
     assert [row["net_micros"] for row in after if row["event_type"] == "affiliate_share"] == [-12_820_000]

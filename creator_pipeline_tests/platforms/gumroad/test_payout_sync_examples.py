@@ -11,6 +11,7 @@ import pytest
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow
+from creator_pipeline.ledger.statement import statements
 from creator_pipeline.platforms.gumroad.books import identities, rebuild
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import (
@@ -144,6 +145,7 @@ def test_what_a_processor_pays_by_itself_adds_up_to_nothing(
     ]
     server.has(paid(2, *rows, amount="0.00") | {"sales": []})
     read_sales(house, server, ring)
+    assert balances(house) == {}, "the sale itself tells that it was in no balance"
     read_payouts(house, server)
     assert [row[:4] for row in short(ledger(house), "one==")] == [
         ("sale", "2026-08-03", 15000, 1550),
@@ -152,10 +154,37 @@ def test_what_a_processor_pays_by_itself_adds_up_to_nothing(
         ("refund", "2026-08-05", -7500, -775),
     ]
     assert len(ledger(house)) == 4
+    assert balances(house) == {}
     with house.read() as connection:
         found = {one.name: one for one in identities(connection, "alice")}
     assert found["processor_groups_are_nothing"].stated_micros == 65_240_000
     assert all(one.holds for one in found.values())
+
+
+def balances(house: Warehouse) -> dict[str, int]:
+    """Closing balances that aren't 0, by currency."""
+    with house.read() as connection:
+        return {one[1]: told.closing for one, told in statements(connection, "alice").items() if told.closing}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"refunded": True, "amount_refundable_in_currency": "0"},
+        {"chargedback": True, "disputed": True},
+        {"disputed": True, "dispute_won": True},
+    ],
+)
+@pytest.mark.parametrize("processor", ["stripe", "PAYPAL"])
+def test_what_goes_back_of_a_processor_s_sale_is_in_no_balance_before_a_payout_lists_it(
+    house: Warehouse, server: PayoutServer, ring: KeyRing, facts: dict[str, object], processor: str
+) -> None:
+    """Incident: two such sales that went back after the last payout moved a balance by 36.66 in which they never were."""
+    partner = {"email": "p@example.com", "amount": "$4.03"}
+    server.sales = [sale(15000, 1550, payment_processor=processor, affiliate=partner, **facts)]
+    read_sales(house, server, ring)
+    assert len(ledger(house)) > 2
+    assert balances(house) == {}
 
 
 def test_a_whole_payout_with_its_fee(house: Warehouse, server: PayoutServer) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.platforms.gumroad import payouts
+from creator_pipeline.platforms.gumroad import payout_heads, payouts
 from creator_pipeline_tests.support.gumroad_payouts import KEPT, answer, line, payout
 
 NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
@@ -39,7 +39,8 @@ def test_the_period_and_what_a_processor_paid_are_found_in_the_lines():
     assert made.lines is not None
     assert payouts.period_end(made.lines) == date(2026, 8, 7)
     assert made.paid_elsewhere == {"VjZw_ejrYAiwkprKyQ21ew==", "JxLZnweLEh7qUz02oIxBkg=="}
-    assert payouts.taken_micros(made.lines) == (8590 + 1930) * 10_000
+    stored = payout_heads.with_lines(payout_heads.new_row("alice", made.head, NOW), made, NOW)
+    assert stored.balance_micros == 8590 * 10_000, "what a processor paid never was in the balance"
 
 
 @pytest.mark.parametrize(
