@@ -30,14 +30,17 @@ from creator_pipeline.platforms.gumroad.ledger_store import (
     stored_payouts,
 )
 from creator_pipeline.platforms.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
+from creator_pipeline.platforms.gumroad.odd import OddSales, keep_odd, keep_products, unreadable
 from creator_pipeline.platforms.gumroad.payout_store import matters_to_payouts, rewrite_payouts
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler
 from creator_pipeline.platforms.gumroad.skipped_sales import SkippedSales
+from creator_pipeline.platforms.gumroad.window_reader import Chunk
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales, sales_events
+from creator_pipeline.store.unreadable import Unreadable
 
 PLATFORM = "gumroad"
 
@@ -52,6 +55,7 @@ class Loaded:
         new_keys: keys of the API's objects this code doesn't know.
         settled: sales of earlier parts whose refund is exact now.
         skipped: sales that no page of the list showed, found by reading the day again with other page keys.
+        odd: sales that can't be read; what was stored of them before stays.
     """
 
     window: DayWindow
@@ -62,6 +66,7 @@ class Loaded:
     new_keys: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
+    odd: Sequence[Unreadable] = ()
 
 
 def _in_window(profile_id: str, window: DayWindow):
@@ -113,18 +118,24 @@ def load_sales(
     def listed_in() -> dict[str, str]:
         return currencies(warehouse, profile_id)
 
-    def make_row(sale: Json) -> SaleRow:
+    odd = OddSales(window)
+
+    def make_row(sale: Json) -> SaleRow | None:
         new_keys.update(unknown_keys([sale], SALE_KEYS))
         # Asked for here, the database answers while the second page is on its way, and not before the first one.
-        return sale_row(profile_id, sale, listed_in(), ring, moment)
+        return odd.row(sale, lambda item: sale_row(profile_id, item, listed_in(), ring, moment))
 
     complete = SkippedSales(warehouse, client, profile_id, make_row, doubted=doubted)
     for chunk in fetch_sales(client, window, make_row=make_row):
-        sales, skipped = complete.completed(chunk)
+        kept = odd.stored(warehouse, profile_id, chunk.window, (row.id for row in chunk.sales))
+        sales, skipped = complete.completed(Chunk(chunk.window, [*chunk.sales, *kept]))
         rows = refunds.settled(chunk.window, sales)
-        part = _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), allow_shrink=allow_shrink)
+        found = odd.within(chunk.window)
+        part = _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), found, allow_shrink=allow_shrink)
         yield dataclasses.replace(part, skipped=skipped)
         moment = now()
+    with warehouse.write() as connection:
+        keep_odd(connection, profile_id, odd.all(), (), window)
     # A seller's day can lie across two chunks: what the first one lacked is there now.
     settled, change = refunds.settle_stored()
     if settled:
@@ -137,6 +148,7 @@ def _store(
     window: DayWindow,
     rows: Sequence[SaleRow],
     new_keys: frozenset[str],
+    odd: Sequence[Unreadable],
     *,
     allow_shrink: bool,
 ) -> Loaded:
@@ -162,7 +174,8 @@ def _store(
             ledger_change += rewrite_sales(connection, profile_id, gone, moment)[0]
         if sales_change.any and (ledger_change.deleted or matters_to_payouts(rows)):
             ledger_change += rewrite_payouts(connection, profile_id, moment)
-    return Loaded(window, rows, events, sales_change, ledger_change, new_keys)
+        keep_odd(connection, profile_id, odd, (row.id for row in rows), window)
+    return Loaded(window, rows, events, sales_change, ledger_change, new_keys, odd=odd)
 
 
 def _ids(connection: Connection, profile_id: str, window: DayWindow) -> set[str]:
@@ -268,7 +281,17 @@ def load_products(
         DataError: the catalogue shrank to less than half.
     """
     moment = now()
-    rows = {row.id: row for row in (product_row(profile_id, item, moment) for item in client.products())}
+    rows: dict[str, ProductRow] = {}
+    odd: list[Unreadable] = []
+    for item in client.products():
+        try:
+            row = product_row(profile_id, item, moment)
+        except DataError as error:
+            odd.append(unreadable("products", item, error))
+            continue
+        rows[row.id] = row
+    unread = {one.object_id for one in odd}
+    any_unknown = any(one.asked for one in odd)
     mine = gumroad_products.c.profile_id == profile_id
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
@@ -279,7 +302,13 @@ def load_products(
                 f"gumroad/products of {profile_id}: {len(rows)} products would replace {present}; nothing was written.",
                 hint="If the catalogue really shrank, run again with the tag creator_pipeline/allow_shrink: true.",
             )
-        gone = [row._replace(removed_at=row.removed_at or moment) for row in stored if row.id not in rows]
+        # What was read before of a product stands as long as it can't be read; one without an id may be any.
+        gone = [
+            row if any_unknown or row.id in unread else row._replace(removed_at=row.removed_at or moment)
+            for row in stored
+            if row.id not in rows
+        ]
+        keep_products(connection, profile_id, odd, rows)
         change = replace(
             connection, gumroad_products, [*rows.values(), *gone], mine, what=f"gumroad/products {profile_id}"
         )
