@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from creator_pipeline.core.errors import (
@@ -171,3 +172,10 @@ def missing(path: str, name: str, expected: str, found: object) -> DataError:
         found=type(found).__name__,
         expected=expected,
     )
+
+
+def parameter(value: Any) -> Any:
+    """A value as the query of a request has it: a time in UTC, to the millisecond."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value

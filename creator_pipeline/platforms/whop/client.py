@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ from creator_pipeline.platforms.whop.answers import (
     missing,
     next_cursor,
     no_list,
+    parameter,
     refuse_other_dialect,
     rows,
 )
@@ -275,7 +276,7 @@ class WhopClient:
         Raises:
             DataError: a cursor came twice, or an answer lacks its rows or its cursor.
         """
-        params = {name: _text(value) for name, value in filters.items() if value is not None}
+        params = {name: parameter(value) for name, value in filters.items() if value is not None}
         return self.listed.reading(operation, self._rows(operation, dict(params)), params)
 
     def _rows(self, operation: str, params: Json) -> Iterator[Json]:
@@ -297,9 +298,3 @@ class WhopClient:
                 )
             cursors.add(cursor)
             params["after"] = cursor
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value

@@ -17,7 +17,8 @@ from creator_pipeline.platforms.gumroad import PLATFORM, answers, client
 from creator_pipeline.platforms.gumroad.checks import Tally
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
-from creator_pipeline.platforms.gumroad.sync import load_products, load_sales
+from creator_pipeline.platforms.gumroad.product_sync import load_products
+from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales, sales_events
