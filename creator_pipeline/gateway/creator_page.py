@@ -42,6 +42,9 @@ def router_of(platforms: Iterable[Platform]) -> APIRouter:
     for platform in platforms:
         if platform.oauth is not None:
             router.add_api_route(f"/me/connect/{platform.name}", partial(connect, platform.name))
+        if platform.uploads is not None:
+            told = partial(told_of_file, platform)
+            router.add_api_route(f"/me/uploads/{platform.name}", told, methods=["POST"])
     router.add_api_route("/me/notifications", notifications, methods=["POST"])
     router.add_api_route("/me/leave", leave, methods=["POST"])
     return router
@@ -121,6 +124,22 @@ async def notifications(request: Request) -> Response:
         return _out(services)
     await services.lanes.pages.run(creator_page_view.save, services.warehouse, session.profile_id, fields)
     return RedirectResponse("/me?saved#mails", 303)
+
+
+async def told_of_file(platform: Platform, request: Request) -> Response:
+    """Does what the owner says of a file that is held back."""
+    services = services_of(request)
+    session, fields = await _form(request)
+    if session is None:
+        return _out(services)
+    upload, word = (fields.get(name, [""])[0] for name in ("upload", "choice"))
+    answer = platform.uploads.get().answer if platform.uploads is not None else None
+    if answer is None or not await services.lanes.pages.run(
+        answer, services.warehouse, session.profile_id, upload, word
+    ):
+        hint = "It may be decided already: load your page again."
+        raise GatewayError(404, "not_found", "No such file of yours is waiting.", hint, as_page=True)
+    return RedirectResponse(f"/me?saved#uploads-{platform.name}", 303)
 
 
 async def leave(request: Request) -> Response:

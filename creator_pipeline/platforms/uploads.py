@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,14 +41,27 @@ def _rows_text(rows: Iterable[int | None]) -> str | None:
     return (f"{shown} and {len(known) - _SHOWN_ROWS} more" if len(known) > _SHOWN_ROWS else shown) or None
 
 
+class Choice(NamedTuple):
+    """What an owner can say of a file that is held back: a button's label, and what it does, for people."""
+
+    word: str
+    label: str
+    does: str
+
+
 class UploadedFile(NamedTuple):
-    """A line of the uploads on the creator's page. ``at`` is when it came, as text; ``problems`` are sentences."""
+    """A line of the uploads on the creator's page. ``at`` is when it came, as text; ``problems`` are sentences.
+
+    ``id`` and ``choices`` are of a file that is held back until its owner says what it is.
+    """
 
     name: str
     state: str
     at: str
     bad: bool
     problems: list[str]
+    id: str = ""
+    choices: Sequence[Choice] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +80,8 @@ class Uploads:
             refused.
         enqueue: (warehouse, queue, profile id, file) to the id of its job. The same file again has the same job.
         reports: (connection, settings, profile id) to the newest files, newest first, for the creator's page.
+        answer: (warehouse, profile id, file's id, word of a choice) does what an owner says of a file that is held
+            back; False where the profile has no such file. None where none is held back.
     """
 
     noun: str
@@ -78,3 +93,4 @@ class Uploads:
     describe: Callable[[Warehouse, Path, str], Mapping[str, Any]]
     enqueue: Callable[[Warehouse, JobQueue, str, StoredFile], str]
     reports: Callable[[Connection, Settings, str], Iterable[UploadedFile]]
+    answer: Callable[[Warehouse, str, str, str], bool] | None = None

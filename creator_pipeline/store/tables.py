@@ -601,6 +601,20 @@ unreadable = Table(
     _text("hint", "What to do about it"),
     _text("brings", "What connecting again brings the seller; empty where it is no help"),
     _time("since", "When it was first found so"),
+    Column(
+        "raw",
+        PlainText,
+        nullable=False,
+        server_default="",
+        comment="A single object as it was told, without what is personal; empty where it is the whole part",
+    ),
+    Column(
+        "asked",
+        PlainText,
+        nullable=False,
+        server_default="",
+        comment="JSON: what its list was asked for; only of objects that have no id to be found by",
+    ),
     comment="What of an account can't be read, and counts nowhere: whole parts, and single objects.",
 )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
 
+from creator_pipeline.core.odd_objects import NO_ID
 from creator_pipeline.store.load import upsert
 from creator_pipeline.store.tables import unreadable
 
@@ -19,10 +20,12 @@ class Unreadable(NamedTuple):
 
     Attributes:
         part: as ``payouts`` or ``refunds``.
-        object_id: the platform's; empty where it is the whole part.
+        object_id: the platform's, or a digest where the object has none; empty where it is the whole part.
         detail: why, without secrets.
         hint: what to do about it.
         brings: what connecting again brings the seller; empty where it is no help.
+        raw: a single object as it was told, without what is personal.
+        asked: what its list was asked for, as JSON; only where the object has no id to be found by.
     """
 
     part: str
@@ -30,6 +33,8 @@ class Unreadable(NamedTuple):
     detail: str
     hint: str
     brings: str = ""
+    raw: str = ""
+    asked: str = ""
 
 
 def remember(
@@ -45,7 +50,10 @@ def remember(
         moment: of the reading.
     """
     unique = {(one.part, one.object_id): one for one in found}
-    rows = [(provider, profile_id, *one, moment) for one in unique.values()]
+    rows = [
+        (provider, profile_id, one.part, one.object_id, one.detail, one.hint, one.brings, moment, one.raw, one.asked)
+        for one in unique.values()
+    ]
     return upsert(connection, unreadable, rows).any if rows else False
 
 
@@ -59,7 +67,34 @@ def forget(connection: Connection, provider: str, profile_id: str, read: Iterabl
         read: (part, object's id) of what was read.
     """
     wanted = set(read)
-    kept = [key for key in _keys(connection, provider, profile_id) if key in wanted]
+    return _drop(
+        connection, provider, profile_id, [key for key in _keys(connection, provider, profile_id) if key in wanted]
+    )
+
+
+def forget_unseen(
+    connection: Connection,
+    provider: str,
+    profile_id: str,
+    seen: Iterable[tuple[str, str]],
+    covered: Callable[[Unreadable], bool],
+) -> None:
+    """Drop objects without an id that their list no longer shows.
+
+    Args:
+        connection: of the transaction.
+        provider: as ``platform_connections`` calls the platform.
+        profile_id: whose account.
+        seen: (part, key) of what was read now.
+        covered: whether what was read now would have shown an object.
+    """
+    shown = set(seen)
+    kept = unreadable_of(connection, provider, profile_id)
+    nameless = [one for one in kept if one.object_id.startswith(NO_ID) and (one.part, one.object_id) not in shown]
+    _drop(connection, provider, profile_id, [(one.part, one.object_id) for one in nameless if covered(one)])
+
+
+def _drop(connection: Connection, provider: str, profile_id: str, kept: list[tuple[str, str]]) -> bool:
     if not kept:
         return False
     these = tuple_(_TABLE.part, _TABLE.object_id).in_(kept)

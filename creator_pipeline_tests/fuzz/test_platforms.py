@@ -21,7 +21,8 @@ from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import client as gumroad
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
 from creator_pipeline.platforms.gumroad.models import product_row, sale_row
-from creator_pipeline.platforms.gumroad.sync import load_products, load_sales
+from creator_pipeline.platforms.gumroad.product_sync import load_products
+from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.platforms.whop import answers
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.ledger import WhopPayment, whop_events

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError, TransientError
 from creator_pipeline.core.http import Answer
+from creator_pipeline.core.odd_objects import as_object
 from creator_pipeline.platforms.gumroad import catalog
 
 Json = dict[str, Any]
@@ -104,15 +105,17 @@ def object_of(body: Any, name: str) -> Json:
 
 
 def objects_of(body: Any, name: str) -> list[Json]:
-    """The objects below a key of an answer. A missing key must not read as none: what is stored would be deleted.
+    """The objects below a key of an answer; what is no object there lacks everything.
+
+    A missing key must not read as none: what is stored would be deleted.
 
     Raises:
         DataError: there is no such list.
     """
     value = cast("Json", body).get(name) if isinstance(body, dict) else None
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast("list[Any]", value)):
+    if not isinstance(value, list):
         raise missing(name, "a list of objects", value)
-    return cast("list[Json]", value)
+    return [as_object(item) for item in cast("list[Any]", value)]
 
 
 def without_processor(item: Json, known: frozenset[str]) -> Json:

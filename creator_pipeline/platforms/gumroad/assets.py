@@ -13,7 +13,8 @@ from creator_pipeline.platforms.gumroad import checks
 from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
 from creator_pipeline.platforms.gumroad.ledger import partition_day
 from creator_pipeline.platforms.gumroad.models import SaleRow
-from creator_pipeline.platforms.gumroad.sync import Loaded, load_products, load_sales, rebuild_ledger, stored_days
+from creator_pipeline.platforms.gumroad.product_sync import load_products
+from creator_pipeline.platforms.gumroad.sync import Loaded, load_sales, rebuild_ledger, stored_days
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 from creator_pipeline.runtime.partitions import profile_partitions
 from creator_pipeline.runtime.stream_assets import daily_asset, snapshot_asset

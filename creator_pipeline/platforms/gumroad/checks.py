@@ -39,6 +39,14 @@ CHECKS = (
         "Gumroad tells it: creator-pipeline backfill gumroad.",
         warns=False,
     ),
+    StepCheck(
+        SALES,
+        "sales_readable",
+        "Every sale of the list can be read.",
+        "Nothing is lost: what was told is kept in the table unreadable. It counts as soon as Gumroad tells it right "
+        "and its day is read again: creator-pipeline backfill gumroad.",
+        warns=False,
+    ),
     known_fields(SALES),
     StepCheck(
         EVENTS,
@@ -64,12 +72,14 @@ class Tally:
     ledger_micros: int = 0
     without_fee: list[str] = field(default_factory=list[str])
     skipped: set[str] = field(default_factory=set[str])
+    odd: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, part: Loaded) -> None:
         """Count a committed part."""
         self.read += 1
         self.new_keys |= part.new_keys
         self.skipped |= part.skipped
+        self.odd |= {one.object_id: one.detail for one in part.odd}
         self.estimated_refunds = [sale for sale in self.estimated_refunds if sale not in part.settled]
         for row in part.sales:
             if row.kind != "sale":
@@ -110,6 +120,12 @@ class Tally:
             not self.skipped,
             {"on_no_page": sorted(self.skipped)[:SHOWN]},
             f"{len(self.skipped)} sales stand on no page of Gumroad's list" if self.skipped else None,
+        )
+        yield Verdict(
+            "sales_readable",
+            not self.odd,
+            {"odd": [f"{sale}: {why}" for sale, why in sorted(self.odd.items())][:SHOWN]},
+            f"{len(self.odd)} sales can't be read" if self.odd else None,
         )
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
         yield Verdict(

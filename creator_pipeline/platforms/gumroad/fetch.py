@@ -50,7 +50,7 @@ def fetch_sales(
     client: GumroadClient,
     window: DayWindow,
     *,
-    make_row: Callable[[Json], T],
+    make_row: Callable[[Json], T | None],
     readers: int = READERS,
     keys: PageKeys | None = None,
 ) -> Generator[Chunk[T]]:
@@ -62,8 +62,8 @@ def fetch_sales(
     Args:
         client: of the account.
         window: half-open, UTC days; an empty one asks nothing.
-        make_row: makes the row that is held of a sale until its chunk is whole. May be called by several threads at
-            once; an error that it raises ends the fetch.
+        make_row: makes the row that is held of a sale until its chunk is whole, None of one that is left out. May be
+            called by several threads at once; an error that it raises ends the fetch.
         readers: threads at most; 1 for none beside the caller's.
         keys: makes the keys of the pages; None for the server's own.
 

@@ -19,6 +19,7 @@ from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE, SALE_KEYS
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.ledger_store import rewrite_sales
 from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row, without_buyers
+from creator_pipeline.platforms.gumroad.odd import OddSales, keep_odd
 from creator_pipeline.platforms.gumroad.payout_store import matters_to_payouts, rewrite_payouts
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler
 from creator_pipeline.platforms.gumroad.sync import currencies, load_sales
@@ -188,7 +189,14 @@ def _store(
     warehouse: Warehouse, client: GumroadClient, ring: KeyRing, profile_id: str, sales: Iterable[Json]
 ) -> tuple[set[date], int, int, Change]:
     moment, listed_in = now(), currencies(warehouse, profile_id)
-    rows = [sale_row(profile_id, sale, listed_in, ring, moment) for sale in sales]
+    odd = OddSales()
+    made = [odd.row(sale, lambda item: sale_row(profile_id, item, listed_in, ring, moment)) for sale in sales]
+    rows = [row for row in made if row is not None]
+    if odd.all():
+        with warehouse.write() as connection:
+            keep_odd(connection, profile_id, odd.all(), (), None)
+    if not rows:
+        return set(), 0, 0, Change()
     days = {row.partition_day for row in rows}
     span = DayWindow(min(days), max(days) + timedelta(days=1))
     rows = RefundSettler(warehouse, client, profile_id, span).settled_named(rows)
@@ -199,6 +207,7 @@ def _store(
 def _write(warehouse: Warehouse, profile_id: str, rows: list[SaleRow], moment: datetime) -> tuple[int, Change]:
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
+        keep_odd(connection, profile_id, (), (row.id for row in rows), None)
         sales = upsert(connection, gumroad_sales, without_buyers(rows, erasure.forgotten(connection)))
         change, ledgers = rewrite_sales(connection, profile_id, {row.id for row in rows}, moment)
         if sales.any and matters_to_payouts(rows):

@@ -46,7 +46,7 @@ class SkippedSales:
         warehouse: Warehouse,
         client: GumroadClient,
         profile_id: str,
-        make_row: Callable[[Json], SaleRow],
+        make_row: Callable[[Json], SaleRow | None],
         *,
         doubted: bool = False,
     ) -> None:

@@ -11,7 +11,6 @@ from functools import cache
 
 from sqlalchemy import Connection, and_, literal, or_, select
 
-from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, contiguous, now
@@ -29,15 +28,18 @@ from creator_pipeline.platforms.gumroad.ledger_store import (
     settle_lines,
     stored_payouts,
 )
-from creator_pipeline.platforms.gumroad.models import ProductRow, SaleRow, product_row, sale_row, without_buyers
+from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row, without_buyers
+from creator_pipeline.platforms.gumroad.odd import OddSales, keep_odd
 from creator_pipeline.platforms.gumroad.payout_store import matters_to_payouts, rewrite_payouts
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler
 from creator_pipeline.platforms.gumroad.skipped_sales import SkippedSales
+from creator_pipeline.platforms.gumroad.window_reader import Chunk
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace
+from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales, sales_events
+from creator_pipeline.store.unreadable import Unreadable
 
 PLATFORM = "gumroad"
 
@@ -52,6 +54,7 @@ class Loaded:
         new_keys: keys of the API's objects this code doesn't know.
         settled: sales of earlier parts whose refund is exact now.
         skipped: sales that no page of the list showed, found by reading the day again with other page keys.
+        odd: sales that can't be read; what was stored of them before stays.
     """
 
     window: DayWindow
@@ -62,6 +65,7 @@ class Loaded:
     new_keys: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
+    odd: Sequence[Unreadable] = ()
 
 
 def _in_window(profile_id: str, window: DayWindow):
@@ -113,18 +117,24 @@ def load_sales(
     def listed_in() -> dict[str, str]:
         return currencies(warehouse, profile_id)
 
-    def make_row(sale: Json) -> SaleRow:
+    odd = OddSales(window)
+
+    def make_row(sale: Json) -> SaleRow | None:
         new_keys.update(unknown_keys([sale], SALE_KEYS))
         # Asked for here, the database answers while the second page is on its way, and not before the first one.
-        return sale_row(profile_id, sale, listed_in(), ring, moment)
+        return odd.row(sale, lambda item: sale_row(profile_id, item, listed_in(), ring, moment))
 
     complete = SkippedSales(warehouse, client, profile_id, make_row, doubted=doubted)
     for chunk in fetch_sales(client, window, make_row=make_row):
-        sales, skipped = complete.completed(chunk)
+        kept = odd.stored(warehouse, profile_id, chunk.window, (row.id for row in chunk.sales))
+        sales, skipped = complete.completed(Chunk(chunk.window, [*chunk.sales, *kept]))
         rows = refunds.settled(chunk.window, sales)
-        part = _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), allow_shrink=allow_shrink)
+        found = odd.within(chunk.window)
+        part = _store(warehouse, profile_id, chunk.window, rows, frozenset(new_keys), found, allow_shrink=allow_shrink)
         yield dataclasses.replace(part, skipped=skipped)
         moment = now()
+    with warehouse.write() as connection:
+        keep_odd(connection, profile_id, odd.all(), (), window)
     # A seller's day can lie across two chunks: what the first one lacked is there now.
     settled, change = refunds.settle_stored()
     if settled:
@@ -137,6 +147,7 @@ def _store(
     window: DayWindow,
     rows: Sequence[SaleRow],
     new_keys: frozenset[str],
+    odd: Sequence[Unreadable],
     *,
     allow_shrink: bool,
 ) -> Loaded:
@@ -162,7 +173,8 @@ def _store(
             ledger_change += rewrite_sales(connection, profile_id, gone, moment)[0]
         if sales_change.any and (ledger_change.deleted or matters_to_payouts(rows)):
             ledger_change += rewrite_payouts(connection, profile_id, moment)
-    return Loaded(window, rows, events, sales_change, ledger_change, new_keys)
+        keep_odd(connection, profile_id, odd, (row.id for row in rows), window)
+    return Loaded(window, rows, events, sales_change, ledger_change, new_keys, odd=odd)
 
 
 def _ids(connection: Connection, profile_id: str, window: DayWindow) -> set[str]:
@@ -251,39 +263,6 @@ def stored_days(warehouse: Warehouse, profile_id: str, days: Sequence[date]) -> 
         )
         found = [LedgerEvent(*row) for row in ledger]
     return Loaded(DayWindow(min(days), max(days) + timedelta(days=1)), rows, found, Change(), Change())
-
-
-def load_products(
-    warehouse: Warehouse, client: GumroadClient, profile_id: str, *, allow_shrink: bool = False
-) -> tuple[list[ProductRow], Change]:
-    """Make the stored catalogue equal to the API's; what is gone keeps its row and gets ``removed_at``.
-
-    Args:
-        warehouse: where the tables are.
-        client: of the profile's account.
-        profile_id: whose products.
-        allow_shrink: accept that most products are gone.
-
-    Raises:
-        DataError: the catalogue shrank to less than half.
-    """
-    moment = now()
-    rows = {row.id: row for row in (product_row(profile_id, item, moment) for item in client.products())}
-    mine = gumroad_products.c.profile_id == profile_id
-    with warehouse.write() as connection:
-        lock_profile(connection, profile_id)
-        stored = [ProductRow(*row) for row in connection.execute(select(gumroad_products).where(mine))]
-        present = sum(row.removed_at is None for row in stored)
-        if present >= GUARD_ROWS and len(rows) < present * GUARD_SHARE and not allow_shrink:
-            raise DataError(
-                f"gumroad/products of {profile_id}: {len(rows)} products would replace {present}; nothing was written.",
-                hint="If the catalogue really shrank, run again with the tag creator_pipeline/allow_shrink: true.",
-            )
-        gone = [row._replace(removed_at=row.removed_at or moment) for row in stored if row.id not in rows]
-        change = replace(
-            connection, gumroad_products, [*rows.values(), *gone], mine, what=f"gumroad/products {profile_id}"
-        )
-    return list(rows.values()), change
 
 
 def lookback(day: date, days: int) -> DayWindow:

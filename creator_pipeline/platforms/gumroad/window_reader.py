@@ -61,7 +61,7 @@ class SalesPass(Generic[T]):
 
     Args:
         client: of the account.
-        make_row: makes a row of a sale; may be called by several threads at once.
+        make_row: makes a row of a sale, None of one that doesn't count; may be called by several threads at once.
         whole_windows: a window is one chunk, because its days may come out of order.
         keys: makes the key of the next page; None for the server's own.
 
@@ -72,7 +72,7 @@ class SalesPass(Generic[T]):
     def __init__(
         self,
         client: GumroadClient,
-        make_row: Callable[[Json], T],
+        make_row: Callable[[Json], T | None],
         *,
         whole_windows: bool = False,
         keys: PageKeys | None = None,
@@ -155,7 +155,8 @@ class WindowReader(Generic[T]):
         # that would gain nothing.
         if next_key and not self._pass.waited_seconds() and not self._reaches_before(page.sales):
             self._ahead = client.start_sales_page(self._window(), next_key)
-        return Page([self._pass.make_row(sale) for sale in page.sales], next_key, seconds)
+        made = (self._pass.make_row(sale) for sale in page.sales)
+        return Page([row for row in made if row is not None], next_key, seconds)
 
     def add_page(self, page: Page[T]) -> Chunk[T] | None:
         """Add a page's rows; returns a chunk if complete days have enough rows, or if the window is complete.

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import plain_error, short_moment, without_shell
 from creator_pipeline.platforms.contract import PageLine
+from creator_pipeline.platforms.kdp.held import CHOICES
 from creator_pipeline.platforms.uploads import UploadedFile, by_kind
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import kdp_uploads
@@ -42,7 +43,7 @@ def uploaded_reports(connection: Connection, config: Settings, profile_id: str) 
     """The newest reports of a profile, newest first, with the problems of those that don't count."""
     uploads = kdp_uploads.c
     newest = (
-        select(uploads.file_name, uploads.status, uploads.uploaded_at, uploads.error)
+        select(uploads.id, uploads.file_name, uploads.status, uploads.uploaded_at, uploads.error, uploads.slices)
         .where(uploads.profile_id == profile_id)
         .order_by(uploads.uploaded_at.desc(), uploads.id)
         .limit(_SHOWN_UPLOADS)
@@ -50,7 +51,16 @@ def uploaded_reports(connection: Connection, config: Settings, profile_id: str) 
     for row in connection.execute(newest):
         bad = row.status in _NOT_COUNTED
         problems = _problems(config, row.error) if bad else []
-        yield UploadedFile(one_line(row.file_name), row.status, short_moment(row.uploaded_at), bad, problems)
+        held = row.status == "quarantined" and row.slices is not None
+        yield UploadedFile(
+            one_line(row.file_name),
+            "Waits for you" if held else row.status,
+            short_moment(row.uploaded_at),
+            bad,
+            problems,
+            row.id,
+            CHOICES if held else (),
+        )
 
 
 def first_problem(config: Settings, error: str | None) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from creator_pipeline.core.errors import DataError, PipelineError
 from creator_pipeline.platforms.kdp.child_process import parse_in_child
+from creator_pipeline.platforms.kdp.held import answer
 from creator_pipeline.platforms.kdp.inspect import describe
 from creator_pipeline.platforms.kdp.page import uploaded_reports
 from creator_pipeline.platforms.kdp.parse import MAX_BYTES
@@ -110,4 +111,5 @@ UPLOADS = Uploads(
     describe=describe_file,
     enqueue=enqueue,
     reports=uploaded_reports,
+    answer=answer,
 )

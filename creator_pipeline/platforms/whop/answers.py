@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from creator_pipeline.core.errors import (
@@ -14,6 +15,7 @@ from creator_pipeline.core.errors import (
     TransientError,
 )
 from creator_pipeline.core.http import Answer, retry_after
+from creator_pipeline.core.odd_objects import as_object
 from creator_pipeline.platforms.whop import catalog
 
 Json = dict[str, Any]
@@ -23,6 +25,10 @@ _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*second", re.IGNORECASE)
 
 class NotFoundError(RejectedError):
     """There is no such object, or it is another account's."""
+
+
+class NoIdError(DataError):
+    """An object that was asked for by its id doesn't have it."""
 
 
 class BadParameterError(RejectedError):
@@ -85,19 +91,16 @@ def classify(answer: Answer) -> PipelineError | None:
 
 
 def rows(path: str, body: Any) -> list[Json]:
-    """The objects of a page.
+    """The objects of a page, those without an id too.
 
     Raises:
-        DataError: there is no list of objects with ids.
+        DataError: there is no list.
     """
     # A missing key must not read as "nothing there": the replace that follows would delete rows.
     value = cast("Json", body).get("data") if isinstance(body, dict) else None
     if not isinstance(value, list):
         raise missing(path, "data", "a list of objects", value)
-    for row in cast("list[Any]", value):
-        if not isinstance(row, dict) or not isinstance(cast("Json", row).get("id"), str):
-            raise missing(path, "data[].id", "text", row)
-    return cast("list[Json]", value)
+    return [as_object(row) for row in cast("list[Any]", value)]
 
 
 def next_cursor(path: str, body: Json) -> str | None:
@@ -169,3 +172,10 @@ def missing(path: str, name: str, expected: str, found: object) -> DataError:
         found=type(found).__name__,
         expected=expected,
     )
+
+
+def parameter(value: Any) -> Any:
+    """A value as the query of a request has it: a time in UTC, to the millisecond."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from creator_pipeline.core.errors import AuthError, DataError
 from creator_pipeline.core.http import ApiClient, Pace
+from creator_pipeline.core.odd_objects import as_object
 from creator_pipeline.core.usage import Usage
 from creator_pipeline.platforms.whop import catalog, money_catalog
 from creator_pipeline.platforms.whop.answers import (
     BadParameterError,
+    NoIdError,
     NotFoundError,
     classify,
     missing,
     next_cursor,
     no_list,
+    parameter,
     refuse_other_dialect,
     rows,
 )
 from creator_pipeline.platforms.whop.customers import Customers
+from creator_pipeline.platforms.whop.odd import Listed
 
 Json = dict[str, Any]
 _PATHS = {**catalog.OPERATIONS, **money_catalog.OPERATIONS}
@@ -39,6 +43,9 @@ class WhopClient:
         pace: gives each operation its budget.
         customers: a cache of buyers; None to ask the API each time.
         connections: requests under way at the same time.
+
+    Attributes:
+        listed: what lists were read since it was taken the last time, and their objects without an id.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class WhopClient:
     ) -> None:
         self._pace = pace
         self._customers = customers
+        self.listed = Listed()
         self._page_size = catalog.PAGE_SIZE
         self._api = ApiClient(
             base_url=base_url,
@@ -70,6 +78,11 @@ class WhopClient:
     def usage(self) -> Usage:
         """Requests, retries and waits so far."""
         return self._api.usage
+
+    def take_listed(self) -> Listed:
+        """What lists were read since the last call."""
+        taken, self.listed = self.listed, Listed()
+        return taken
 
     def fetch_customer(self, member_id: str) -> Json | None:
         """A buyer of the account (``mber_…``): name, e-mail address, amount spent; None where there is none.
@@ -240,10 +253,12 @@ class WhopClient:
             body = self.get(f"{operation}.one", path)
         except NotFoundError:
             return None
-        if not isinstance(body, dict) or cast("Json", body).get("id") != object_id:
-            raise missing(path, "id", f"the object {object_id}", body)
-        refuse_other_dialect(path, cast("Json", body))
-        return cast("Json", body)
+        item = as_object(body)
+        refuse_other_dialect(path, item)
+        if item.get("id") != object_id:
+            error = missing(path, "id", f"the object {object_id}", body)
+            raise NoIdError(error.message, hint=error.hint, column="id", expected=f"the object {object_id}")
+        return item
 
     def _page(self, operation: str, params: Json) -> Json:
         path = _PATHS[operation]
@@ -256,22 +271,22 @@ class WhopClient:
             return self.get(operation, path, {**params, "first": self._page_size})
 
     def _list(self, operation: str, **filters: Any) -> Iterator[Json]:
-        """Every row, page after page; a row that a later page repeats comes once.
+        """Every object, page after page; one that a later page repeats comes once, one without an id not at all.
 
         Raises:
             DataError: a cursor came twice, or an answer lacks its rows or its cursor.
         """
+        params = {name: parameter(value) for name, value in filters.items() if value is not None}
+        return self.listed.reading(operation, self._rows(operation, dict(params)), params)
+
+    def _rows(self, operation: str, params: Json) -> Iterator[Json]:
         path = _PATHS[operation]
-        params = {name: _text(value) for name, value in filters.items() if value is not None}
         cursors: set[str] = set()
-        ids: set[str] = set()
         while True:
             body = self._page(operation, params)
             for row in rows(path, body):
                 refuse_other_dialect(path, row)
-                if row["id"] not in ids:
-                    ids.add(row["id"])
-                    yield row
+                yield row
             cursor = next_cursor(path, body)
             if cursor is None:
                 return
@@ -283,9 +298,3 @@ class WhopClient:
                 )
             cursors.add(cursor)
             params["after"] = cursor
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value

@@ -10,7 +10,7 @@ from typing import cast
 from creator_pipeline.core.errors import AuthError, DataError
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop import catalog
-from creator_pipeline.platforms.whop.answers import Json, NotFoundError
+from creator_pipeline.platforms.whop.answers import Json, NoIdError, NotFoundError
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.models import FIELDS, optional_money
 from creator_pipeline.platforms.whop.odd import unreadable
@@ -87,7 +87,11 @@ def payments_named(
     """
     found = Payments()
     for payment_id in sorted(set(ids)):
-        payment = client.payment(payment_id)
+        try:
+            payment = client.payment(payment_id)
+        except NoIdError as error:
+            found.odd.append(unreadable("payments", {"id": payment_id}, error))
+            continue
         if payment is None:
             found.missing.append(payment_id)
         else:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from creator_pipeline.platforms.whop import catalog
-from creator_pipeline.platforms.whop.answers import Json
+from creator_pipeline.platforms.whop.answers import Json, NoIdError
 from creator_pipeline.platforms.whop.client import WhopClient
+from creator_pipeline.platforms.whop.odd import unreadable
+from creator_pipeline.store.unreadable import Unreadable
 
 
 @dataclass
@@ -18,12 +20,14 @@ class Memberships:
     Attributes:
         whole: these are all of the account.
         missing: ids that were asked for and that the account doesn't have.
+        odd: what was asked for by its id, and can't be read.
     """
 
     memberships: dict[str, Json] = field(default_factory=dict[str, Json])
     members: dict[str, Json] = field(default_factory=dict[str, Json])
     whole: bool = False
     missing: list[str] = field(default_factory=list[str])
+    odd: list[Unreadable] = field(default_factory=list[Unreadable])
 
 
 def all_memberships(client: WhopClient, account_id: str | None) -> Memberships:
@@ -39,14 +43,13 @@ def all_memberships(client: WhopClient, account_id: str | None) -> Memberships:
 def memberships_named(client: WhopClient, ids: Iterable[str]) -> Memberships:
     """The memberships with these ids, in the state of now, and their members."""
     found = Memberships()
-    for membership_id in sorted(set(ids)):
-        membership = client.membership(membership_id)
-        if membership is None:
-            found.missing.append(membership_id)
-        else:
-            found.memberships[membership_id] = membership
+    _add_named(client, set(ids), found)
     for member_id in sorted(_members_of(found)):
-        member = client.fetch_customer(member_id)
+        try:
+            member = client.fetch_customer(member_id)
+        except NoIdError as error:
+            found.odd.append(unreadable("members", {"id": member_id}, error))
+            continue
         if member is not None:
             found.members[member_id] = member
     return found
@@ -70,15 +73,23 @@ def changed_memberships(
         found.memberships[membership["id"]] = membership
     changing = {*catalog.LIVING, *catalog.UNLISTABLE}
     gone = [key for key, status in stored.items() if status in changing and key not in found.memberships]
-    for membership_id in sorted(gone):
-        membership = client.membership(membership_id)
+    _add_named(client, gone, found)
+    if _members_of(found):
+        found.members = {member["id"]: member for member in client.members(account_id)}
+    return found
+
+
+def _add_named(client: WhopClient, ids: Iterable[str], found: Memberships) -> None:
+    for membership_id in sorted(ids):
+        try:
+            membership = client.membership(membership_id)
+        except NoIdError as error:
+            found.odd.append(unreadable("memberships", {"id": membership_id}, error))
+            continue
         if membership is None:
             found.missing.append(membership_id)
         else:
             found.memberships[membership_id] = membership
-    if _members_of(found):
-        found.members = {member["id"]: member for member in client.members(account_id)}
-    return found
 
 
 def _members_of(found: Memberships) -> set[str]:

@@ -116,7 +116,7 @@ class Feed:
         loaded, profile_id = part.loaded, part.profile_id
         self.read += 1
         self.refused |= {f"{profile_id}: {name}": why for name, why in loaded.refused.items()}
-        self.odd += [f"{profile_id}: {said}" for said in loaded.money.odd]
+        self.odd += [f"{profile_id}: {one.object_id}: {one.detail}" for one in loaded.money.odd]
         for name, (count, micros) in loaded.unknown.items():
             word, _, currency = name.rpartition(" ")
             family = part.families.get(word)
@@ -174,7 +174,7 @@ class Payouts:
         loaded, profile_id = part.loaded, part.profile_id
         self.read += 1
         self.refused |= {f"{profile_id}: {name}": why for name, why in loaded.refused.items()}
-        self.odd += [f"{profile_id}: {said}" for said in loaded.odd]
+        self.odd += [f"{profile_id}: {one.part} {one.object_id}: {one.detail}" for one in loaded.odd]
         self.statuses |= {row.status for row in loaded.payouts if row.status not in catalog.STATES}
         self.differing |= {row.payout_id: row.differs for row in loaded.payouts if row.differs}
         self.new_keys |= loaded.new_keys

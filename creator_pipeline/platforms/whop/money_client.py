@@ -33,14 +33,14 @@ def activity(
     params |= {"balance_type": "available", "withdrawal_id": payout_id} if payout_id else {"balance_type": "total"}
     if posted_after is not None:
         params["posted_after"] = _text(posted_after)
+    return client.listed.reading("financial_activity", _lines(client, path, dict(params)), params)
+
+
+def _lines(client: WhopClient, path: str, params: Json) -> Iterator[Json]:
     cursors: set[str] = set()
-    ids: set[str] = set()
     while True:
         body = client.get("financial_activity", path, params)
-        for line in rows(path, body):
-            if line["id"] not in ids:
-                ids.add(line["id"])
-                yield line
+        yield from rows(path, body)
         cursor = next_cursor(path, body)
         if cursor is None:
             return

@@ -20,10 +20,11 @@ from creator_pipeline.platforms.whop.money_models import (
     Report,
     balances_of,
     line_row,
-    readable,
     report_row,
 )
 from creator_pipeline.platforms.whop.money_reads import ODD, Reads
+from creator_pipeline.platforms.whop.odd import good
+from creator_pipeline.store.unreadable import Unreadable
 
 OVERLAP = timedelta(days=1)
 """Read again before the newest line: whether lines can be posted back in time isn't said."""
@@ -49,14 +50,14 @@ class Money:
 
     Attributes:
         lines: by id.
-        odd: lines that can't be read, with the field.
+        odd: lines that can't be read.
         balances: None where they can't be read.
         no_report: currencies whose report Whop refuses.
         new_keys: keys of lines that this code doesn't know.
     """
 
     lines: dict[str, Line] = field(default_factory=dict[str, Line])
-    odd: list[str] = field(default_factory=list[str])
+    odd: list[Unreadable] = field(default_factory=list[Unreadable])
     balances: list[Balance] | None = None
     reports: list[Report] = field(default_factory=list[Report])
     no_report: list[str] = field(default_factory=list[str])
@@ -121,7 +122,7 @@ def _rows(profile_id: str, lines: Iterable[Json], moment: datetime) -> Money:
     made = Money()
     for line in lines:
         made.new_keys |= unknown_keys([line], catalog.LINE_KEYS)
-        for row in readable([line], lambda each: line_row(profile_id, each, moment), made.odd):
+        for row in good("financial_activity", [line], lambda each: line_row(profile_id, each, moment), made.odd):
             made.lines[row.id] = row
     return made
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import FieldReader, Json, dumps, stored
 from creator_pipeline.core.money import from_decimal
 from creator_pipeline.platforms.whop import money_catalog as catalog
@@ -212,21 +211,6 @@ def families_of(reports: Iterable[list[Json]]) -> dict[str, Family]:
         reports: the rows of each report as stored.
     """
     return {row["line_type"]: Family(row["grouping"], row["section"]) for rows in reports for row in rows}
-
-
-def readable(lines: Iterable[Json], read: Any, odd: list[str]) -> Iterator[Any]:
-    """What ``read`` makes of each line; one that can't be read is named in ``odd``, and its neighbours go on.
-
-    Args:
-        lines: as the API tells them.
-        read: raises DataError for an odd one.
-        odd: takes ids and reasons.
-    """
-    for line in lines:
-        try:
-            yield read(line)
-        except DataError as error:
-            odd.append(f"{line.get('id')}: {error.column}")
 
 
 def _currency(line: Json) -> str:

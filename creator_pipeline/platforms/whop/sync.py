@@ -105,7 +105,7 @@ def load_payments(
     scope = payments_in(profile_id, window)
     ledger_scope = ledger_of_payments(profile_id, window)
     what = f"whop/payments {window.start} to {window.end} of {profile_id}"
-    return _store_payments(warehouse, profile_id, found, scope, ledger_scope, what, allow_shrink=allow_shrink)
+    return _store_payments(warehouse, client, profile_id, found, scope, ledger_scope, what, allow_shrink=allow_shrink)
 
 
 def rebuild_ledger(
@@ -180,7 +180,8 @@ def refresh_payments(
     named = list(found.payments)
     scope = and_(whop_payments.c.profile_id == profile_id, whop_payments.c.id.in_(named))
     what = f"whop/payments of {profile_id}"
-    return _store_payments(warehouse, profile_id, found, scope, lambda columns: columns.external_id.in_(named), what)
+    ledger = lambda columns: columns.external_id.in_(named)  # noqa: E731
+    return _store_payments(warehouse, client, profile_id, found, scope, ledger, what)
 
 
 def refresh_changed_payments(
@@ -216,6 +217,7 @@ def refresh_changed_payments(
 
 def _store_payments(
     warehouse: Warehouse,
+    client: WhopClient,
     profile_id: str,
     found: Payments,
     scope: ColumnElement[bool],
@@ -226,10 +228,11 @@ def _store_payments(
 ) -> LoadedPayments:
     moment = now()
     made = read_payments(profile_id, found, moment)
+    made.listed = client.take_listed()
     with warehouse.write() as connection:
         lock_ledger(connection, profile_id)
-        rows = with_stored(connection, profile_id, made)
-        if not rows and not allow_shrink:
+        rows = with_stored(connection, profile_id, made, scope)
+        if not rows and not made.listed.has("payments") and not allow_shrink:
             refuse_nothing(connection, select(whop_payments.c.id).where(scope).limit(1), what)
         before = set(connection.execute(select(whop_payments.c.id).where(scope)).scalars())
         change = replace(connection, whop_payments, rows, scope, what=what, allow_shrink=allow_shrink)
@@ -255,7 +258,7 @@ def _store_payments(
         tuple(found.missing),
         new,
         found.disputes_listed,
-        made.odd,
+        [*made.odd, *made.listed.odd],
         made.rounded,
         found.alerts_refused,
     )

@@ -186,7 +186,7 @@ def _store_memberships(
     tell: TellTier | None = None,
 ) -> LoadedMemberships:
     moment = now()
-    odd: list[Unreadable] = []
+    odd: list[Unreadable] = list(found.odd)
     listed = client.plans(account_id) if found.memberships else ()
     plans = {plan.id: plan for plan in good("plans", listed, plan_of, odd)}
     hashed = good("members", found.members.values(), lambda member: address_hashes([member], ring), odd)
@@ -200,18 +200,22 @@ def _store_memberships(
             odd,
         )
     }
+    without_id = client.take_listed()
     mine = whop_subscriptions.c.account_profile_id == profile_id
     what = f"whop/memberships of {profile_id}"
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
         before = [MembershipRow(*row) for row in connection.execute(select(whop_subscriptions).where(mine))]
-        if before and not fresh and found.whole and not allow_shrink:
+        if before and not fresh and not without_id.has("memberships") and found.whole and not allow_shrink:
             refuse_nothing(connection, select(whop_subscriptions.c.id).where(mine).limit(1), what)
         # What was read before of a membership stands as long as it can't be read now.
         unread = {one.object_id for one in odd if one.part == "memberships"}
-        kept = {row.id: row for row in before if not found.whole or row.id in unread}
+        # One without an id may be any of those that aren't listed.
+        every = not found.whole or without_id.has("memberships")
+        kept = {row.id: row for row in before if every or row.id in unread}
         read = [("memberships", key) for key in fresh] + [("plans", key) for key in plans]
-        keep_odd(connection, profile_id, odd, [*read, *(("members", key) for key in hashes)], moment)
+        read += [("members", key) for key in hashes]
+        keep_odd(connection, profile_id, odd, read, moment, without_id)
         known = people(connection, ring)
         # A profile's plan follows from what it bought: its own memberships are not forgotten.
         fresh = without_buyers(fresh, forgotten(connection) - known.by_address.keys())
@@ -230,7 +234,7 @@ def _store_memberships(
         members=len(found.members),
         without_address=len(found.members) - len(hashes),
         missing=tuple(found.missing),
-        odd=odd,
+        odd=[*odd, *without_id.odd],
         new_keys=unknown_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
     )
 

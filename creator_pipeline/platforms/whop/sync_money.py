@@ -21,6 +21,7 @@ from creator_pipeline.platforms.whop.money_fetch import OVERLAP, Before, Money, 
 from creator_pipeline.platforms.whop.money_models import Line
 from creator_pipeline.platforms.whop.money_reads import Reads, account_known, store_reads
 from creator_pipeline.platforms.whop.movements import store_movements
+from creator_pipeline.platforms.whop.odd import earliest, keep_odd
 from creator_pipeline.platforms.whop.payout_store import derive
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace, upsert
@@ -95,12 +96,15 @@ def load_money(
         before = _before(connection, profile_id, since)
     if account is not None:
         found = read_money(reads, client, account, profile_id, before, moment)
+    without_id = client.take_listed()
     with warehouse.write() as connection:
         lock_ledger(connection, profile_id)
         stored = _stored(connection, profile_id, before.bound)
         change = upsert(connection, whop_financial_activity, list(found.lines.values()))
         _store_rest(connection, profile_id, found, moment)
         store_reads(connection, profile_id, reads, PARTS, moment)
+        read = [("financial_activity", id_) for id_ in found.lines]
+        keep_odd(connection, profile_id, found.odd, read, moment, without_id)
         altered = [id_ for id_, line in found.lines.items() if id_ in stored and _said(line) != stored[id_]]
         fresh = [line for id_, line in found.lines.items() if id_ not in stored or id_ in altered]
         owners = {line.owner for line in fresh} | _owners_of_unknown(connection, profile_id)
@@ -110,7 +114,8 @@ def load_money(
         store_movements(connection, profile_id)
         unknown = _unknown(connection, profile_id)
         count = connection.execute(select(func.count()).where(_FEED.profile_id == profile_id)).scalar_one()
-    odd = {said.partition(":")[0] for said in found.odd}
+    odd = {one.object_id for one in found.odd}
+    found.odd += without_id.odd
     gone = sorted(stored.keys() - found.lines.keys() - odd) if "financial_activity" in reads.read else []
     return LoadedMoney(found, change, ledger_change, reads.refused, gone, altered, unknown, count)
 
@@ -120,7 +125,8 @@ def _before(connection: Connection, profile_id: str, since: date | None) -> Befo
     first, newest = connection.execute(select(func.min(_FEED.posted_at), func.max(_FEED.posted_at)).where(mine)).one()
     if newest is None:
         return Before(None, None, {})
-    bound = newest - OVERLAP
+    # What can't be read stays in reach, or it would never count.
+    bound = min([newest - OVERLAP, *earliest(connection, profile_id, "financial_activity")])
     if since is not None:
         bound = min(bound, midnight(since) - timedelta(milliseconds=1))
     sums = connection.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, and_, select
 
@@ -13,15 +13,19 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.whop import money_catalog as catalog
 from creator_pipeline.platforms.whop import money_client
+from creator_pipeline.platforms.whop.answers import NoIdError
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.ledger_store import lock_ledger, rewrite_owners
-from creator_pipeline.platforms.whop.money_models import StatementLine, readable, statement_row
+from creator_pipeline.platforms.whop.money_fetch import midnight
+from creator_pipeline.platforms.whop.money_models import StatementLine, statement_row
 from creator_pipeline.platforms.whop.money_reads import Reads, account_known, store_reads
+from creator_pipeline.platforms.whop.odd import earliest, good, keep_odd, unreadable
 from creator_pipeline.platforms.whop.payout_models import difference, payout_row
 from creator_pipeline.platforms.whop.payout_store import derive, statement_of, stored_payouts
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace, upsert
 from creator_pipeline.store.tables import payouts, whop_financial_activity, whop_payout_statements
+from creator_pipeline.store.unreadable import Unreadable
 
 BACK = timedelta(days=60)
 """Read again before the newest payout: one can come back weeks after it was completed."""
@@ -34,7 +38,7 @@ class LoadedPayouts:
     Attributes:
         payouts: all of the account, as they stand now.
         refused: why a part can't be read, by part.
-        odd: payouts and lines that can't be read, with the field.
+        odd: payouts and lines that can't be read.
         statements: number of statements that were read.
         new_keys: keys of payouts that this code doesn't know.
     """
@@ -43,7 +47,7 @@ class LoadedPayouts:
     change: Change = field(default_factory=Change)
     lines_change: Change = field(default_factory=Change)
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
-    odd: Sequence[str] = ()
+    odd: Sequence[Unreadable] = ()
     statements: int = 0
     new_keys: frozenset[str] = frozenset()
 
@@ -65,23 +69,29 @@ def load_payouts(
     with warehouse.read() as connection:
         stored = stored_payouts(connection, profile_id)
         moved = _moved(connection, profile_id)
-    odd: list[str] = []
-    listed = reads.of("payouts", lambda: _read(client, account, stored, moved, since)) if account else None
-    read = {
-        row.payout_id: row for row in readable(listed or [], lambda each: payout_row(profile_id, each, moment), odd)
-    }
+        bound = midnight(since) if since else _bound(stored.values(), earliest(connection, profile_id, "payouts"))
+    odd: list[Unreadable] = []
+    listed = reads.of("payouts", lambda: _read(client, account, stored, moved, bound, odd)) if account else None
+    heads = good("payouts", listed or [], lambda each: payout_row(profile_id, each, moment), odd)
+    read = {row.payout_id: row for row in heads}
     known = {**stored, **{id_: merged(stored.get(id_), row) for id_, row in read.items()}}
     statements: dict[str, list[StatementLine]] = {}
     for payout_id in _without_statement(known, moved, since) if account else ():
+        odd_before = len(odd) + len(client.listed.odd)
         lines = reads.of(
             "financial_activity",
             lambda id_=payout_id: list(money_client.activity(client, account or "", payout_id=id_)),
         )
         if lines is None:
             break
-        made = readable(lines, lambda each, id_=payout_id: statement_row(profile_id, id_, each), odd)
-        statements[payout_id] = list(made)
+        made = list(
+            good("financial_activity", lines, lambda each, id_=payout_id: statement_row(profile_id, id_, each), odd)
+        )
+        # Without one of its lines a statement isn't that of its payout: it is read again next time.
+        if len(odd) + len(client.listed.odd) == odd_before:
+            statements[payout_id] = made
     new_keys = unknown_keys(listed or [], catalog.PAYOUT_KEYS)
+    without_id = client.take_listed()
     with warehouse.write() as connection:
         lock_ledger(connection, profile_id)
         before = stored_payouts(connection, profile_id)
@@ -93,8 +103,13 @@ def load_payouts(
         lines_change = derive(connection, profile_id, touched, moment)
         # What a statement's permission says is said by the feed's own reading.
         store_reads(connection, profile_id, reads, ["payouts"], moment)
+        whole = [("payouts", id_) for id_ in read]
+        whole += [("financial_activity", line.line_id) for lines in statements.values() for line in lines]
+        keep_odd(connection, profile_id, odd, whole, moment, without_id)
         after = stored_payouts(connection, profile_id)
-    return LoadedPayouts(list(after.values()), change, lines_change, reads.refused, odd, len(statements), new_keys)
+    return LoadedPayouts(
+        list(after.values()), change, lines_change, reads.refused, [*odd, *without_id.odd], len(statements), new_keys
+    )
 
 
 def merged(stored: PayoutRow | None, read: PayoutRow) -> PayoutRow:
@@ -143,10 +158,14 @@ def _moved(connection: Connection, profile_id: str) -> dict[str, bool]:
 
 
 def _read(
-    client: WhopClient, account_id: str, stored: Mapping[str, PayoutRow], moved: Mapping[str, bool], since: date | None
+    client: WhopClient,
+    account_id: str,
+    stored: Mapping[str, PayoutRow],
+    moved: Mapping[str, bool],
+    bound: datetime | None,
+    odd: list[Unreadable],
 ) -> list[Json]:
     """Payouts made since the oldest that isn't final, and those of which the feed says something new."""
-    bound = datetime.combine(since, time(), UTC) if since else _bound(stored.values())
     listed = list(client.payouts(account_id, created_after=bound))
     seen = {str(each["id"]) for each in listed}
     wanted = [
@@ -154,16 +173,23 @@ def _read(
         for id_, back in sorted(moved.items())
         if id_ not in seen and (id_ not in stored or (back and stored[id_].state != "released"))
     ]
-    found = [client.payout(id_) for id_ in wanted]
-    return listed + [each for each in found if each is not None]
+    for id_ in wanted:
+        try:
+            found = client.payout(id_)
+        except NoIdError as error:
+            odd.append(unreadable("payouts", {"id": id_}, error))
+            continue
+        if found is not None:
+            listed.append(found)
+    return listed
 
 
-def _bound(stored: Iterable[PayoutRow]) -> datetime | None:
+def _bound(stored: Iterable[PayoutRow], odd: Iterable[datetime]) -> datetime | None:
     rows = list(stored)
     if not rows:
         return None
     waiting = [row.created_at for row in rows if row.state == "on_the_way"]
-    return min([max(row.created_at for row in rows) - BACK, *waiting])
+    return min([max(row.created_at for row in rows) - BACK, *waiting, *odd])
 
 
 def _without_statement(known: Mapping[str, PayoutRow], moved: Mapping[str, bool], since: date | None) -> list[str]:

@@ -15,7 +15,8 @@ from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.checks import Tally
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
-from creator_pipeline.platforms.gumroad.sync import load_products, load_sales
+from creator_pipeline.platforms.gumroad.product_sync import load_products
+from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.runtime.step_checks import Verdict
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse

@@ -188,7 +188,6 @@ def test_the_pages_of_the_fixtures_are_read(replay, name, pages) -> None:
         ({"page_info": {"has_next_page": False}}, "data"),
         ({"data": []}, "page_info.has_next_page"),
         ({"data": [], "page_info": {"has_next_page": True, "end_cursor": None}}, "page_info.end_cursor"),
-        ({"data": [{"status": "active"}], "page_info": {"has_next_page": False}}, "data[].id"),
     ],
 )
 def test_an_answer_without_what_the_walk_needs_is_not_an_empty_list(replay, body, column) -> None:

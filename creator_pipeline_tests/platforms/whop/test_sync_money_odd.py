@@ -148,7 +148,7 @@ def test_an_odd_line_never_stops_its_neighbours_and_is_missed_by_the_identities(
     if odd.get("posted_at", "") is None:
         account.lines[-1]["posted_at"] = "2026-10-24 noon"
     loaded = money(two_profiles, client)
-    assert [said.partition(":")[0] for said in loaded.money.odd] == ["line_94"]
+    assert [one.object_id for one in loaded.money.odd] == ["line_94"]
     assert len(rows(two_profiles, whop_financial_activity)) == len(account.lines) - 1
     assert ("feed_equals_balance", "available+pending+reserve", "USD") in broken(two_profiles)
 

@@ -272,7 +272,9 @@ def test_an_odd_payout_and_an_unknown_status_stop_nobody(two_profiles, client, a
     account.payouts.append(account.payouts[-1] | {"id": "wdrl_odd", "net_amount": 12})
     account.payouts[0] |= {"status": "teleported"}
     loaded = both(two_profiles, client)
-    assert loaded.odd == ["wdrl_odd: net_amount"]
+    assert [(one.object_id, one.detail.partition(";")[0]) for one in loaded.odd] == [
+        ("wdrl_odd", "no usable net_amount")
+    ]
     assert of(two_profiles, ON_THE_WAY).state == "on_the_way"
     assert of(two_profiles, PAID).state == "paid"
 

@@ -1,0 +1,73 @@
+"""What the owner of a report says of one that is held back."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+
+from creator_pipeline.ledger.rollup import roll_up
+from creator_pipeline.platforms.kdp.ingest import lock_uploads
+from creator_pipeline.platforms.kdp.ledger_rewrite import decision, rewrite_ledger
+from creator_pipeline.platforms.kdp.models import PAYMENTS
+from creator_pipeline.platforms.kdp.payouts_store import rewrite_payouts
+from creator_pipeline.platforms.kdp.sizes import from_json
+from creator_pipeline.platforms.kdp.upload_records import end_job_of_stored, store_statuses
+from creator_pipeline.platforms.kdp.withdraw import withdraw
+from creator_pipeline.platforms.uploads import Choice
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import kdp_uploads
+
+PART, SMALLER, WRONG = "part", "smaller", "wrong"
+CHOICES = (
+    Choice(PART, "It is only a part", "One shop, format or author: it counts, and what it lacks stays."),
+    Choice(SMALLER, "It is right as it is", "It counts, and what it lacks goes."),
+    Choice(WRONG, "It is the wrong file", "It is taken back, as if it had never come."),
+)
+
+
+def answer(warehouse: Warehouse, profile_id: str, upload_id: str, word: str) -> bool:
+    """Do what the owner says of a report that is held back; the ledger and its roll-up follow at once.
+
+    Args:
+        warehouse: where it is.
+        profile_id: whose report it must be.
+        upload_id: of the report.
+        word: of one of :data:`CHOICES`.
+
+    Returns:
+        False where the profile has no such report that is held back, or the word is none.
+    """
+    if word not in {choice.word for choice in CHOICES} or not _is_held(warehouse, profile_id, upload_id):
+        return False
+    if word == WRONG:
+        withdraw(warehouse, upload_id)
+    else:
+        _accept(warehouse, profile_id, upload_id, partial=word == PART)
+    roll_up(warehouse)
+    return True
+
+
+def _is_held(warehouse: Warehouse, profile_id: str, upload_id: str) -> bool:
+    columns = kdp_uploads.c
+    asked = select(columns.id).where(
+        columns.id == upload_id,
+        columns.profile_id == profile_id,
+        columns.status == "quarantined",
+        columns.slices.is_not(None),
+    )
+    with warehouse.read() as connection:
+        return connection.execute(asked).first() is not None
+
+
+def _accept(warehouse: Warehouse, profile_id: str, upload_id: str, *, partial: bool) -> None:
+    here = kdp_uploads.c.id == upload_id
+    with warehouse.write() as connection:
+        lock_uploads(connection, profile_id)
+        row = connection.execute(select(kdp_uploads.c.slices, kdp_uploads.c.kind).where(here)).one()
+        before = decision(connection, profile_id)
+        connection.execute(update(kdp_uploads).where(here).values(partial=partial, accepted_smaller=not partial))
+        after = decision(connection, profile_id)
+        rewrite_ledger(connection, profile_id, before, after, own=from_json(row.slices or "{}"))
+        if row.kind == PAYMENTS:
+            rewrite_payouts(connection, profile_id)
+        store_statuses(connection, after)
+        end_job_of_stored(connection, profile_id, upload_id)
