@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, literal, or_, select
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import unknown_keys
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import DayWindow, contiguous, now
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import own_partitions, replace_events
@@ -276,7 +277,8 @@ def load_products(
         present = sum(row.removed_at is None for row in stored)
         if present >= GUARD_ROWS and len(rows) < present * GUARD_SHARE and not allow_shrink:
             raise DataError(
-                f"gumroad/products of {profile_id}: {len(rows)} products would replace {present}; nothing was written.",
+                f"gumroad/products of {profile_id}: {number(len(rows), 'product')} would replace {present}; "
+                "nothing was written.",
                 hint="If the catalogue really shrank, run again with the tag creator_pipeline/allow_shrink: true.",
             )
         gone = [row._replace(removed_at=row.removed_at or moment) for row in stored if row.id not in rows]
