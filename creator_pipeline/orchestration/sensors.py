@@ -135,8 +135,9 @@ def stored_deliveries_sensor(context: dg.SensorEvaluationContext, warehouse: War
         made += count
         if not count:
             break
-    context.log.info("%d jobs made of deliveries that were only stored.", made)
-    return dg.SkipReason(f"{number(made, 'job')} made of deliveries that were only stored.")
+    told = f"{number(made, 'job')} made of deliveries that were only stored."
+    context.log.info(told)
+    return dg.SkipReason(told)
 
 
 def webhook_jobs_sensor() -> dg.SensorDefinition:
@@ -167,8 +168,8 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")
         sweep(context.instance, stored, sources)
         for batch in batches:
-            told = "A run for %d jobs of %s %s."
-            context.log.info(told, len(batch.leases), batch.source, batch.profile_id)
+            some = number(len(batch.leases), "job")
+            context.log.info("A run for %s of %s %s.", some, batch.source, batch.profile_id)
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(

@@ -54,6 +54,7 @@ LAUNCH = """
     mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
       __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
 """
+PARTITIONS = "SELECT count(*) FROM dynamic_partitions WHERE partitions_def_name = 'gumroad_profiles'"
 DROPPED = "SELECT count(*) FROM event_logs WHERE event LIKE '%dropping it from the queue%'"
 
 
@@ -65,8 +66,8 @@ class Round:
         notes: what happened.
     """
 
-    def __init__(self, system: ForkedSystem, traffic: Traffic, rng: random.Random, victim: str) -> None:
-        self.system, self.traffic, self.rng, self.victim = system, traffic, rng, victim
+    def __init__(self, system: ForkedSystem, traffic: Traffic, rng: random.Random, victim: str, within: float) -> None:
+        self.system, self.traffic, self.rng, self.victim, self.within = system, traffic, rng, victim, within
         self.launched: list[str] = []
         self.notes: list[str] = []
         shuffled = rng.sample(PROFILES, len(PROFILES))
@@ -82,10 +83,10 @@ class Round:
         self.traffic.sales()
         time.sleep(self.rng.uniform(0.0, INSTANT_SECONDS))
         self.kill(command)
-        deadline = time.monotonic() + WITHIN_SECONDS
         self.system.start()
+        deadline = time.monotonic() + self.within
         self.traffic.sales()
-        if command.wait(WITHIN_SECONDS) and self.backfill().wait(WITHIN_SECONDS):
+        if command.wait(self.within) and self.backfill().wait(self.within):
             return [f"the command given again ends badly: {self.system.log_of('commands')[-800:]}"]
         found = self.settle(deadline)
         if (after := self.system.ask(DROPPED, "dagster")) != dropped:
@@ -158,7 +159,7 @@ class Round:
         ended = {row[0] for row in ask(f"SELECT run_id FROM runs WHERE status IN {OVER}", "dagster")}
         leases = ask("SELECT id, run_id FROM ingestion_jobs WHERE status = 'running' AND kind <> 'backfill'")
         found += [f"job {job} is leased to run {run}, which is over" for job, run in leases if run in ended]
-        found += [f"{count} {what} are not done" for what, count in self.system.open_work().items()]
+        found += [f"not done: {count} {what}" for what, count in self.system.open_work().items()]
         return found + [f"run {run_id} of the night is lost" for run_id in self.launched if not self.done(run_id)]
 
     def done(self, run_id: str) -> bool:
@@ -170,17 +171,19 @@ class Round:
         return self.system.ask(query, "dagster")[0][0] > 0
 
 
-def rounds(count: int, seed: int, say: Callable[[str], object]) -> int:
+def rounds(count: int, seed: int, say: Callable[[str], object], within: float = WITHIN_SECONDS) -> int:
     """Play so many rounds over one installation; returns how many broke a promise."""
     broken = 0
     with ForkedSystem(runner="processes") as system, httpx.Client(timeout=15) as http:
         system.start()
         traffic = Traffic(system, system.add_profiles(), random.Random(seed), http)
-        system.wait_until_idle(120)
+        # Runs can be launched once the sensor has made the profiles' partitions.
+        while system.ask(PARTITIONS, "dagster")[0][0] < len(PROFILES):
+            time.sleep(0.5)
         for number in range(count):
             rng = random.Random(f"{seed}/{number}")
             traffic.rng = rng
-            this, began = Round(system, traffic, rng, VICTIMS[number % len(VICTIMS)]), time.monotonic()
+            this, began = Round(system, traffic, rng, VICTIMS[number % len(VICTIMS)], within), time.monotonic()
             found = this.play()
             broken += bool(found)
             notes = f"  ({'; '.join(this.notes)})" if this.notes else ""
@@ -196,8 +199,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="creator_pipeline_tests.drills.kills", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--within", type=float, default=WITHIN_SECONDS, help="seconds from the start on; more where others work"
+    )
     wish = parser.parse_args()
-    broken = rounds(wish.rounds, wish.seed, lambda line: print(line, flush=True))
+    broken = rounds(wish.rounds, wish.seed, lambda line: print(line, flush=True), wish.within)
     print(f"{wish.rounds} rounds, {broken} broken")
     return 1 if broken else 0
 
