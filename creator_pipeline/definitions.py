@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from creator_pipeline import __version__
 from creator_pipeline.monitoring import health_sensor
 from creator_pipeline.orchestration import books, daily_revenue, export, fx, jobs, notifications, schedules, sensors
 from creator_pipeline.platforms import PLATFORMS
@@ -41,6 +42,8 @@ def build() -> dg.Definitions:
         },
         # Half the latency and twice the runs per minute of a process for each step.
         executor=dg.in_process_executor,
+        # The UI shows it beside the code location.
+        metadata={"version": __version__},
     )
 
 

@@ -114,7 +114,7 @@ def test_one_file_configures_the_instance_on_each_database(storage, tmp_path, mo
         instance.add_dynamic_partitions("gumroad_profiles", ["alice"])
         assert instance.get_dynamic_partitions("gumroad_profiles") == ["alice"]
         assert type(instance.run_storage).__name__.startswith("Sqlite" if storage == "sqlite" else "Postgres")
-        assert type(instance.run_coordinator).__name__ == "QueuedRunCoordinator"
+        assert type(instance.run_coordinator).__name__ == "Coordinator"
         assert type(instance.run_launcher).__name__ == "DefaultRunLauncher"
         assert instance.run_monitoring_enabled
         assert instance.run_retries_enabled

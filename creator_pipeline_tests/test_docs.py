@@ -95,20 +95,6 @@ def snippets(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_in_the_docs_can_be_given(page: Path) -> None:
-    """Incident: the first line a newcomer typed said "no such option"."""
-    for line in snippets(page):
-        for call in re.findall(r"creator-pipeline ((?:[a-z]+ ?)[^;|&`)]*)", line.replace("\\|", "")):
-            words = call.split()
-            path = next((found for found in COMMANDS if tuple(words[: len(found)]) == found), None)
-            assert path or words[0] in {found[0] for found in COMMANDS}, f"{page.name}: {line}"
-            if path:
-                known = {option for parameter in COMMANDS[path].params for option in parameter.opts} | {"--help"}
-                given = {word.rstrip(",.:") for word in words if word.startswith("--")}
-                assert given <= known, f"{page.name}: {line}"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_the_docs_make_is_in_the_makefile(page: Path) -> None:
     """Incident: `make check`, which never was."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

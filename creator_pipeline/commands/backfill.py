@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from creator_pipeline.commands.words import number
-from creator_pipeline.core.errors import ConfigError, PipelineError
+from creator_pipeline.commands.several import chosen, for_each, several
+from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.alone import alone
 from creator_pipeline.runtime.context import instance, warehouse
@@ -29,8 +30,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.argument(
     "source", type=click.Choice([*(platform.name for platform in PLATFORMS if platform.credential), PAYOUTS])
 )
-@click.option("--profile", "profile_ids", multiple=True, help="Whose sales; may be given several times.")
-@click.option("--all", "everybody", is_flag=True, help="Of every profile that is connected.")
+@several("Whose sales")
 @click.option("--from", "first", required=True, type=_DAY, help="First day, UTC.")
 @click.option("--to", "last", required=True, type=_DAY, help="Last day, inclusive.")
 @click.option("--submit", "hand_over", is_flag=True, help="Hand it to the daemon and return at once.")
@@ -53,9 +53,7 @@ def command(
     command goes on where it was and does again only what failed. PAYOUTS reads the payouts made since the first day,
     on every platform that the profile is connected to, and the ledger's rows that follow from them.
     """
-    if bool(profile_ids) == everybody:
-        raise click.UsageError("Name profiles with --profile, or say --all.")
-    names = _connected(source) if everybody else list(dict.fromkeys(profile_ids))
+    names = chosen(profile_ids, partial(_connected, source), everybody=everybody)
     if source == PAYOUTS:
         if hand_over:
             raise click.UsageError("Payouts are read here and now: --submit is for days of sales.")
@@ -64,18 +62,7 @@ def command(
         work = partial(
             _days, source=source, first=first.date(), last=last.date(), hand_over=hand_over, allow_shrink=allow_shrink
         )
-    defs, codes = load_definitions(), set[int]()
-    for profile_id in names:
-        try:
-            codes.add(0 if work(defs, profile_id) else 1)
-        except PipelineError as error:
-            if len(names) == 1:
-                raise
-            # One profile's fault keeps no other from being read.
-            click.echo(f"{profile_id}: {error.message} {error.hint}".strip(), err=True)
-            codes.add(2 if isinstance(error, ConfigError) else 1)
-    if code := max(codes):
-        raise click.exceptions.Exit(1 if 1 in codes else code)
+    for_each(names, partial(work, load_definitions()))
 
 
 def _connected(source: str) -> list[str]:

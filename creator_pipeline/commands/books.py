@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from creator_pipeline.commands.several import chosen, for_each, several
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.text import number
 from creator_pipeline.ledger.statement import KINDS, LABELS
 from creator_pipeline.platforms import sources
 from creator_pipeline.runtime.context import warehouse
-from creator_pipeline.store.profiles import get_profile
+from creator_pipeline.store.profiles import every_id, get_profile
 from creator_pipeline.store.source import label_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def _month(_context: click.Context, _parameter: click.Parameter, value: str | No
 
 
 _profile = click.option("--profile", "profile_id", required=True, help="Whose books.")
+_several = several("Whose books")
 _one_month = click.option("--month", required=True, callback=_month, metavar="YYYY-MM", help="A calendar month, UTC.")
 
 
@@ -101,11 +104,19 @@ def _print_rows(rows: list[Entry]) -> None:
 
 
 @command.command("close")
-@_profile
+@_several
 @_one_month
 @click.option("--anyway", is_flag=True, help="Also where sales of the month may still be missing.")
-def close(profile_id: str, month: str, *, anyway: bool) -> None:
+def close(profile_ids: tuple[str, ...], month: str, *, everybody: bool, anyway: bool) -> None:
     """Close a month: its rows stand. What comes later for it is booked on the day it became known."""
+    for_each(chosen(profile_ids, _every, everybody=everybody), lambda one: _close(one, month, anyway=anyway))
+
+
+def _every() -> list[str]:
+    return every_id(warehouse())
+
+
+def _close(profile_id: str, month: str, *, anyway: bool) -> bool:
     from creator_pipeline.core.windows import now, today
     from creator_pipeline.ledger import closing, statement
     from creator_pipeline.store.locks import lock_profile
@@ -122,11 +133,14 @@ def close(profile_id: str, month: str, *, anyway: bool) -> None:
             raise ConfigError(f"{month} of {profile_id} is closed already.", hint="books show prints it.")
         figures = statement.as_json(profile_id, month, statement.statements(connection, profile_id, month))
         rows = closing.close(connection, profile_id, month, json.dumps(figures, ensure_ascii=False), now())
-    click.echo(f"{month} of {profile_id} is closed: {rows} rows of the ledger stand.")
+    click.echo(
+        f"{month} of {profile_id} is closed: {number(rows, 'row of the ledger stands', 'rows of the ledger stand')}."
+    )
     for currency, one in figures["currency"].items():
         for figure in ("unexplained", "estimated"):
             if one[figure].strip("0."):
                 click.echo(f"  {one[figure]} {currency} of it is {figure}.", err=True)
+    return True
 
 
 def _require_read(profile_id: str, month: str, after: date) -> None:
@@ -151,16 +165,20 @@ def _require_read(profile_id: str, month: str, after: date) -> None:
     if names:
         raise ConfigError(
             f"{' and '.join(names)} of {profile_id} was not read since {month} ended.",
-            hint=f"Read its days first: creator-pipeline backfill; or close it all the same: books close --profile "
-            f"{profile_id} --month {month} --anyway",
+            hint=f"Read its days first: creator-pipeline backfill SOURCE --profile {profile_id} --from DAY --to DAY; "
+            f"or close it all the same: creator-pipeline books close --profile {profile_id} --month {month} --anyway",
         )
 
 
 @command.command("reopen")
-@_profile
+@_several
 @_one_month
-def reopen(profile_id: str, month: str) -> None:
+def reopen(profile_ids: tuple[str, ...], month: str, *, everybody: bool) -> None:
     """Open a closed month again: what was booked later goes back to its days."""
+    for_each(chosen(profile_ids, _every, everybody=everybody), lambda one: _reopen(one, month))
+
+
+def _reopen(profile_id: str, month: str) -> bool:
     from creator_pipeline.core.windows import now
     from creator_pipeline.ledger import closing
     from creator_pipeline.orchestration.books import rebuild
@@ -174,17 +192,17 @@ def reopen(profile_id: str, month: str) -> None:
             raise ConfigError(f"{month} of {profile_id} is not closed.", hint="books close closes it.")
         rows = closing.reopen(connection, profile_id, month, now())
     changed = rebuild(stored, profile_id)
-    click.echo(f"{month} of {profile_id} is open: {rows} rows may change again, {changed} did.")
+    click.echo(f"{month} of {profile_id} is open: {number(rows, 'row')} may change again, {changed} did.")
+    return True
 
 
 @command.command("rebuild")
-@click.option("--profile", "profile_id", help="Whose books; every profile's without it.")
-def rebuild_ledger(profile_id: str | None) -> None:
+@click.option("--profile", "profile_ids", multiple=True, help="Whose books; every profile's without it.")
+def rebuild_ledger(profile_ids: tuple[str, ...]) -> None:
     """Make the ledger anew from what is stored, without asking a platform; closed months stand."""
     from creator_pipeline.orchestration.books import rebuild
-    from creator_pipeline.store.profiles import every_id
 
     stored = warehouse()
-    for one in [profile_id] if profile_id else every_id(stored):
+    for one in dict.fromkeys(profile_ids) or every_id(stored):
         get_profile(stored, one)
-        click.echo(f"{one}: {rebuild(stored, one)} rows of the ledger changed.")
+        click.echo(f"{one}: {number(rebuild(stored, one), 'row')} of the ledger changed.")

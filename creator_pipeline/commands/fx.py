@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from creator_pipeline.core.text import number
 from creator_pipeline.fx import ecb, rates
 from creator_pipeline.runtime.context import warehouse
 
@@ -23,6 +24,6 @@ def load(file: Path) -> None:
     change = rates.load(warehouse(), found)
     days = sorted({one.day for one in found})
     click.echo(
-        f"{len(found)} rates of {len(days)} days, {days[0]} to {days[-1]}: {change.inserted} new, {change.updated} "
-        f"changed, {change.unchanged} known."
+        f"{number(len(found), 'rate')} of {number(len(days), 'day')}, {days[0]} to {days[-1]}: "
+        f"{change.inserted} new, {change.updated} changed, {change.unchanged} known."
     )

@@ -8,6 +8,7 @@ import click
 
 from creator_pipeline import settings
 from creator_pipeline.core.secrets import KEY_FILE, new_key, put_in_front
+from creator_pipeline.core.text import number
 from creator_pipeline.runtime.context import key_ring, warehouse
 
 
@@ -35,7 +36,7 @@ def rotate() -> None:
     if config.app_secret_keys is None:
         put_in_front(config.home / KEY_FILE, new_key())
     done = rotate_tokens(warehouse(), ring)
-    click.echo(f"{done.tokens} tokens are under the newest key now; all others were already.")
+    click.echo(f"{number(done.tokens, 'token is', 'tokens are')} under the newest key now; all others were already.")
     for each in done.lost:
         click.echo(f"No key fits {each} token: put its key back, or connect it again.", err=True)
     if done.lost:

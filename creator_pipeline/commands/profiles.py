@@ -12,6 +12,7 @@ from sqlalchemy import delete, select
 from creator_pipeline import settings
 from creator_pipeline.commands import profile_tokens
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms import PLATFORMS, of_name, personal
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.webhooks import Account
@@ -181,7 +182,7 @@ def list_profiles(*, as_json: bool) -> None:
         click.echo(f"{profile_id:20} {email:30} {tier:8} {provider or '-':12} {status or '':8} {synced or ''}")
     if not rows:
         options = [platform.credential.option for platform in PLATFORMS if platform.credential]
-        click.echo(f"No profile yet: creator-pipeline profiles add alice --email alice@example.com {options[0]} …")
+        click.echo(f"No profile yet: creator-pipeline profiles add alice --email alice@example.com {options[0]} TOKEN")
 
 
 @command.command("remove")
@@ -266,7 +267,8 @@ def erase(profile_id: str | None, buyer: str | None, *, yes: bool) -> None:
     stored = warehouse()
     if buyer is not None:
         count = erasure.erase_buyer(stored, buyer, key_ring().hashes_of(buyer), personal())
-        click.echo(f"{count} rows no longer know this buyer, and reading the sales again doesn't bring them back.")
+        know = number(count, "row no longer knows", "rows no longer know")
+        click.echo(f"{know} this buyer, and reading the sales again doesn't bring them back.")
         return
     profiles.get_profile(stored, str(profile_id))
     if not yes:

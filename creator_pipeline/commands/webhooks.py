@@ -7,8 +7,8 @@ import json
 import click
 
 from creator_pipeline import settings
-from creator_pipeline.commands.words import number
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.text import number
 from creator_pipeline.gateway import replay as room
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.queue.redis_client import connect

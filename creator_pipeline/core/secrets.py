@@ -50,13 +50,13 @@ class KeyRing:
         from cryptography.fernet import Fernet, MultiFernet
 
         if not keys:
-            raise ConfigError("APP_SECRET_KEYS is empty.", hint="creator-pipeline keys new prints one.")
+            raise ConfigError("APP_SECRET_KEYS is empty.", hint="One is printed by: creator-pipeline keys new")
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError as error:
             raise ConfigError(
                 "APP_SECRET_KEYS holds something that is not a Fernet key.",
-                hint="creator-pipeline keys new prints one.",
+                hint="One is printed by: creator-pipeline keys new",
             ) from error
         self._keys = tuple(keys)
 

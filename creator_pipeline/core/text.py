@@ -1,4 +1,4 @@
-"""Text of others that is shown among our own words."""
+"""Words for people: numbers with their nouns, and text of others among our own words."""
 
 from __future__ import annotations
 
@@ -13,3 +13,14 @@ def unturned(value: Any) -> Any:
     A name that holds one turns the rest of a sentence round: an amount behind it reads backwards.
     """
     return value.translate(_TURNS) if isinstance(value, str) else value
+
+
+def number(count: int, noun: str, plural: str = "") -> str:
+    """``1 day``, ``2 days``.
+
+    Args:
+        count: of things.
+        noun: one of them, or what one does: ``job waits``.
+        plural: several of them: ``jobs wait``; the noun with an s where it is left out.
+    """
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"

@@ -45,6 +45,11 @@ def contiguous(days: Iterable[date]) -> list[DayWindow]:
     return windows
 
 
+def days_up_to(moment: datetime) -> list[date]:
+    """The UTC day of a moment and the day before: what is told then happened on one of them."""
+    return [moment.date() - timedelta(days=1), moment.date()]
+
+
 def today() -> date:
     """The current UTC day."""
     return datetime.now(UTC).date()

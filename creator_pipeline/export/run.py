@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 from sqlalchemy import Connection, select
 
 from creator_pipeline.core.errors import DataError, TransientError
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.datasets import arrow
 from creator_pipeline.datasets.declared import DATASETS, LEDGER, Dataset
@@ -159,10 +160,10 @@ def _guard(before: Manifest, after: Manifest, *, allow_shrink: bool) -> None:
     was, is_now = before.rows(LEDGER.name), after.rows(LEDGER.name)
     if was >= GUARD_ROWS and is_now < was * GUARD_SHARE and not allow_shrink:
         raise DataError(
-            f"The ledger has {is_now} rows where {was} were exported; what was exported before stands.",
+            f"The ledger has {number(is_now, 'row')} where {was} were exported; what was exported before stands.",
             hint="Is DATABASE_URL the right one? If so: creator-pipeline export --allow-shrink",
-            found=f"{is_now} rows",
-            expected=f"about {was} rows",
+            found=f"{number(is_now, 'row')}",
+            expected=f"about {number(was, 'row')}",
         )
 
 

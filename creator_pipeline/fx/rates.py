@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from creator_pipeline.core.money import decimals
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.fx.ecb import Rate
 from creator_pipeline.store.engine import Warehouse
@@ -107,7 +108,7 @@ class Rates:
             return "no rates are stored" if not self._days else f"the first rates are of {self._days[0]}"
         found = self._days[place - 1]
         age = (day - found).days
-        return found if age <= MOST_DAYS else f"the last rates before {day} are of {found}, {age} days older"
+        return found if age <= MOST_DAYS else f"the last rates before {day} are of {found}, {number(age, 'day')} older"
 
 
 def _converted(amount: Decimal, top: Decimal, bottom: Decimal, on: date, source: str) -> Converted:

@@ -85,7 +85,10 @@ def _state(services: Services) -> tuple[dict[str, object], str | None]:
     if age is not None and age > TICK_SECONDS:
         return state, f"No sensor has ticked for {age:.0f} s: is dagster-daemon running?"
     if oldest > WEBHOOK_SECONDS:
-        return state, f"A webhook has waited for {oldest:.0f} s: creator-pipeline doctor says what holds the queue."
+        return (
+            state,
+            f"A webhook has waited for {oldest:.0f} s: what holds the queue is told by: creator-pipeline doctor",
+        )
     return state, None
 
 

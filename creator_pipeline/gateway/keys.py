@@ -10,7 +10,7 @@ from creator_pipeline.store import profile_keys
 
 KEY_CHARACTERS = 200
 """Of the longest key that is looked up."""
-HINT = "Send Authorization: Bearer and the profile's key; creator-pipeline profiles key ID makes one."
+HINT = "Send Authorization: Bearer and the profile's key. One is made by: creator-pipeline profiles key ID"
 
 
 def bearer(request: Request) -> str | None:

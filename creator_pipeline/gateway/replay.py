@@ -15,6 +15,8 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs as jobs
 from creator_pipeline.store.tables import webhook_events as events
 
+_HANDED_OUT = ("initial_sync", "refresh", "webhook")
+"""Kinds that the queue hands out. A backfill goes on by its own command, and a report by being uploaded again."""
 _SHOWN = (
     "received_at",
     "provider",
@@ -91,7 +93,7 @@ def replay(warehouse: Warehouse, queue: JobQueue, config: Settings, ids: Collect
 
 
 def _dead(warehouse: Warehouse, ids: Collection[str] | None) -> list[str]:
-    asked = select(jobs.c.id).where(jobs.c.status.in_(ENDED_BADLY))
+    asked = select(jobs.c.id).where(jobs.c.status.in_(ENDED_BADLY), jobs.c.kind.in_(_HANDED_OUT))
     if ids is not None:
         theirs = select(events.c.job_id).where(events.c.delivery_id.in_(ids))
         asked = asked.where(or_(jobs.c.id.in_(ids), jobs.c.id.in_(theirs)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ import orjson
 from sqlalchemy import Connection, func, select
 
 from creator_pipeline.core import addresses
-from creator_pipeline.core.errors import ConfigError, DataError, PipelineError, TransientError
+from creator_pipeline.core.budget import Budget
+from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import delivery, messages, page_link, unsubscribe
+from creator_pipeline.mail.flush_report import FlushReport
 from creator_pipeline.mail.kinds import KINDS
 from creator_pipeline.mail.mailer import Mailer, Verdict, pace
 from creator_pipeline.mail.messages import Claimed
@@ -59,22 +62,6 @@ class Mail:
     profile_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     attachments: Sequence[Mapping[str, str]] = ()
-
-
-@dataclass(slots=True)
-class FlushReport:
-    """What a flush did, in messages.
-
-    Attributes:
-        problem: why it stopped early or could send nothing, for whoever runs it to show; None when all is well.
-    """
-
-    sent: int = 0
-    retried: int = 0
-    failed: int = 0
-    suppressed: int = 0
-    held: int = 0
-    problem: PipelineError | None = None
 
 
 def event_key(kind: str, *parts: str) -> str:
@@ -222,13 +209,19 @@ def _compose(connection: Connection, settings: Settings, mail: Mail, to: str) ->
 
 
 def flush(
-    warehouse: Warehouse, settings: Settings, limit: int = 100, *, ids: Sequence[str] | None = None
+    warehouse: Warehouse,
+    settings: Settings,
+    limit: int = 100,
+    *,
+    ids: Sequence[str] | None = None,
+    budget: Budget | None = None,
 ) -> FlushReport:
     """Send what is due, mails of security first; safe for any number of processes at once.
 
     Args:
         limit: attempts at most.
         ids: only these messages.
+        budget: no message is begun when it is spent.
 
     Raises:
         TransientError: the warehouse can't be reached. What was being sent then is sent again later by the same key.
@@ -248,13 +241,22 @@ def flush(
     if held is not None:
         report.problem = ConfigError(f"Mails are held: {held}", hint="They are sent when it is, within a day.")
         return report
-    _send(warehouse, settings, limit, ids, report)
+    _send(warehouse, settings, limit, ids, report, budget or Budget(math.inf))
     return report
 
 
-def _send(warehouse: Warehouse, settings: Settings, limit: int, ids: Sequence[str] | None, report: FlushReport) -> None:
+def _send(
+    warehouse: Warehouse,
+    settings: Settings,
+    limit: int,
+    ids: Sequence[str] | None,
+    report: FlushReport,
+    time_left: Budget,
+) -> None:
     mailer, budget, sender = Mailer(settings), pace(settings), settings.require("FROM_EMAIL")
     for _ in range(limit):
+        if time_left.spent:
+            return
         with warehouse.read() as connection:
             if not messages.any_due(connection, ids):
                 return
@@ -267,7 +269,7 @@ def _send(warehouse: Warehouse, settings: Settings, limit: int, ids: Sequence[st
             return
         verdict = mailer.send(message.payload, message.id)
         _record(warehouse, message, verdict)
-        _count(report, message, verdict)
+        report.count(message, verdict)
         if verdict.action in {"stop", "defer"}:
             return
 
@@ -279,18 +281,3 @@ def _record(warehouse: Warehouse, message: Claimed, verdict: Verdict) -> None:
             delivery.catch_up(connection, verdict.provider_id)
         if verdict.action in {"stop", "defer"} and verdict.wait is not None:
             messages.put_off(connection, verdict.wait, verdict.reason)
-
-
-def _count(report: FlushReport, message: Claimed, verdict: Verdict) -> None:
-    if verdict.action == "sent":
-        report.sent += 1
-        return
-    if verdict.action == "failed":
-        report.failed += 1
-    else:
-        report.retried += 1
-    _log.warning("Mail %s, attempt %d: %s", message.id, message.attempts, verdict.reason)
-    if verdict.action == "stop":
-        report.problem = ConfigError(verdict.reason, hint="Check RESEND_API_KEY, and FROM_EMAIL's domain at Resend.")
-    elif verdict.action == "defer":
-        report.problem = TransientError(verdict.reason, hint="Raise the plan at Resend.", retry_after=verdict.wait)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.monitoring import run_queue_checks
 from creator_pipeline.monitoring.health import INSTALLATION
@@ -105,7 +106,7 @@ def stopped(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -
     if off:
         hint = "In the UI under Automation, or: dagster schedule start --start-all -w workspace.yaml"
         return Finding("schedules", "off", f"Stopped: {', '.join(sorted(off))}.", hint)
-    return Finding("schedules", "ok", f"{len(known)} schedules and sensors on")
+    return Finding("schedules", "ok", f"{number(len(known), 'schedule')} and sensors on")
 
 
 def _starts_on(schedule: dg.ScheduleDefinition) -> bool:
@@ -145,7 +146,7 @@ def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition)
         due = next_execution(schedule, last)
         if now() > due + SCHEDULE_GRACE:
             text = f"Schedule {state.name} was due at {due:%Y-%m-%d %H:%M} UTC and did not run."
-            hint = "Restart dagster-daemon; what it missed: the weekly look-back, or creator-pipeline backfill."
+            hint = "Restart dagster-daemon; what it missed is read by the weekly look-back, or by the command backfill."
             yield Finding(f"schedule/{state.name}", "no", text, hint, f"Schedule {state.name}")
 
 

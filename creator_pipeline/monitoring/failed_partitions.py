@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import contiguous
 from creator_pipeline.monitoring.platform_checks import checks_of, label
 from creator_pipeline.platforms import of_name, of_provider
@@ -116,7 +117,7 @@ def _planned_by(instance: dg.DagsterInstance, run_id: str) -> list[tuple[dg.Asse
 
 def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Finding:
     shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
-    text = f"{len(keys)} partition{'s' if len(keys) > 1 else ''} of {source} failed: {shown}."
+    text = f"{number(len(keys), 'partition')} of {source} failed: {shown}."
     if unit == "days":
         name, subject = f"partitions/{source}/{owner}", f"Some days of {label(of_name(source), source)}"
         spans = contiguous(date.fromisoformat(key.partition("|")[0]) for key in keys)

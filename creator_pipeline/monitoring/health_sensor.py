@@ -8,7 +8,12 @@ from creator_pipeline.runtime.resources import WarehouseResource
 _DAILY_REVENUE = dg.AssetKey("daily_revenue")
 
 
-@dg.sensor(name="pipeline_health", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    name="pipeline_health",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Checks everything that runs by itself; tells of each problem once, and once when it is solved.",
+)
 def pipeline_health(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Check everything that runs by itself; tell of each problem once, and once when it is solved."""
     if is_preview(context):

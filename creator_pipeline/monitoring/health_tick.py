@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 
 import dagster as dg
 
 from creator_pipeline import settings
+from creator_pipeline.core.budget import Budget
 from creator_pipeline.core.checks import Check, Finding
-from creator_pipeline.core.windows import today
+from creator_pipeline.core.text import number
+from creator_pipeline.core.windows import now, today
 from creator_pipeline.monitoring import (
     dagster_checks,
     failed_partitions,
@@ -24,12 +28,15 @@ from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected
 
+ASKED_AGAIN = timedelta(minutes=5)
+"""Least time between two daily checks that are asked again, because what they found is open."""
+
 
 def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
     """Run every check; tell of what is new, and of what is solved."""
     config, instance = settings.load(), context.instance
     checks = [
-        *queue_checks.health_checks(warehouse, config, job_queue(warehouse)),
+        *queue_checks.health_checks(warehouse, config, job_queue(warehouse), instance),
         Check("mail/", lambda: mail_checks.delivery(warehouse, config)),
         *platform_checks.health_checks(warehouse, config),
         *run_queue_checks.health_checks(instance),
@@ -38,13 +45,16 @@ def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Sensor
         checks += dagster_checks.health_checks(instance, repository)
         checks.append(failed_partitions.check(instance, repository, warehouse))
     daily = daily_checks(warehouse, config)
-    due, cursor = next_daily(daily, context.cursor)
-    changes = health.run([*checks, *due, *_not_asked_any_more(warehouse, daily.values())], warehouse, config)
+    due, cursor = next_daily(daily, context.cursor, _red(warehouse, daily))
+    every = [*checks, *due, *_not_asked_any_more(warehouse, daily.values())]
+    # Another one is the first each minute: one that takes long keeps no other from being run for ever.
+    first = int(time.time() // 60) % len(every)
+    changes = health.run([*every[first:], *every[:first]], warehouse, config, Budget())
     for problem in changes.new:
         context.log.warning("%s Hint: %s", problem.detail, problem.hint)
     for report_id in changes.solved:
         context.log.info("Solved: %s", report_id)
-    text = f"{changes.open} problems are open." if changes.open else "All is well."
+    text = f"{number(changes.open, 'problem is', 'problems are')} open." if changes.open else "All is well."
     return dg.SensorResult(skip_reason=text, cursor=cursor)
 
 
@@ -59,20 +69,38 @@ def daily_checks(warehouse: Warehouse, config: Settings) -> dict[str, Check]:
     }
 
 
-def next_daily(daily: Mapping[str, Check], cursor: str | None) -> tuple[list[Check], str | None]:
+def next_daily(
+    daily: Mapping[str, Check], cursor: str | None, red: Collection[str] = ()
+) -> tuple[list[Check], str | None]:
     """The next daily check, one in a tick, because each takes several requests; and the cursor after it.
+
+    Where none is due, one of those that found something is asked again, so that what is mended is over soon.
 
     Args:
         daily: of :func:`daily_checks`.
-        cursor: ``day|platform|profile`` of the last one; ``day|profile`` of a release with one such platform.
+        cursor: ``day|platform|profile`` of the last one; ``day|profile`` of a release with one such platform. On a line
+            of its own ``moment|platform|profile`` of the last one that was asked again.
+        red: keys of ``daily`` whose findings are open.
     """
-    day, _, last = (cursor or "").partition("|")
+    regular, _, again = (cursor or "").partition("\n")
+    day, _, last = regular.partition("|")
     if "|" not in last:
         last = f"{min(daily, default='').partition('|')[0]}|{last}"
     following = [key for key in sorted(daily) if day != today().isoformat() or key > last]
-    if not following:
+    if following:
+        regular = f"{today().isoformat()}|{following[0]}"
+        return [daily[following[0]]], f"{regular}\n{again}" if again else regular
+    moment, _, asked = again.partition("|")
+    waits = sorted(red, key=lambda key: (key <= asked, key))
+    if not waits or (moment and now() < datetime.fromisoformat(moment) + ASKED_AGAIN):
         return [], cursor
-    return [daily[following[0]]], f"{today().isoformat()}|{following[0]}"
+    return [daily[waits[0]]], f"{regular}\n{now().isoformat()}|{waits[0]}"
+
+
+def _red(warehouse: Warehouse, daily: Mapping[str, Check]) -> set[str]:
+    """Daily checks with an open problem."""
+    names = {str(row["id"]).removeprefix(health.FAILED_CHECK) for row in health.open_problems(warehouse)}
+    return {key for key, check in daily.items() if check.name in names}
 
 
 def _not_asked_any_more(warehouse: Warehouse, daily: Iterable[Check]) -> list[Check]:

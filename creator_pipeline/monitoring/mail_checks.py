@@ -13,6 +13,7 @@ from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, DataError, PipelineError, RejectedError
 from creator_pipeline.core.http import Answer
+from creator_pipeline.core.text import number
 from creator_pipeline.mail import auth_hook, messages, outbox, suppressions
 from creator_pipeline.mail.delivery import delivery_rates
 from creator_pipeline.settings import Settings
@@ -108,12 +109,13 @@ def delivery(warehouse: Warehouse, config: Settings) -> Iterator[Finding]:
     """Mails that don't go out, rates Resend wouldn't bear, and profiles whose address can't be reached."""
     rates = delivery_rates(warehouse)
     if outbox.why_held(config) is None and rates.oldest_queued_seconds > WAITED_MINUTES * 60:
-        text = f"{rates.queued} mails wait, the oldest for {rates.oldest_queued_seconds / 60:.0f} minutes."
+        oldest = f"{rates.oldest_queued_seconds / 60:.0f} minutes"
+        text = f"{number(rates.queued, 'mail waits', 'mails wait')}, the oldest for {oldest}."
         hint = "creator-pipeline doctor (resend, resend domain); is the sensor email_outbox on?"
         yield Finding("mail/outbox", "no", text, hint, "The outbox")
     if not rates.healthy:
         text = (
-            f"Of {rates.accepted} mails of {rates.days} days {rates.bounce_rate:.1%} bounced and "
+            f"Of {number(rates.accepted, 'mail')} of {number(rates.days, 'day')} {rates.bounce_rate:.1%} bounced and "
             f"{rates.complaint_rate:.2%} brought a complaint."
         )
         hint = "Correct the addresses: creator-pipeline profiles list. See docs/mail.md."
@@ -161,7 +163,8 @@ def unreachable(connection: Connection, config: Settings) -> Iterator[Unreachabl
             continue
         if reason is not None:
             text = f"{owner} gets no mail any more: the address {reason}."
-            hint = f"creator-pipeline profiles add {owner} --email ANOTHER; or: mail suppressions lift ADDRESS"
+            lift = "creator-pipeline mail suppressions lift ADDRESS"
+            hint = f"creator-pipeline profiles add {owner} --email ANOTHER; or: {lift}"
             yield Unreachable(owner, text, hint, owner)
 
 

@@ -224,7 +224,7 @@ def gateway(config: Settings) -> Iterator[Finding]:
         yield Finding("gateway", "no", what, "Start it: creator-pipeline gateway. Is PUBLIC_URL right?")
         return
     if answer.status_code != 200:
-        hint = "Does the proxy lead to creator-pipeline gateway?"
+        hint = "Does the proxy lead to the gateway?"
         yield Finding("gateway", "no", f"{url}: HTTP {answer.status_code}.", hint)
         return
     yield Finding("gateway", "ok", url)

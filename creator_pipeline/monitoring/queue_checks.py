@@ -6,37 +6,42 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+import dagster as dg
 from sqlalchemy import func, select
 
 from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
+from creator_pipeline.monitoring import over_jobs
 from creator_pipeline.monitoring.platform_checks import label
 from creator_pipeline.platforms import PLATFORMS, of_name, of_provider
 from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.jobs import Job, JobQueue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import ingestion_jobs, platform_connections, webhook_events
+from creator_pipeline.store.tables import ingestion_jobs, webhook_events
 
 WAITED_MINUTES = 10
 """A job that is due for so long is stuck."""
 FORGOTTEN_HOURS = 24
 """A platform that is switched off for so long while deliveries wait may have been forgotten."""
 _SHOWN = 3
+_LOOKED_AT = 500
 _TEXT_CHARACTERS = 500
 
 
-def health_checks(warehouse: Warehouse, config: Settings, queue: JobQueue) -> list[Check]:
+def health_checks(warehouse: Warehouse, config: Settings, queue: JobQueue, instance: dg.DagsterInstance) -> list[Check]:
     """All of this file.
 
     Args:
         warehouse: holds the jobs.
         config: says which sources are switched on.
         queue: of the same warehouse.
+        instance: tells what was read since a job ended.
     """
     return [
         Check("queue/", lambda: waiting(warehouse, config)),
-        Check("dead/", lambda: dead_letters(queue, warehouse)),
+        Check("dead/", lambda: dead_letters(queue, warehouse, instance)),
         Check("deliveries/", lambda: nobodys(warehouse)),
         Check("stored/", lambda: stored(warehouse, config)),
     ]
@@ -57,10 +62,8 @@ def waiting(warehouse: Warehouse, config: Settings) -> Iterator[Finding]:
         rows = connection.execute(stuck).all()
     for source, count, oldest in rows:
         if config.enabled(source):
-            some = "1 job" if count == 1 else f"{count} jobs"
-            text = (
-                f"{some} of {source} {'waits' if count == 1 else 'wait'}, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
-            )
+            said = number(count, f"job of {source} waits", f"jobs of {source} wait")
+            text = f"{said}, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
             hint = "Is dagster-daemon running, and the sensor webhook_jobs on (UI, Automation)?"
             yield Finding(f"queue/{source}", "no", text, hint, f"The queue of {label(of_name(source), source)}")
 
@@ -77,14 +80,16 @@ def stored(warehouse: Warehouse, config: Settings) -> Iterator[Finding]:
         flag = f"ENABLE_{platform.name.upper()}"
         if not count or oldest is None:
             continue
+        word = platform.label
+        said = number(count, f"delivery of {word} waits", f"deliveries of {word} wait")
         name, since = f"stored/{platform.in_ledger}", f"{oldest:%Y-%m-%d %H:%M} UTC"
         if not config.enabled(platform.name):
-            text = f"{count} deliveries of {platform.label} wait while {flag} is off, the oldest since {since}."
+            text = f"{said} while {flag} is off, the oldest since {since}."
             hint = f"They become jobs within a minute of {flag}=true in the environment of dagster-daemon."
             forgotten = oldest < now() - timedelta(hours=FORGOTTEN_HOURS)
             yield Finding(name, "no" if forgotten else "off", text, hint, f"Deliveries of {platform.label}")
         elif oldest < before:
-            text = f"{count} deliveries of {platform.label} wait although {flag} is on, the oldest since {since}."
+            text = f"{said} although {flag} is on, the oldest since {since}."
             hint = "Is dagster-daemon running, and the sensor stored_deliveries on (UI, Automation)?"
             yield Finding(name, "no", text, hint, f"Deliveries of {platform.label}")
 
@@ -102,30 +107,25 @@ def nobodys(warehouse: Warehouse) -> Iterator[Finding]:
         rows = connection.execute(asked).all()
     for provider, note, count, last in rows:
         word = label(of_provider(provider), provider)
-        text = f"{count} deliveries of {word} led to nothing, the last of {last:%Y-%m-%d %H:%M} UTC: {note}."
+        led = number(count, f"delivery of {word}", f"deliveries of {word}")
+        text = f"{led} led to nothing, the last of {last:%Y-%m-%d %H:%M} UTC: {note}."
         hint = "Connect the profile, then: creator-pipeline webhooks replay --all. They are kept until then."
         yield Finding(f"deliveries/{provider}/{note}", "no", text, hint, f"Deliveries of {word}")
 
 
-def dead_letters(queue: JobQueue, warehouse: Warehouse) -> Iterator[Finding]:
-    """Jobs that ended badly, by source and profile; those of a profile that was removed are over.
+def dead_letters(queue: JobQueue, warehouse: Warehouse, instance: dg.DagsterInstance) -> Iterator[Finding]:
+    """Jobs that ended badly and are a problem still, by source and profile.
 
     Args:
         queue: holds the jobs.
-        warehouse: tells who is connected, also where the platform refuses the token.
+        warehouse: of the queue.
+        instance: tells what was read since.
     """
-    columns = platform_connections.c
-    with warehouse.read() as connection:
-        there = {
-            (provider, owner) for provider, owner in connection.execute(select(columns.provider, columns.profile_id))
-        }
     groups: dict[tuple[str, str, bool], list[Job]] = defaultdict(list)
-    for job in queue.dead_letters(limit=500):
-        platform = of_name(job.source)
-        if platform is None or not platform.connects or (platform.in_ledger, job.profile_id) in there:
-            groups[job.source, job.profile_id, job.kind == "backfill"].append(job)
+    for job in over_jobs.left(queue.dead_letters(limit=_LOOKED_AT), warehouse, instance):
+        groups[job.source, job.profile_id, job.kind == "backfill"].append(job)
     for (source, owner, is_backfill), jobs in sorted(groups.items()):
-        text = f"{len(jobs)} job{'s' if len(jobs) > 1 else ''} of {source} ended badly; the last: {jobs[0].error or ''}"
+        text = f"{number(len(jobs), 'job')} of {source} ended badly; the last: {jobs[0].error or ''}"
         if is_backfill:
             first, end = (date.fromisoformat(jobs[0].payload[name]) for name in ("from", "to"))
             last = end - timedelta(days=1)

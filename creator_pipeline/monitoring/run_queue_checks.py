@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.runtime.tags import ACCOUNT_TAG, PRIORITY_TAG, PROFILE_TAG, SOON
 
@@ -72,11 +73,11 @@ def run_queue(instance: dg.DagsterInstance) -> Iterator[Finding]:
 
 
 def _many(count: int) -> str:
-    return f"{count} queued run{'s' if count > 1 else ''}"
+    return number(count, "queued run")
 
 
 def _wait(count: int, since: datetime) -> str:
-    return f"wait{'' if count > 1 else 's'}, the oldest since {since:%Y-%m-%d %H:%M} UTC"
+    return f"{'waits' if count == 1 else 'wait'}, the oldest since {since:%Y-%m-%d %H:%M} UTC"
 
 
 def _holders(run: dg.DagsterRun, at_work: Sequence[dg.DagsterRun]) -> str:

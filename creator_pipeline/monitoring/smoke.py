@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 
 from creator_pipeline.core.caller import TIMEOUT
 from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.text import number
 from creator_pipeline.core.tls import tls_context
 from creator_pipeline.core.windows import now
 from creator_pipeline.ledger import rollup
@@ -68,9 +69,14 @@ def rolled_up(warehouse: Warehouse) -> Iterator[Finding]:
         waiting = rollup.pending(connection)
         ledger, rolled = rollup.both_sums(connection)
     if ledger == rolled:
-        yield Finding(name, "ok", f"equals the ledger in {len(ledger)} currencies")
+        yield Finding(name, "ok", f"equals the ledger in {number(len(ledger), 'currency', 'currencies')}")
     elif waiting:
-        yield Finding(name, "unknown", f"{waiting} days wait to be added up.", "Try again in a minute.")
+        yield Finding(
+            name,
+            "unknown",
+            f"{number(waiting, 'day waits', 'days wait')} to be added up.",
+            "Try again in a minute.",
+        )
     else:
         hint = "Materialize daily_revenue."
         yield Finding(name, "no", "daily_revenue and the ledger add up to different sums.", hint)

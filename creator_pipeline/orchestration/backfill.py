@@ -24,7 +24,7 @@ from creator_pipeline.runtime import outcome
 from creator_pipeline.runtime.dagster_internals import add_backfill
 from creator_pipeline.runtime.outcome import ALLOW_SHRINK_TAG
 from creator_pipeline.runtime.run_here import run_here
-from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG, account_tags, range_tags
+from creator_pipeline.runtime.tags import BACKFILL_TAG, LOAD_DAYS, LOAD_TAG, TRIGGER_TAG, account_tags, range_tags
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected, get_profile
 from creator_pipeline.store.tables import ingestion_jobs
@@ -98,7 +98,7 @@ def check(warehouse: Warehouse, source: str, profile_id: str, first: date, last:
     if profile_id not in connected(warehouse, platform.in_ledger):
         raise ConfigError(
             f"{profile_id} is not connected to {source}.",
-            hint=f"creator-pipeline profiles add {profile_id} --email … {platform.connect_option} …",
+            hint=f"creator-pipeline profiles add {profile_id} {platform.connect_option} TOKEN",
         )
     if not settings.load().enabled(source):
         raise ConfigError(f"ENABLE_{source.upper()} is off.", hint="Set it to true to read from the platform.")
@@ -199,6 +199,7 @@ def execute(
                 **account_tags(todo.source, todo.profile_id),
                 TRIGGER_TAG: "backfill",
                 BACKFILL_TAG: todo.job_id,
+                **({LOAD_TAG: "backfill"} if window.days >= LOAD_DAYS else {}),
                 **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
             }
             with _listening(note):
@@ -275,6 +276,6 @@ def submit(
             **({ALLOW_SHRINK_TAG: "true"} if allow_shrink else {}),
         },
         title=f"{source} of {profile_id}",
-        description=f"{window.start} to {window.end - timedelta(days=1)}, by creator-pipeline backfill --submit",
+        description=f"{window.start} to {window.end - timedelta(days=1)}, by the command backfill, with --submit",
     )
     return backfill_id

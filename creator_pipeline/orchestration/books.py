@@ -165,7 +165,7 @@ def _result(key: dg.AssetKey, name: str, found: Mapping[str, Sequence[Identity]]
             "compared": len(mine),
             "do_not_hold": len(off),
             **({"figures": preview(header, shown)} if shown else {}),
-            **({"hint": "creator-pipeline books show --profile … --rows …; docs/books.md"} if off else {}),
+            **({"hint": "creator-pipeline books show --profile PROFILE; see docs/books.md"} if off else {}),
         },
     )
 

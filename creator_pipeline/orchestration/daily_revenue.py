@@ -11,7 +11,7 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.ledger.chart import as_markdown, draw, sums, words
 from creator_pipeline.ledger.rollup import both_sums, last_days, roll_up
 from creator_pipeline.platforms import PLATFORMS, sources
-from creator_pipeline.runtime.describe import OWNERS, column_schema
+from creator_pipeline.runtime.describe import OWNERS, column_schema, plotted
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.tables import daily_revenue, sales_events
 
@@ -43,6 +43,10 @@ def daily_revenue_asset() -> dg.AssetsDefinition:
         totals = sums(rows)
         text = f"Net revenue of the {PICTURE_DAYS} days to {last}: {words(totals, sources())}"
         picture = draw(rows, last, sources(), PICTURE_DAYS)
+        net = {
+            f"net_90_days_{platform}_{currency}": to_text(amount, currency)
+            for (platform, currency), amount in totals.items()
+        }
         with stored.read() as connection:
             count = connection.execute(select(func.count()).select_from(daily_revenue)).scalar_one()
         return dg.MaterializeResult(
@@ -50,10 +54,8 @@ def daily_revenue_asset() -> dg.AssetsDefinition:
                 "dagster/row_count": count,
                 "days_added_up": done.days,
                 **done.change.metadata(),
-                **{
-                    f"net_90_days_{platform}_{currency}": to_text(net, currency)
-                    for (platform, currency), net in totals.items()
-                },
+                **net,
+                **plotted(net),
                 "picture": dg.MetadataValue.md(f"{as_markdown(picture, text)}\n\n{text}."),
             }
         )

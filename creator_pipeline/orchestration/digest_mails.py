@@ -3,6 +3,7 @@
 from datetime import date
 
 import dagster as dg
+from pydantic import Field
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import DataError, PipelineError
@@ -16,7 +17,7 @@ from creator_pipeline.runtime.resources import WarehouseResource
 class DigestConfig(dg.Config):
     """Which week, ``2026-W47``; empty: the last whole one. A mail that was written is not written again."""
 
-    week: str = ""
+    week: str = Field(default="", description="ISO week, as 2026-W47; empty: the last whole one.")
 
 
 @dg.op(name="write_digests", description="Writes a mail for each profile that wants it; the outbox sends them.")

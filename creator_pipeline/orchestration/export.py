@@ -81,7 +81,12 @@ JOB = dg.define_asset_job(
 )
 
 
-@dg.schedule(job=JOB, cron_schedule="45 5 * * *", execution_timezone="UTC")
+@dg.schedule(
+    job=JOB,
+    cron_schedule="45 5 * * *",
+    execution_timezone="UTC",
+    description="The months that changed, below EXPORT_URL.",
+)
 def export_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Exports what changed, after the night's runs."""
     if not settings.load().export_url:

@@ -17,7 +17,7 @@ from creator_pipeline.runtime.tags import run_tags
 from creator_pipeline.store.tables import fx_rates
 
 KEY = dg.AssetKey(["fx", "rates"])
-OFF = "FX_URL is not set: no rates are fetched. creator-pipeline fx load FILE stores those of a file."
+OFF = "FX_URL is not set: no rates are fetched. Those of a file are stored by: creator-pipeline fx load FILE"
 
 
 @dg.multi_asset(
@@ -54,7 +54,12 @@ JOB = dg.define_asset_job(
 )
 
 
-@dg.schedule(job=JOB, cron_schedule="40 4 * * *", execution_timezone="UTC")
+@dg.schedule(
+    job=JOB,
+    cron_schedule="40 4 * * *",
+    execution_timezone="UTC",
+    description="Yesterday's rates of exchange, where FX_URL is set.",
+)
 def fx_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Fetches rates; those of a day come out in its afternoon."""
     if not settings.load().fx_url:

@@ -8,6 +8,7 @@ import dagster as dg
 import orjson
 
 from creator_pipeline import settings
+from creator_pipeline.core.budget import Budget
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms import sources
 from creator_pipeline.runtime import hooks
@@ -44,6 +45,7 @@ def _tell(context: dg.RunStatusSensorContext, *, failed: bool) -> None:
     monitor_all_code_locations=True,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=5,
+    description="Tells of runs that ended well and whose hooks did not fire.",
 )
 def run_completed(context: dg.RunStatusSensorContext) -> None:
     """Tell of runs that ended well and whose hooks didn't fire."""
@@ -55,31 +57,42 @@ def run_completed(context: dg.RunStatusSensorContext) -> None:
     monitor_all_code_locations=True,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=5,
+    description="Tells of runs that failed, also those whose worker was killed.",
 )
 def run_failed(context: dg.RunFailureSensorContext) -> None:
     """Tell of runs that failed, also those whose worker was killed."""
     _tell(context, failed=True)
 
 
-@dg.sensor(name="email_outbox", minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    name="email_outbox",
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Sends the mails that wait, and writes the digests of backfills that ended.",
+)
 def email_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Send what waits in the outbox, and write the digests of backfills that ended; the cursor says which were."""
     from creator_pipeline.mail import outbox
 
-    stored, config, cursor = warehouse.open(), settings.load(), context.cursor
+    stored, config, cursor, budget = warehouse.open(), settings.load(), context.cursor, Budget()
     if is_preview(context):
         return dg.SensorResult(skip_reason="A preview sends no mail.", cursor=cursor)
     try:
-        told = _digests(context.instance, stored, config, orjson.loads(cursor) if cursor else {})
+        told = _digests(context.instance, stored, config, orjson.loads(cursor) if cursor else {}, budget)
         cursor = orjson.dumps(told).decode()
     except Exception:
         context.log.exception("The digests of backfills could not be written.")
-    report = outbox.flush(stored, config, limit=_PER_TICK)
+    report = outbox.flush(stored, config, limit=_PER_TICK, budget=budget)
+    context.log.info("%s", report)
     return dg.SensorResult(skip_reason=str(report), cursor=cursor)
 
 
 def _digests(
-    instance: dg.DagsterInstance, warehouse: Warehouse, config: settings.Settings, told: Mapping[str, str]
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    config: settings.Settings,
+    told: Mapping[str, str],
+    budget: Budget,
 ) -> dict[str, str]:
     """Tell of backfills that ended; returns what each was like then. One that is still so isn't read again: that takes
     every event of every run."""
@@ -95,6 +108,8 @@ def _digests(
         if count and over == count:
             state = f"{count}:{well}"
             if told.get(backfill.backfill_id) != state:
+                if budget.spent:
+                    continue  # the next tick tells of it
                 runs = instance.get_runs(dg.RunsFilter(tags=tags))
                 for source in hooks.sources_of(runs[0], sources()):
                     _digest(instance, warehouse, config, backfill, runs, source)

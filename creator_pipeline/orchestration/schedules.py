@@ -48,7 +48,8 @@ def requests(platform: Platform, line: Schedule, warehouse: Warehouse, moment: d
     profiles = connected(warehouse, platform.in_ledger)
     if not profiles:
         yield dg.SkipReason(
-            f"No profile is connected to {platform.label}: creator-pipeline profiles add … {platform.connect_option} …"
+            f"No profile is connected to {platform.label}: "
+            f"creator-pipeline profiles add ID --email ADDRESS {platform.connect_option} TOKEN"
         )
         return
     synced = last_syncs(warehouse, platform.in_ledger) if line.window else {}
@@ -88,7 +89,12 @@ def _schedule(platform: Platform, line: Schedule) -> dg.ScheduleDefinition:
     return schedule
 
 
-@dg.schedule(job=digest_mails, cron_schedule="30 6 * * 1", execution_timezone="UTC")
+@dg.schedule(
+    job=digest_mails,
+    cron_schedule="30 6 * * 1",
+    execution_timezone="UTC",
+    description="Last week's figures by mail.",
+)
 def weekly_digest(context: dg.ScheduleEvaluationContext) -> Requests:
     """Last week's figures by mail, after the nightly runs have read its last day once more."""
     if not settings.load().enable_email:
@@ -99,14 +105,24 @@ def weekly_digest(context: dg.ScheduleEvaluationContext) -> Requests:
     yield dg.RunRequest(run_key=f"digest:{week}", run_config=config, tags=run_tags("digest"))
 
 
-@dg.schedule(job=retention, cron_schedule="20 5 * * *", execution_timezone="UTC")
+@dg.schedule(
+    job=retention,
+    cron_schedule="20 5 * * *",
+    execution_timezone="UTC",
+    description="Deletes what has outlived its use.",
+)
 def retention_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Deletes what has outlived its use, after the night's runs."""
     moment = context.scheduled_execution_time.astimezone(UTC)
     return dg.RunRequest(run_key=f"retention:{moment:%Y-%m-%dT%H:%M}", tags=run_tags("nightly"))
 
 
-@dg.schedule(job_name="books", cron_schedule="30 5 * * *", execution_timezone="UTC")
+@dg.schedule(
+    job_name="books",
+    cron_schedule="30 5 * * *",
+    execution_timezone="UTC",
+    description="The books of every platform, after the night's sales and payouts.",
+)
 def books_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Checks the books of every platform, after the night's sales and payouts."""
     if not books.enabled():

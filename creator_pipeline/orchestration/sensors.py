@@ -1,9 +1,14 @@
 """Sensors: keep partitions in step with connections, and roll up what changed."""
 
+from datetime import UTC, timedelta
+
 import dagster as dg
 from sqlalchemy import func, select
 
 from creator_pipeline import settings
+from creator_pipeline.core.budget import Budget
+from creator_pipeline.core.text import number
+from creator_pipeline.core.windows import now, today
 from creator_pipeline.orchestration.jobs import ledger
 from creator_pipeline.orchestration.sweep import sweep
 from creator_pipeline.platforms import PLATFORMS
@@ -34,6 +39,10 @@ _ACTIVE = [
 
 _JOBS_AT_ONCE = 2_000
 """Jobs of one run: their ids travel in its configuration."""
+QUIET = timedelta(hours=20)
+"""After so long without a change the roll-up is asked for all the same."""
+_DELIVERIES_AT_ONCE = 500
+"""Of one transaction."""
 
 
 def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
@@ -44,13 +53,20 @@ def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
     return {value.rsplit("|", 1)[-1] for value in values if value}
 
 
-@dg.sensor(name="profiles", minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    name="profiles",
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="A partition for each connected profile; frees what runs hold that are over.",
+)
 def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Add a partition for each connection, and take it away when the connection is gone and no run needs it.
 
     Gives back before what runs hold that are over.
     """
     stored = warehouse.open()
+    if is_preview(context):
+        return dg.SensorResult(skip_reason="A preview ends no run and frees nothing.")
     sweep(context.instance, stored, refreshes())
     requests, busy = [], profiles_in_use(context.instance)
     for platform in PLATFORMS:
@@ -69,7 +85,11 @@ def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseRes
 
 
 @dg.sensor(
-    name="ledger_changes", job=ledger, minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING
+    name="ledger_changes",
+    job=ledger,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="A roll-up when days of the ledger changed, one at a time.",
 )
 def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Ask for a roll-up when days of the ledger changed, one at a time."""
@@ -77,9 +97,13 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
         newest, count = connection.execute(
             select(func.max(ledger_changes.c.changed_at), func.count()).select_from(ledger_changes)
         ).one()
+    record = next(iter(context.instance.get_run_records(dg.RunsFilter(job_name=ledger.name), limit=1)), None)
+    last = record.dagster_run if record else None
     if not count:
-        return dg.SensorResult(skip_reason="No day of the ledger changed.")
-    last = next(iter(context.instance.get_runs(dg.RunsFilter(job_name=ledger.name), limit=1)), None)
+        if record is None or now() - record.create_timestamp.astimezone(UTC) < QUIET:
+            return dg.SensorResult(skip_reason="No day of the ledger changed.")
+        # Nothing was sold: what there is is as new as it can be, and the UI must not call it late.
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"quiet:{today()}", tags=run_tags("nightly"))])
     if last is not None and last.status in _ACTIVE:
         return dg.SensorResult(skip_reason="A roll-up is under way.")
     # With the last run in it: a roll-up that failed leaves its days waiting, and they must be asked for again.
@@ -87,20 +111,33 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key, tags=SOON)])
 
 
-@dg.sensor(name="stored_deliveries", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
-def stored_deliveries_sensor(_context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
+@dg.sensor(
+    name="stored_deliveries",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Jobs of what came while a platform was switched off or its account was refused.",
+)
+def stored_deliveries_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
     """Make jobs of the deliveries that came while a platform was switched off or its account refused.
 
     By the flags of this moment: the gateway that stored them may have been started with others.
     """
-    config, stored = settings.load(), warehouse.open()
+    config, stored, budget, made = settings.load(), warehouse.open(), Budget(), 0
+    if is_preview(context):
+        return dg.SkipReason("A preview makes no job.")
     on = [platform.in_ledger for platform in PLATFORMS if platform.webhooks and config.enabled(platform.name)]
     wanted = waiting_for(on)
     with stored.read() as connection:
         if connection.execute(select(webhook_events.c.delivery_id).where(wanted).limit(1)).first() is None:
             return dg.SkipReason("No delivery waits for a flag or an account.")
-    count = jobs_of_waiting(stored, job_queue(stored), config, wanted, most=_JOBS_AT_ONCE)
-    return dg.SkipReason(f"{count} deliveries that were only stored became jobs.")
+    while made < _JOBS_AT_ONCE and not budget.spent:
+        count = jobs_of_waiting(stored, job_queue(stored), config, wanted, most=_DELIVERIES_AT_ONCE)
+        made += count
+        if not count:
+            break
+    told = f"{number(made, 'job')} made of deliveries that were only stored."
+    context.log.info(told)
+    return dg.SkipReason(told)
 
 
 def webhook_jobs_sensor() -> dg.SensorDefinition:
@@ -112,6 +149,7 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
         jobs=[refresh.job for refresh in refresh_of.values()],
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Runs for the jobs of the queue: one for all jobs of a profile.",
     )
     def webhook_jobs(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
         """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
@@ -122,11 +160,16 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
         sources = [source for source in refresh_of if config.enabled(source)]
         stored = warehouse.open()
         # Dagster's queue knows whose turn it is; the sweep renews the leases of a run that waits there.
-        batches = job_queue(stored).claim_batches(lease_seconds=LEASE_SECONDS, sources=sources, limit=_JOBS_AT_ONCE)
+        batches = job_queue(stored).claim_batches(
+            lease_seconds=LEASE_SECONDS, sources=sources, limit=_JOBS_AT_ONCE, budget=Budget()
+        )
         if not batches:
             off = ", ".join(sorted(refresh_of.keys() - sources))
             return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")
         sweep(context.instance, stored, sources)
+        for batch in batches:
+            some = number(len(batch.leases), "job")
+            context.log.info("A run for %s of %s %s.", some, batch.source, batch.profile_id)
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from creator_pipeline.platforms.oauth import OAuth
     from creator_pipeline.platforms.uploads import Uploads
     from creator_pipeline.platforms.webhooks import Account, Webhooks
+    from creator_pipeline.queue.jobs import Job
     from creator_pipeline.settings import Settings
     from creator_pipeline.store.accounts import SellerAccount
     from creator_pipeline.store.engine import Warehouse
@@ -132,6 +133,8 @@ class Checks:
         smoke: (warehouse, settings) to checks of the figures, after a deployment.
         gave_more: (connection, (profile id, external id) of sales that gave back more than they brought) to those of
             which the platform itself says so, as refunds at another day's rate of exchange.
+        days_named: (connection, job of the queue) to the UTC days that hold what the job names; None where that isn't
+            known. A job that ended badly is over once those days are read.
         without_verdict: (warehouse, failed partitions) to those that are a problem; others have their verdict.
     """
 
@@ -144,6 +147,7 @@ class Checks:
     gave_more: Callable[[Connection, Collection[tuple[str, str]]], AbstractSet[tuple[str, str]]] = (
         lambda _connection, _sales: frozenset()
     )
+    days_named: Callable[[Connection, Job], Collection[date] | None] = lambda _connection, _job: None
     without_verdict: Callable[[Warehouse, Sequence[str]], Sequence[str]] = lambda _warehouse, failed: failed
 
 

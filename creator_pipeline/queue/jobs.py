@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, func, select, update
 
+from creator_pipeline.core.budget import Budget
 from creator_pipeline.queue import table
 from creator_pipeline.queue.redis_client import RedisDown, RedisLink
 from creator_pipeline.queue.redis_hints import HEAL_SECONDS, IdlePause, RedisHints, pause_of
@@ -117,18 +118,16 @@ class JobQueue:
         sources: Collection[str] | None = None,
         batches: int = 10,
         limit: int = 500,
+        budget: Budget | None = None,
     ) -> list[Batch]:
-        """Batches that may run now, the longest waiting first; cheap when nothing is due.
-
-        What arrives while a run is at work waits for it and makes up the next batch.
+        """Batches that may run now, the longest waiting first. What arrives while a run is at work makes up the next.
 
         Args:
             lease_seconds: until the jobs may be handed out again.
             sources: only these; None for all.
-            batches, limit: at most so many, and jobs in each.
+            batches, limit, budget: at most so many, jobs in each, and how long batches are begun.
         """
-        ids = self._due(_DUE_IDS, 0.0)
-        if ids == []:
+        if (ids := self._due(_DUE_IDS, 0.0)) == []:
             return []
         with self._warehouse.read() as connection:
             groups = table.waiting_groups(connection, sources)
@@ -136,7 +135,7 @@ class JobQueue:
             self._idle.end()
         claimed: list[Batch] = []
         for group in groups:
-            if len(claimed) == batches:
+            if len(claimed) == batches or (budget is not None and budget.spent):
                 break
             batch = self._claim(group, lease_seconds, limit)
             claimed += [batch] if batch else []

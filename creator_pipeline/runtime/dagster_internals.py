@@ -8,15 +8,19 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
 
 # A run launcher answers run monitoring with these two types.
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+
+# A run coordinator of dagster.yaml extends the one that queues, to tag runs as they come.
+from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
 # What dagster.yaml says of a class: Dagster hands it to the class and asks for it again.
 from dagster._serdes import ConfigurableClassData
@@ -36,13 +40,16 @@ __all__ = [
     "DagsterStorage",
     "InstigatorState",
     "PartitionBackfill",
+    "QueuedRunCoordinator",
     "RetryErrors",
+    "SubmitRunContext",
     "WorkerStatus",
     "add_backfill",
     "end_waits_when_stopped",
     "is_preview",
     "log_materializations",
     "next_execution",
+    "runs_of_location",
     "sqlite_storage",
     "stopped_in_step",
     "when_wait_ends",
@@ -115,6 +122,31 @@ def stopped_in_step(entry: dg.EventLogEntry) -> bool:
     if event is None or event.event_type != dg.DagsterEventType.STEP_FAILURE:
         return False
     return event.step_failure_data.error_source == ErrorSource.INTERRUPT
+
+
+@contextmanager
+def runs_of_location(instance: dg.DagsterInstance, location: str) -> Generator[None]:
+    """Let runs of this process be runs of a code location: the UI finds their job, and runs them again.
+
+    ``execute_in_process`` gives its runs no origin.
+
+    Args:
+        instance: where the runs are recorded.
+        location: name of the code location.
+    """
+    from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+
+    create = instance.create_run_for_job
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__")
+
+    def create_run(job_def: dg.JobDefinition, *args: Any, **options: Any) -> dg.DagsterRun:
+        return create(job_def, *args, **options | {"remote_job_origin": RemoteJobOrigin(repository, job_def.name)})
+
+    instance.create_run_for_job = create_run
+    try:
+        yield
+    finally:
+        del instance.create_run_for_job
 
 
 def sqlite_storage(base_dir: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:

@@ -45,6 +45,11 @@ def preview(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.Metad
     return dg.MetadataValue.md("\n".join(f"| {line} |" for line in lines))
 
 
+def plotted(totals: Mapping[str, str]) -> dict[str, float]:
+    """The same amounts as numbers, for the plots of the UI only, which draws no text. The text beside them is exact."""
+    return {f"plot_{name}": float(text) for name, text in totals.items()}
+
+
 def ledger_totals(events: Iterable[LedgerEvent]) -> Mapping[str, str]:
     """Gross, fees and net of the rows as text, one entry for each currency."""
     sums: dict[tuple[str, str], int] = {}

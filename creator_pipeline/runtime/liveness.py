@@ -16,7 +16,12 @@ from typing import NamedTuple
 
 import dagster as dg
 
-PROCESS_TAG = "creator_pipeline/process"
+PROCESS_TAG = ".dagster/creator_pipeline_process"
+"""The UI shows no tag that begins like this."""
+_BEFORE = "creator_pipeline/process"
+"""The same on runs of the release before."""
+HERE_TAG = ".dagster/creator_pipeline_command"
+"""On a run in the process of a command: no launcher has it, so the process itself looks whether it is terminated."""
 LOCATION = "creator_pipeline"
 UNMARKED_SECONDS = 120.0
 """Seconds from a run's start to its tag; far longer than its first step needs to begin."""
@@ -125,7 +130,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, tags: dict[str, str] | None = N
     ended: list[str] = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=list(BEGUN), tags=tags or {})):
         run = record.dagster_run
-        process = "" if _inherited(instance, run) else run.tags.get(PROCESS_TAG)
+        process = "" if _inherited(instance, run) else run.tags.get(PROCESS_TAG) or run.tags.get(_BEFORE)
         if is_gone(process) if process else _never_marked(record):
             if run.status == dg.DagsterRunStatus.CANCELING:
                 instance.report_run_canceled(run, _KILLED)

@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 
 from creator_pipeline.core.errors import ConfigError, DataError, PipelineError
+from creator_pipeline.core.text import number
 from creator_pipeline.runtime.dagster_internals import RetryErrors, log_materializations
 from creator_pipeline.runtime.tags import SINCE_TAG
 from creator_pipeline.store.load import Change
@@ -202,7 +203,7 @@ def describe(keys: list[str]) -> str:
         return "no partitions"
     if len(keys) == 1:
         return keys[0]
-    return f"{keys[0]} to {keys[-1]} ({len(keys)} partitions)"
+    return f"{keys[0]} to {keys[-1]} ({number(len(keys), 'partition')})"
 
 
 def _place(error: PipelineError) -> str:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime import step_checks
@@ -26,7 +27,7 @@ from creator_pipeline.store.source import Source
 class ProfileConfig(dg.Config):
     """Whose account."""
 
-    profile_id: str
+    profile_id: str = Field(description="Whose account is read, as in creator-pipeline profiles list.")
 
 
 @dataclass(frozen=True, slots=True)

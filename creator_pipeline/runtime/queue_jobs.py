@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
+from pydantic import Field
 from sqlalchemy import update
 
 from creator_pipeline import settings
@@ -32,8 +33,8 @@ def job_queue(warehouse: Warehouse) -> JobQueue:
 class ClaimedJobs(dg.Config):
     """Configuration of a refresh run: the jobs that were claimed for it, each lease as ``job id:attempt``."""
 
-    profile_id: str
-    leases: list[str]
+    profile_id: str = Field(description="Whose jobs.")
+    leases: list[str] = Field(description="The jobs that were claimed for this run, each as job id:attempt.")
 
     def parsed(self) -> list[Lease]:
         """The leases as objects."""

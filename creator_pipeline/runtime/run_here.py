@@ -13,10 +13,15 @@ from typing import Any
 import dagster as dg
 
 from creator_pipeline.runtime import liveness
-from creator_pipeline.runtime.dagster_internals import stopped_in_step, when_wait_ends
+from creator_pipeline.runtime.dagster_internals import runs_of_location, stopped_in_step, when_wait_ends
 
 LoadDefinitions = Callable[[], dg.Definitions]
 """What a command that runs jobs gets as click's object: loads the definitions, which are above every platform."""
+NO_RETRY_TAG = "dagster/max_retries"
+"""The daemon starts no run again whose process was killed: whoever gave the command gives it again."""
+WATCH_SECONDS = 2.0
+"""Between two looks whether somebody terminated the run."""
+_TERMINATED = {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
 _STOPS = {signal.SIGINT, signal.SIGTERM}
 
 
@@ -54,13 +59,23 @@ def run_here(
         Stopped: the run was stopped, from here or in the UI; it is recorded as canceled.
     """
     run_id = str(uuid.uuid4())
-    with _noting_stops() as stopped, _canceling(instance, run_id):
+    with (
+        _noting_stops() as stopped,
+        _canceling(instance, run_id),
+        runs_of_location(instance, liveness.LOCATION),
+        _watched(instance, run_id),
+    ):
         try:
             result = defs.resolve_job_def(job_name).execute_in_process(
                 instance=instance,
                 run_id=run_id,
                 # Found by whoever looks for runs that nobody does any more.
-                tags={liveness.PROCESS_TAG: liveness.this_process(), **tags},
+                tags={
+                    liveness.PROCESS_TAG: liveness.this_process(),
+                    liveness.HERE_TAG: "true",
+                    NO_RETRY_TAG: "0",
+                    **tags,
+                },
                 partition_key=partition_key,
                 raise_on_error=False,
                 # The failure is told once, by the command, and kept whole in the instance.
@@ -98,6 +113,30 @@ def _canceling(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
         yield
     finally:
         when_wait_ends.remove(cancel)
+
+
+@contextmanager
+def _watched(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
+    """Interrupt this process when its run is terminated in the UI."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(WATCH_SECONDS):
+            run = instance.get_run_by_id(run_id)
+            if run is not None and run.status in _TERMINATED and not ended.is_set():
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    watcher = threading.Thread(target=watch, name="terminate", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _cancel(instance: dg.DagsterInstance, run_id: str, *, ended: bool = False) -> None:

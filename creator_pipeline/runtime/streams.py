@@ -13,7 +13,7 @@ from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import Place, places_of
 from creator_pipeline.runtime import step_checks
-from creator_pipeline.runtime.describe import ledger_preview, ledger_totals
+from creator_pipeline.runtime.describe import ledger_preview, ledger_totals, plotted
 from creator_pipeline.runtime.outcome import CHANGED_BY, Outcome
 from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.runtime.step_checks import StepCheck, Tally
@@ -196,7 +196,8 @@ class DailyStream(Generic[Resource]):
 
 def shown_events(events: Sequence[LedgerEvent]) -> dict[str, Any]:
     """Money of a partition's ledger rows by currency, and the first of them."""
-    return {**ledger_totals(events), "preview": ledger_preview(events)} if events else {}
+    totals = ledger_totals(events)
+    return {**totals, **plotted(totals), "preview": ledger_preview(events)} if events else {}
 
 
 def by_day(rows: Iterable[Any], day_of: Callable[[Any], date]) -> dict[date, list[Any]]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse
 
+from creator_pipeline.core.text import number
+
 if TYPE_CHECKING:
     from creator_pipeline.sandbox.resend import SentMail
 
@@ -38,7 +40,7 @@ def inbox_page(mails: Sequence[SentMail]) -> HTMLResponse:
     )
     head = "<tr><th class=wide>Time<th>Mail<th class=wide>Event<th class=wide>Idempotency key</tr>"
     body = f"<table>{head}{rows}</table>" if mails else "<p>Nothing was sent yet. Reload to look again.</p>"
-    return _page(f"Inbox: {len(mails)} mails", f"<p class=small>Nothing here left this machine.</p>{body}")
+    return _page(f"Inbox: {number(len(mails), 'mail')}", f"<p class=small>Nothing here left this machine.</p>{body}")
 
 
 def mail_page(mail: SentMail) -> HTMLResponse:

@@ -19,8 +19,8 @@ from creator_pipeline.store.tables import closed_months, platform_accounts, plat
 from creator_pipeline.store.upserts import insert_new
 
 REPLACE = (
-    "creator-pipeline profiles connect {profile_id} --replace-account, or profiles add {profile_id} --replace-account "
-    "with its token"
+    "creator-pipeline profiles connect {profile_id} --replace-account, or, with its token, "
+    "creator-pipeline profiles add {profile_id} --replace-account"
 )
 """How an operator says that a profile is another account's from now on."""
 
@@ -177,5 +177,6 @@ def _refuse_closed_months(connection: Connection, profile_id: str) -> None:
     if months:
         raise ConfigError(
             f"{profile_id} has closed months ({', '.join(months)}): their figures are of the account before.",
-            hint="Give the other account a profile of its own, or reopen them: creator-pipeline books reopen.",
+            hint="Give the other account a profile of its own, or reopen them: "
+            f"creator-pipeline books reopen --profile {profile_id} --month {months[0]}",
         )

@@ -30,6 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.text import number
 from creator_pipeline.store.engine import is_postgres
 from creator_pipeline.store.pg_copy import copy
 from creator_pipeline.store.upserts import insert_into
@@ -114,11 +115,11 @@ def replace(
     with staged(connection, table, rows) as (stage, count):
         if before >= GUARD_ROWS and count < before * GUARD_SHARE and not allow_shrink:
             raise DataError(
-                f"{what}: {count} rows would replace {before}; nothing was written.",
+                f"{what}: {number(count, 'row')} would replace {before}; nothing was written.",
                 hint="If it is the right account and really has so few now, run again with --allow-shrink, "
                 "or with the run tag creator_pipeline/allow_shrink: true.",
-                found=f"{count} rows",
-                expected=f"about {before} rows",
+                found=f"{number(count, 'row')}",
+                expected=f"about {number(before, 'row')}",
             )
         found = _compared(connection, table, stage, count, scope)
         gone = _delete_missing(connection, table, stage, scope, tell) if before > found.inside else Change()

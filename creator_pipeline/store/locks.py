@@ -40,7 +40,7 @@ def lock_profile(connection: Connection, profile_id: str) -> None:
     if connection.execute(found).first() is None:
         raise ConfigError(
             f"There is no profile {profile_id!r} any more; nothing was written.",
-            hint=f"Add it: creator-pipeline profiles add {profile_id} --email …",
+            hint=f"Add it: creator-pipeline profiles add {profile_id} --email ADDRESS",
         )
 
 

@@ -199,7 +199,8 @@ def unknown_profile(warehouse: Warehouse, profile_id: str) -> ConfigError:
         known = list(connection.execute(select(profiles.c.id).order_by(profiles.c.id).limit(20)).scalars())
     return ConfigError(
         f"There is no profile {profile_id!r}.",
-        hint=f"Known: {', '.join(known) or 'none'}. Add one: creator-pipeline profiles add {profile_id} --email …",
+        hint=f"Known: {', '.join(known) or 'none'}. Add one: "
+        f"creator-pipeline profiles add {profile_id} --email ADDRESS",
     )
 
 
@@ -228,7 +229,7 @@ def get_connection(warehouse: Warehouse, ring: KeyRing, provider: str, profile_i
         get_profile(warehouse, profile_id)
         raise ConfigError(
             f"{profile_id} is not connected to {provider}.",
-            hint=f"creator-pipeline profiles add {profile_id} --email … with the option of {provider}: see --help.",
+            hint=f"With the option of {provider} (see --help): creator-pipeline profiles add {profile_id}",
         )
     if row["status"] == "revoked":
         raise AuthError(

@@ -662,7 +662,7 @@ ingestion_jobs = Table(
     _text("source", "gumroad, whop or kdp"),
     _text("kind", "initial_sync, refresh, file, webhook or backfill"),
     _text("payload", "JSON: what to do"),
-    _text("status", "queued, running, completed, failed or dead"),
+    _text("status", "queued, running, completed, canceled, failed or dead"),
     _int("attempts", "Times it was handed out"),
     _time("visible_at", "Not handed out before"),
     _text("run_id", "Dagster run that works on it", null=True),

@@ -95,7 +95,7 @@ def test_what_came_while_a_flag_was_off_becomes_a_job_once_it_is_on_whoever_was_
     monkeypatch.setattr(queue_checks, "WAITED_MINUTES", -1)
     (stuck,) = stored(alice, settings.load())
     assert (stuck.state, "stored_deliveries" in stuck.hint) == ("no", True)
-    assert "2 deliveries" in swept(alice)
+    assert "2 jobs made" in swept(alice)
     assert JobQueue(alice, None).depth()["queued"] == 2
     assert list(stored(alice, settings.load())) == []
     assert "No delivery waits" in swept(alice)
@@ -105,7 +105,7 @@ def test_what_came_while_a_flag_was_off_becomes_a_job_once_it_is_on_whoever_was_
     assert "No delivery waits" in swept(alice)
     with alice.write() as connection:
         profiles.connect(connection, ring, "gumroad", "alice", "another token")
-    assert "1 deliveries" in swept(alice)
+    assert "1 job made of deliveries" in swept(alice)
 
 
 def swept(warehouse: Warehouse) -> str:

@@ -148,7 +148,7 @@ CASES: dict[str, Case] = {
     "connection/whop/alice": (
         lambda w: revoked(w, "whop"),
         lambda w: reconnected(w, "whop"),
-        "profiles add alice --email … --whop-key",
+        "profiles add alice --whop-key",
     ),
     "schema/gumroad/sale field/tip_jar": (new_name, known_name, "Update it."),
 }  # fmt: skip

@@ -8,12 +8,15 @@ import pytest
 
 from creator_pipeline.core.checks import Check
 from creator_pipeline.core.errors import RejectedError
-from creator_pipeline.core.windows import today
+from creator_pipeline.core.windows import now, today
+from creator_pipeline.monitoring import health_tick
 from creator_pipeline.monitoring.health_tick import next_daily
 from creator_pipeline.platforms.gumroad import probes
 from creator_pipeline_tests.support.health import Watched
 
 DAILY = {key: Check(key, list) for key in ("zeta|alice", "gumroad|bea", "gumroad|alice")}
+
+NOW = now()
 
 
 def asked_until_none(cursor: str | None) -> tuple[list[str], str | None]:
@@ -38,6 +41,22 @@ def test_each_profile_of_each_platform_is_asked_once_a_day() -> None:
 def test_the_cursor_of_the_release_before_is_understood() -> None:
     """Guards: every profile asked a second time on the day of an upgrade."""
     assert asked_until_none(f"{today()}|alice")[0] == ["gumroad|bea", "zeta|alice"]
+
+
+def test_what_a_daily_check_found_is_asked_again_and_the_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incident: the pings were registered again at nine, and health was red until the next morning."""
+    _, cursor = asked_until_none(None)
+    red = {"gumroad|bea", "zeta|alice"}
+    asked: list[str] = []
+    for minutes in range(11):
+        monkeypatch.setattr(health_tick, "now", lambda minutes=minutes: NOW + timedelta(minutes=minutes))
+        due, cursor = next_daily(DAILY, cursor, red)
+        asked += [f"{minutes} {check.name}" for check in due]
+    assert asked == ["0 gumroad|bea", "5 zeta|alice", "10 gumroad|bea"]
+    # A new day begins with everybody, whoever was asked again.
+    assert cursor is not None
+    yesterday = cursor.replace(str(today()), str(today() - timedelta(days=1)), 1)
+    assert [check.name for check in next_daily(DAILY, yesterday, red)[0]] == ["gumroad|alice"]
 
 
 def test_a_daily_check_that_failed_is_over_when_nobody_asks_any_more(

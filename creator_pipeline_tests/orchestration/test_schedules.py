@@ -148,6 +148,17 @@ def test_the_ledger_sensor_asks_once_for_a_change_and_again_after_a_run_that_fai
     assert again.run_key != first.run_key
 
 
+def test_a_quiet_weekend_is_rolled_up_all_the_same(sqlite_warehouse, gumroad_instance, monkeypatch):
+    """Incident: nothing was sold from Friday to Monday, and the UI called the report late, in red."""
+    job = small.defs.resolve_job_def("ledger")
+    gumroad_instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS)
+    assert sense(sensors.ledger_changes_sensor, gumroad_instance).skip_reason
+    later = now() + sensors.QUIET + timedelta(minutes=1)
+    monkeypatch.setattr(sensors, "now", lambda: later)
+    (asked,) = sense(sensors.ledger_changes_sensor, gumroad_instance).run_requests
+    assert asked.tags["creator_pipeline/trigger"] == "nightly"
+
+
 def test_the_digest_is_asked_for_once_for_the_week_that_ended(gumroad_instance, monkeypatch):
     """Guards: a daemon that comes back on Wednesday and tells of half a week."""
     moment = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)

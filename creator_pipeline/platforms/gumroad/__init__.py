@@ -25,8 +25,8 @@ PLATFORM = Platform(
         variable="GUMROAD_ACCESS_TOKEN",
     ),
     rate=Rate("GUMROAD_REQUESTS_PER_MINUTE", 120),
-    where_to_connect="creator-pipeline profiles connect {profile_id}, or profiles add {profile_id} --email … "
-    "--gumroad-token …",
+    where_to_connect="creator-pipeline profiles connect {profile_id}, or creator-pipeline profiles add {profile_id} "
+    "--gumroad-token TOKEN",
     known_names={
         "sale field": SALE_KEYS,
         "payout field": PAYOUT_KEYS | LINE_KEYS,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.ledger import is_from_payout
 from creator_pipeline.platforms.gumroad.sync import Loaded
@@ -17,12 +18,13 @@ SALES = dg.AssetKey(["gumroad", "sales"])
 EVENTS = dg.AssetKey(["sales_events", "gumroad"])
 
 PAGES_COMPLETE = "pages_complete"
+READ_AGAIN = "creator-pipeline backfill gumroad --profile PROFILE --from DAY --to DAY"
 CHECKS = (
     StepCheck(
         SALES,
         "refunds_known",
         "Every partial refund has an amount, and it is settled with Gumroad's own totals of the day.",
-        "Read their days again once Gumroad shows totals for them: creator-pipeline backfill gumroad.",
+        f"Read their days again once Gumroad shows totals for them: {READ_AGAIN}",
     ),
     StepCheck(
         SALES,
@@ -36,7 +38,7 @@ CHECKS = (
         "fees_known",
         "Every sale for money tells Gumroad's fee.",
         "Their gross is in the ledger without a fee, so their net is too high by it. Read their days again once "
-        "Gumroad tells it: creator-pipeline backfill gumroad.",
+        f"Gumroad tells it: {READ_AGAIN}",
         warns=False,
     ),
     StepCheck(
@@ -113,13 +115,15 @@ class Tally:
             "fees_known",
             not self.without_fee,
             {"without_fee": self.without_fee[:SHOWN]},
-            f"{len(self.without_fee)} sales don't tell their fee" if self.without_fee else None,
+            f"{number(len(self.without_fee), 'sale tells', 'sales tell')} no fee" if self.without_fee else None,
         )
         yield Verdict(
             PAGES_COMPLETE,
             not self.skipped,
             {"on_no_page": sorted(self.skipped)[:SHOWN]},
-            f"{len(self.skipped)} sales stand on no page of Gumroad's list" if self.skipped else None,
+            f"{number(len(self.skipped), 'sale stands', 'sales stand')} on no page of Gumroad's list"
+            if self.skipped
+            else None,
         )
         yield Verdict(
             "sales_readable",

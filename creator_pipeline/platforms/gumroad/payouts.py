@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from creator_pipeline.core.json_fields import FieldReader, Json, stored
 from creator_pipeline.core.money import MICROS_PER_CENT, ZERO_DECIMAL, decimals, from_decimal, to_text
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.answers import without_processor
 
@@ -220,7 +221,7 @@ class Difference(NamedTuple):
     def describe(self) -> str:
         """For people; the first word is the sum of the lines that are gone, without their signs."""
         return (
-            f"{to_text(self.gone_micros, 'USD')} USD in {self.gone} lines that a later reading lacks; it has "
+            f"{to_text(self.gone_micros, 'USD')} USD in {number(self.gone, 'line')} that a later reading lacks; it has "
             f"{self.new} others. The first reading counts."
         )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding, NothingKnown
 from creator_pipeline.core.errors import AuthError, TransientError
-from creator_pipeline.core.windows import today
+from creator_pipeline.core.text import number
+from creator_pipeline.core.windows import days_up_to, today
 from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.gumroad import PLATFORM, drift, oauth
 from creator_pipeline.platforms.gumroad.access import SOURCE, gumroad_client
@@ -19,6 +20,7 @@ from creator_pipeline.platforms.gumroad.catalog import PAYOUTS_SCOPE
 from creator_pipeline.platforms.gumroad.ping_checks import missing_pings
 from creator_pipeline.platforms.gumroad.unreadable import GOES_ON, OLD_SERVER, refusal
 from creator_pipeline.platforms.webhooks import Account
+from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.refused_tokens import note_refusal
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
@@ -140,9 +142,9 @@ def _agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> Iterator
     with warehouse.read() as connection:
         begun = connection.execute(oldest).scalar()
     if begun is None or begun >= last:
-        yield Finding(
-            name, "off", "No day is loaded yet.", f"creator-pipeline backfill gumroad --profile {profile_id} …"
-        )
+        begin = config.pipeline_start_date
+        hint = f"creator-pipeline backfill gumroad --profile {profile_id} --from {begin} --to {today()}"
+        yield Finding(name, "off", "No day is loaded yet.", hint)
         return
     # The first loaded day may be half a day of the seller's.
     first = max(last - timedelta(days=DAYS - 1), begun + timedelta(days=1))
@@ -154,10 +156,31 @@ def _agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> Iterator
     differing = drift.differing(totals, drift.ledger_totals(warehouse, profile_id, first, last))
     off = [found for found, why, _ in drift.explained(warehouse, profile_id, differing) if why is None]
     if not off:
-        yield Finding(name, "ok", f"{len(totals)} days with sales, {first} to {last}, equal to the cent")
+        yield Finding(name, "ok", f"{number(len(totals), 'day')} with sales, {first} to {last}, equal to the cent")
         return
     hint = f"creator-pipeline backfill gumroad --profile {profile_id} --from {off[0].day} --to {off[-1].day}"
-    yield Finding(name, "no", f"{len(off)} days differ; the first: {off[0].describe()}", hint)
+    yield Finding(
+        name,
+        "no",
+        f"{number(len(off), 'day differs', 'days differ')}; the first: {off[0].describe()}",
+        hint,
+    )
 
 
-CHECKS = Checks(setup=setup, account=account, daily=daily, daily_prefix=PINGS, smoke=smoke)
+def days_named(connection: Connection, job: Job) -> list[date] | None:
+    """Days of the sales that a ping named; of one that isn't stored, those on which it can have been made.
+
+    Args:
+        connection: to the warehouse.
+        job: of a ping.
+    """
+    named = {*job.payload.get("sale_ids", ()), *job.payload.get("purchase_ids", ())}
+    if job.payload.get("subscription_id") and not named:
+        return None
+    sales = gumroad_sales.c
+    asked = select(sales.id, sales.partition_day).where(sales.profile_id == job.profile_id, sales.id.in_(named))
+    days = {row.id: row.partition_day for row in connection.execute(asked)}
+    return sorted({*days.values(), *([] if named and days.keys() == named else days_up_to(job.created_at))})
+
+
+CHECKS = Checks(setup=setup, account=account, daily=daily, daily_prefix=PINGS, smoke=smoke, days_named=days_named)

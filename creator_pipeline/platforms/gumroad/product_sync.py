@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.models import ProductRow, product_row
@@ -49,7 +50,8 @@ def load_products(
         present = sum(row.removed_at is None for row in stored)
         if present >= GUARD_ROWS and len(rows) < present * GUARD_SHARE and not allow_shrink:
             raise DataError(
-                f"gumroad/products of {profile_id}: {len(rows)} products would replace {present}; nothing was written.",
+                f"gumroad/products of {profile_id}: {number(len(rows), 'product')} would replace {present}; "
+                "nothing was written.",
                 hint="If the catalogue really shrank, run again with the tag creator_pipeline/allow_shrink: true.",
             )
         # What was read before of a product stands as long as it can't be read; one without an id may be any.

@@ -10,6 +10,7 @@ import orjson
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import PipelineError
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.kdp.teach import teach
 from creator_pipeline.runtime.context import instance, warehouse
 
@@ -60,7 +61,7 @@ def _show(file: dict[str, Any]) -> None:
         click.echo(f"  for pages read: {pages}")
     if "payments" in file:
         counts = ", ".join(f"{file[word]} {word}" for word in ("paid", "pending", "failed"))
-        click.echo(f"  {file['payments']} payments: {counts}")
+        click.echo(f"  {number(file['payments'], 'payment')}: {counts}")
         for word in ("paid", "pending"):
             if amounts := file[f"{word}_by_currency"]:
                 click.echo(f"  {word}: {', '.join(f'{amount} {code}' for code, amount in amounts.items())}")
@@ -136,15 +137,15 @@ def ingest(
 
 
 @command.command("uploads")
-@click.option("--profile", "profile_id", help="Of this profile only.")
+@click.option("--profile", "profile_ids", multiple=True, help="Of this profile only; may be given several times.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list instead of text.")
-def uploads(profile_id: str | None, *, as_json: bool) -> None:
+def uploads(profile_ids: tuple[str, ...], *, as_json: bool) -> None:
     """List uploaded reports: what of each counts, and which report counts in its place."""
     from creator_pipeline.platforms.kdp.uploads_told import told_uploads
     from creator_pipeline.store.profiles import every_id, get_profile
 
     store = warehouse()
-    names = [get_profile(store, profile_id)["id"]] if profile_id else every_id(store)
+    names = [get_profile(store, one)["id"] for one in dict.fromkeys(profile_ids)] or every_id(store)
     with store.read() as connection:
         found = [each for name in names for each in told_uploads(connection, name)]
     if as_json:

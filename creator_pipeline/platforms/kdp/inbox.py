@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from creator_pipeline.core.budget import Budget
 from creator_pipeline.core.errors import DataError, TransientError
 from creator_pipeline.platforms.kdp.files import File, ListedFile, digest, filesystem, look, modified_ns
 from creator_pipeline.platforms.kdp.models import WITHDRAWN
@@ -51,7 +52,9 @@ class Scan:
     waiting: int = 0
 
 
-def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[str] = ()) -> Scan:
+def scan(
+    warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[str] = (), budget: Budget | None = None
+) -> Scan:
     """Scan the inbox once. Files that didn't change since the last scan are hashed; new contents become ready.
 
     Args:
@@ -59,6 +62,7 @@ def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
         inbox: a directory or an fsspec URL.
         most: largest number of files of a profile that become ready; the others wait for the next scan.
         requested: locations of files whose runs the caller asked for after the last scan.
+        budget: no file is read when it is spent; the next scan reads the rest.
 
     Raises:
         TransientError: the inbox can't be read.
@@ -69,7 +73,7 @@ def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
         owners = set(connection.execute(select(profiles.c.id)).scalars())
         known = {file.location: file for file in map(File._make, connection.execute(select(kdp_files)))}
     result, changed = Scan(skipped=listed.skipped, waiting=len(listed.unfinished)), list[File]()
-    budget = HASHED_BYTES
+    left = HASHED_BYTES
     for each in found:
         if each.folder not in owners:
             result.strays.append(_stray(each))
@@ -78,13 +82,13 @@ def scan(warehouse: Warehouse, inbox: str, *, most: int, requested: Collection[s
         same = before is not None and (before.size, before.modified_ns) == (each.size, each.modified_ns)
         if before is not None and same and before.state != "looked":
             continue
-        if not same or budget <= 0:
+        if not same or left <= 0 or (budget is not None and budget.spent):
             result.waiting += 1
             result.growing.add(each.folder)
             if not same:
                 changed.append(File(each.location, each.folder, each.size, each.modified_ns, "looked", None, None))
             continue
-        budget -= each.size
+        left -= each.size
         try:
             sha = digest(each.location)
         except TransientError as error:
@@ -120,7 +124,8 @@ def _stray(each: ListedFile) -> str:
     if each.problem:
         return f"{each.location}: {each.problem}"
     if each.folder:
-        return f"{each.location}: there is no profile {each.folder!r}; creator-pipeline profiles add {each.folder} …"
+        add = f"creator-pipeline profiles add {each.folder} --email ADDRESS"
+        return f"{each.location}: there is no profile {each.folder!r}; {add}"
     return f"{each.location}: put it into the folder of a profile, KDP_INBOX/PROFILE/FILE"
 
 

@@ -117,7 +117,7 @@ def lock_uploads(connection: Connection, profile_id: str) -> None:
     if owner is None:
         raise ConfigError(
             f"There is no profile {profile_id!r}.",
-            hint=f"creator-pipeline profiles add {profile_id} --email …",
+            hint=f"creator-pipeline profiles add {profile_id} --email ADDRESS",
         )
 
 

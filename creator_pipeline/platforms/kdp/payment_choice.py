@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from creator_pipeline.core.money import to_text
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.kdp.columns import normal
 from creator_pipeline.platforms.kdp.payment_models import Payment
 
@@ -153,6 +154,6 @@ def _differing(best: Reading, group: list[Reading]) -> str:
                 )
                 if micros is not None
             ]
-            rows = f"{len(payment.details)} rows below it"
+            rows = f"{number(len(payment.details), 'row')} below it"
             told = f"the report of {other.snapshot_at:%Y-%m-%d} says {', '.join(amounts)}, {rows}"
     return told

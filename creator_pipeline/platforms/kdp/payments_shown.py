@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from creator_pipeline.core.money import to_text
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.kdp.cells import safe_cell
 from creator_pipeline.platforms.kdp.ingest import Ingested
 from creator_pipeline.platforms.kdp.payment_models import Payment
@@ -38,7 +39,7 @@ def payments_metadata(done: Ingested) -> dict[str, Any]:
         shown["withholding_changed"] = "; ".join(changes[-PREVIEW_ROWS:])
     return {
         **shown,
-        "counts_for": f"{len(counts)} of the profile's {len(done.paid.chosen)} payments",
+        "counts_for": f"{len(counts)} of the profile's {number(len(done.paid.chosen), 'payment')}",
         "preview": preview(_HEADER, map(_line, newest[:PREVIEW_ROWS])),
         **done.paid.payouts.metadata(),
     }

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from sqlalchemy import inspect, or_, select
 
 from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.kdp.files import ListedFile, listing
@@ -40,7 +41,7 @@ def _inbox(config: Settings) -> Iterator[Finding]:
         hint = "Reports go to KDP_INBOX/PROFILE/FILE; add a profile or rename the folder."
         yield Finding("kdp inbox", "no", f"In {config.inbox}: {named} no profile's folder.", hint)
         return
-    yield Finding("kdp inbox", "ok", f"{config.inbox}: {len(found)} files")
+    yield Finding("kdp inbox", "ok", f"{config.inbox}: {number(len(found), 'file')}")
 
 
 def health(warehouse: Warehouse, config: Settings) -> Sequence[Check]:
@@ -60,7 +61,7 @@ def _strays_and_late(warehouse: Warehouse, config: Settings) -> Iterator[Finding
     found = listing(config.inbox)
     for stray in _strays(found, owners)[:_SHOWN_BY_HEALTH]:
         text = f"{stray} in the inbox is no profile's folder."
-        hint = f"Put the report into KDP_INBOX/PROFILE, or: creator-pipeline profiles add {stray} --email …"
+        hint = f"Put the report into KDP_INBOX/PROFILE, or: creator-pipeline profiles add {stray} --email ADDRESS"
         yield Finding(f"inbox/stray/{stray}", "no", text, hint, "A report")
     before = now().timestamp() - WAITED_MINUTES * 60
     late: dict[str, int] = defaultdict(int)
@@ -69,9 +70,11 @@ def _strays_and_late(warehouse: Warehouse, config: Settings) -> Iterator[Finding
         if each.folder in owners and untouched and each.modified_ns / 1e9 < before:
             late[each.folder] += 1
     for owner, count in sorted(late.items()):
-        waited = f"lie in the inbox for more than {WAITED_MINUTES} minutes and nobody took them."
+        waited = f"in the inbox for more than {WAITED_MINUTES} minutes, taken by nobody."
         hint = "Is dagster-daemon running, and the sensor kdp_inbox on (UI, Automation)?"
-        yield Finding(f"inbox/late/{owner}", "no", f"{count} reports of {owner} {waited}", hint, "The inbox", owner)
+        yield Finding(
+            f"inbox/late/{owner}", "no", f"{number(count, 'report')} of {owner} {waited}", hint, "The inbox", owner
+        )
 
 
 def _strays(found: Iterable[ListedFile], owners: Collection[str]) -> list[str]:

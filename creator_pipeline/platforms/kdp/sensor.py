@@ -8,10 +8,13 @@ import dagster as dg
 import orjson
 
 from creator_pipeline import settings
+from creator_pipeline.core.budget import Budget
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.kdp.assets import EVENTS, PAYMENTS, ROYALTIES, UPLOAD_PARTITIONS
 from creator_pipeline.platforms.kdp.drops import Together, tell_of_drop
 from creator_pipeline.platforms.kdp.files import File
 from creator_pipeline.platforms.kdp.inbox import Scan, scan
+from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import FILES_TAG, RANGE_END, RANGE_START, TRIGGER_TAG, run_tags
 
@@ -43,11 +46,13 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
     cursor: what it has read is no longer settled, and while it works no other is asked for.
     """
     config = settings.load()
+    if is_preview(context):
+        return dg.SensorResult(skip_reason="A preview looks at no file.", cursor=context.cursor)
     if not config.enable_kdp:
         return dg.SensorResult(skip_reason="ENABLE_KDP is off: files are kept and taken when it is on again.")
     requested: list[str] = orjson.loads(context.cursor) if context.cursor else []
     store = warehouse.open()
-    found = scan(store, config.inbox, most=MOST_PER_RUN, requested=requested)
+    found = scan(store, config.inbox, most=MOST_PER_RUN, requested=requested, budget=Budget())
     _log(context, found)
     together = Together.of(context.instance, found)
     alone = together.alone()[:MOST_PER_TICK]
@@ -61,8 +66,15 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
     cursor = orjson.dumps([file.location for file in alone]).decode()
     if not requests:
         stray = f" {len(found.strays)} not taken: {found.strays[0]}" if found.strays else ""
-        busy = f" {len(together.at_work)} profiles have many files being read." if together.at_work else ""
-        return dg.SensorResult(skip_reason=f"{found.waiting} files settle.{busy}{stray}", cursor=cursor)
+        busy = (
+            f" {number(len(together.at_work), 'profile has', 'profiles have')} many files being read."
+            if together.at_work
+            else ""
+        )
+        return dg.SensorResult(
+            skip_reason=f"{number(found.waiting, 'file settles', 'files settle')}.{busy}{stray}",
+            cursor=cursor,
+        )
     return dg.SensorResult(
         run_requests=requests, dynamic_partitions_requests=[UPLOAD_PARTITIONS.build_add_request(keys)], cursor=cursor
     )

@@ -8,6 +8,7 @@ import click
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.text import number
 from creator_pipeline.runtime.context import warehouse
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -60,7 +61,7 @@ def _show(file: Path, known: dict[str, str]) -> dict[str, str]:
         return getattr(error, "doubts", {})
     for problem in report.problems:
         click.echo(f"{problem.sheet or file.name}: {problem.hint}")
-    click.echo(f"{file.name} is read as {report.kind}: {len(report.rows)} rows, {report.verdict}.")
+    click.echo(f"{file.name} is read as {report.kind}: {number(len(report.rows), 'row')}, {report.verdict}.")
     return {}
 
 

@@ -20,7 +20,7 @@ PLATFORM = Platform(
         account_variable="WHOP_ACCOUNT_ID",
     ),
     rate=Rate("WHOP_REQUESTS_PER_MINUTE", 600),
-    where_to_connect="creator-pipeline profiles add {profile_id} --email … --whop-key …",
+    where_to_connect="creator-pipeline profiles add {profile_id} --whop-key KEY",
     known_names={
         "membership field": MEMBERSHIP_KEYS,
         "membership status": ACCESS.keys(),

@@ -12,6 +12,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.ledger.closing import Scope
 from creator_pipeline.ledger.events import LedgerEvent
@@ -107,7 +108,7 @@ def rewrite_owners(connection: Connection, profile_id: str, owners: Iterable[str
             profile_id,
             lambda columns, named=named: columns.external_id.in_(named),
             events,
-            what=f"ledger of {len(named)} payments and lines of {profile_id}",
+            what=f"ledger of {number(len(named), 'payment')} and lines of {profile_id}",
             allow_shrink=True,
         )
     return change

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import orjson
@@ -12,12 +12,15 @@ from sqlalchemy import Connection, and_, func, select, tuple_
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, RejectedError
+from creator_pipeline.core.text import number
+from creator_pipeline.core.windows import days_up_to
 from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.platforms.whop import PLATFORM, catalog, money_catalog
 from creator_pipeline.platforms.whop.access import account_id_of
 from creator_pipeline.platforms.whop.answers import NotFoundError, classify, next_cursor, refuse_other_dialect, rows
 from creator_pipeline.platforms.whop.webhook import secrets
+from creator_pipeline.queue.jobs import Job
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events, whop_payments
@@ -42,7 +45,7 @@ def _secret(config: Settings) -> Iterator[Finding]:
             "Copy it whole from Developer, Webhooks.",
         )
     else:
-        yield Finding(name, "ok", "the secret is set" if len(known) == 1 else f"{len(known)} secrets are set")
+        yield Finding(name, "ok", "the secret is set" if len(known) == 1 else f"{number(len(known), 'secret')} are set")
 
 
 def account(config: Settings, account: Account, token: str) -> Iterator[Finding]:
@@ -161,7 +164,9 @@ def _agrees(warehouse: Warehouse) -> Iterator[Finding]:
     with warehouse.read() as connection:
         sides = [{row[0]: int(row[1]) for row in connection.execute(side)} for side in (read, booked)]
     if sides[0] == sides[1]:
-        yield Finding("data: whop", "ok", f"payments and ledger are equal in {len(sides[0])} currencies")
+        yield Finding(
+            "data: whop", "ok", f"payments and ledger are equal in {number(len(sides[0]), 'currency', 'currencies')}"
+        )
     else:
         yield Finding("data: whop", "no", "Payments and ledger differ.", "Materialize sales_events/whop.")
 
@@ -187,4 +192,19 @@ def gave_more(connection: Connection, sales: Collection[tuple[str, str]]) -> fro
     )
 
 
-CHECKS = Checks(setup=setup, account=account, smoke=smoke, gave_more=gave_more)
+def days_named(connection: Connection, job: Job) -> list[date] | None:
+    """Days of the payments that a delivery named; None where it named something else.
+
+    Args:
+        connection: to the warehouse.
+        job: of a delivery.
+    """
+    if job.payload.get("kind") != "payment":
+        return None
+    named, paid = set(job.payload.get("ids", ())), whop_payments.c
+    asked = select(paid.id, paid.partition_day).where(paid.profile_id == job.profile_id, paid.id.in_(named))
+    days = {row.id: row.partition_day for row in connection.execute(asked)}
+    return sorted({*days.values(), *([] if days.keys() == named else days_up_to(job.created_at))})
+
+
+CHECKS = Checks(setup=setup, account=account, smoke=smoke, gave_more=gave_more, days_named=days_named)

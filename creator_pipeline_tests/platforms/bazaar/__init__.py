@@ -19,7 +19,7 @@ PLATFORM = Platform(
         variable="BAZAAR_TOKEN",
     ),
     rate=Rate("BAZAAR_REQUESTS_PER_MINUTE", 6_000_000),
-    where_to_connect="creator-pipeline profiles add {profile_id} --email … --bazaar-token …",
+    where_to_connect="creator-pipeline profiles add {profile_id} --bazaar-token TOKEN",
     known_names={"order field": ORDER_KEYS},
     personal=Later(f"{_HERE}.tables", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),

@@ -10,6 +10,7 @@ import httpx
 from sqlalchemy import case, func, select
 
 from creator_pipeline.core.money import MICROS_PER_CENT
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.gumroad import PLATFORM
 from creator_pipeline.platforms.gumroad.sandbox.data import DayTotals
 from creator_pipeline.sandbox import compare as frame
@@ -104,8 +105,8 @@ def compare(demo: Demo) -> Iterator[Compared]:
         )
         yield Compared(
             f"{profile_id:9}{len(here):6}{total.sales:7}{''.join(money)}  "
-            + ("equal on every day, to the cent" if not off else f"{len(off)} days differ")
-            + f"; fees exact for {len(nets)} of {total.sales} sales"
+            + ("equal on every day, to the cent" if not off else f"{number(len(off), 'day differs', 'days differ')}")
+            + f"; fees exact for {len(nets)} of {number(total.sales, 'sale')}"
             + (f", {len(wrong)} of them wrong" if wrong else ""),
             [*(f"{day} {which}: ledger {here}, platform {there}" for (day, which), here, there in off), *wrong],
         )

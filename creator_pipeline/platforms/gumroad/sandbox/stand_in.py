@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from starlette.routing import Route
 
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.gumroad import PLATFORM, subscriptions
 from creator_pipeline.platforms.gumroad.access import gumroad_client
 from creator_pipeline.platforms.gumroad.sandbox.api import GumroadApi
@@ -86,7 +87,9 @@ def environment(url: str) -> dict[str, str]:
 def accounts(world: Mapping[str, Any]) -> Sequence[Account]:
     """The sellers."""
     return [
-        Account(profile_id, seller["token"], seller["seller_id"], f"{seller['sales']} sales", seller["timezone"])
+        Account(
+            profile_id, seller["token"], seller["seller_id"], f"{number(seller['sales'], 'sale')}", seller["timezone"]
+        )
         for profile_id, seller in world["gumroad"].items()
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.routing import Route
 
+from creator_pipeline.core.text import number
 from creator_pipeline.platforms.whop import PLATFORM
 from creator_pipeline.platforms.whop.sandbox.api import PREFIX, WhopApi
 from creator_pipeline.platforms.whop.sandbox.compare import compare
@@ -76,7 +77,7 @@ def environment(url: str) -> dict[str, str]:
 def accounts(world: Mapping[str, Any]) -> Sequence[Account]:
     """The accounts."""
     return [
-        Account(profile_id, account["key"], account["account_id"], f"{account['payments']} payments")
+        Account(profile_id, account["key"], account["account_id"], f"{number(account['payments'], 'payment')}")
         for profile_id, account in world["whop"].items()
     ]
 

@@ -1,0 +1,100 @@
+"""Dagster's run queue, with the tags of this package on whatever is launched, also in the UI and by a backfill."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+from dagster import DagsterRunStatus
+
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.runtime.dagster_internals import QueuedRunCoordinator
+from creator_pipeline.runtime.liveness import HERE_TAG
+from creator_pipeline.runtime.tags import (
+    FILES_TAG,
+    LOAD_DAYS,
+    LOAD_TAG,
+    PARTITION,
+    PRIORITY_TAG,
+    RANGE_END,
+    RANGE_START,
+    TRIGGER_TAG,
+    account_tags,
+)
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from creator_pipeline.platforms.contract import Platform
+    from creator_pipeline.runtime.dagster_internals import SubmitRunContext
+
+_log = logging.getLogger(__name__)
+BY_HAND = "ui"
+"""Why a run is there that no schedule, sensor or command asked for."""
+
+
+class Coordinator(QueuedRunCoordinator):
+    """The queue of ``dagster.yaml``. A run that somebody launches in the UI waits for its account like any other."""
+
+    def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
+        """Put a run into the queue, tagged."""
+        run = context.dagster_run
+        try:
+            if missing := missing_tags(run):
+                self._instance.add_run_tags(run.run_id, missing)
+                run = self._instance.get_run_by_id(run.run_id) or run
+        except Exception:  # noqa: BLE001 - without its tags it runs all the same
+            _log.exception("Run %s got no tags", run.run_id)
+        return super().submit_run(context._replace(dagster_run=run))
+
+    def cancel_run(self, run_id: str) -> bool:
+        """Terminate a run. One in a command's process is told so by its status, which the process watches."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or HERE_TAG not in run.tags or run.is_finished:
+            return super().cancel_run(run_id)
+        if run.status != DagsterRunStatus.CANCELING:
+            self._instance.report_run_canceling(run, "Terminated; the command that does it looks every two seconds.")
+        return True
+
+
+def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
+    """Whose run it is, why it is there, and whether it is a load; what a run says itself stands.
+
+    Args:
+        run: about to be queued.
+    """
+    tags = {TRIGGER_TAG: "backfill" if "dagster/backfill" in run.tags else BY_HAND}
+    platform = _platform(run)
+    if platform is not None and platform.connects and FILES_TAG not in run.tags:
+        owners = {key.rpartition("|")[2] for key in _partitions(run.tags)}
+        if len(owners) == 1:
+            tags |= account_tags(platform.name, owners.pop())
+    if _days(run.tags) >= LOAD_DAYS and PRIORITY_TAG not in run.tags:
+        tags[LOAD_TAG] = tags[TRIGGER_TAG]
+    if TRIGGER_TAG in run.tags:
+        return {}  # a schedule, a sensor or a command has said all of it
+    return {name: value for name, value in tags.items() if name not in run.tags}
+
+
+def _partitions(tags: Mapping[str, str]) -> set[str]:
+    return {tags[name] for name in (PARTITION, RANGE_START, RANGE_END) if name in tags}
+
+
+def _days(tags: Mapping[str, str]) -> int:
+    """Days of a run's range; 1 where it has none."""
+    try:
+        first, last = (date.fromisoformat(tags[name].partition("|")[0]) for name in (RANGE_START, RANGE_END))
+    except (KeyError, ValueError):
+        return 1
+    return (last - first).days + 1
+
+
+def _platform(run: dg.DagsterRun) -> Platform | None:
+    """The platform whose assets a run makes, or whose job it is."""
+    keys = run.asset_selection or ()
+    for platform in PLATFORMS:
+        if any(platform.name == key.path[0] or platform.in_ledger == key.path[-1] for key in keys):
+            return platform
+    return next((one for one in PLATFORMS if run.job_name.startswith(f"{one.name}_")), None)
