@@ -86,10 +86,11 @@ def ask_for_consent(warehouse: Warehouse, platform: Platform, books: Books, prof
     """
     with warehouse.read() as connection:
         tables = [one for one in books.not_readable(connection, profile_id) if one.brings]
-    for one in tables:
-        what = f"your {one.table.replace('_', ' ')}"
+    for brings in dict.fromkeys(one.brings for one in tables):
+        names = [one.table.replace("_", " ") for one in tables if one.brings == brings]
+        what = f"your {', '.join(names)}"
         notify_consent(
-            warehouse, settings.load(), profile_id=profile_id, source=platform.source, what=what, brings=one.brings
+            warehouse, settings.load(), profile_id=profile_id, source=platform.source, what=what, brings=brings
         )
 
 

@@ -17,6 +17,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``known_names``       new fields are not told
 ``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
+``tables``            no tables by declaration
 ``shared``            frames and exported files have no products and no subscriptions of it
 ``stand_in``          the sandbox and the demo do without it
 ``commands``          no command of its own
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from creator_pipeline.store.accounts import SellerAccount
     from creator_pipeline.store.engine import Warehouse
     from creator_pipeline.store.personal import Personal
+    from creator_pipeline.store.table_streams import TableStream
 
 Part = TypeVar("Part")
 NO_LIMIT = 6_000_000.0
@@ -192,6 +194,7 @@ class Platform:
         commands: command to module.
         own_rates: (connection, rows of the ledger) to what the platform told of their rates: id to (currency, micros of
             it, for so many micros of the row's, day, source).
+        tables: plain tables, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
     """
 
@@ -220,6 +223,7 @@ class Platform:
     page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
     own_rates: Later[OwnRates] | None = None
+    tables: Later[Sequence[TableStream]] | None = None
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
 
     @property

@@ -583,6 +583,18 @@ gumroad_earnings = Table(
     comment="Gumroad's own totals of a year.",
 )
 
+stream_reads = Table(
+    "stream_reads",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("stream", "Name of the table's stream", key=True),
+    _text("parent", "What the list belongs to, as a product's id; empty where one list has all", key=True),
+    _text("hint", "Differs where the list may differ; empty where nothing tells"),
+    _time("read_at", "When the list was last read whole"),
+    comment="When each list of a platform was last read whole, so that a night asks for those that may have changed.",
+)
+
 unreadable = Table(
     "unreadable",
     metadata,
