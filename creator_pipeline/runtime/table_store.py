@@ -209,7 +209,7 @@ def first_rows(connection: Connection, stream: TableStream, profile_id: str, mos
     shown = [table.c[one.name] for one in stream.fields if one.name not in stream.of_buyer]
     mine = and_(table.c.profile_id == profile_id, table.c.removed_at.is_(None))
     asked = select(*shown).where(mine).order_by(*table.primary_key).limit(most)
-    return list(connection.execute(asked).mappings())
+    return [dict(row) for row in connection.execute(asked).mappings()]
 
 
 def _listed(stream: TableStream, profile_id: str, parent: ParentRow) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
@@ -42,7 +42,7 @@ def downgrade() -> None:
 '''
 
 
-def _plain(kind: str, item: Any, _context: Any) -> str | bool:
+def _plain(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Types of this package as the database knows them: a revision must not change with the code."""
     if kind == "type" and isinstance(item, PlainText):
         return "sa.Text()"

@@ -12,7 +12,7 @@ from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.access import SOURCE
 from creator_pipeline.platforms.gumroad.assets import SALES_STREAM, landed
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.platforms.gumroad.named_sales import Membership, newest_of, refresh_sales
+from creator_pipeline.platforms.gumroad.named_sales import Membership, newest_of, own_subscriptions, refresh_sales
 from creator_pipeline.platforms.gumroad.payout_assets import STREAM as PAYOUTS_STREAM
 from creator_pipeline.platforms.gumroad.sync import Loaded, load_sales, lookback
 from creator_pipeline.platforms.gumroad.table_assets import account
@@ -72,7 +72,7 @@ def _read_named(work: Work, named: Named) -> int:
         _read_payouts(work)
     with work.resource.client(work.warehouse, work.profile_id) as client:
         events = _read(work, client, named).events
-        members = [one.subscription_id for one in named.memberships if one.subscription_id]
+        members = own_subscriptions(work.warehouse, work.profile_id, named.memberships)
         own = account(work.resource, work.warehouse, work.profile_id, client)
         refresh_table(work, SUBSCRIBERS, own, members)
         return events

@@ -252,7 +252,9 @@ def test_a_forgotten_subscriber_stays_forgotten(tables: Tables, ring: KeyRing) -
     """Incident: an erased buyer, back with the next night."""
     tables.night()
     name = next(iter(tables.here(SUBSCRIBERS)))
-    address = shown.subscriber(tables.seller, name)["email"]
+    person = shown.subscriber(tables.seller, name)
+    assert person
+    address = person["email"]
     erasure.erase_buyer(tables.warehouse, address, ring.hashes_of(address), personal())
     tables.night()
     assert tables.here(SUBSCRIBERS)[name]["buyer_hash"] is None
