@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import dagster as dg
 import pytest
 from sqlalchemy import select
 
 from creator_pipeline import settings
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.definitions import defs
 from creator_pipeline.monitoring.installation_checks import flags
 from creator_pipeline.orchestration.books import ask_for_consent
 from creator_pipeline.platforms import of_name
+from creator_pipeline.platforms.gumroad import jobs
+from creator_pipeline.platforms.gumroad.definitions import NIGHTLY_DAYS
 from creator_pipeline.platforms.gumroad.tables import STREAMS, SUBSCRIBERS
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import email_messages
@@ -81,10 +87,31 @@ def test_streams_switches_tables_one_by_one(
 
 def test_an_asset_has_what_its_declaration_says() -> None:
     """Incident: an asset whose columns nobody had described."""
-    from creator_pipeline.definitions import defs
-
     spec = next(one for one in defs.resolve_all_asset_specs() if one.key == KEYS[0])
     columns = spec.metadata["dagster/column_schema"].columns
     assert [one.name for one in columns] == [column.name for column in SUBSCRIBERS.table.c]
     assert all(one.description for one in columns)
     assert (spec.group_name, spec.owners, bool(spec.freshness_policy)) == ("gumroad", ["team:data"], True)
+
+
+def test_an_unchanged_night_with_every_table_takes_twelve_requests_at_most(
+    sqlite_warehouse: Warehouse, ring: KeyRing, gumroad_sandbox: SandboxServer, gumroad_instance: dg.DagsterInstance
+) -> None:
+    """Incident: tables nobody had asked for used up the pace that the night's sales needed."""
+    small.connect_all(sqlite_warehouse, ring, gumroad_sandbox)
+    assert run(gumroad_instance, small.range_of("chen", "chen")).success
+    # As the schedules of a night ask, one after the other.
+    week = DayWindow(today() - timedelta(days=NIGHTLY_DAYS - 1), today() + timedelta(days=1))
+    asked: list[dict[str, int]] = []
+    for _ in range(2):
+        before = dict(gumroad_sandbox.faults.requests)
+        assert run(gumroad_instance, {}, "gumroad_catalogue", partition_key="chen").success
+        assert run(gumroad_instance, small.range_of("chen", "chen", week)).success
+        assert read(gumroad_instance, "chen").success
+        assert run(gumroad_instance, {}, "gumroad_payouts", partition_key="chen").success
+        drift = {**jobs.DRIFT.config("chen"), **small.QUIET}
+        job = defs.resolve_job_def("gumroad_drift")
+        assert job.execute_in_process(instance=gumroad_instance, run_config=drift).success
+        now = gumroad_sandbox.faults.requests
+        asked.append({path: n - before.get(path, 0) for path, n in now.items() if n > before.get(path, 0)})
+    assert sum(asked[1].values()) <= 12, asked[1]
