@@ -5,7 +5,17 @@ from __future__ import annotations
 import dagster as dg
 
 from creator_pipeline.monitoring import health_sensor
-from creator_pipeline.orchestration import books, daily_revenue, export, fx, jobs, notifications, schedules, sensors
+from creator_pipeline.orchestration import (
+    books,
+    daily_revenue,
+    export,
+    fx,
+    jobs,
+    notifications,
+    schedules,
+    sensors,
+    subscriptions,
+)
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.resources import WarehouseResource
 
@@ -17,6 +27,7 @@ def build() -> dg.Definitions:
         assets=[
             *(asset for part in parts.values() for asset in part.assets),
             daily_revenue.daily_revenue_asset(),
+            subscriptions.subscriptions_asset(),
             *books.all_books(),
             export.export_asset(),
             fx.rates_asset,

@@ -16,6 +16,7 @@ from creator_pipeline.orchestration.digest_mails import DigestConfig, digest_mai
 from creator_pipeline.orchestration.export import export_nightly
 from creator_pipeline.orchestration.fx import fx_nightly
 from creator_pipeline.orchestration.retention import retention
+from creator_pipeline.orchestration.subscriptions import subscriptions_nightly
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.dagster_parts import Schedule
@@ -126,4 +127,5 @@ def all_schedules() -> list[dg.ScheduleDefinition]:
         *own,
         export_nightly,
         fx_nightly,
+        subscriptions_nightly,
     ]

@@ -583,6 +583,22 @@ gumroad_earnings = Table(
     comment="Gumroad's own totals of a year.",
 )
 
+subscriptions_daily = Table(
+    "subscriptions_daily",
+    metadata,
+    _day("day", "UTC day", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("platform", "gumroad or whop", key=True),
+    _text("currency", "Of mrr_micros", key=True),
+    _int("active", "Subscriptions with access at the end of the day, trials among them"),
+    _int("new", "Of them, those that began on the day"),
+    _int("cancelling", "Of them, those that were cancelled and still have access"),
+    _int("churned", "Subscriptions whose first day without access it is"),
+    _micros("mrr_micros", "Monthly recurring revenue at the end of the day, before fees"),
+    _time("ingested_at", "When this version of the row was written"),
+    comment="Subscriptions by day; the formula is in docs/subscriptions.md.",
+)
+
 stream_reads = Table(
     "stream_reads",
     metadata,
