@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     kdp_inbox: str | None = None
     export_url: str | None = None
     fx_url: str | None = None
+    works_file: str | None = None
     base_currency: str | None = None
     public_url: str = "http://127.0.0.1:8088"
     auth_confirm_url: str | None = None

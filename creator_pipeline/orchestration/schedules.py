@@ -15,6 +15,7 @@ from creator_pipeline.orchestration import books
 from creator_pipeline.orchestration.digest_mails import DigestConfig, digest_mails
 from creator_pipeline.orchestration.export import export_nightly
 from creator_pipeline.orchestration.fx import fx_nightly
+from creator_pipeline.orchestration.products import products_nightly
 from creator_pipeline.orchestration.retention import retention
 from creator_pipeline.orchestration.subscriptions import subscriptions_nightly
 from creator_pipeline.platforms import PLATFORMS
@@ -128,4 +129,5 @@ def all_schedules() -> list[dg.ScheduleDefinition]:
         export_nightly,
         fx_nightly,
         subscriptions_nightly,
+        products_nightly,
     ]

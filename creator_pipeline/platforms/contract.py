@@ -18,6 +18,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
 ``tables``            no tables by declaration
+``other_ids``         a product has the ledger's id alone
 ``spans``             none of it in ``subscriptions_daily``
 ``shared``            frames and exported files have no products and no subscriptions of it
 ``stand_in``          the sandbox and the demo do without it
@@ -208,6 +209,7 @@ class Platform:
         commands: command to module.
         own_rates: (connection, rows of the ledger) to what the platform told of their rates: id to (currency, micros of
             it, for so many micros of the row's, day, source).
+        other_ids: (connection, profile id) to further ids of its products, by the ledger's.
         spans: the subscriptions that it sells, by day.
         tables: plain tables, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
@@ -239,6 +241,7 @@ class Platform:
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
     own_rates: Later[OwnRates] | None = None
     tables: Later[Sequence[TableStream]] | None = None
+    other_ids: Later[Callable[[Connection, str], Mapping[str, AbstractSet[str]]]] | None = None
     spans: Later[SubscriptionSpans] | None = None
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
 

@@ -599,6 +599,23 @@ subscriptions_daily = Table(
     comment="Subscriptions by day; the formula is in docs/subscriptions.md.",
 )
 
+products = Table(
+    "products",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("platform", "gumroad, whop or amazon_kdp", key=True),
+    _text("product_id", "As the ledger has it: Gumroad's or Whop's id, an ASIN or an ISBN", key=True),
+    _text("name", "Name at the platform", null=True),
+    _text("other_ids", "Further ids of the same, with spaces between", null=True),
+    _day("first_sold_on", "Day of its first row in the ledger"),
+    _day("last_sold_on", "Day of its newest row in the ledger"),
+    _text("work", "The work that it is an edition of, as WORKS_FILE says", null=True),
+    _text("series", "Series of the work", null=True),
+    _text("author", "Author of the work", null=True),
+    _time("ingested_at", "When this version of the row was written"),
+    comment="Each thing that a profile sold on a platform.",
+)
+
 stream_reads = Table(
     "stream_reads",
     metadata,

@@ -32,7 +32,7 @@ GRANT SELECT (provider, profile_id, account_id, since, clears) ON platform_accou
 GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_royalties, platform_totals, health_reports,
     payout_lines, unexplained, balance_movements, platform_balances, closed_months, closed_ledger, ledger_first_seen, gumroad_earnings,
     kdp_payments, fx_rates, gumroad_offer_codes, gumroad_reviews, gumroad_variant_categories, gumroad_variants,
-    gumroad_custom_fields, gumroad_utm_links, stream_reads, subscriptions_daily
+    gumroad_custom_fields, gumroad_utm_links, stream_reads, subscriptions_daily, products
     TO pipeline_reader;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, processed_at,
     period_end, balance_micros, balance_currency, withheld_micros, rate, released_on, estimated, lines_read_at, differs,
