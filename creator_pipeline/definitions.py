@@ -6,7 +6,18 @@ import dagster as dg
 
 from creator_pipeline import __version__
 from creator_pipeline.monitoring import health_sensor
-from creator_pipeline.orchestration import books, daily_revenue, export, fx, jobs, notifications, schedules, sensors
+from creator_pipeline.orchestration import (
+    books,
+    daily_revenue,
+    export,
+    fx,
+    jobs,
+    notifications,
+    products,
+    schedules,
+    sensors,
+    subscriptions,
+)
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.resources import WarehouseResource
 
@@ -18,6 +29,8 @@ def build() -> dg.Definitions:
         assets=[
             *(asset for part in parts.values() for asset in part.assets),
             daily_revenue.daily_revenue_asset(),
+            subscriptions.subscriptions_asset(),
+            products.list_products,
             *books.all_books(),
             export.export_asset(),
             fx.rates_asset,
@@ -26,6 +39,7 @@ def build() -> dg.Definitions:
             *(check for part in parts.values() for check in part.checks),
             daily_revenue.equals_ledger,
             daily_revenue.refunds_within_sales,
+            products.money_is_mapped,
             health_sensor.pipeline_is_healthy,
         ],
         jobs=[*(job for part in parts.values() for job in part.jobs), *jobs.OWN, *books.job()],

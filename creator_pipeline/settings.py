@@ -36,7 +36,7 @@ WHERE_TO_GET = {
 }
 
 
-FLAGS = ("enable_gumroad", "enable_whop", "enable_kdp", "enable_email")
+FLAGS = ("enable_gumroad", "enable_whop", "enable_kdp", "enable_email", "streams")
 """What a running process can be told by ``.env``, which wins for these."""
 
 
@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     kdp_inbox: str | None = None
     export_url: str | None = None
     fx_url: str | None = None
+    works_file: str | None = None
     base_currency: str | None = None
     public_url: str = "http://127.0.0.1:8088"
     auth_confirm_url: str | None = None
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
     enable_whop: bool = True
     enable_kdp: bool = True
     enable_email: bool = True
+    streams: str = "all"
 
     @field_validator(
         "public_url",
@@ -185,6 +187,15 @@ class Settings(BaseSettings):
         """Whether the feature flag of a platform, or of ``email``, is on; it is where it is not set."""
         flag = self.variable(f"ENABLE_{source.upper()}")
         return flag.strip().lower() not in {"0", "false", "no", "off", "f", "n"}
+
+    def stream_on(self, asset: str) -> bool:
+        """Whether ``STREAMS`` has a table: it says ``all``, or names it by its asset's key."""
+        return not {"all", asset}.isdisjoint(self.stream_names)
+
+    @property
+    def stream_names(self) -> list[str]:
+        """The words of ``STREAMS``."""
+        return self.streams.replace(",", " ").split()
 
     def variable(self, name: str) -> str:
         """The value of a variable as text, empty where it is not set; of a platform's that has no field here, too."""

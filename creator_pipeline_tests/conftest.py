@@ -13,13 +13,16 @@ from time import sleep
 import pytest
 from sqlalchemy import text
 
-from creator_pipeline import settings
+from creator_pipeline import platforms, settings
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import today
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support import servers
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
+
+# From here on the warehouse's metadata has every table.
+platforms.declared()
 
 pytest_plugins = [
     f"creator_pipeline_tests.support.{name}" for name in ("pipeline_fixtures", "project_fixtures", "sandbox_fixtures")

@@ -74,7 +74,7 @@ def test_every_asset_says_what_it_is(name):
     assert spec.description
     assert spec.owners
     assert spec.kinds
-    assert spec.group_name in {"gumroad", "whop", "kdp", "ledger", "books", "export", "fx"}
+    assert spec.group_name in {"gumroad", "whop", "kdp", "ledger", "books", "export", "fx", "facts"}
     assert spec.freshness_policy
     schema = spec.metadata["dagster/column_schema"]
     assert schema.columns

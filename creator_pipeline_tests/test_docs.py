@@ -10,14 +10,16 @@ import pytest
 from creator_pipeline.core import errors
 from creator_pipeline.definitions import defs
 from creator_pipeline.gateway.metrics import Metrics
+from creator_pipeline.platforms import declared
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support.commands import COMMANDS, VARIABLES
 from creator_pipeline_tests.support.paths import ROOT
-from creator_pipeline_tests.tools import dictionary
+from creator_pipeline_tests.tools import dictionary, tables_page
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")])
+DECLARED = declared()
 REPOSITORY = defs.get_repository_def()
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"```[a-z]*\n(.*?)```", re.DOTALL)
@@ -54,7 +56,11 @@ def metric_names() -> set[str]:
     [
         ("settings.md", "Variables", VARIABLES),
         ("commands.md", "Commands", {" ".join(("creator-pipeline", *path)) for path in COMMANDS}),
-        ("dagster.md", "Assets", {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}),
+        (
+            "dagster.md",
+            "Assets",
+            {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()} - {one.asset for one in DECLARED},
+        ),
         ("dagster.md", "Jobs", jobs()),
         ("dagster.md", "Schedules", {schedule.name for schedule in REPOSITORY.schedule_defs}),
         ("dagster.md", "Sensors", {sensor.name for sensor in REPOSITORY.sensor_defs}),
@@ -84,6 +90,12 @@ def test_the_data_dictionary_is_of_these_tables() -> None:
     """Incident: a report on a column that had changed its unit. Anew: python -m creator_pipeline_tests.tools.dictionary"""
     assert dictionary.PATH.read_text(encoding="utf-8") == dictionary.text()
     assert all(column.comment for table in metadata.sorted_tables for column in table.columns)
+
+
+def test_the_page_of_declared_tables_is_of_these_declarations() -> None:
+    """Incident: a table that nobody knew was there. Anew: python -m creator_pipeline_tests.tools.tables_page"""
+    assert tables_page.PATH.read_text(encoding="utf-8") == tables_page.text()
+    assert {one.asset for one in DECLARED} <= {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
 
 
 def snippets(page: Path) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from creator_pipeline.core import secrets
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import ConfigError, PipelineError
-from creator_pipeline.platforms import PLATFORMS, of_name
+from creator_pipeline.platforms import PLATFORMS, declared, of_name
 from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.runtime.unknown_fields import PREFIX
@@ -50,6 +50,20 @@ def flags(config: Settings) -> Iterator[Finding]:
         else:
             text = f"Switched off; what arrives meanwhile is kept.{_deliveries_kept(config, source)}"
             yield Finding(name, "off", text, f"ENABLE_{source.upper()}=true")
+    yield _streams(config)
+
+
+def _streams(config: Settings) -> Finding:
+    """The declared tables that ``STREAMS`` switches on, and names of it that are none."""
+    every = [stream.asset for stream in declared()]
+    unknown = [name for name in config.stream_names if name not in {*every, "all"}]
+    if unknown:
+        hint = f"Of these: all, {', '.join(every)}."
+        return Finding("flag STREAMS", "no", f"There is no table {', '.join(unknown)}.", hint)
+    off = [name for name in every if not config.stream_on(name)]
+    if off:
+        return Finding("flag STREAMS", "off", f"Not read: {', '.join(off)}.", "STREAMS=all")
+    return Finding("flag STREAMS", "ok", "every declared table is read")
 
 
 def _deliveries_kept(config: Settings, source: str) -> str:
@@ -109,6 +123,7 @@ def _migrations(connection: Connection) -> Finding:
 def _tables(connection: Connection) -> Iterator[Finding]:
     inspector = inspect(connection)
     there = set(inspector.get_table_names())
+    declared()
     for table in metadata.sorted_tables:
         name = f"table {table.name}"
         if table.name not in there:

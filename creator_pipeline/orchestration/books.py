@@ -86,9 +86,10 @@ def ask_for_consent(warehouse: Warehouse, platform: Platform, books: Books, prof
     """
     with warehouse.read() as connection:
         tables = [one for one in books.not_readable(connection, profile_id) if one.brings]
-    for one in tables:
+    for brings in dict.fromkeys(one.brings for one in tables):
+        what = ", ".join(one.yours for one in tables if one.brings == brings)
         notify_consent(
-            warehouse, settings.load(), profile_id=profile_id, source=platform.source, what=one.yours, brings=one.brings
+            warehouse, settings.load(), profile_id=profile_id, source=platform.source, what=what, brings=brings
         )
 
 

@@ -15,7 +15,9 @@ from creator_pipeline.orchestration import books
 from creator_pipeline.orchestration.digest_mails import DigestConfig, digest_mails
 from creator_pipeline.orchestration.export import export_nightly
 from creator_pipeline.orchestration.fx import fx_nightly
+from creator_pipeline.orchestration.products import products_nightly
 from creator_pipeline.orchestration.retention import retention
+from creator_pipeline.orchestration.subscriptions import subscriptions_nightly
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.dagster_parts import Schedule
@@ -142,4 +144,6 @@ def all_schedules() -> list[dg.ScheduleDefinition]:
         *own,
         export_nightly,
         fx_nightly,
+        subscriptions_nightly,
+        products_nightly,
     ]

@@ -12,6 +12,7 @@ from creator_pipeline.store.source import Source
 
 if TYPE_CHECKING:
     from creator_pipeline.store.personal import Personal
+    from creator_pipeline.store.table_streams import TableStream
 
 PLATFORMS: list[Platform] = [GUMROAD, WHOP, KDP]
 """The one list. Everything that differs by platform loops over it."""
@@ -30,6 +31,11 @@ def of_provider(provider: str) -> Platform | None:
 def personal() -> dict[str, Personal]:
     """Provider to what its platform says of the personal data in its tables."""
     return {platform.in_ledger: platform.personal.get() for platform in PLATFORMS}
+
+
+def declared() -> list[TableStream]:
+    """The tables that are declared. From here on they are in the warehouse's metadata too."""
+    return [stream for platform in PLATFORMS if platform.tables for stream in platform.tables.get()]
 
 
 def sources() -> list[Source]:

@@ -17,6 +17,9 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``known_names``       new fields are not told
 ``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
+``tables``            no tables by declaration
+``other_ids``         a product has the ledger's id alone
+``spans``             none of it in ``subscriptions_daily``
 ``shared``            frames and exported files have no products and no subscriptions of it
 ``stand_in``          the sandbox and the demo do without it
 ``commands``          no command of its own
@@ -29,7 +32,7 @@ folder and is named by :class:`Later`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, SelectBase
 
     from creator_pipeline.core.http import Pace
+    from creator_pipeline.ledger.subscriptions import Span
     from creator_pipeline.platforms.books import Books
     from creator_pipeline.platforms.dagster_parts import DagsterParts
     from creator_pipeline.platforms.oauth import OAuth
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from creator_pipeline.store.accounts import SellerAccount
     from creator_pipeline.store.engine import Warehouse
     from creator_pipeline.store.personal import Personal
+    from creator_pipeline.store.table_streams import TableStream
 
 Part = TypeVar("Part")
 NO_LIMIT = 6_000_000.0
@@ -166,6 +171,18 @@ class Shared(NamedTuple):
     follows: str
 
 
+class SubscriptionSpans(NamedTuple):
+    """The subscriptions that a platform sells.
+
+    Attributes:
+        follows: the assets that they come from.
+        spans: (connection, profile id) to each from its first day to its last.
+    """
+
+    follows: tuple[str, ...]
+    spans: Callable[[Connection, str], Iterable[Span]]
+
+
 class PageLine(NamedTuple):
     """The platform's line on the creator's page, where it has no connection."""
 
@@ -196,6 +213,9 @@ class Platform:
         commands: command to module.
         own_rates: (connection, rows of the ledger) to what the platform told of their rates: id to (currency, micros of
             it, for so many micros of the row's, day, source).
+        other_ids: (connection, profile id) to further ids of its products, by the ledger's.
+        spans: the subscriptions that it sells, by day.
+        tables: plain tables, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
     """
 
@@ -224,6 +244,9 @@ class Platform:
     page_line: Later[Callable[[Connection, str], PageLine]] | None = None
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
     own_rates: Later[OwnRates] | None = None
+    tables: Later[Sequence[TableStream]] | None = None
+    other_ids: Later[Callable[[Connection, str], Mapping[str, AbstractSet[str]]]] | None = None
+    spans: Later[SubscriptionSpans] | None = None
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
 
     @property

@@ -134,13 +134,18 @@ def _parts(
             mark_synced(connection, stream.source.provider, request.profile_id, started)
 
 
-def snapshot_asset(*streams: SnapshotStream[Any]) -> dg.AssetsDefinition:
-    """The assets of streams that are read whole: of several, one step that reads them one after the other."""
+def snapshot_asset(*streams: SnapshotStream[Any], name: str = "") -> dg.AssetsDefinition:
+    """The assets of streams that are read whole: of several, one step that reads them one after the other.
+
+    Args:
+        streams: of one platform.
+        name: of the step; that of the first stream where it is empty.
+    """
     source, profiles = streams[0].source, streams[0].profiles
     checks = [check.spec() for stream in streams for check in stream.checks]
 
     @dg.multi_asset(
-        name=streams[0].name,
+        name=name or streams[0].name,
         specs=[
             dg.AssetSpec(
                 stream.key,

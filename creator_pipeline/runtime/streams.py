@@ -216,6 +216,7 @@ class Snapshot:
         rows: number of rows of the partition.
         metadata: figures, and a preview without personal data.
         part, new_names, ledger_change: as of :class:`Landed`.
+        landed: False where nothing was read, so that nothing is logged.
     """
 
     rows: int
@@ -223,6 +224,7 @@ class Snapshot:
     part: Any = None
     new_names: Mapping[str, AbstractSet[str]] = field(default_factory=dict[str, AbstractSet[str]])
     ledger_change: Change = field(default_factory=Change)
+    landed: bool = True
 
 
 class NoTally:
@@ -271,7 +273,8 @@ class SnapshotStream(Generic[Resource]):
             read: what was committed.
             touched: counts these partitions of the ledger.
         """
-        outcome.materialized(self.key, profile_id, read.rows, read.metadata)
+        if read.landed:
+            outcome.materialized(self.key, profile_id, read.rows, read.metadata)
         if self.touches is not None:
             change = read.ledger_change
             self.touches.report_touched(outcome, warehouse, profile_id, change, by=self.key, tally=touched)

@@ -590,6 +590,51 @@ gumroad_earnings = Table(
     comment="Gumroad's own totals of a year.",
 )
 
+subscriptions_daily = Table(
+    "subscriptions_daily",
+    metadata,
+    _day("day", "UTC day", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("platform", "gumroad or whop", key=True),
+    _text("currency", "Of mrr_micros", key=True),
+    _int("active", "Subscriptions with access at the end of the day, trials among them"),
+    _int("new", "Of them, those that began on the day"),
+    _int("cancelling", "Of them, those that were cancelled and still have access"),
+    _int("churned", "Subscriptions whose first day without access it is"),
+    _micros("mrr_micros", "Monthly recurring revenue at the end of the day, before fees"),
+    _time("ingested_at", "When this version of the row was written"),
+    comment="Subscriptions by day; the formula is in docs/subscriptions.md.",
+)
+
+products = Table(
+    "products",
+    metadata,
+    _text("profile_id", "Owner", key=True),
+    _text("platform", "gumroad, whop or amazon_kdp", key=True),
+    _text("product_id", "As the ledger has it: Gumroad's or Whop's id, an ASIN or an ISBN", key=True),
+    _text("name", "Name at the platform", null=True),
+    _text("other_ids", "Further ids of the same, with spaces between", null=True),
+    _day("first_sold_on", "Day of its first row in the ledger"),
+    _day("last_sold_on", "Day of its newest row in the ledger"),
+    _text("work", "The work that it is an edition of, as WORKS_FILE says", null=True),
+    _text("series", "Series of the work", null=True),
+    _text("author", "Author of the work", null=True),
+    _time("ingested_at", "When this version of the row was written"),
+    comment="Each thing that a profile sold on a platform.",
+)
+
+stream_reads = Table(
+    "stream_reads",
+    metadata,
+    _text("provider", "gumroad, whop or amazon_kdp", key=True),
+    _text("profile_id", "Owner", key=True),
+    _text("stream", "Name of the table's stream", key=True),
+    _text("parent", "What the list belongs to, as a product's id; empty where one list has all", key=True),
+    _text("hint", "Differs where the list may differ; empty where nothing tells"),
+    _time("read_at", "When the list was last read whole"),
+    comment="When each list of a platform was last read whole, so that a night asks for those that may have changed.",
+)
+
 unreadable = Table(
     "unreadable",
     metadata,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import Table
 
+from creator_pipeline import platforms
 from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support import paths
 
 PATH = paths.ROOT / "docs" / "data-dictionary.md"
 _HEAD = """# Data dictionary
 
-Made from `creator_pipeline/store/tables.py`; the same on SQLite and PostgreSQL. Columns that end in `_micros` are integer
+Made from `creator_pipeline/store/tables.py` and the [declared tables](tables.md); the same on SQLite and PostgreSQL. Columns that end in `_micros` are integer
 millionths of the unit of the row's currency. Times are UTC. The view `revenue` shows `sales_events` in decimal units.
 """
 
@@ -30,6 +31,7 @@ def _table(table: Table) -> str:
 
 def text() -> str:
     """The whole document."""
+    platforms.declared()
     return "\n\n".join([_HEAD.rstrip(), *(_table(table) for table in metadata.sorted_tables)]) + "\n"
 
 

@@ -41,5 +41,7 @@ PLATFORM = Platform(
     account_of_token=Later(f"{_HERE}.access", "account_of_token"),
     books=Later(f"{_HERE}.books", "BOOKS"),
     shared={"products": Later(f"{_HERE}.shared", "PRODUCTS")},
+    tables=Later(f"{_HERE}.tables", "STREAMS"),
+    spans=Later(f"{_HERE}.subscription_spans", "SPANS"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

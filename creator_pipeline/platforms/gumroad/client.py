@@ -25,6 +25,7 @@ from creator_pipeline.platforms.gumroad.answers import (
     repeated_key,
 )
 from creator_pipeline.platforms.gumroad.payout_calls import PayoutCalls
+from creator_pipeline.platforms.gumroad.table_calls import TableCalls
 
 
 class SalesPage(NamedTuple):
@@ -74,6 +75,7 @@ class GumroadClient:
             until=until,
         )
         self.payouts = PayoutCalls(self._api)
+        self.tables = TableCalls(self._api)
 
     def __enter__(self) -> GumroadClient:
         return self

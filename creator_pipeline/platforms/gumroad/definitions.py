@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
-from creator_pipeline.platforms.gumroad import assets, checks, jobs, payout_assets
+from creator_pipeline.platforms.gumroad import assets, checks, jobs, payout_assets, table_assets
 from creator_pipeline.platforms.gumroad.access import GumroadResource
 from creator_pipeline.runtime.tags import LOAD_DAYS
 
@@ -35,8 +35,8 @@ _PAYOUTS = dg.define_asset_job(
 )
 
 PARTS = DagsterParts(
-    assets=(assets.products, assets.sales, payout_assets.payouts_asset),
-    jobs=(_SYNC, jobs.REFRESH.job, jobs.DRIFT.job, _CATALOGUE, _PAYOUTS),
+    assets=(assets.products, assets.sales, payout_assets.payouts_asset, table_assets.ASSETS),
+    jobs=(_SYNC, jobs.REFRESH.job, jobs.DRIFT.job, _CATALOGUE, _PAYOUTS, table_assets.JOB),
     checks=(checks.agrees_with_gumroad,),
     resource=GumroadResource(),
     schedules=(
@@ -71,6 +71,14 @@ PARTS = DagsterParts(
             "nightly",
             "The catalogue of every connected profile.",
             key="catalogue",
+        ),
+        Schedule(
+            "gumroad_tables_nightly",
+            "20 2 * * *",
+            "gumroad_tables",
+            "nightly",
+            "The declared tables of every connected profile, after its catalogue.",
+            key="tables",
         ),
         Schedule(
             "gumroad_drift_nightly",

@@ -12,13 +12,16 @@ from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.access import SOURCE
 from creator_pipeline.platforms.gumroad.assets import SALES_STREAM, landed
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.platforms.gumroad.named_sales import Membership, newest_of, refresh_sales
+from creator_pipeline.platforms.gumroad.named_sales import Membership, newest_of, own_subscriptions, refresh_sales
 from creator_pipeline.platforms.gumroad.payout_assets import STREAM as PAYOUTS_STREAM
 from creator_pipeline.platforms.gumroad.sync import Loaded, load_sales, lookback
+from creator_pipeline.platforms.gumroad.table_assets import account
+from creator_pipeline.platforms.gumroad.tables import SUBSCRIBERS
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.profile_jobs import Landing, Work, profile_job, refresh_job
 from creator_pipeline.runtime.streams import Request
+from creator_pipeline.runtime.table_assets import refresh_table
 from creator_pipeline.runtime.turns import Turn, in_turns
 from creator_pipeline.store.profiles import mark_synced
 
@@ -68,7 +71,11 @@ def _read_named(work: Work, named: Named) -> int:
     if named.payouts_first:
         _read_payouts(work)
     with work.resource.client(work.warehouse, work.profile_id) as client:
-        return _read(work, client, named).events
+        events = _read(work, client, named).events
+        members = own_subscriptions(work.warehouse, work.profile_id, named.memberships)
+        own = account(work.resource, work.warehouse, work.profile_id, client)
+        refresh_table(work, SUBSCRIBERS, own, members)
+        return events
 
 
 def _read_payouts(work: Work) -> None:

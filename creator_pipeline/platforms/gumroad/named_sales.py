@@ -96,6 +96,21 @@ def newest_of(warehouse: Warehouse, profile_id: str, memberships: Iterable[Membe
     return list(found)
 
 
+def own_subscriptions(warehouse: Warehouse, profile_id: str, memberships: Iterable[Membership]) -> list[str]:
+    """Ids of those memberships that have a stored sale: of somebody else's nothing is asked.
+
+    Args:
+        warehouse: where the tables are.
+        profile_id: whose sales.
+        memberships: that something happened to.
+    """
+    sales = gumroad_sales.c
+    named = [one.subscription_id for one in memberships if one.subscription_id][:_IDS_AT_ONCE]
+    mine = select(sales.subscription_id).where(sales.profile_id == profile_id, sales.subscription_id.in_(named))
+    with warehouse.read() as connection:
+        return sorted(connection.execute(mine.distinct()).scalars())
+
+
 def refresh_sales(
     warehouse: Warehouse, client: GumroadClient, ring: KeyRing, profile_id: str, sale_ids: Collection[str]
 ) -> Refreshed:

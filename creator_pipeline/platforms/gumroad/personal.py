@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import or_
 
+from creator_pipeline.platforms.gumroad.tables import STREAMS
 from creator_pipeline.store.personal import Buyers, Personal
+from creator_pipeline.store.table_streams import buyers_of, tables_of
 from creator_pipeline.store.tables import gumroad_earnings, gumroad_products, gumroad_sales
 
 _SALES = gumroad_sales.c
@@ -12,7 +14,7 @@ BUYER = {"buyer_hash": None, "country": None, "raw": "{}"}
 """What a sale says of a forgotten buyer. The amounts are in columns of their own."""
 
 PERSONAL = Personal(
-    deleted=(gumroad_products, gumroad_sales, gumroad_earnings),
+    deleted=(gumroad_products, gumroad_sales, gumroad_earnings, *tables_of(STREAMS)),
     buyers=(
         Buyers(
             gumroad_sales,
@@ -21,5 +23,6 @@ PERSONAL = Personal(
             known=or_(_SALES.buyer_hash.is_not(None), _SALES.country.is_not(None)),
             last_used=_SALES.created_at,
         ),
+        *buyers_of(STREAMS),
     ),
 )

@@ -24,5 +24,6 @@ PLATFORM = Platform(
     uploads=Later(f"{_HERE}.upload", "UPLOADS"),
     commands={"kdp": f"{_HERE}.command"},
     own_rates=Later(f"{_HERE}.own_rates", "own_rates"),
+    other_ids=Later(f"{_HERE}.other_ids", "other_ids"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from creator_pipeline.platforms.gumroad.sandbox.books import Books
 from creator_pipeline.platforms.gumroad.sandbox.invent import Inventor
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Product, Sale
+from creator_pipeline.platforms.gumroad.sandbox.tables import Overlay
 
 
 @dataclass
@@ -51,6 +52,7 @@ class GumroadSeller:
     keys: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     sales: dict[str, Sale] = field(default_factory=dict[str, Sale])
     numbers: dict[int, Sale] = field(default_factory=dict[int, Sale])
+    overlay: Overlay = field(default_factory=Overlay)
     subscriptions: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
     @property

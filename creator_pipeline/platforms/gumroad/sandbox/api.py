@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from creator_pipeline.platforms.gumroad.sandbox import tables_api
 from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
 from creator_pipeline.platforms.gumroad.sandbox.data import EVENTS, GumroadPart
 from creator_pipeline.platforms.gumroad.sandbox.lists import BadParameterError, parse_day, product_page, sales_page
@@ -26,32 +27,17 @@ from creator_pipeline.platforms.gumroad.sandbox.payouts_api import (
     payout_json,
     payouts_page,
 )
+from creator_pipeline.platforms.gumroad.sandbox.replies import JSON, PUBLIC_SCOPES, SALES_SCOPES, answer, failure
 from creator_pipeline.platforms.gumroad.sandbox.sale_json import product_fields, sale_json
 from creator_pipeline.platforms.gumroad.sandbox.shapes import opaque_id
 from creator_pipeline.platforms.gumroad.sandbox.summary import GROUPS, summary
 from creator_pipeline.sandbox.faults import Faults
 from creator_pipeline.sandbox.responses import not_found
 
-JSON = "application/json; charset=utf-8"
 NO_STORE = {"cache-control": "no-store, no-cache"}
 SUMMARY_MAX_DAYS = 731
-PUBLIC_SCOPES = frozenset(
-    {"view_public", "view_profile", "edit_products", "view_sales", "mark_sales_as_shipped", "edit_sales"}
-    | {"revenue_share", "ifttt", "view_payouts", "view_tax_data", "account"}
-)
-SALES_SCOPES = frozenset({"view_sales", "account"})
 Handler = Callable[[Request, GumroadSeller, set[str]], Response]
 Answering = Callable[[Request], Awaitable[Response]]
-
-
-def answer(**fields: object) -> Response:
-    """200 with ``success: true``."""
-    return Response(orjson.dumps({"success": True, **fields}), 200, media_type=JSON)
-
-
-def failure(message: str, status: int = 200) -> Response:
-    """``success: false``, as a rule with 200: not found, not valid."""
-    return Response(orjson.dumps({"success": False, "message": message}), status, media_type=JSON)
 
 
 def bad_parameter(message: str) -> Response:
@@ -100,6 +86,7 @@ class GumroadApi:
             Route("/v2/payouts", self._known_to(("2025", "2026"), self._guard(self.payouts, PAYOUT_SCOPES))),
             Route("/v2/payouts/{id:path}", self._known_to(("2025", "2026"), self._guard(self.payout, PAYOUT_SCOPES))),
             Route("/v2/earnings", self._known_to(("2026",), self._guard(self.earnings, TAX_SCOPES))),
+            *tables_api.routes(self, self._guard),
             Route("/v2/products", self._guard(self.products, PUBLIC_SCOPES)),
             Route("/v2/products/{id:path}", self._guard(self.product, PUBLIC_SCOPES)),
             Route("/v2/user", self._guard(self.user, PUBLIC_SCOPES)),

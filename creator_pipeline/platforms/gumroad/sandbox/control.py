@@ -97,6 +97,10 @@ class GumroadControl:
             "pause": self.part.pause,
             "revoke": self.part.revoke,
             "drop_scope": self.part.drop_scope,
+            "remove_row": self.part.remove_row,
+            "edit_row": self.part.edit_row,
+            "add_row": self.part.add_row,
+            "end_membership": self.part.end_membership,
         }
         if verb not in verbs:
             return not_found()

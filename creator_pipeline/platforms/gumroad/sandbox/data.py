@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from creator_pipeline.platforms.gumroad.sandbox.account import Grant, GumroadSeller
 from creator_pipeline.platforms.gumroad.sandbox.changes import MoneyPart, SandboxError
-from creator_pipeline.platforms.gumroad.sandbox.shapes import Product, Sale
+from creator_pipeline.platforms.gumroad.sandbox.shapes import Product, Sale, utc_text
 
 EVENTS = (
     "sale",
@@ -101,6 +101,43 @@ class GumroadPart(MoneyPart):
                 if sale.product is product:
                     sale.head = None
         return product
+
+    def remove_row(self, profile: str, table: str, row_id: str) -> None:
+        """Deletes a row of one of the further lists."""
+        with self.lock:
+            self[profile].overlay.removed.add((table, row_id))
+
+    def edit_row(self, profile: str, table: str, row_id: str, **fields: object) -> None:
+        """Changes fields of a row of one of the further lists."""
+        with self.lock:
+            self[profile].overlay.edits.setdefault((table, row_id), {}).update(fields)
+
+    def add_row(self, profile: str, table: str, parent: str = "", **item: object) -> None:
+        """One more row of one of the further lists.
+
+        Args:
+            profile: of the seller.
+            table: key of the list in the answer.
+            parent: id of the product, or of the category.
+            item: as the service shows it.
+        """
+        with self.lock:
+            self[profile].overlay.added.setdefault((table, parent), []).append(dict(item))
+
+    def end_membership(self, profile: str, subscription_id: str, *, pings: bool = False) -> None:
+        """A membership is over: its subscriber leaves the list.
+
+        Raises:
+            SandboxError: there is no such membership.
+        """
+        seller = self[profile]
+        found = [sale for sale in seller.sales.values() if sale.subscription_id == subscription_id]
+        if not found:
+            raise SandboxError(f"{profile} has no membership {subscription_id}")
+        self.edit_row(
+            profile, "subscribers", subscription_id, status="cancelled", cancelled_at=utc_text(seller.clock())
+        )
+        self._tell(profile, "subscription_ended", found[-1], pings=pings)
 
     def totals(self, profile: str) -> dict[date, DayTotals]:
         """The truth by UTC day, from the sales themselves and not from their JSON; days without a sale are absent."""

@@ -22,7 +22,7 @@ from creator_pipeline.platforms.gumroad.sandbox.sellers import invented_sellers
 from creator_pipeline.sandbox.faults import Faults
 from creator_pipeline.sandbox.stand_in import Account, Demo, StandIn
 
-LIST_FAULTS = frozenset({"timeout_400", "repeat_rows", "repeat_key", "shuffle", "arrivals"})
+LIST_FAULTS = frozenset({"timeout_400", "repeat_rows", "repeat_key", "shuffle", "arrivals", "skip_rows"})
 """Ways in which the list of sales answers wrongly."""
 
 

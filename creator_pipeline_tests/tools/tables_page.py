@@ -1,0 +1,52 @@
+"""The page of declared tables, made from the declarations. ``python -m creator_pipeline_tests.tools.tables_page`` writes it
+anew."""
+
+from __future__ import annotations
+
+from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.runtime.table_assets import how_read, requests_a_night
+from creator_pipeline.store.table_streams import TableStream
+from creator_pipeline_tests.support import paths
+
+PATH = paths.ROOT / "docs" / "tables.md"
+_HEAD = """# Declared tables
+
+Tables of a platform that need no rules of their own are declared, not written: `creator_pipeline/platforms/NAME/tables.py` names
+the list, its columns and what tells of a person, and this page, the warehouse's table, the asset with its column schema, check,
+counts and freshness, the doctor's line, erasure and the switch are made from that. The columns are in the
+[data dictionary](data-dictionary.md). Each asset has a partition for each profile; the job `NAME_tables` reads them all.
+
+- **What is gone stays**: a row that its list no longer has keeps its last state and gets `removed_at`, the moment when it was
+  first missed. A row that comes back loses it. What a page hides while it changes is looked for once more before that.
+- **Persons**: an address is stored as a keyed hash only; what the declaration doesn't name is not stored. Erasing a buyer
+  empties the columns that tell of one.
+- **Scope**: a scope that the token lacks turns off its table alone. The check `table_readable` and the doctor say so with what to
+  do, and the owner is asked once by mail. A server that doesn't know a list changes nothing.
+- **Switch**: `STREAMS` names the assets that are read, as `STREAMS=gumroad/subscribers,gumroad/reviews`; `all` is the default.
+- **Webhooks** of the words below read what they name at once, by one request.
+"""
+
+
+def _line(stream: TableStream) -> str:
+    key = ", ".join(f"`{name}`" for name in ("profile_id", *stream.key))
+    scope = f"`{stream.scope}`" if stream.scope else "any"
+    webhooks = ", ".join(f"`{name}`" for name in stream.webhooks) or "none"
+    cells = (f"`{stream.asset}`", f"`{stream.table.name}`", stream.about, key, how_read(stream))
+    return f"| {' | '.join((*cells, requests_a_night(stream), scope, webhooks))} |"
+
+
+def text() -> str:
+    """The whole page."""
+    parts = [_HEAD]
+    for platform in PLATFORMS:
+        if platform.tables:
+            streams = platform.tables.get()
+            parts.append(f"## {platform.label}")
+            head = ("asset", "table", "a row", "key", "how it is read", "requests a night", "scope", "webhooks")
+            lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *map(_line, streams)]
+            parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PATH.write_text(text(), encoding="utf-8")
