@@ -10,7 +10,7 @@ import click
 from sqlalchemy import delete, select
 
 from creator_pipeline import settings
-from creator_pipeline.commands import profile_tokens
+from creator_pipeline.commands import profile_status, profile_tokens
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
 from creator_pipeline.platforms import PLATFORMS, of_name, personal
 from creator_pipeline.platforms.contract import Platform
@@ -156,8 +156,12 @@ def _keep_in_step(stored: Warehouse, profile_id: str) -> None:
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def list_profiles(*, as_json: bool) -> None:
+@click.option("--late", is_flag=True, help="Only what was not read in time: since when, and why.")
+def list_profiles(*, as_json: bool, late: bool) -> None:
     """Profiles and the state of their connections."""
+    if late:
+        profile_status.show_late(warehouse(), as_json=as_json)
+        return
     with warehouse().read() as connection:
         rows = connection.execute(
             select(

@@ -13,6 +13,8 @@ from creator_pipeline.monitoring import (
     dagster_checks,
     failed_partitions,
     health,
+    heartbeat,
+    lateness,
     mail_checks,
     platform_checks,
     queue_checks,
@@ -24,6 +26,8 @@ from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected
 
+_SHOWN = 10
+
 
 def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
     """Run every check; tell of what is new, and of what is solved."""
@@ -33,9 +37,11 @@ def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Sensor
         Check("mail/", lambda: mail_checks.delivery(warehouse, config)),
         *platform_checks.health_checks(warehouse, config),
         *run_queue_checks.health_checks(instance),
+        lateness.check(instance, warehouse, config),
     ]
     if (repository := context.repository_def) is not None:
         checks += dagster_checks.health_checks(instance, repository)
+        checks.append(dagster_checks.never_on(instance, repository, warehouse))
         checks.append(failed_partitions.check(instance, repository, warehouse))
     daily = daily_checks(warehouse, config)
     due, cursor = next_daily(daily, context.cursor)
@@ -44,7 +50,12 @@ def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Sensor
         context.log.warning("%s Hint: %s", problem.detail, problem.hint)
     for report_id in changes.solved:
         context.log.info("Solved: %s", report_id)
+    heartbeat.send(config)
     text = f"{changes.open} problems are open." if changes.open else "All is well."
+    if late := [row for row in health.open_problems(warehouse) if str(row["id"]).startswith(lateness.LATE)]:
+        shown = ", ".join(f"{row['profile_id']} since {row['since']:%Y-%m-%d %H:%M}" for row in late[:_SHOWN])
+        more = f" and {len(late) - _SHOWN} more" if len(late) > _SHOWN else ""
+        text = f"{text} Not read in time: {shown}{more} (UTC)."
     return dg.SensorResult(skip_reason=text, cursor=cursor)
 
 
