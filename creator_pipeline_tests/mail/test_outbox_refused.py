@@ -53,7 +53,8 @@ def test_one_refused_recipient_goes_to_the_end_of_the_line(
 
 def failed(warehouse: Warehouse, settings: Settings) -> list[str]:
     """Something that the owner and the operators are told of."""
-    health.run([Check("a/", lambda: [Finding("a/1", "no", "It broke.")])], warehouse, settings)
+    broken = Finding("a/1", "no", "It broke.")
+    health.run([Check("a/", lambda: [broken])], warehouse, settings)
     return notify.notify_failure(
         warehouse,
         settings,
