@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, select
 
-from creator_pipeline.core.errors import AuthError, ConfigError
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import history, outbox, page_link
 from creator_pipeline.mail.outbox import Mail, digest, event_key
+from creator_pipeline.mail.owner_words import (
+    ACCESS,
+    Trigger,
+    in_words,
+    partitions_text,
+    step_of,
+    wants_failure,
+    wants_success,
+)
 from creator_pipeline.mail.values import completed_key, completed_values, failed_key, failed_values
 from creator_pipeline.mail.wording import moment_text, plain_error
 from creator_pipeline.settings import Settings
@@ -24,47 +32,10 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
 from creator_pipeline.store.tables import platform_connections
 
-Trigger = Literal["request", "schedule", "operator", "webhook", "backfill"]
-"""Who started it: the profile's owner (connected, uploaded), a schedule, a person at the UI or the command line, a
-webhook, or a backfill (which has a digest of its own)."""
-
 REPEAT_AFTER = timedelta(hours=20)
 """The same failure is told again after this: a nightly job that starts an hour early still tells each night."""
 
-ACCESS = frozenset({AuthError.code, "other_account"})
-"""Codes of errors that the owner ends by connecting the account again."""
 RECOVERED = "ingestion_recovered"
-_SHOWN_PARTITIONS = 5
-
-
-def wants_success(notify: str, trigger: Trigger) -> bool:
-    """Whether the owner is told of a success: what they asked for, and with ``every`` also what ran by itself."""
-    if notify == "none" or trigger in {"webhook", "backfill"}:
-        return False
-    return notify == "every" or trigger == "request"
-
-
-def wants_failure(notify: str, trigger: Trigger, error_code: str = "", unit: str = "") -> bool:
-    """Whether the owner is told of a failure: of one they can do something about, or that they wait for.
-
-    What else fails is told to operators by ``pipeline_health``, and is tried again.
-
-    Args:
-        notify: what the owner wants.
-        trigger: who started it.
-        error_code: ``PipelineError.code``; an account that must be connected again is the owner's.
-        unit: a file's id: it is the owner's.
-    """
-    if notify == "none" or trigger == "backfill":
-        return False
-    return bool(unit) or error_code in ACCESS or (trigger == "request" and error_code != ConfigError.code)
-
-
-def partitions_text(partitions: Sequence[str]) -> str:
-    """The partitions by name, the first few of many."""
-    shown = ", ".join(partitions[:_SHOWN_PARTITIONS])
-    rest = len(partitions) - _SHOWN_PARTITIONS
-    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def notify_success(
@@ -130,7 +101,7 @@ def notify_failure(
     if will_retry or killed or trigger == "backfill":
         return []
     what = in_words(source, partitions, unit)
-    step = next_step or _step_of(source, error_code, unit)
+    step = next_step or step_of(source, error_code, unit)
     values = failed_values(settings, event_id, error_message, source=source.label, what=what, next_step=step)
     tags = history.tags_for(source.name, unit) | {"failure": digest(profile_id, source.name, unit, error_code)}
     with warehouse.write() as connection:
@@ -143,26 +114,6 @@ def notify_failure(
         key = failed_key(event_id, owner.email)
         mail = Mail(key, "ingestion_failed", owner.email, values, profile_id, tags)
         return [mail.id] if _tell(connection, settings, mail) else []
-
-
-def in_words(source: Source, partitions: Sequence[str], unit: str = "") -> str:
-    """Partitions for their owner: the file's name, or the days."""
-    if unit or source.named_unit:
-        return partitions_text(partitions)
-    days = sorted({key.partition("|")[0].partition(" ")[0] for key in partitions if "|" in key})
-    days += [key.rpartition(" to ")[2].partition("|")[0] for key in partitions if " to " in key]
-    if not days:
-        return ""
-    first, last = min(days), max(days)
-    return f"your sales of {first}" if first == last else f"your sales of {first} to {last}"
-
-
-def _step_of(source: Source, error_code: str, unit: str) -> str:
-    if error_code in ACCESS:
-        return f"Open your page and press Connect again beside {source.label}."
-    if unit:
-        return "Open your page: it says what is wrong with the file. Export it again, and upload it there."
-    return "There is nothing for you to do: whoever runs this pipeline knows of it, and it is tried again."
 
 
 def _status(connection: Connection, source: Source, profile_id: str) -> str | None:

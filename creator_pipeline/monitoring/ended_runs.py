@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from creator_pipeline.mail.notify import ACCESS
+from creator_pipeline.mail.owner_words import ACCESS
 from creator_pipeline.monitoring.told_together import FAILED, failed_cause
 from creator_pipeline.runtime.hooks import KILLED, will_be_retried
 from creator_pipeline.runtime.tags import BACKFILL_TAG

@@ -31,7 +31,7 @@ from creator_pipeline.store.source import Source
 from creator_pipeline.store.tables import ingestion_jobs
 
 if TYPE_CHECKING:
-    from creator_pipeline.mail.notify import Trigger
+    from creator_pipeline.mail.owner_words import Trigger
 
 _TRIGGERS: dict[str, Trigger] = {
     "nightly": "schedule",

@@ -71,7 +71,14 @@ def mark_fresh(connection: Connection, source: Source, profile_id: str, moment: 
 
 
 def expect(connection: Connection, source: Source, profile_id: str, moment: datetime | None) -> None:
-    """Expect the first sync after ``moment``; none while it is None."""
+    """Expect the first sync after a moment.
+
+    Args:
+        connection: of a write transaction.
+        source: the platform.
+        profile_id: whose account.
+        moment: aware UTC; None expects none.
+    """
     due = expected_by(source.daily_at, moment) if source.daily_at and moment else None
     _set(connection, source.provider, profile_id, expected_by=due)
 

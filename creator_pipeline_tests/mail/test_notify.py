@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import notify as notices
-from creator_pipeline.mail.notify import Trigger, wants_success
+from creator_pipeline.mail.owner_words import Trigger, wants_success
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
