@@ -99,8 +99,9 @@ def late(warehouse: Warehouse, config: Settings, dagster: Dagster, moment: datet
         moment: now.
     """
     with warehouse.write() as connection:
-        _expect(connection, config, moment)
         found = freshness.every(connection)
+        if _expect(connection, config, found, moment):
+            found = freshness.every(connection)
         told = {str(row["id"]) for row in health_reports.open_ones(connection)}
     for one in found:
         platform = of_provider(one.provider)
@@ -111,15 +112,19 @@ def late(warehouse: Warehouse, config: Settings, dagster: Dagster, moment: datet
             yield finding
 
 
-def _expect(connection: Connection, config: Settings, moment: datetime) -> None:
-    """A connection that is new, or whose platform was switched on, is expected from now on; one that is off isn't."""
-    for one in freshness.every(connection):
+def _expect(connection: Connection, config: Settings, found: Sequence[Freshness], moment: datetime) -> bool:
+    """Expect a connection that is new, or whose platform was switched on, from now on, and one that is off no more;
+    whether that changed anything."""
+    changed = False
+    for one in found:
         platform = of_provider(one.provider)
         if platform is None or platform.daily is None:
             continue
         on = config.enabled(platform.name)
         if on == (one.expected_by is None):
             freshness.expect(connection, platform.source, one.profile_id, moment if on else None)
+            changed = True
+    return changed
 
 
 def _finding(

@@ -240,8 +240,8 @@ def back(month: Month, seller: Seller) -> None:
 def moments() -> list[datetime]:
     """When somebody does something in a day, and each minute around the windows' ends; the rest is quiet."""
     ends = {expected_by(one.daily.at, BEGIN) - BEGIN for one in PLATFORMS if one.daily}
-    spans = [timedelta(hours=3, minutes=minute) for minute in range(3)]
-    spans += [end + timedelta(minutes=minute) for end in ends for minute in (-1, 0, 1, 2)]
+    spans = [timedelta(hours=3, minutes=minute) for minute in range(2)]
+    spans += [end + timedelta(minutes=minute) for end in ends for minute in (0, 1, 2)]
     spans += [timedelta(hours=hour) for hour in (12,)]
     return sorted(BEGIN + timedelta(days=day) + span for day in range(DAYS) for span in spans)
 
