@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -46,7 +45,7 @@ class Ticks:
 
 
 @pytest.fixture
-def tick(sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ticks]:
+def tick(sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Ticks:
     monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
     return Ticks(sqlite_warehouse, monkeypatch)
 
