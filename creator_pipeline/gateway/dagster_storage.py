@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, TextClause, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from creator_pipeline.settings import Settings
 
-_LAST_TICK = "SELECT max(timestamp) FROM job_ticks WHERE type = 'SENSOR'"
-_RUNS = "SELECT status, count(*) FROM runs WHERE create_timestamp >= :since GROUP BY status"
+_LAST_TICK = text("SELECT max(timestamp) FROM job_ticks WHERE type = 'SENSOR'")
+_RUNS = text("SELECT status, count(*) FROM runs WHERE create_timestamp >= :since GROUP BY status")
 
 
 def last_sensor_tick(config: Settings) -> datetime | None:
@@ -38,14 +38,14 @@ def runs_of_a_day(config: Settings, since: datetime) -> dict[str, int]:
     return {status: int(count) for status, count in _rows(config, "history/runs.db", _RUNS, since=moment)}
 
 
-def _rows(config: Settings, file_name: str, statement: str, **values: object) -> Sequence[Any]:
+def _rows(config: Settings, file_name: str, statement: TextClause, **values: object) -> Sequence[Any]:
     try:
         if config.dagster_postgres_url is not None:
             with _engine(config.dagster_postgres_url.get_secret_value()).connect() as connection:
-                return connection.execute(text(statement), values).all()
+                return connection.execute(statement, values).all()
         address = f"file:{config.home / file_name}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=2)) as file:
-            return file.execute(statement, values).fetchall()
+            return file.execute(statement.text, values).fetchall()
     except (SQLAlchemyError, sqlite3.Error):
         return []
 
