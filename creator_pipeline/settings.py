@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     supabase_hook_secret: SecretStr | None = None
     app_secret_keys: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
+    heartbeat_url: SecretStr | None = None
 
     kdp_inbox: str | None = None
     export_url: str | None = None
@@ -103,6 +104,7 @@ class Settings(BaseSettings):
     keep_sign_in_bodies_days: int = Field(default=2, ge=0)
     keep_health_days: int = Field(default=90, ge=0)
     keep_buyers_days: int = Field(default=0, ge=0)
+    keep_run_output_days: int = Field(default=30, ge=0)
 
     enable_gumroad: bool = True
     enable_whop: bool = True

@@ -10,8 +10,10 @@ import pytest
 from creator_pipeline.core import errors
 from creator_pipeline.definitions import defs
 from creator_pipeline.gateway.metrics import Metrics
+from creator_pipeline.gateway.pipeline_metrics import PipelineCollector
 from creator_pipeline.platforms import declared
 from creator_pipeline.settings import Settings
+from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support.commands import COMMANDS, VARIABLES
 from creator_pipeline_tests.support.paths import ROOT
@@ -44,7 +46,11 @@ def jobs() -> set[str]:
 
 
 def metric_names() -> set[str]:
-    made = Metrics(lambda: {"queued": 1}, lambda: {("x", "webhook"): 1.0}, lambda: 0, lambda: {"x": {"hits": 1}})
+    warehouse = open_warehouse("sqlite://")
+    behind = PipelineCollector(warehouse, Settings(dagster_home=Path("nowhere")))
+    made = Metrics(
+        lambda: {"queued": 1}, lambda: {("x", "webhook"): 1.0}, lambda: 0, lambda: {"x": {"hits": 1}}, behind
+    )
     made.request("GET", "/", 200, 0.1)
     made.delivery("whop", "stored")
     names = set(re.findall(r"^# TYPE (\S+)", made.text().decode(), flags=re.MULTILINE))

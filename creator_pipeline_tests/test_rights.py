@@ -181,7 +181,9 @@ def test_the_gateway_works_without_sales_and_reads_no_token(
         said = {"form": page.value("form"), "notify": "every", "mail": ["digest"]}
         assert gateway.http.post("/me/notifications", data=said).status_code == 303
         assert gateway.http.get("/readyz").json()["database"] is True
-        assert gateway.http.get("/metrics").status_code == 200
+        told = gateway.http.get("/metrics").text
+        assert 'pipeline_connections{platform="whop",status="active"} 1.0' in told
+        assert "pipeline_oldest_webhook_seconds" in told
         warehouse = gateway.services.warehouse
         # What the Send Email hook does; without a key the mail is held.
         outbox.write(warehouse, gateway.config, Mail("auth/1", "ops_test", "new@example.com", {"sent_at": "now"}))
@@ -216,7 +218,11 @@ def test_a_reader_sees_the_money_and_no_secret_and_no_person(database: Database,
                     seen += str(connection.execute(select(column)).all())
                 else:
                     hidden.add(f"{table.name}.{column.name}")
-        assert connection.execute(text("SELECT count(*) FROM revenue")).scalar_one() >= 1
+        for view in ("revenue", "daily_revenue_local", "sync_status"):
+            seen += str(rows := connection.execute(text(f"SELECT * FROM {view}")).all())
+            assert rows, view
+        for view in ("daily_revenue_amounts", "payout_amounts"):
+            seen += str(connection.execute(text(f"SELECT * FROM {view}")).all())
         rights = text(
             "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace "
             "AND has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE')"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import click
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from creator_pipeline import settings
-from creator_pipeline.commands import profile_tokens
+from creator_pipeline.commands import profile_status, profile_tokens
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
 from creator_pipeline.core.text import number
 from creator_pipeline.platforms import PLATFORMS, of_name, personal
@@ -21,7 +21,6 @@ from creator_pipeline.settings import Settings
 from creator_pipeline.store import accounts, erasure, profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import platform_connections
-from creator_pipeline.store.tables import profiles as profiles_table
 
 
 @click.group("profiles")
@@ -157,32 +156,11 @@ def _keep_in_step(stored: Warehouse, profile_id: str) -> None:
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def list_profiles(*, as_json: bool) -> None:
+@click.option("--late", is_flag=True, help="Only what was not read in time: since when, and why.")
+def list_profiles(*, as_json: bool, late: bool) -> None:
     """Profiles and the state of their connections."""
-    with warehouse().read() as connection:
-        rows = connection.execute(
-            select(
-                profiles_table.c.id,
-                profiles_table.c.email,
-                profiles_table.c.subscription_tier,
-                platform_connections.c.provider,
-                platform_connections.c.status,
-                platform_connections.c.last_synced_at,
-            )
-            .select_from(
-                profiles_table.outerjoin(platform_connections, platform_connections.c.profile_id == profiles_table.c.id)
-            )
-            .order_by(profiles_table.c.id, platform_connections.c.provider)
-        ).all()
-    if as_json:
-        names = ("id", "email", "subscription_tier", "provider", "status", "last_synced_at")
-        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str, indent=1))
-        return
-    for profile_id, email, tier, provider, status, synced in rows:
-        click.echo(f"{profile_id:20} {email:30} {tier:8} {provider or '-':12} {status or '':8} {synced or ''}")
-    if not rows:
-        options = [platform.credential.option for platform in PLATFORMS if platform.credential]
-        click.echo(f"No profile yet: creator-pipeline profiles add alice --email alice@example.com {options[0]} TOKEN")
+    show = profile_status.show_late if late else profile_status.show_all
+    show(warehouse(), as_json=as_json)
 
 
 @command.command("remove")

@@ -57,12 +57,15 @@ class Caller:
         Raises:
             PipelineError: what ``classify`` makes of the answer; TransientError where there is none.
         """
+        operation = f"GET {path} of {self.host}"
         try:
             response = self._http.get(path, params=params)
         except httpx.RequestError as error:
-            raise TransientError(
+            lost = TransientError(
                 f"{self.host} can't be reached ({type(error).__name__}).", hint="Check the network and the API's URL."
-            ) from None
+            )
+            lost.operation = operation
+            raise lost from None
         self.skew = skew(response.headers.get("date")) if "date" in response.headers else self.skew
         try:
             body: Any = orjson.loads(response.content)
@@ -73,7 +76,9 @@ class Caller:
         if error is None and (error := common_error(answer, path)) is not None:
             error.hint = "The service has trouble; try again later." if error.retryable else "Check the API's URL."
         if error is not None:
-            raise cleaned(error, [self._token])
+            error = cleaned(error, [self._token])
+            error.operation = operation
+            raise error
         return body
 
     def clock(self, name: str) -> Finding:

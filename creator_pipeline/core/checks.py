@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 State = Literal["ok", "no", "off", "unknown"]
@@ -21,7 +22,9 @@ class Finding:
         hint: the command or the step that fixes it; empty where nothing need be done.
         subject: what it is about, for the subject of a mail; empty where no mail is sent of it.
         profile_id: whose it is; empty for the installation's.
-        told: the run that failed has a mail of its own.
+        told: another finding tells of it, or the same cause: no mail is sent of this one.
+        cause: findings of one cause are told in one mail; empty where it is told by itself.
+        since: when it began; when it was found where None.
     """
 
     name: str
@@ -31,6 +34,8 @@ class Finding:
     subject: str = ""
     profile_id: str = ""
     told: bool = False
+    cause: str = ""
+    since: datetime | None = None
 
     def as_json(self) -> dict[str, str]:
         """For ``--json``."""

@@ -21,10 +21,12 @@ class PipelineError(Exception):
         message: what happened, to what.
         hint: what to do about it; may be empty.
         retryable: whether trying the same thing again can help.
+        operation: what was asked of whom, where that is known: ``GET /v2/user of api.example.com``.
     """
 
     code = "error"
     retryable = False
+    operation = ""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

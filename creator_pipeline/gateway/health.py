@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from datetime import UTC, datetime
-from functools import lru_cache
-
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Engine, create_engine, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from creator_pipeline.core.errors import PipelineError, TransientError
 from creator_pipeline.core.windows import now
 from creator_pipeline.gateway import openapi
+from creator_pipeline.gateway.dagster_storage import last_sensor_tick
 from creator_pipeline.gateway.errors import GatewayError, json_response
 from creator_pipeline.gateway.services import Services, services_of
 from creator_pipeline.settings import Settings
@@ -23,7 +17,6 @@ TICK_SECONDS = 600
 WEBHOOK_SECONDS = 900
 """A webhook that nobody has worked off for so long: something holds the queue."""
 _HANDED_ON = frozenset({"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via", "x-real-ip"})
-_LAST_TICK = "SELECT max(timestamp) FROM job_ticks WHERE type = 'SENSOR'"
 
 router = APIRouter(tags=["health"])
 
@@ -94,29 +87,3 @@ def _state(services: Services) -> tuple[dict[str, object], str | None]:
 
 def _awaited(config: Settings, source: str, kind: str) -> bool:
     return kind in {"webhook", "refresh"} and config.enabled(source)
-
-
-def last_sensor_tick(config: Settings) -> datetime | None:
-    """When Dagster's daemon last evaluated a sensor; None where it never did, or its storage can't be read.
-
-    Read by SQL: Dagster's own instance would cost seconds to import and a hundred megabytes to keep.
-    """
-    try:
-        if config.dagster_postgres_url is not None:
-            with _dagster(config.dagster_postgres_url.get_secret_value()).connect() as connection:
-                found = connection.execute(text(_LAST_TICK)).scalar_one_or_none()
-        else:
-            path = config.home / "schedules" / "schedules.db"
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2)) as file:
-                found = file.execute(_LAST_TICK).fetchone()[0]
-    except (SQLAlchemyError, sqlite3.Error):
-        return None
-    if found is None:
-        return None
-    moment = datetime.fromisoformat(found) if isinstance(found, str) else found
-    return moment.replace(tzinfo=UTC)
-
-
-@lru_cache(maxsize=2)
-def _dagster(url: str) -> Engine:
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), pool_size=1, pool_pre_ping=True)

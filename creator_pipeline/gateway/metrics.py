@@ -21,6 +21,7 @@ class Metrics:
         ages: seconds since the oldest open job was asked for, by source and kind.
         waiting: deliveries that are not committed yet.
         cache: hits, misses and errors by kind of this process.
+        pipeline: what is told of the pipeline behind.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Metrics:
         ages: Callable[[], dict[tuple[str, str], float]],
         waiting: Callable[[], int],
         cache: Callable[[], dict[str, dict[str, int]]],
+        pipeline: Collector,
     ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -41,6 +43,7 @@ class Metrics:
             "gateway_deliveries", "Webhook deliveries", ["provider", "outcome"], registry=self._registry
         )
         self._registry.register(_Outside(depth, ages, waiting, cache))
+        self._registry.register(pipeline)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered.

@@ -14,6 +14,7 @@ from creator_pipeline.gateway.deliveries import DeliveryWriter
 from creator_pipeline.gateway.lanes import LOCK_SECONDS, Lanes
 from creator_pipeline.gateway.limits import Gate
 from creator_pipeline.gateway.metrics import Metrics
+from creator_pipeline.gateway.pipeline_metrics import PipelineCollector
 from creator_pipeline.platforms.intake import Intake
 from creator_pipeline.queue.cache import cache_for
 from creator_pipeline.queue.jobs import JobQueue
@@ -57,7 +58,8 @@ def build(config: Settings) -> Services:
     redis = connect(config)
     queue = JobQueue(warehouse, redis)
     deliveries = DeliveryWriter(Intake(warehouse, queue, config), queue)
-    metrics = Metrics(queue.depth, queue.ages, lambda: deliveries.waiting, cache_for(config).stats)
+    behind = PipelineCollector(warehouse, config)
+    metrics = Metrics(queue.depth, queue.ages, lambda: deliveries.waiting, cache_for(config).stats, behind)
     gate = Gate(Limits(redis), lanes.limits)
     return Services(config, warehouse, ring, queue, gate, deliveries, metrics, lanes, asyncio.Semaphore(2))
 

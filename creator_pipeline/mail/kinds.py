@@ -61,8 +61,8 @@ KINDS = {
         Kind("connection_revoked", "{{ platform }} is disconnected: please connect it again", "account"),
         Kind("consent_needed", "{{ platform }}: connect once more to see {{ what }}", "account"),
         Kind("ingestion_completed", "{{ source }}: {{ event_count | counted('event') }} ingested", "success"),
-        Kind("ingestion_failed", "{{ source }}: the ingestion failed", "failure"),
-        Kind("ingestion_recovered", "{{ source }}: the ingestion works again", "failure"),
+        Kind("ingestion_failed", "{{ source }}: {{ what or 'your account' }} could not be read", "failure"),
+        Kind("ingestion_recovered", "{{ source }}: {{ what or 'your account' }} is read again", "failure"),
         Kind("files_read", "{{ source }}: {{ files | counted('file') }} read", "success"),
         Kind(
             "files_refused",
@@ -78,9 +78,8 @@ KINDS = {
             "backfill_finished",
         ),
         Kind("weekly_digest", "Your week {{ week }} in figures", "digest"),
-        Kind("ops_failure", "[ops] {{ source }} of {{ profile_id }} failed", OPS),
-        Kind("ops_mended", "[ops] Mended: {{ what | truncate(120) }}", OPS),
+        Kind("ops_failure", "[ops] {{ title | truncate(120) }}", OPS),
+        Kind("ops_mended", "[ops] Mended: {{ title | truncate(110) }}", OPS),
         Kind("ops_test", "[ops] Mails are delivered", OPS),
-        Kind("ops_backfill", "[ops] Backfill of {{ source }}: {{ failed }} of {{ partitions }} failed", OPS),
     )
 }

@@ -9,47 +9,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail import history, outbox, page_link
 from creator_pipeline.mail.outbox import Mail, digest, event_key
-from creator_pipeline.mail.values import NEXT_STEP, completed_key, completed_values, failed_key, failed_values
+from creator_pipeline.mail.owner_words import (
+    ACCESS,
+    Trigger,
+    in_words,
+    partitions_text,
+    step_of,
+    wants_failure,
+    wants_success,
+)
+from creator_pipeline.mail.values import completed_key, completed_values, failed_key, failed_values
 from creator_pipeline.mail.wording import moment_text, plain_error
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
 from creator_pipeline.store.tables import platform_connections
 
-Trigger = Literal["request", "schedule", "operator", "webhook", "backfill"]
-"""Who started it: the profile's owner (connected, uploaded), a schedule, a person at the UI or the command line, a
-webhook, or a backfill (which has a digest of its own)."""
-
 REPEAT_AFTER = timedelta(hours=20)
 """The same failure is told again after this: a nightly job that starts an hour early still tells each night."""
 
-_SHOWN_PARTITIONS = 5
-
-
-def wants_success(notify: str, trigger: Trigger) -> bool:
-    """Whether the owner is told of a success: what they asked for, and with ``every`` also what ran by itself."""
-    if notify == "none" or trigger in {"webhook", "backfill"}:
-        return False
-    return notify == "every" or trigger == "request"
-
-
-def wants_failure(notify: str, trigger: Trigger) -> bool:
-    """Whether the owner is told of a failure."""
-    return notify != "none" and trigger != "backfill"
-
-
-def partitions_text(partitions: Sequence[str]) -> str:
-    """The partitions by name, the first few of many."""
-    shown = ", ".join(partitions[:_SHOWN_PARTITIONS])
-    rest = len(partitions) - _SHOWN_PARTITIONS
-    return f"{shown} and {rest} more" if rest > 0 else shown
+RECOVERED = "ingestion_recovered"
 
 
 def notify_success(
@@ -74,7 +60,7 @@ def notify_success(
     return _succeeded(
         warehouse,
         settings,
-        _Success(profile_id, event_id, source, unit, partitions_text(partitions), events_count),
+        _Success(profile_id, event_id, source, unit, partitions, events_count),
         trigger,
     )
 
@@ -91,33 +77,49 @@ def notify_failure(
     error_code: str = "",
     partitions: Sequence[str] = (),
     unit: str = "",
-    next_step: str = NEXT_STEP,
-    run_url: str | None = None,
+    next_step: str = "",
     will_retry: bool = False,
+    killed: bool = False,
 ) -> list[str]:
-    """An ingestion failed. Nothing while it will be retried; the same failure at most daily; ops get the run's link.
+    """An ingestion failed: its owner is told where it concerns them; the same failure at most daily, until it is over.
+
+    Operators are told by ``pipeline_health``, of all that has one cause together.
 
     Args:
-        event_id, partitions, unit: as for :func:`notify_success`.
+        warehouse: has the outbox.
+        settings: of this installation.
+        profile_id: whose ingestion.
+        source: the platform that was read.
+        trigger: who started it.
         error_message: cleaned here of stack trace and secrets.
+        event_id, partitions, unit: as for :func:`notify_success`.
         error_code: ``PipelineError.code``, where known: with source and unit it is what makes two failures the same.
+        next_step: what the owner can do, a sentence; by the kind of failure where not given.
+        will_retry: it is tried again: nothing is told.
+        killed: its process ended without a word, which is no concern of the owner's.
     """
-    if will_retry or trigger == "backfill":
+    if will_retry or killed or trigger == "backfill":
         return []
-    what = partitions_text(partitions)
-    values = failed_values(settings, event_id, error_message, source=source.label, what=what, next_step=next_step)
+    what = in_words(source, partitions, unit)
+    step = next_step or step_of(source, error_code, unit)
+    values = failed_values(settings, event_id, error_message, source=source.label, what=what, next_step=step)
     tags = history.tags_for(source.name, unit) | {"failure": digest(profile_id, source.name, unit, error_code)}
-    mails: list[Mail] = []
     with warehouse.write() as connection:
         history.lock_notifications(connection, profile_id, source.name)
         owner = history.owner_of(connection, profile_id)
-        if owner is not None and wants_failure(owner.notify, trigger):
-            key = failed_key(event_id, owner.email)
-            mails.append(Mail(key, "ingestion_failed", owner.email, values, profile_id, tags))
-        full = plain_error(error_message, settings, for_owner=False)
-        ops = {**values, "error_message": full, "profile_id": profile_id, "trigger": trigger, "url": run_url}
-        mails += outbox.to_ops(settings, event_key("ops-failed", event_id), "ops_failure", ops, tags)
-        return [mail.id for mail in mails if _tell(connection, settings, mail)]
+        if owner is None or not wants_failure(owner.notify, trigger, error_code, unit):
+            return []
+        if error_code in ACCESS and _status(connection, source, profile_id) == "revoked":
+            return []  # notify_revoked tells of the cause
+        key = failed_key(event_id, owner.email)
+        mail = Mail(key, "ingestion_failed", owner.email, values, profile_id, tags)
+        return [mail.id] if _tell(connection, settings, mail) else []
+
+
+def _status(connection: Connection, source: Source, profile_id: str) -> str | None:
+    table = platform_connections.c
+    mine = (table.provider == source.provider, table.profile_id == profile_id)
+    return connection.execute(select(table.status).where(*mine)).scalar()
 
 
 def notify_backfill(
@@ -132,7 +134,6 @@ def notify_backfill(
     failed_partitions: Sequence[str] = (),
     events_count: int | None = None,
     next_step: str = "Run the same backfill again: it does only what is left.",
-    run_url: str | None = None,
 ) -> list[str]:
     """A backfill ended: one digest for each profile in it; one when it was resumed and nothing is left to do.
 
@@ -149,7 +150,6 @@ def notify_backfill(
         failed_partitions: keys of those that did not land.
         events_count: number of ledger events; None where it is not known.
         next_step: what to do about failures, a sentence.
-        run_url: where Dagster's UI shows the backfill; for ops only.
     """
     values = {
         "backfill_id": backfill_id,
@@ -170,9 +170,6 @@ def notify_backfill(
             key = bad if failed else good
             kind = "backfill_failed" if failed else "backfill_finished"
             mails.append(Mail(key, kind, owner.email, values, profile_id, {"source": source.name}))
-        if failed:
-            key = event_key("ops-backfill", backfill_id, source.name, profile_id)
-            mails += outbox.to_ops(settings, key, "ops_backfill", {**values, "profile_id": profile_id, "url": run_url})
         return outbox.add_each(connection, settings, *mails)
 
 
@@ -221,7 +218,7 @@ class _Success:
     event_id: str
     source: Source
     unit: str
-    what: str
+    partitions: Sequence[str]
     events_count: int
 
 
@@ -238,10 +235,12 @@ def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trig
             return [key]
         failure = history.open_failure(connection, owner, source.name, success.unit)
         if failure is not None:
-            kind, values = "ingestion_recovered", _recovered_values(success, failure)
+            kind, values = RECOVERED, _recovered_values(success, failure)
         elif wants_success(owner.notify, trigger):
             kind = "ingestion_completed"
-            values = completed_values(success.event_id, success.events_count, source=source.label, what=success.what)
+            values = completed_values(
+                success.event_id, success.events_count, source=source.label, what=partitions_text(success.partitions)
+            )
         else:
             return []
         tags = history.tags_for(source.name, success.unit)
@@ -251,7 +250,7 @@ def _succeeded(warehouse: Warehouse, settings: Settings, success: _Success, trig
 def _recovered_values(success: _Success, failure: history.Told) -> dict[str, Any]:
     return {
         "source": success.source.label,
-        "what": success.what,
+        "what": in_words(success.source, success.partitions, success.unit),
         "event_count": success.events_count,
         "failed_since": moment_text(failure.created_at),
         "finished_at": moment_text(now()),
@@ -259,10 +258,13 @@ def _recovered_values(success: _Success, failure: history.Told) -> dict[str, Any
 
 
 def _tell(connection: Connection, settings: Settings, mail: Mail) -> bool:
-    """Store a failure's mail; False where the same failure was told within the day."""
+    """Store a failure's mail; False where the same failure was told within the day, and is not over since."""
     if history.known(connection, mail.id):
         return True
-    for told in history.told_to(connection, mail.to, [mail.kind], now() - REPEAT_AFTER):
+    unit = {name: mail.tags[name] for name in ("source", "unit")}
+    for told in history.told_to(connection, mail.to, [mail.kind, RECOVERED], now() - REPEAT_AFTER):
+        if told.kind == RECOVERED and unit.items() <= told.tags.items():
+            break
         if told.tags.get("failure") == mail.tags["failure"]:
             return False
     return bool(outbox.add_each(connection, settings, mail))

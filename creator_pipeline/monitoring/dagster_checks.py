@@ -8,17 +8,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from sqlalchemy import select
 
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
-from creator_pipeline.monitoring import run_queue_checks
-from creator_pipeline.monitoring.health import INSTALLATION
-from creator_pipeline.platforms import sources
+from creator_pipeline.monitoring import ended_runs, run_queue_checks
+from creator_pipeline.monitoring.told_together import INSTALLATION
+from creator_pipeline.platforms import of_provider, sources
 from creator_pipeline.runtime.dagster_internals import next_execution
 from creator_pipeline.runtime.hooks import sources_of
 from creator_pipeline.runtime.run_here import LoadDefinitions
 from creator_pipeline.runtime.tags import PROFILE_TAG, RANGE_START
+from creator_pipeline.store import freshness, health_reports
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import platform_connections
 
 if TYPE_CHECKING:
     from creator_pipeline.runtime.dagster_internals import InstigatorState
@@ -113,6 +117,27 @@ def _starts_on(schedule: dg.ScheduleDefinition) -> bool:
     return schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
+def never_on(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, warehouse: Warehouse) -> Check:
+    """Schedules of connected platforms that nobody has ever switched on, once the oldest connection is old enough."""
+
+    def find() -> Iterator[Finding]:
+        table, before = platform_connections.c, now() - timedelta(days=1) - freshness.GRACE
+        asked = select(table.provider).where(table.access_token.is_not(None), table.created_at < before).distinct()
+        with warehouse.read() as connection:
+            there = [of_provider(provider) for provider in connection.execute(asked).scalars()]
+            # Whoever is late by one of them was told so, with the schedule.
+            told = any((row["cause"] or "").endswith("/schedule") for row in health_reports.open_ones(connection))
+        names = {state.name for state in instance.all_instigator_state()}
+        wanted = {one.name for platform in there if platform for one in platform.dagster.get().schedules}
+        known = {one.name for one in repository.schedule_defs if not _starts_on(one)}
+        if missing := sorted((wanted & known) - names):
+            text = f"Schedules that were never switched on: {', '.join(missing)}. What they read is not read by itself."
+            hint = "In the UI under Automation, or: dagster schedule start --start-all -w workspace.yaml"
+            yield Finding("schedules/never_on", "no", text, hint, "Schedules", told=told)
+
+    return Check("schedules/", find)
+
+
 def sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Finding]:
     """Sensors that are on and fail, or say nothing. One that a person switched off is no problem."""
     intervals = {sensor.name: sensor.minimum_interval_seconds or 30 for sensor in repository.sensor_defs}
@@ -185,12 +210,14 @@ def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> I
         if job.partitions_def is not None or job.name.startswith("__") or job.name.endswith("_refresh"):
             continue
         newest: dict[str, dg.DagsterRun] = {}
-        for run in instance.get_runs(dg.RunsFilter(job_name=job.name), limit=100):
-            if run.is_finished:
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job.name), limit=100):
+            run = record.dagster_run
+            if run.is_finished and not ended_runs.waits_for_retry(record):
                 newest.setdefault(run.tags.get(PROFILE_TAG, ""), run)
         for owner, run in newest.items():
             if run.status == dg.DagsterRunStatus.FAILURE and RANGE_START not in run.tags:
                 name = f"job/{job.name}/{owner or INSTALLATION}"
-                text = f"The last run of job {job.name} failed: run {run.run_id}."
-                told = bool(sources_of(run, sources()))
-                yield Finding(name, "no", text, _HINT_OF_JOB, f"Job {job.name}", owner, told)
+                why = ended_runs.newest(instance, {run.run_id})
+                text = f"The last run of job {job.name} failed: run {run.run_id}. {why.message}".strip()
+                cause = why.cause(next((one.name for one in sources_of(run, sources())), job.name), owner)
+                yield Finding(name, "no", text, _HINT_OF_JOB, f"Job {job.name}", owner, cause=cause)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,10 +12,14 @@ import dagster as dg
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import contiguous
+from creator_pipeline.monitoring import ended_runs
+from creator_pipeline.monitoring.ended_runs import Ended
 from creator_pipeline.monitoring.platform_checks import checks_of, label
+from creator_pipeline.monitoring.told_together import ELSEWHERE
 from creator_pipeline.platforms import of_name, of_provider
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.hooks import LEDGER
+from creator_pipeline.store import freshness, health_reports
 from creator_pipeline.store.engine import Warehouse
 
 _overtaken: set[str] = set()
@@ -39,15 +43,19 @@ def failed_partitions(
 ) -> Iterator[Finding]:
     """Partitions whose last attempt failed, by source and profile.
 
+    What is being tried again stays as it was: neither new nor solved.
+
     Args:
         instance: whose runs are read.
         repository: holds the assets; a partition of one that is gone is no problem.
-        warehouse: holds the verdicts on what a platform refused for good.
+        warehouse: holds the verdicts on what a platform refused for good, and what was found before.
     """
     bad = [one for one in instance.get_run_ids(dg.RunsFilter(statuses=_BAD)) if one not in _overtaken]
-    left: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    tried = ended_runs.tried_again(instance, bad)
+    left: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
+    pending = set[tuple[str, str, str]]()
     graph, blamed = repository.asset_graph, set[str]()
-    for key, attempts in sorted(_failed(instance, bad).items(), key=lambda one: one[0].to_user_string()):
+    for key, attempts in sorted(_failed(instance, bad, tried).items(), key=lambda one: one[0].to_user_string()):
         definition = graph.get(key).partitions_def if graph.has(key) else None
         if definition is None:
             continue
@@ -62,12 +70,34 @@ def failed_partitions(
         daily = isinstance(definition, dg.MultiPartitionsDefinition)
         unit = "days" if daily else key.to_user_string()
         for partition in failed:
-            left[source, unit, partition.rpartition("|")[2]].add(partition)
-    for run_id in set(bad) - blamed:
+            group = source, unit, partition.rpartition("|")[2]
+            if attempts[partition] in tried:
+                pending.add(group)
+            else:
+                left[group][partition] = attempts[partition]
+    # The former run of what is being tried again counts until that is over.
+    for run_id in set(bad) - blamed if not pending else ():
         _overtaken.add(run_id)
         _planned.pop(run_id, None)
-    for (source, unit, owner), keys in sorted(left.items()):
-        yield _partitions_left(source, unit, owner, sorted(keys))
+    with warehouse.read() as connection:
+        refused = {(one.provider, one.profile_id) for one in freshness.every(connection) if one.status != "active"}
+        known = {str(row["id"]): row for row in health_reports.open_ones(connection)}
+    for (source, unit, owner), runs in sorted(left.items()):
+        platform = of_name(source)
+        elsewhere = platform is not None and (platform.in_ledger, owner) in refused
+        why = ended_runs.newest(instance, set(runs.values()))
+        yield _partitions_left(source, unit, owner, sorted(runs), why, told=elsewhere and why.needs_access)
+    for source, unit, owner in sorted(pending - left.keys()):
+        row = known.get(_name(source, unit, owner))
+        if row is not None:
+            yield _as_it_was(row)
+
+
+def _as_it_was(row: Mapping[str, Any]) -> Finding:
+    cause = row["cause"] or ""
+    told = cause == ELSEWHERE
+    words = (str(row["text"]), str(row["hint"]), row["subject"] or "", row["profile_id"] or "")
+    return Finding(str(row["id"]), "no", *words, told=told, cause="" if told else cause)
 
 
 def _there(instance: dg.DagsterInstance, definition: dg.PartitionsDefinition[Any]) -> set[str] | None:
@@ -83,16 +113,18 @@ def _platform_of(key: dg.AssetKey) -> Platform | None:
     return of_provider(key.path[-1]) if key.path[0] == LEDGER else of_name(key.path[0])
 
 
-def _failed(instance: dg.DagsterInstance, bad: Sequence[str]) -> dict[dg.AssetKey, dict[str, str]]:
-    """Partitions that one of these runs planned as the last and that didn't land, with the run; by asset.
+def _failed(instance: dg.DagsterInstance, bad: Sequence[str], tried: set[str]) -> dict[dg.AssetKey, dict[str, str]]:
+    """Partitions that a bad run planned and that didn't land since, with the last run that planned them; by asset.
 
-    Reads what these runs planned, and of other events only the newest of the same partitions.
+    Reads what these runs planned, and of other events only the newest of the same partitions. The last run is one of
+    ``bad``, or of ``tried``, the runs that may still end well.
     """
     storage, asked = instance.event_log_storage, defaultdict[dg.AssetKey, set[str]](set)
     for run_id in bad:
         for key, partition in _planned_by(instance, run_id):
             asked[key].add(partition)
     left: dict[dg.AssetKey, dict[str, str]] = {}
+    wanted_runs = {*bad, *tried}
     for key, partitions in asked.items():
         planned = storage.get_latest_storage_id_by_partition(key, _PLANNED, partitions)
         landed = storage.get_latest_storage_id_by_partition(key, _LANDED, partitions)
@@ -100,7 +132,7 @@ def _failed(instance: dg.DagsterInstance, bad: Sequence[str]) -> dict[dg.AssetKe
         for start in range(0, len(ids), _CHUNK):
             wanted = dg.EventRecordsFilter(_PLANNED, asset_key=key, storage_ids=ids[start : start + _CHUNK])
             for record in storage.get_event_records(wanted):
-                if record.run_id in bad and record.partition_key:
+                if record.run_id in wanted_runs and record.partition_key:
                     left.setdefault(key, {})[record.partition_key] = record.run_id
     return left
 
@@ -115,15 +147,20 @@ def _planned_by(instance: dg.DagsterInstance, run_id: str) -> list[tuple[dg.Asse
     return found
 
 
-def _partitions_left(source: str, unit: str, owner: str, keys: list[str]) -> Finding:
+def _name(source: str, unit: str, owner: str) -> str:
+    return f"partitions/{source if unit == 'days' else unit}/{owner}"
+
+
+def _partitions_left(source: str, unit: str, owner: str, keys: list[str], why: Ended, *, told: bool) -> Finding:
     shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
-    text = f"{number(len(keys), 'partition')} of {source} failed: {shown}."
+    text = f"{number(len(keys), 'partition')} of {source} failed: {shown}. {why.message}".strip()
     if unit == "days":
-        name, subject = f"partitions/{source}/{owner}", f"Some days of {label(of_name(source), source)}"
+        subject = f"Some days of {label(of_name(source), source)}"
         spans = contiguous(date.fromisoformat(key.partition("|")[0]) for key in keys)
         first, last = spans[0].start, spans[-1].end - timedelta(days=1)
         hint = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
     else:
-        name, subject = f"partitions/{unit}/{owner}", unit
+        subject = unit
         hint = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
-    return Finding(name, "no", text, hint, subject, owner, told=True)
+    name = _name(source, unit, owner)
+    return Finding(name, "no", text, hint, subject, owner, told=told, cause=why.cause(source, owner))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,19 +16,15 @@ from creator_pipeline.core.budget import Budget
 from creator_pipeline.core.checks import Check, Finding, NothingKnown
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.windows import now
-from creator_pipeline.mail import outbox
-from creator_pipeline.mail.outbox import digest, event_key
-from creator_pipeline.mail.wording import moment_text, plain_error
+from creator_pipeline.mail.wording import plain_error
+from creator_pipeline.monitoring import told_together
+from creator_pipeline.monitoring.told_together import cause_of, fails_otherwise
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import health_reports
 from creator_pipeline.store.engine import Warehouse
 
-INSTALLATION = "the pipeline"
-"""Whose a problem is that is no profile's."""
 FAILED_CHECK = "look/"
 """Ids of checks that failed begin with it."""
-LEFT_AFTER = timedelta(hours=20)
-"""What a run's own mail told of is told again after this: by then it was left behind."""
 
 
 @dataclass
@@ -49,6 +44,8 @@ class Changes:
 
 def run(checks: Iterable[Check], warehouse: Warehouse, settings: Settings, budget: Budget | None = None) -> Changes:
     """Run the checks, store what changed, and mail it to OPS_EMAIL: what broke once, and once that it is solved.
+
+    What has one cause is one mail: see :mod:`.told_together`.
 
     What broke while OPS_EMAIL was not set is told when it is, if it is still broken. Findings that are ``ok`` or
     ``off`` are no problems.
@@ -100,48 +97,21 @@ def _store(connection: Connection, settings: Settings, found: Mapping[str, list[
     problems = {problem.name: problem for part in found.values() for problem in part}
     for problem in problems.values():
         row = known.get(problem.name)
+        told_by = {"cause": cause_of(problem), "subject": problem.subject, "profile_id": problem.profile_id or None}
         if row is None:
-            health_reports.opened(connection, problem.name, problem.detail, problem.hint, moment)
+            since = problem.since or moment
+            health_reports.opened(connection, problem.name, problem.detail, problem.hint, since, **told_by)
             changes.new.append(problem)
-        elif (row["text"], row["hint"]) != (problem.detail, problem.hint):
-            health_reports.changed(connection, problem.name, text=problem.detail, hint=problem.hint)
-        since = row["since"] if row else moment
-        due = not problem.told or moment - since >= LEFT_AFTER
-        if settings.ops_addresses and due and (row is None or row["told_at"] is None):
-            _tell(connection, settings, problem, since)
-            health_reports.changed(connection, problem.name, told_at=moment)
+            continue
+        values = {"text": problem.detail, "hint": problem.hint, **told_by}
+        if fails_otherwise(row, problem):
+            values |= {"told_at": None, "since": moment}
+        if any(row[name] != value for name, value in values.items()):
+            health_reports.changed(connection, problem.name, **values)
     for report_id in known.keys() - problems.keys():
         if any(report_id == part or (part.endswith("/") and report_id.startswith(part)) for part in found):
             health_reports.changed(connection, report_id, resolved_at=moment)
             changes.solved.append(report_id)
-            if settings.ops_addresses and known[report_id]["told_at"] is not None:
-                _tell_solved(connection, settings, known[report_id], moment)
+    told_together.tell(connection, settings, problems.keys(), moment)
     changes.open = len(known) + len(changes.new) - len(changes.solved)
     return changes
-
-
-def _tell(connection: Connection, settings: Settings, problem: Finding, since: datetime) -> None:
-    values = {
-        "profile_id": problem.profile_id or INSTALLATION,
-        "source": problem.subject,
-        "what": "",
-        "error_message": problem.detail,
-        "next_step": problem.hint,
-        "failed_at": moment_text(since),
-        "trigger": "the sensor pipeline_health",
-        "url": None,
-        "job_id": problem.name,
-    }
-    key = event_key("health", digest(problem.name), since.isoformat())
-    outbox.add_each(connection, settings, *outbox.to_ops(settings, key, "ops_failure", values))
-
-
-def _tell_solved(connection: Connection, settings: Settings, row: Mapping[str, Any], moment: datetime) -> None:
-    values = {
-        "what": row["text"],
-        "since": moment_text(row["since"]),
-        "mended_at": moment_text(moment),
-        "report_id": row["id"],
-    }
-    key = event_key("health-mended", digest(row["id"]), row["since"].isoformat())
-    outbox.add_each(connection, settings, *outbox.to_ops(settings, key, "ops_mended", values))

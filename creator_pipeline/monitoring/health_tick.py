@@ -17,6 +17,8 @@ from creator_pipeline.monitoring import (
     dagster_checks,
     failed_partitions,
     health,
+    heartbeat,
+    lateness,
     mail_checks,
     platform_checks,
     queue_checks,
@@ -30,6 +32,7 @@ from creator_pipeline.store.profiles import connected
 
 ASKED_AGAIN = timedelta(minutes=5)
 """Least time between two daily checks that are asked again, because what they found is open."""
+_SHOWN = 10
 
 
 def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
@@ -40,9 +43,11 @@ def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Sensor
         Check("mail/", lambda: mail_checks.delivery(warehouse, config)),
         *platform_checks.health_checks(warehouse, config),
         *run_queue_checks.health_checks(instance),
+        lateness.check(instance, warehouse, config),
     ]
     if (repository := context.repository_def) is not None:
         checks += dagster_checks.health_checks(instance, repository)
+        checks.append(dagster_checks.never_on(instance, repository, warehouse))
         checks.append(failed_partitions.check(instance, repository, warehouse))
     daily = daily_checks(warehouse, config)
     due, cursor = next_daily(daily, context.cursor, _red(warehouse, daily))
@@ -54,7 +59,12 @@ def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Sensor
         context.log.warning("%s Hint: %s", problem.detail, problem.hint)
     for report_id in changes.solved:
         context.log.info("Solved: %s", report_id)
+    heartbeat.send(config)
     text = f"{number(changes.open, 'problem is', 'problems are')} open." if changes.open else "All is well."
+    if late := [row for row in health.open_problems(warehouse) if str(row["id"]).startswith(lateness.LATE)]:
+        shown = ", ".join(f"{row['profile_id']} since {row['since']:%Y-%m-%d %H:%M}" for row in late[:_SHOWN])
+        more = f" and {len(late) - _SHOWN} more" if len(late) > _SHOWN else ""
+        text = f"{text} Not read in time: {shown}{more} (UTC)."
     return dg.SensorResult(skip_reason=text, cursor=cursor)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from creator_pipeline.core import secrets
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import ConfigError, PipelineError
+from creator_pipeline.monitoring import platform_checks
 from creator_pipeline.platforms import PLATFORMS, declared, of_name
 from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.redis_client import connect
@@ -182,11 +183,19 @@ def health(config: Settings) -> Iterator[Finding]:
             yield Finding("health", "off", "Nothing was looked at yet.", "" if connection is None else MIGRATE)
             return
         table = health_reports.c
-        open_ones = select(table.id, table.text, table.hint).where(table.resolved_at.is_(None)).order_by(table.since)
-        rows = connection.execute(open_ones).all()
+        columns = (table.id, table.text, table.hint, table.since, table.profile_id)
+        current = migrate.current(connection) == migrate.HEAD
+        open_ones = select(*(columns if current else columns[:4]))
+        rows = connection.execute(open_ones.where(table.resolved_at.is_(None)).order_by(table.since)).all()
     for row in rows:
+        anew = platform_checks.asked_anew(config, row.id) if current else None
+        whose = (row.profile_id or "") if current else ""
+        if anew is not None and not anew:
+            yield Finding(f"health {row.id}", "ok", "over; pipeline_health closes it next time", profile_id=whose)
+            continue
         # A new field of a platform is news, and nothing that doesn't work.
         state = "unknown" if row.id.startswith(PREFIX) else "no"
-        yield Finding(f"health {row.id}", state, row.text, row.hint)
+        text, hint = (anew[0].detail, anew[0].hint) if anew else (row.text, row.hint)
+        yield Finding(f"health {row.id}", state, f"{text} (since {row.since:%Y-%m-%d %H:%M} UTC)", hint, "", whose)
     if not rows:
         yield Finding("health", "ok", "no open problem")

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import httpx
 from sqlalchemy import Connection, inspect, select
 
 from creator_pipeline.core.caller import TIMEOUT
-from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.core.checks import Check, Finding, NothingKnown
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
 from creator_pipeline.core.money import for_people
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import now
+from creator_pipeline.monitoring import lateness
 from creator_pipeline.platforms import PLATFORMS, of_name, of_provider
 from creator_pipeline.platforms.contract import Checks, Platform
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.runtime.unknown_fields import PREFIX
 from creator_pipeline.settings import Settings
-from creator_pipeline.store.engine import Warehouse, connect_as_is
+from creator_pipeline.store import freshness, migrate
+from creator_pipeline.store.engine import Warehouse, connect_as_is, open_warehouse
 from creator_pipeline.store.health_reports import open_ones
 from creator_pipeline.store.tables import platform_connections, unexplained, unreadable
 
@@ -37,10 +41,16 @@ def label(platform: Platform | None, word: str) -> str:
     return platform.label if platform else word
 
 
-def doctor_checks(config: Settings, ring: KeyRingOf) -> list[Check]:
-    """What is set up for each platform, and each connected account; then the gateway."""
+def doctor_checks(config: Settings, ring: KeyRingOf, profiles: Sequence[str] = ()) -> list[Check]:
+    """What is set up for each platform, and each connected account; then the gateway.
+
+    Args:
+        config: of this installation.
+        ring: decrypts the tokens.
+        profiles: only these accounts; all where none is given.
+    """
     try:
-        found = _connected_accounts(config)
+        found = [one for one in _connected_accounts(config) if not profiles or one.profile_id in profiles]
     except PipelineError:
         found = []  # the line "warehouse" says why
     return [
@@ -49,8 +59,39 @@ def doctor_checks(config: Settings, ring: KeyRingOf) -> list[Check]:
             for platform in PLATFORMS
             for check in (*checks_of(platform).setup(config), *_account_checks(config, ring, found, platform))
         ),
+        Check("fresh", lambda: fresh(config, profiles)),
         Check("gateway", lambda: gateway(config)),
     ]
+
+
+def fresh(config: Settings, profiles: Sequence[str] = ()) -> Iterator[Finding]:
+    """How long ago each profile was read, and when that is too long."""
+    with connect_as_is(config.warehouse_url) as connection:
+        if connection is None or migrate.current(connection) != migrate.HEAD:
+            return
+        found = freshness.every(connection)
+    chosen = [one for one in found if not profiles or one.profile_id in profiles]
+    yield from lateness.figures(chosen, now())
+
+
+def asked_anew(config: Settings, report_id: str) -> list[Finding] | None:
+    """What a check that is made once a day finds now; None where the problem is of another kind, or can't be seen now.
+
+    Args:
+        config: of this installation, whose warehouse is migrated.
+        report_id: of an open problem.
+    """
+    name = report_id.removeprefix("look/")
+    for platform in PLATFORMS:
+        checks = checks_of(platform)
+        if not checks.daily_prefix or not name.startswith(checks.daily_prefix):
+            continue
+        check = checks.daily(open_warehouse(config.warehouse_url), config, name.removeprefix(checks.daily_prefix))
+        try:
+            return list(check.run()) if check else []
+        except (NothingKnown, PipelineError):
+            return None
+    return None
 
 
 def health_checks(warehouse: Warehouse, config: Settings) -> list[Check]:
@@ -93,7 +134,11 @@ def _account_checks(config: Settings, ring: KeyRingOf, found: list[Account], pla
         return [Check(name, lambda: [Finding(name, "off", "No profile is connected.", hint)])]
 
     def check(account: Account) -> Check:
-        return Check(f"{name} {account.profile_id}", lambda: _account(config, ring, account, platform))
+        whose = account.profile_id
+        return Check(
+            f"{name} {whose}",
+            lambda: (replace(one, profile_id=whose) for one in _account(config, ring, account, platform)),
+        )
 
     return [check(account) for account in mine]
 
@@ -117,9 +162,14 @@ def _account(config: Settings, ring: KeyRingOf, account: Account, platform: Plat
             yield from ask(config, account, token)
     except AuthError as error:
         hint = error.hint or _connect_again(account)
-        yield Finding(f"{name} {'token' if error.revoked else 'scopes'}", "no", error.message, hint)
+        yield Finding(f"{name} {'token' if error.revoked else 'scopes'}", "no", _said(error), hint)
     except PipelineError as error:
-        yield Finding(f"{name} api", "no", error.message, error.hint)
+        yield Finding(f"{name} api", "no", _said(error), error.hint)
+
+
+def _said(error: PipelineError) -> str:
+    """An error's message, after what was asked."""
+    return f"{error.operation}: {error.message}" if error.operation else error.message
 
 
 def _not_readable(config: Settings, account: Account, platform: Platform) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.monitoring import over_jobs
 from creator_pipeline.monitoring.platform_checks import label
+from creator_pipeline.monitoring.told_together import failed_cause
 from creator_pipeline.platforms import PLATFORMS, of_name, of_provider
 from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.jobs import Job, JobQueue
@@ -135,4 +136,5 @@ def dead_letters(queue: JobQueue, warehouse: Warehouse, instance: dg.DagsterInst
             hint = f"creator-pipeline webhooks replay {ids}"
         kind = "backfill" if is_backfill else "job"
         name, subject = f"dead/{source}/{owner}/{kind}", f"A {kind} of {label(of_name(source), source)}"
-        yield Finding(name, "no", text[:_TEXT_CHARACTERS], hint, subject, owner, told=True)
+        cause = failed_cause(source, owner, jobs[0].error or "")
+        yield Finding(name, "no", text[:_TEXT_CHARACTERS], hint, subject, owner, cause=cause)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -34,7 +35,10 @@ class _Running:
             try:
                 found.extend(self.check.run())
             except PipelineError as error:
-                found.append(Finding(self.check.name, "no", error.message, error.hint))
+                said = f"{error.operation}: {error.message}" if error.operation else error.message
+                found.append(Finding(self.check.name, "no", said, error.hint))
+            except OSError as error:
+                found.append(_of_the_system(self.check.name, error))
             except Exception as error:  # noqa: BLE001 - a broken check is a line of its own and hides no other
                 text = f"The check itself broke: {type(error).__name__}: {error}".splitlines()[0]
                 hint = "Report it; the other lines stand."
@@ -46,6 +50,15 @@ class _Running:
         if self._done.wait(max(0.0, deadline - time.monotonic())):
             return self.findings
         return [Finding(self.check.name, "no", "No answer in time.", "Is its host reachable from here? Try again.")]
+
+
+def _of_the_system(name: str, error: OSError) -> Finding:
+    """What the system refused, with the operation and the path."""
+    operation = traceback.extract_tb(error.__traceback__)[-1].name
+    path = f" of {error.filename}" if error.filename else ""
+    text = f"{operation}{path} failed: {error.strerror or type(error).__name__}"
+    hint = "May the user that runs this read and write it? See docs/deployment.md." if error.filename else ""
+    return Finding(name, "no", text[:_ERROR_CHARACTERS], hint or "Report it; the other lines stand.")
 
 
 def run(checks: Sequence[Check], config: Settings | None, *, seconds: float = CHECK_SECONDS) -> list[Finding]:

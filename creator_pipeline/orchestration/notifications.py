@@ -151,7 +151,6 @@ def _digest(
             failed=len(lost),
             failed_partitions=lost,
             events_count=count.get(profile),
-            run_url=f"{config.dagster_url}/runs/b/{backfill.backfill_id}",
         )
 
 

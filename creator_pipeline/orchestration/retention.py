@@ -1,5 +1,8 @@
 """Job ``retention``: deletes what has outlived its use. How long each kind is kept is in the settings."""
 
+from datetime import datetime, timedelta
+from pathlib import Path
+
 import dagster as dg
 
 from creator_pipeline import settings
@@ -27,10 +30,33 @@ def kept(config: Settings) -> Keep:
     )
 
 
+def forget_outputs(instance: dg.DagsterInstance, before: datetime) -> int:
+    """Delete what steps printed, of runs that printed last before a moment; returns how many runs' that was.
+
+    Dagster keeps it in a folder for each run and deletes it never. The runs and their events stay.
+
+    Args:
+        instance: has the folders; where it keeps print-outs elsewhere, nothing is found.
+        before: aware UTC.
+    """
+    old = [
+        folder.parent.name
+        for folder in Path(instance.storage_directory()).glob("*/compute_logs")
+        if folder.stat().st_mtime < before.timestamp()
+    ]
+    for run_id in old:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    return len(old)
+
+
 @dg.op(name="forget", description="Deletes in small batches; its metadata says how many rows of which table.")
 def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
     """Stopped anywhere, the next run goes on."""
-    counts = delete_old(warehouse.open(), kept(settings.load()), now(), personal())
+    config = settings.load()
+    counts = delete_old(warehouse.open(), kept(config), now(), personal())
+    if config.keep_run_output_days:
+        before = now() - timedelta(days=config.keep_run_output_days)
+        counts["print-outs of runs"] = forget_outputs(context.instance, before)
     context.add_output_metadata(dict(counts))
     for name, count in counts.items():
         context.log.info("%s: %d rows", name, count)

@@ -14,6 +14,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``checks``            doctor, health and smoke say nothing beyond connection and flag
 ``personal``          required: every table of the platform says what an erasure does with it
 ``books``             no payouts, no asset ``books/NAME``
+``daily``             nobody is told that a profile wasn't read for long
 ``known_names``       new fields are not told
 ``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
@@ -41,7 +42,7 @@ from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.store.source import Source, last_dimension
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, time
 
     from sqlalchemy import Connection, Row, SelectBase
 
@@ -183,6 +184,18 @@ class SubscriptionSpans(NamedTuple):
     spans: Callable[[Connection, str], Iterable[Span]]
 
 
+class Daily(NamedTuple):
+    """The schedule that keeps the profiles fresh.
+
+    Attributes:
+        schedule: its name.
+        at: when it is due, UTC.
+    """
+
+    schedule: str
+    at: time
+
+
 class PageLine(NamedTuple):
     """The platform's line on the creator's page, where it has no connection."""
 
@@ -217,6 +230,7 @@ class Platform:
         spans: the subscriptions that it sells, by day.
         tables: plain tables, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
+        daily: the schedule whose runs read yesterday and today of every profile.
     """
 
     name: str
@@ -248,6 +262,7 @@ class Platform:
     other_ids: Later[Callable[[Connection, str], Mapping[str, AbstractSet[str]]]] | None = None
     spans: Later[SubscriptionSpans] | None = None
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
+    daily: Daily | None = None
 
     @property
     def in_ledger(self) -> str:
@@ -265,6 +280,7 @@ class Platform:
             self.owner_of_partition,
             self.named_unit,
             self.unit_name,
+            self.daily.at if self.daily else None,
         )
 
     def pace(self, config: Settings, token: str) -> Pace:

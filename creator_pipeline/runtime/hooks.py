@@ -31,7 +31,7 @@ from creator_pipeline.store.source import Source
 from creator_pipeline.store.tables import ingestion_jobs
 
 if TYPE_CHECKING:
-    from creator_pipeline.mail.notify import Trigger
+    from creator_pipeline.mail.owner_words import Trigger
 
 _TRIGGERS: dict[str, Trigger] = {
     "nightly": "schedule",
@@ -191,8 +191,8 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, fa
             error_code=told.code,
             partitions=_names(warehouse, source, told.failed.get(profile) or _asked(run)),
             unit=_unit(source, run),
-            run_url=f"{config.dagster_url}/runs/{run.run_id}",
             will_retry=will_be_retried(run),
+            killed=not told.message,
         )
     for profile in told.events.keys() - set(hurt) if told.events else set[str]():
         ids += notify.notify_success(
@@ -228,7 +228,6 @@ def _abandoned(
         partitions=len(asked),
         failed=len(left),
         failed_partitions=left,
-        run_url=f"{config.dagster_url}/runs/{run.run_id}",
     )
 
 

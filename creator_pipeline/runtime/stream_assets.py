@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from creator_pipeline import settings
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import OWNERS, column_schema
@@ -18,6 +19,7 @@ from creator_pipeline.runtime.resources import opened
 from creator_pipeline.runtime.streams import DailyStream, Landed, Request, SnapshotStream
 from creator_pipeline.runtime.turns import Turn, in_turns
 from creator_pipeline.runtime.unknown_fields import report_unknown
+from creator_pipeline.store.freshness import mark_fresh, reads_the_present
 from creator_pipeline.store.profiles import mark_synced
 from creator_pipeline.store.tables import sales_events
 
@@ -93,7 +95,7 @@ def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
                     contiguous(todo),
                     allow_shrink=allow_shrink(context),
                 )
-                for part in _parts(context, stream, request, read=read):
+                for part in _parts(context, stream, request, contiguous(days), read=read):
                     if part.part is not None:
                         tally.add(part.part)
                     stream.report(outcome, profile_id, part, rows=read)
@@ -111,8 +113,14 @@ def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
 
 
 def _parts(
-    context: dg.AssetExecutionContext, stream: DailyStream[Any], request: Request[Any], *, read: bool
+    context: dg.AssetExecutionContext,
+    stream: DailyStream[Any],
+    request: Request[Any],
+    asked: Sequence[DayWindow],
+    *,
+    read: bool,
 ) -> Iterator[Landed]:
+    """Read what is left of the days that were asked for; the others landed in an attempt before."""
     if not read:
         yield from stream.rebuild(request)
         return
@@ -132,6 +140,8 @@ def _parts(
     if stream.ends_sync:
         with request.warehouse.write() as connection:
             mark_synced(connection, stream.source.provider, request.profile_id, started)
+            if reads_the_present(asked, started, settings.load().pipeline_start_date):
+                mark_fresh(connection, stream.source, request.profile_id, started)
 
 
 def snapshot_asset(*streams: SnapshotStream[Any], name: str = "") -> dg.AssetsDefinition:

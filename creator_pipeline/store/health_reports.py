@@ -12,7 +12,14 @@ from creator_pipeline.store.tables import health_reports
 from creator_pipeline.store.upserts import insert_into
 
 
-def opened(connection: Connection, report_id: str, text: str, hint: str, since: datetime | None = None) -> bool:
+def opened(
+    connection: Connection,
+    report_id: str,
+    text: str,
+    hint: str,
+    since: datetime | None = None,
+    **more: str | None,
+) -> bool:
     """Note a problem; False where it is open already. One that was solved is open again, and not told yet.
 
     Args:
@@ -21,9 +28,11 @@ def opened(connection: Connection, report_id: str, text: str, hint: str, since: 
         text: what was found, for people.
         hint: the command or the step that fixes it.
         since: when it began; now where not given.
+        more: ``cause``, ``subject`` and ``profile_id``.
     """
     table = health_reports
-    values = {"text": text, "hint": hint, "since": since or now(), "told_at": None, "resolved_at": None}
+    fresh = dict.fromkeys(("told_at", "resolved_at", "mended_told_at", "cause", "subject", "profile_id"))
+    values = {**fresh, "text": text, "hint": hint, "since": since or now(), **more}
     statement = insert_into(connection, table).values(id=report_id, **values)
     statement = statement.on_conflict_do_update(
         index_elements=["id"], set_=values, where=table.c.resolved_at.is_not(None)
@@ -35,6 +44,14 @@ def open_ones(connection: Connection) -> list[dict[str, Any]]:
     """Reports that are not solved, the oldest first."""
     table = health_reports
     asked = select(table).where(table.c.resolved_at.is_(None)).order_by(table.c.since, table.c.id)
+    return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def solved_ones(connection: Connection) -> list[dict[str, Any]]:
+    """Reports that are solved, and whose end was not told yet, the oldest first."""
+    table = health_reports
+    wanted = (table.c.resolved_at.is_not(None), table.c.mended_told_at.is_(None))
+    asked = select(table).where(*wanted).order_by(table.c.resolved_at, table.c.id)
     return [dict(row) for row in connection.execute(asked).mappings()]
 
 

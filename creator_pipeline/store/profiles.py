@@ -121,6 +121,7 @@ def connect(
             "status": "active",
             "last_error": None,
             "created_at": now(),
+            "expected_by": None,
         },
         keep=("created_at",),
     )

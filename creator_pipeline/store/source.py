@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Source:
         owner_of_partition: (warehouse, partition key) to the profile whose it is.
         named_unit: whether a partition is a thing of its own in mails (a file), and not a day of the source.
         unit_name: (warehouse, partition key) to what people call that thing; None where the key is its name.
+        daily_at: when its days are read, UTC; None where no schedule reads them.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Source:
     owner_of_partition: Callable[[Warehouse, str], str | None] = last_dimension
     named_unit: bool = False
     unit_name: Callable[[Warehouse, str], str] | None = None
+    daily_at: time | None = None
 
 
 def label_of(sources: Iterable[Source], provider: str) -> str:

@@ -67,6 +67,8 @@ platform_connections = Table(
     _text("status", "active, revoked or error"),
     _text("last_error", "Why the status is not active", null=True),
     _time("last_synced_at", "End of the last good sync", null=True),
+    _time("fresh_at", "Begin of the last sync that read yesterday and today", null=True),
+    _time("expected_by", "When it is late without another such sync; null while none is expected", null=True),
     _time("created_at", "When it was connected"),
 )
 
@@ -796,6 +798,10 @@ health_reports = Table(
     _time("since", "When it was first seen, this time"),
     _time("told_at", "When it was told; null until it could be", null=True),
     _time("resolved_at", "When it was found solved; null while it is open", null=True),
+    _text("cause", "What is told in one mail with it; null where it is told by itself", null=True),
+    _text("subject", "What it is about, for the subject of a mail", null=True),
+    _text("profile_id", "Whose it is; null for the installation's", null=True),
+    _time("mended_told_at", "When it was told that it is solved; null until then", null=True),
     Index(None, "resolved_at"),
     comment="What the sensor pipeline_health has found: each problem is told once, and once when it is solved.",
 )

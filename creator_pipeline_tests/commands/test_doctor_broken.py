@@ -118,7 +118,7 @@ BROKEN: dict[str, tuple[Break, str, str]] = {
     "gateway": (set_to("PUBLIC_URL", "http://127.0.0.1:1"), "gateway", "creator-pipeline gateway"),
     "inbox": (stray, "kdp inbox", "add a profile or rename"),
     "daemon": (silent_daemon, "dagster daemons", "dagster-daemon run"),
-    "dagster storage": (set_to("DAGSTER_HOME", "/dev/null/x"), "dagster storage", "Report it"),
+    "dagster storage": (set_to("DAGSTER_HOME", "/dev/null/x"), "dagster storage", "May the user that runs this"),
     "sentry": (without_the_extra, "sentry", "[sentry]"),
     "health": (report_a_problem, "health queue/gumroad", "Is it on?"),
     "settings": (set_to("WHOP_REQUESTS_PER_MINUTE", "many"), "settings", ".env.example"),

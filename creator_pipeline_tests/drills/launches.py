@@ -33,9 +33,9 @@ SELECTION = [{"path": asset.split("/")} for asset in ASSETS]
 DAYS = [today() - timedelta(days=back) for back in (2, 1, 0)]
 LOCATION = {"repositoryLocationName": "creator_pipeline", "repositoryName": "__repository__"}
 
-TOLD = ({"ingestion_completed": 1}, {"ingestion_failed": 1, "ops_failure": 1})
-DIGEST = ({"backfill_finished": 1}, {"backfill_failed": 1, "ops_backfill": 1})
-QUIET = ({}, {"ingestion_failed": 1, "ops_failure": 1})
+TOLD = ({"ingestion_completed": 1}, {"ingestion_failed": 1})
+DIGEST = ({"backfill_finished": 1}, {"backfill_failed": 1})
+QUIET = ({}, {"ingestion_failed": 1})
 
 Launch = Callable[[System, str], None]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import delete, update
 
-from creator_pipeline.gateway.health import last_sensor_tick
-from creator_pipeline.store.tables import ingestion_jobs
+from creator_pipeline.gateway.dagster_storage import last_sensor_tick, runs_of_a_day
+from creator_pipeline.store import health_reports, profiles, tables
+from creator_pipeline.store.tables import ingestion_jobs, platform_connections
 from creator_pipeline_tests.support import local_http, servers
 from creator_pipeline_tests.support.gateway import Gateway, settings_of, signed, whop_event
 
@@ -79,7 +80,38 @@ def test_dagster_s_own_tables_are_read_as_dagster_writes_them(tmp_path: Path):
         instance.create_tick(
             TickData("origin", "name", InstigatorType.SENSOR, TickStatus.SKIPPED, moment.timestamp(), selector_id="s")
         )
-    assert last_sensor_tick(settings_of("sqlite://", dagster_home=tmp_path)) == moment
+        run = dg.DagsterRun(job_name="gumroad_sync", status=dg.DagsterRunStatus.SUCCESS)
+        instance.add_run(run)
+    config = settings_of("sqlite://", dagster_home=tmp_path)
+    assert last_sensor_tick(config) == moment
+    assert runs_of_a_day(config, datetime.now(UTC) - timedelta(days=1)) == {"SUCCESS": 1}
+    assert runs_of_a_day(config, datetime.now(UTC) + timedelta(days=1)) == {}
+
+
+def test_metrics_tell_of_the_pipeline_behind(shared: Gateway):
+    """Incident: a seller was not read for ten days, and no figure said so."""
+    warehouse, moment = shared.services.warehouse, datetime.now(UTC)
+    provider, profile_id = "gumroad", "late-one"
+    with warehouse.write() as connection:
+        profiles.add_profile(connection, profile_id, "late@example.com")
+        profiles.connect(connection, shared.services.ring, provider, profile_id, "token")
+        values = {"fresh_at": moment - timedelta(days=10), "expected_by": moment - timedelta(days=9)}
+        mine = platform_connections.c.profile_id == profile_id
+        connection.execute(update(platform_connections).where(mine).values(values))
+        health_reports.opened(connection, "late/gumroad/late-one", "It is late.", "Look.")
+    try:
+        lines = dict(line.rsplit(" ", 1) for line in shared.http.get("/metrics").text.splitlines() if line[0] != "#")
+        whose = '{platform="gumroad",profile="late-one"}'
+        assert float(lines[f"pipeline_sync_age_seconds{whose}"]) >= 864_000
+        assert 777_600 <= float(lines[f"pipeline_sync_late_seconds{whose}"]) < 864_000
+        assert float(lines['pipeline_open_problems{kind="late"}']) == 1
+        assert float(lines['pipeline_connections{platform="gumroad",status="active"}']) >= 1
+        assert {"pipeline_oldest_webhook_seconds", 'pipeline_outbox{status="queued"}'} <= lines.keys()
+    finally:
+        with warehouse.write() as connection:
+            connection.execute(delete(platform_connections).where(mine))
+            connection.execute(delete(tables.profiles).where(tables.profiles.c.id == profile_id))
+            connection.execute(delete(tables.health_reports))
 
 
 def test_a_dead_database_is_a_503_with_the_reason_and_live_stays_live(tmp_path: Path):

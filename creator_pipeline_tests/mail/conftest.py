@@ -21,6 +21,7 @@ from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 _CLEARED = [
     tables.email_messages,
+    tables.health_reports,
     tables.email_suppressions,
     tables.webhook_events,
     tables.platform_connections,

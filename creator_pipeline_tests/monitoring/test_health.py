@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from creator_pipeline import settings
 from creator_pipeline.core.checks import Check, Finding, NothingKnown
@@ -64,21 +62,6 @@ def test_a_check_that_fails_is_a_problem_itself_and_forgets_nothing(warehouse: W
     assert (sorted(last.solved), last.open) == (["a/1", "b", "look/a"], 1)
 
 
-def test_what_a_run_s_own_mail_told_of_is_told_again_only_when_it_was_left(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Incident: two mails about each failed run, a minute apart, and soon nobody read either."""
-    monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
-    check = Check("a/", lambda: [replace(problem("a/1"), told=True)])
-    told = select(func.count()).select_from(email_messages)
-    for left_after, expected in ((health.LEFT_AFTER, 0), (timedelta(0), 1)):
-        monkeypatch.setattr(health, "LEFT_AFTER", left_after)
-        health.run([check], warehouse, settings.load())
-        with warehouse.read() as connection:
-            assert connection.execute(told).scalar_one() == expected
-    assert [row["id"] for row in health.open_problems(warehouse)] == ["a/1"]
-
-
 def test_what_could_not_be_told_is_told_when_it_can_be_and_then_solved(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +76,6 @@ def test_what_could_not_be_told_is_told_when_it_can_be_and_then_solved(
     with warehouse.read() as connection:
         found = connection.execute(select(email_messages.c.subject).order_by(email_messages.c.created_at)).scalars()
         assert list(found) == [
-            "[ops] X of the pipeline failed",
+            "[ops] a/of [address] is broken",
             "[ops] Mended: a/of [address] is broken",
         ]

@@ -14,6 +14,7 @@ from creator_pipeline import settings
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail.notify import notify_backfill
+from creator_pipeline.monitoring import failed_partitions
 from creator_pipeline.orchestration import notifications
 from creator_pipeline.orchestration.backfill import submit
 from creator_pipeline.runtime import hooks
@@ -96,7 +97,7 @@ def test_the_recovery_is_told_once(loaded: Warehouse, sandbox: SandboxServer, in
 
 
 def test_a_killed_worker_is_told_by_the_net(loaded: Warehouse, instance: dg.DagsterInstance) -> None:
-    """Incident: a worker killed for its memory fires no hook, and nobody heard of it for a week."""
+    """Incident: a worker killed for its memory fires no hook; nobody heard of it for a week, and then only its seller."""
     run = instance.create_run_for_job(
         defs.resolve_job_def("gumroad_sync"),
         status=dg.DagsterRunStatus.STARTED,
@@ -106,7 +107,14 @@ def test_a_killed_worker_is_told_by_the_net(loaded: Warehouse, instance: dg.Dags
     failed = instance.get_run_by_id(run.run_id)
     assert failed is not None
     hooks.tell(instance, failed, GUMROAD, failed=True)
-    assert [kind for kind, _ in mails(loaded)] == ["ingestion_failed"]
+    assert mails(loaded) == []
+    assert left(instance, loaded) == {"partitions/gumroad/chen": "failed/killed"}
+
+
+def left(instance: dg.DagsterInstance, warehouse: Warehouse) -> dict[str, str]:
+    """What operators will be told of: names and causes."""
+    found = failed_partitions.failed_partitions(instance, defs.get_repository_def(), warehouse)
+    return {one.name: one.cause for one in found}
 
 
 def killed(instance: dg.DagsterInstance, origin: RemoteJobOrigin | None = None, **tags: str) -> dg.DagsterRun:
@@ -127,6 +135,7 @@ def test_a_run_that_will_be_retried_says_nothing_yet(loaded: Warehouse, instance
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "gumroad_sync")
     hooks.tell(instance, killed(instance, origin), GUMROAD, failed=True)
     assert mails(loaded) == []
+    assert left(instance, loaded) == {}
 
 
 def test_a_command_s_run_that_was_killed_is_told_because_nothing_retries_it(
@@ -134,7 +143,7 @@ def test_a_command_s_run_that_was_killed_is_told_because_nothing_retries_it(
 ) -> None:
     """Incident: a cron job's run was killed for its memory night after night; Dagster called it "will retry"."""
     hooks.tell(instance, killed(instance), GUMROAD, failed=True)
-    assert [kind for kind, _ in mails(loaded)] == ["ingestion_failed"]
+    assert left(instance, loaded) == {"partitions/gumroad/chen": "failed/killed"}
 
 
 def test_a_killed_backfill_tells_what_is_left_and_once_that_it_was_done(

@@ -212,7 +212,7 @@ def test_what_succeeds_and_what_is_refused_is_mailed_in_its_name(bazaar, instanc
     assert status == "revoked"
     assert set(told) <= set(KINDS)
     assert told["connection_revoked"].startswith("Bazaar is disconnected")
-    assert told["ingestion_failed"] == "Bazaar: the ingestion failed"
+    assert "ingestion_failed" not in told  # one cause, one mail
 
 
 def test_its_flag_switches_it_off(bazaar, instance, monkeypatch):

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.definitions import defs
-from creator_pipeline.monitoring import health, health_sensor
+from creator_pipeline.monitoring import health, health_sensor, told_together
 from creator_pipeline.platforms.gumroad.access import GumroadResource
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import Warehouse
@@ -68,7 +68,7 @@ Case = tuple[Step, Step, str]
 def told_once_and_solved_once(w: Watched, name: str, case: Case) -> None:
     """Break it: named, with its hint, one mail. Fix it: nothing is open, one mail. Nothing more is ever told."""
     break_it, fix_it, hint = case
-    w.monkeypatch.setattr(health, "LEFT_AFTER", timedelta(0))
+    w.monkeypatch.setattr(told_together, "QUIET", timedelta(0))
     assert w.tick() == "All is well."
     break_it(w)
     w.tick()

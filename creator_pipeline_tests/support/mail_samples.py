@@ -71,6 +71,19 @@ _BACKFILL = {
     "finished_at": _WHEN,
 }
 
+_PROBLEMS = [
+    {
+        "id": f"late/gumroad/{name}",
+        "whose": name,
+        "what": f"Gumroad of {name} was not read since 2026-11-22 02:10 UTC: the schedule gumroad_nightly is switched off.",
+        "hint": "",
+        "since": _WHEN,
+        "mended_at": "23 November 2026, 20:31 UTC",
+        "told": name == "alice",
+    }
+    for name in ("alice", "bob")
+]
+
 SAMPLES: dict[str, dict[str, Any]] = {
     "signup_confirmation": _security("signup"),
     "password_reset": _security("recovery"),
@@ -141,15 +154,21 @@ SAMPLES: dict[str, dict[str, Any]] = {
         ),
         "picture_words": "Net revenue of the 90 days to 2026-11-22: Gumroad 9876.50 USD, Whop 89.91 EUR, Whop 14400 JPY.",
     },
-    "ops_failure": {**_FAILED, "profile_id": "alice", "trigger": "schedule", "url": _RUN},
-    "ops_mended": {
-        "what": "Sensor webhook_jobs has said nothing since 2026-11-23 19:54 UTC.",
-        "since": _WHEN,
-        "mended_at": "23 November 2026, 20:31 UTC",
-        "report_id": "sensor/webhook_jobs",
+    "ops_failure": {
+        "title": "Gumroad is not read, 2 profiles: the schedule gumroad_nightly is switched off.",
+        "profiles": "alice, bob",
+        "problems": _PROBLEMS,
+        "next_step": "In the UI under Automation, or: dagster schedule start gumroad_nightly -w workspace.yaml",
+        "more": 3,
     },
     "ops_test": {"sent_at": _WHEN},
-    "ops_backfill": {**_BACKFILL, "profile_id": "alice", "url": _RUN},
+    "ops_mended": {
+        "title": _PROBLEMS[0]["what"],
+        "profiles": "alice",
+        "problems": _PROBLEMS[:1],
+        "next_step": "",
+        "more": 0,
+    },
 }
 
 

@@ -11,8 +11,24 @@ from creator_pipeline_tests.support import paths
 PATH = paths.ROOT / "docs" / "data-dictionary.md"
 _HEAD = """# Data dictionary
 
-Made from `creator_pipeline/store/tables.py` and the [declared tables](tables.md); the same on SQLite and PostgreSQL. Columns that end in `_micros` are integer
-millionths of the unit of the row's currency. Times are UTC. The view `revenue` shows `sales_events` in decimal units.
+Made from `creator_pipeline/store/tables.py` and the [declared tables](tables.md); the same on SQLite and PostgreSQL.
+Columns that end in `_micros` are integer millionths of the unit of the row's currency. Times are UTC.
+
+## Views for reports
+
+Amounts in units of the currency, with six places: `numeric(24, 6)` on PostgreSQL; exact text on SQLite, which has no decimals.
+`local_day` is the day in the seller's time zone (`profiles.timezone`: `creator-pipeline profiles add alice --timezone
+America/Los_Angeles`), `occurred_on` the UTC day; what has no time of day, as KDP's royalties, keeps its day. SQLite knows no
+time zones: `local_day` is null there. A zone that PostgreSQL doesn't know counts as UTC. The role `pipeline_reader` may read
+all of them.
+
+| view | a row for each | columns |
+|---|---|---|
+| `revenue` | row of `sales_events` | `gross`, `fee`, `net`, `currency`; `occurred_on`, `local_day`, `settled_on` |
+| `daily_revenue_amounts` | row of `daily_revenue` | UTC day: `units`, `refunds`, `gross`, `fee`, `net` |
+| `daily_revenue_local` | seller's day, profile, platform, currency | the same figures by `local_day`, added up from the ledger |
+| `payout_amounts` | payout | `amount`, `balance`, `withheld`, each with its currency |
+| `sync_status` | connected account | `connection`, `last_success`, `expected_by`, `late_since`, `reason`, `hint`: see the [runbook](runbook.md#who-is-late) |
 """
 
 

@@ -21,9 +21,12 @@ GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, g
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, balance_micros,
     balance_currency, withheld_micros, released_on, estimated, first_seen_at, ingested_at) ON payouts
     TO pipeline_gateway;
+-- What /metrics tells.
+GRANT SELECT (id, since, resolved_at) ON health_reports TO pipeline_gateway;
 GRANT UPDATE (notify, signed_out_at) ON profiles TO pipeline_gateway;
 -- Connecting an account writes tokens; nothing here reads one.
-GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_error, last_synced_at, created_at)
+GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_error, last_synced_at, created_at,
+    fresh_at, expected_by)
     ON platform_connections TO pipeline_gateway, pipeline_reader;
 GRANT INSERT, UPDATE ON platform_connections TO pipeline_gateway;
 GRANT SELECT, INSERT, UPDATE ON platform_accounts TO pipeline_gateway;
@@ -32,7 +35,8 @@ GRANT SELECT (provider, profile_id, account_id, since, clears) ON platform_accou
 GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_royalties, platform_totals, health_reports,
     payout_lines, unexplained, balance_movements, platform_balances, closed_months, closed_ledger, ledger_first_seen, gumroad_earnings,
     kdp_payments, fx_rates, gumroad_offer_codes, gumroad_reviews, gumroad_variant_categories, gumroad_variants,
-    gumroad_custom_fields, gumroad_utm_links, stream_reads, subscriptions_daily, products
+    gumroad_custom_fields, gumroad_utm_links, stream_reads, subscriptions_daily, products,
+    sync_status, daily_revenue_amounts, daily_revenue_local, payout_amounts
     TO pipeline_reader;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, processed_at,
     period_end, balance_micros, balance_currency, withheld_micros, rate, released_on, estimated, lines_read_at, differs,

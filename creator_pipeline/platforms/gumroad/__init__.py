@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
+from datetime import time
+
+from creator_pipeline.platforms.contract import Credential, Daily, Later, Platform, Rate
 from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.payout_catalog import (
     LINE_KEYS,
@@ -33,6 +35,7 @@ PLATFORM = Platform(
         "payout line type": LINE_TYPES,
         "payout status": frozenset(PAYOUT_STATES) | UPCOMING_STATUSES,
     },
+    daily=Daily("gumroad_nightly", time(2, 10)),
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),

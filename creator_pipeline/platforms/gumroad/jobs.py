@@ -23,6 +23,7 @@ from creator_pipeline.runtime.profile_jobs import Landing, Work, profile_job, re
 from creator_pipeline.runtime.streams import Request
 from creator_pipeline.runtime.table_assets import refresh_table
 from creator_pipeline.runtime.turns import Turn, in_turns
+from creator_pipeline.store.freshness import mark_fresh, reads_the_present
 from creator_pipeline.store.profiles import mark_synced
 
 FALLBACK_DAYS = 7
@@ -110,6 +111,8 @@ def _read(work: Work, client: GumroadClient, named: Named) -> _Read:
         events += _read_by_id(work, client, named, land)
     with work.warehouse.write() as connection:
         mark_synced(connection, SOURCE.provider, work.profile_id, started)
+        if reads_the_present(named.windows, started, settings.load().pipeline_start_date):
+            mark_fresh(connection, SOURCE, work.profile_id, started)
     return _Read(events, frozenset(skipped))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from creator_pipeline.platforms.contract import Credential, Later, Platform, Rate
+from datetime import time
+
+from creator_pipeline.platforms.contract import Credential, Daily, Later, Platform, Rate
 from creator_pipeline.platforms.whop.catalog import ACCESS, MEMBERSHIP_KEYS, PAYMENT_KEYS
 from creator_pipeline.platforms.whop.money_catalog import LINE_KEYS, PAYOUT_KEYS
 
@@ -29,6 +31,7 @@ PLATFORM = Platform(
         "payout field": PAYOUT_KEYS,
     },
     buyer_accounts="user_",
+    daily=Daily("whop_changes_nightly", time(2, 35)),
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),

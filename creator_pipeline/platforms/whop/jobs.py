@@ -15,6 +15,7 @@ from creator_pipeline.platforms.whop.sync_money import load_money
 from creator_pipeline.platforms.whop.sync_payouts import load_payouts
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
+from creator_pipeline.store.freshness import mark_fresh
 from creator_pipeline.store.profiles import last_syncs, mark_synced
 
 OVERLAP = timedelta(days=14)
@@ -131,6 +132,7 @@ def _read_changes(work: Work) -> None:
     with work.warehouse.write() as connection:
         # Only here: every other run reads a part, and what changed before it would never be looked for again.
         mark_synced(connection, SOURCE.provider, work.profile_id, started)
+        mark_fresh(connection, SOURCE, work.profile_id, started)
 
 
 def _midnight(day: date) -> datetime:

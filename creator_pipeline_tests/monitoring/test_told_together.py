@@ -1,0 +1,112 @@
+"""One cause is one mail to operators, and every failure is told once, however soon it comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from creator_pipeline import settings
+from creator_pipeline.core.checks import Check, Finding
+from creator_pipeline.monitoring import health
+from creator_pipeline.monitoring.told_together import failed_cause
+from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.tables import email_messages
+
+CAUSE = failed_cause("gumroad", "", "Gumroad can't be reached.")
+
+
+def failure(owner: str, cause: str = CAUSE) -> Finding:
+    detail = f"1 partition of gumroad failed: 2026-11-27|{owner}."
+    return Finding(f"partitions/gumroad/{owner}", "no", detail, f"backfill {owner}", "Some days", owner, cause=cause)
+
+
+class Ticks:
+    """The sensor's ticks, a minute apart, over what is given as broken."""
+
+    def __init__(self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.moment = datetime(2026, 11, 28, 2, 11, tzinfo=UTC)
+        self._warehouse = warehouse
+        monkeypatch.setattr(health, "now", lambda: self.moment)
+
+    def __call__(self, *broken: Finding, minutes: float = 1) -> list[str]:
+        """Subjects of the mails of one tick."""
+        before = self.mails()
+        health.run([Check("partitions/", lambda: broken)], self._warehouse, settings.load())
+        self.moment += timedelta(minutes=minutes)
+        return self.mails()[len(before) :]
+
+    def mails(self) -> list[str]:
+        with self._warehouse.read() as connection:
+            rows = connection.execute(select(email_messages.c.subject, email_messages.c.created_at)).all()
+        return [row.subject for row in sorted(rows, key=lambda row: row.created_at)]
+
+
+@pytest.fixture
+def tick(sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Ticks:
+    monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
+    return Ticks(sqlite_warehouse, monkeypatch)
+
+
+def test_one_cause_of_many_profiles_is_one_mail_and_one_when_it_is_over(tick: Ticks) -> None:
+    """Incident: an endpoint was missing, and 24 mails told of it, one for each profile."""
+    names = [f"p{number:02}" for number in range(24)]
+    for count in range(1, 25):
+        assert tick(*map(failure, names[:count]), minutes=0.5) == []
+    [mail] = tick(*map(failure, names), minutes=0.5) + tick(*map(failure, names))
+    assert mail.startswith("[ops] Some days, 24 profiles: 1 partition of gumroad failed")
+    assert tick(*map(failure, names)) == []
+    assert tick() == []
+    [mended] = tick()
+    assert mended.startswith("[ops] Mended: Some days, 24 profiles")
+    assert tick() == []
+
+
+def test_a_cause_that_always_grows_is_told_all_the_same(tick: Ticks) -> None:
+    """Guards: a cause that waits for ever for one more."""
+    told = [tick(*(failure(f"p{one}") for one in range(count)), minutes=0.5) for count in range(1, 40)]
+    assert sum(map(len, told)) == 1
+    assert [len(one) for one in told].index(1) == 30
+
+
+def test_the_second_failure_of_a_day_is_told_although_the_first_one_was_mended(tick: Ticks) -> None:
+    """Incident: two rules of twenty hours together were silence: 23 failed runs, no mail."""
+    subjects: list[str] = []
+    for _ in range(23):
+        for broken in ([failure("alice")] * 3, []):
+            for _ in range(3):
+                subjects += tick(*broken[:1], minutes=1)
+    assert sum(not one.startswith("[ops] Mended") for one in subjects) == 23
+    assert sum(one.startswith("[ops] Mended") for one in subjects) == 23
+
+
+def test_what_was_over_before_it_was_told_is_told_as_over(tick: Ticks) -> None:
+    """Guards: a failure of a minute that nobody ever hears of."""
+    assert tick(failure("alice")) == []
+    assert tick() == []
+    [mail] = tick()
+    assert mail.startswith("[ops] Mended: 1 partition of gumroad failed")
+
+
+def test_another_failure_of_what_is_broken_already_is_told(tick: Ticks) -> None:
+    """Incident: the token expired while the network was down; the second cause was never told."""
+    other = failure("alice", failed_cause("gumroad", "alice", "The file is empty."))
+    first = tick(failure("alice")) + tick(failure("alice"))
+    assert len(first) == 1
+    assert len(tick(other) + tick(other) + tick(other)) == 1
+
+
+def test_what_another_problem_tells_of_is_open_and_told_by_none(tick: Ticks) -> None:
+    """Guards: the refused token and the run that it ended, in two mails."""
+    quiet = replace(failure("alice"), told=True, cause="")
+    assert tick(quiet) + tick(quiet) + tick(quiet) + tick() + tick() + tick() == []
+
+
+def test_a_cause_is_the_same_for_other_days_profiles_and_runs() -> None:
+    """Guards: a number in an error's text that makes a cause of every run."""
+    one = failed_cause("gumroad", "alice", "alice: HTTP 503 of 'abc' after 4 tries")
+    assert one == failed_cause("gumroad", "bob", "bob: HTTP 502 of 'x' after 12 tries")
+    assert one != failed_cause("gumroad", "bob", "bob: no answer")
+    assert one != failed_cause("whop", "bob", "bob: HTTP 502 of 'x' after 12 tries")
