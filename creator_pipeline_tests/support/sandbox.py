@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+import threading
 from collections.abc import Mapping
 from datetime import date
-from typing import Self
+from functools import lru_cache
+from typing import Any, Self
 
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.gumroad.sandbox.api import GumroadApi
@@ -16,7 +20,26 @@ from creator_pipeline.platforms.whop.sandbox.data import WhopPart
 from creator_pipeline.platforms.whop.sandbox.webhooks import WebhookSender
 from creator_pipeline.sandbox import server, world
 
+_RLOCK = type(threading.RLock())
 STAND_INS = [platform.stand_in.get() for platform in PLATFORMS if platform.stand_in]
+
+
+class _Pickler(pickle.Pickler):
+    """A lock can't be copied; each world gets a new one."""
+
+    def reducer_override(self, obj: object) -> Any:
+        return (threading.RLock, ()) if isinstance(obj, _RLOCK) else NotImplemented
+
+
+@lru_cache(maxsize=8)
+def _invented(seed: int, today: date, days: int, sizes: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]) -> bytes:
+    """The parts of a world: many tests begin with the same one, and to invent it takes a second."""
+    chosen = {name: dict(counts) for name, counts in sizes}
+    kept = io.BytesIO()
+    _Pickler(kept, pickle.HIGHEST_PROTOCOL).dump(
+        world.World.of(STAND_INS, seed, today=today, days=days, sizes=chosen).parts
+    )
+    return kept.getvalue()
 
 
 class World(world.World):
@@ -34,8 +57,8 @@ class World(world.World):
     ) -> Self:
         """Gumroad's sellers with ``sizes`` sales, Whop's accounts with ``whop_sizes`` memberships."""
         given = {"gumroad": sizes, "whop": whop_sizes}
-        chosen = {name: counts for name, counts in given.items() if counts is not None}
-        return cls.of(STAND_INS, seed, today=today, days=days, sizes=chosen)
+        chosen = tuple((name, tuple(counts.items())) for name, counts in given.items() if counts is not None)
+        return cls(today, STAND_INS, pickle.loads(_invented(seed, today, days, chosen)))  # noqa: S301 - our own bytes
 
     @property
     def gumroad(self) -> GumroadPart:

@@ -38,9 +38,15 @@ class Terms(NamedTuple):
 
 def rate_of(currency: str) -> Callable[[date], int]:
     """Millionths of a currency for a US dollar, by UTC day: it moves by one per cent."""
-    if currency == "usd":
-        return lambda _day: 1_000_000
-    return lambda day: 900_000 + day.toordinal() * 7919 % 101 * 100
+    return _one if currency == "usd" else _moving
+
+
+def _one(_day: date) -> int:
+    return 1_000_000
+
+
+def _moving(day: date) -> int:
+    return 900_000 + day.toordinal() * 7919 % 101 * 100
 
 
 def seconds(day: date, at: time = time()) -> int:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from creator_pipeline.platforms.whop.sandbox.account import WhopAccount, WorldClock
 from creator_pipeline.platforms.whop.sandbox.data import WhopPart
@@ -33,18 +34,19 @@ def invented_accounts(seed: int, today: date, days: int = 120, sizes: Mapping[st
     """
     midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
 
-    def base() -> datetime:
-        # A world of another day stands still in the middle of its own.
-        now = datetime.now(UTC)
-        return now if midnight <= now < midnight + timedelta(days=1) else midnight + timedelta(hours=12)
-
     counts = SIZES if sizes is None else sizes
-    clock = WorldClock(base)
+    clock = WorldClock(partial(_now, midnight))
     part = WhopPart([_account(seed, profile, clock) for profile in counts], clock)
     for profile, count in counts.items():
         _live(part, profile, random.Random(f"whop/{seed}/{profile}"), count, midnight, days)
         live_with_money(part, profile, random.Random(f"whop/money/{seed}/{profile}"), midnight, days)
     return part
+
+
+def _now(midnight: datetime) -> datetime:
+    # A world of another day stands still in the middle of its own.
+    now = datetime.now(UTC)
+    return now if midnight <= now < midnight + timedelta(days=1) else midnight + timedelta(hours=12)
 
 
 def _account(seed: int, profile: str, clock: Callable[[], datetime]) -> WhopAccount:
