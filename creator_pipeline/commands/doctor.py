@@ -12,6 +12,7 @@ import click
 from creator_pipeline import settings
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.core.text import number
 from creator_pipeline.monitoring.run_checks import run
 
 if TYPE_CHECKING:
@@ -134,4 +135,4 @@ def without(text: str, profile_id: str) -> str:
 
 def _names(profiles: Sequence[str]) -> str:
     shown = ", ".join(profiles[:_SHOWN]) + (f" and {len(profiles) - _SHOWN} more" if len(profiles) > _SHOWN else "")
-    return f" ({len(profiles)} profiles: {shown})"
+    return f" ({number(len(profiles), 'profile')}: {shown})"

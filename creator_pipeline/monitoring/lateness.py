@@ -216,5 +216,5 @@ def figures(found: Sequence[Freshness], moment: datetime) -> Iterator[Finding]:
             yield Finding(name, "ok", text, profile_id=one.profile_id)
         else:
             text = f"read {age}; late since {one.expected_by:%Y-%m-%d %H:%M} UTC"
-            hint = "creator-pipeline profiles list --late says why."
+            hint = "See why: creator-pipeline profiles list --late"
             yield Finding(name, "no", text, hint, profile_id=one.profile_id)

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from creator_pipeline.core.checks import Finding
+from creator_pipeline.core.text import number
 from creator_pipeline.mail import outbox
 from creator_pipeline.mail.outbox import digest, event_key
 from creator_pipeline.mail.wording import moment_text
@@ -131,7 +132,7 @@ def values(group: Sequence[Row]) -> dict[str, Any]:
     hints = {row["hint"] for row in group}
     title = first["text"]
     if len(group) > 1:
-        who = f"{len(owners)} profiles" if len(owners) > 1 else f"{len(group)} problems"
+        who = number(len(owners), "profile") if len(owners) > 1 else number(len(group), "problem")
         title = f"{first['subject'] or 'The pipeline'}, {who}: {first['text']}"
     return {
         "title": title,

@@ -159,7 +159,12 @@ JOB = dg.define_asset_job(
 )
 
 
-@dg.schedule(job=JOB, cron_schedule="55 4 * * *", execution_timezone="UTC")
+@dg.schedule(
+    job=JOB,
+    cron_schedule="55 4 * * *",
+    execution_timezone="UTC",
+    description="Lists what was sold, after the night's runs.",
+)
 def products_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Lists what was sold, after the night's runs."""
     moment = context.scheduled_execution_time.astimezone(UTC)

@@ -87,7 +87,12 @@ JOB = dg.define_asset_job(
 )
 
 
-@dg.schedule(job=JOB, cron_schedule="50 4 * * *", execution_timezone="UTC")
+@dg.schedule(
+    job=JOB,
+    cron_schedule="50 4 * * *",
+    execution_timezone="UTC",
+    description="Counts subscriptions, after the night's runs.",
+)
 def subscriptions_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Counts subscriptions, after the night's runs."""
     moment = context.scheduled_execution_time.astimezone(UTC)

@@ -10,6 +10,7 @@ import dagster as dg
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import AuthError, RejectedError
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.runtime import table_store
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
@@ -145,8 +146,8 @@ def how_read(stream: TableStream) -> str:
     if rule.again is None:
         return f"Read whole each night, a list for each row of `{rule.follows}`. {gone}"
     return (
-        f"A list for each row of `{rule.follows}`, read when that row changed, else after {rule.again.days} days, "
-        f"at most {rule.a_night} such a night. {gone}"
+        f"A list for each row of `{rule.follows}`, read when that row changed, else after "
+        f"{number(rule.again.days, 'day')}, at most {rule.a_night} such a night. {gone}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_, update
 
 from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.text import number
 from creator_pipeline.runtime.table_rows import Row
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import GUARD_ROWS, GUARD_SHARE, Change, replace, row_of, upsert
@@ -91,7 +92,7 @@ def guard(stream: TableStream, profile_id: str, before: int, after: int, *, allo
     """
     if before >= GUARD_ROWS and after < before * GUARD_SHARE and not allow_shrink:
         raise DataError(
-            f"{stream.asset} of {profile_id}: {after} of {before} rows are left; nothing was written.",
+            f"{stream.asset} of {profile_id}: {after} of {number(before, 'row')} are left; nothing was written.",
             hint="If it really shrank, run again with the tag creator_pipeline/allow_shrink: true.",
         )
 

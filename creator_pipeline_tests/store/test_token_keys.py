@@ -149,7 +149,7 @@ def test_keys_of_the_environment_are_rotated_and_a_lost_one_is_named(
     monkeypatch.setenv("APP_SECRET_KEYS", f"{new},{old}")
     done = CliRunner().invoke(command, ["rotate"])
     assert done.exit_code == 1
-    assert "1 tokens are under" in done.output
+    assert "1 token is under" in done.output
     assert "chen's whop" in done.output
     assert token_keys.rotate(sqlite_warehouse, KeyRing([new, old])) == (0, ["chen's whop"])
     assert profiles.get_connection(sqlite_warehouse, KeyRing([new]), "whop", "bea").access_token == "key"

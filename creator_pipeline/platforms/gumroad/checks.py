@@ -46,7 +46,7 @@ CHECKS = (
         "sales_readable",
         "Every sale of the list can be read.",
         "Nothing is lost: what was told is kept in the table unreadable. It counts as soon as Gumroad tells it right "
-        "and its day is read again: creator-pipeline backfill gumroad.",
+        "and its day is read again: creator-pipeline backfill gumroad --from DAY --to DAY.",
         warns=False,
     ),
     known_fields(SALES),
@@ -129,7 +129,7 @@ class Tally:
             "sales_readable",
             not self.odd,
             {"odd": [f"{sale}: {why}" for sale, why in sorted(self.odd.items())][:SHOWN]},
-            f"{len(self.odd)} sales can't be read" if self.odd else None,
+            f"{number(len(self.odd), 'sale')} can't be read" if self.odd else None,
         )
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
         yield Verdict(

@@ -25,7 +25,7 @@ T = TypeVar("T")
 SALES = "sales"
 HINT = (
     "Look at it in Gumroad's dashboard. It counts as soon as it can be read: its day is read again by the weekly "
-    "look-back, or now by creator-pipeline backfill gumroad."
+    "look-back, or now by creator-pipeline backfill gumroad --from DAY --to DAY."
 )
 
 
@@ -57,15 +57,22 @@ class OddSales:
         self._found: dict[str, Unreadable] = {}
 
     def row(self, sale: Json, make: Callable[[Json], T]) -> T | None:
-        """The row of a sale; None where it can't be read. May be called by several threads at once."""
+        """The row of a sale; None where it can't be read. Several threads may call it at once.
+
+        Args:
+            sale: as it was told.
+            make: makes the row; what it refuses with DataError is kept as odd, and nothing is raised.
+        """
+        if not has_id(sale):
+            return self._keep(sale, DataError("", column="id", expected="text"))
         try:
-            if not has_id(sale):
-                raise DataError("", column="id", expected="text")
             return make(sale)
         except DataError as error:
-            one = unreadable(SALES, sale, error, self._window)
-            self._found[one.object_id] = one
-            return None
+            return self._keep(sale, error)
+
+    def _keep(self, sale: Json, error: DataError) -> None:
+        one = unreadable(SALES, sale, error, self._window)
+        self._found[one.object_id] = one
 
     def within(self, window: DayWindow) -> list[Unreadable]:
         """Those of these days, and those of which the day isn't known."""

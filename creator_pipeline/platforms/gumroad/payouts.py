@@ -222,7 +222,7 @@ class Difference(NamedTuple):
         """For people; the first word is the sum of the lines that are gone, without their signs."""
         return (
             f"{to_text(self.gone_micros, 'USD')} USD in {number(self.gone, 'line')} that a later reading lacks; it has "
-            f"{self.new} others. The first reading counts."
+            f"{number(self.new, 'other')}. The first reading counts."
         )
 
 

@@ -89,7 +89,7 @@ def test_a_reading_that_was_cut_off_never_replaces_a_whole_one_and_is_told():
     (chosen,) = choose([*cut, *whole])
     assert len(chosen.payment.details) == 2
     assert "2026-10-08" in chosen.differs
-    assert "1 rows below it" in chosen.differs
+    assert "1 row below it" in chosen.differs
     other = report("c", payment(accrued=11.0), below(11.0), at=20)
     (chosen,) = choose([*whole, *other])
     assert chosen.payment.accrued_micros == 11_000_000
