@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
+from creator_pipeline.ledger.by_payouts import SOURCE
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.sale_history import NOTHING, History
@@ -170,4 +171,4 @@ def partition_day(event: LedgerEvent) -> date:
 
 def is_from_payout(event: LedgerEvent) -> bool:
     """Whether the row is a sale that only a payout tells of as yet."""
-    return event.source.startswith("payout ")
+    return event.source.startswith(SOURCE)
