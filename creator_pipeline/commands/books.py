@@ -50,7 +50,7 @@ def command() -> None:
 @click.option("--rows", "kind", type=click.Choice(KINDS), help="The rows behind a figure.")
 def show(profile_id: str, month: str | None, csv_file: Path | None, kind: str | None, *, as_json: bool) -> None:
     """Print the figures of a month, or of all time; as they were when it was closed, if it is."""
-    from creator_pipeline.ledger import movements, statement
+    from creator_pipeline.ledger import by_payouts, movements, statement
     from creator_pipeline.ledger.journal import journal, write_csv
 
     stored = warehouse()
@@ -59,17 +59,23 @@ def show(profile_id: str, month: str | None, csv_file: Path | None, kind: str | 
         kept = statement.frozen(connection, profile_id, month) if month else None
         accounts = statement.statements(connection, profile_id, month)
         rows = movements.entries(connection, profile_id, month) if csv_file or kind else []
+        days = by_payouts.days_by_payouts(connection, profile_id, month)
     told = kept or statement.as_json(profile_id, month, accounts)
     if csv_file:
         with csv_file.open("w", encoding="utf-8", newline="") as out:
             write_csv(journal(rows, sources()), out)
         click.echo(f"The journal of {month or 'all months'} is in {csv_file}.", err=True)
     if as_json:
+        told = {**told, "days_by_payouts": {name: [str(day) for day in each] for name, each in days.items()}}
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     elif kind:
         _print_rows([row for row in rows if row.kind == kind])
     else:
         _print(profile_id, month, told, closed=kept is not None)
+        for platform, each in days.items():
+            click.echo(f"{label_of(sources(), platform)}, days that rest on payouts only: {by_payouts.as_spans(each)}.")
+        if days:
+            click.echo("Their sums are right; the details come with the sales, on which the other days rest.")
 
 
 def _print(profile_id: str, month: str | None, told: Mapping[str, Any], *, closed: bool) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from creator_pipeline.core.money import grouped, to_text
 from creator_pipeline.core.windows import today
-from creator_pipeline.ledger import statement
+from creator_pipeline.ledger import by_payouts, statement
 from creator_pipeline.ledger.closing import first_day, month_of
 from creator_pipeline.ledger.movements import Entry, entries
 from creator_pipeline.ledger.statement import LABELS, Account
@@ -42,12 +42,17 @@ class Figure(NamedTuple):
 
 
 class AccountBooks(NamedTuple):
-    """A platform and currency in a month."""
+    """A platform and currency in a month.
+
+    Attributes:
+        by_payouts: days whose sales rest on payouts only.
+    """
 
     name: str
     figures: list[Figure]
     unexplained: str
     estimated: str
+    by_payouts: str
 
 
 class MonthBooks(NamedTuple):
@@ -72,8 +77,9 @@ def _month(connection: Connection, profile_id: str, month: str) -> MonthBooks:
     rows: dict[tuple[Account, str], list[Entry]] = defaultdict(list)
     for entry in entries(connection, profile_id, month):
         rows[(entry.platform, entry.currency), entry.kind].append(entry)
+    days = by_payouts.days_by_payouts(connection, profile_id, month)
     accounts = [
-        _account((platform, currency), figures, rows)
+        _account((platform, currency), figures, rows, by_payouts.as_spans(days.get(platform, ())))
         for platform, currencies in told["platforms"].items()
         for currency, figures in currencies.items()
     ]
@@ -81,8 +87,16 @@ def _month(connection: Connection, profile_id: str, month: str) -> MonthBooks:
 
 
 def _account(
-    account: Account, figures: Mapping[str, Any], rows: Mapping[tuple[Account, str], Sequence[Entry]]
+    account: Account, figures: Mapping[str, Any], rows: Mapping[tuple[Account, str], Sequence[Entry]], days: str
 ) -> AccountBooks:
+    """Of a month.
+
+    Args:
+        account: platform and currency.
+        figures: as text.
+        rows: behind the figures.
+        days: that rest on payouts only.
+    """
     platform, currency = account
     shown: list[Figure] = []
     for name, label in LABELS.items():
@@ -96,7 +110,7 @@ def _account(
     open_, guessed = (
         grouped(figures[name]) if figures[name].strip("0.") else "" for name in ("unexplained", "estimated")
     )
-    return AccountBooks(f"{label_of(sources(), platform)} {currency}", shown, open_, guessed)
+    return AccountBooks(f"{label_of(sources(), platform)} {currency}", shown, open_, guessed, days)
 
 
 def _row(entry: Entry) -> BookRow:

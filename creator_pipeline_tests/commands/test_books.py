@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from creator_pipeline.cli import cli
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.ledger.by_payouts import as_spans
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.payout_sync import load_payouts
 from creator_pipeline.platforms.gumroad.sync import load_sales
@@ -155,3 +156,30 @@ def test_a_wrong_word_is_told(books: Warehouse, words: tuple[str, ...], said: st
     result = run(*words)
     assert result.exit_code != 0
     assert said in (result.output + str(getattr(result.exception, "message", "")))
+
+
+def test_days_that_rest_on_payouts_only_are_named_until_their_sales_are_read(
+    warehouse: Warehouse, ring: KeyRing, server: SandboxServer
+) -> None:
+    """Incident: in the first hour nobody can tell days whose details are still to come from those that have none."""
+    with warehouse.write() as connection:
+        profiles.add_profile(connection, "bea", "bea@example.com")
+        profiles.connect(connection, ring, "gumroad", "bea", server.world.gumroad["bea"].token)
+    with GumroadClient(server.gumroad_url, server.world.gumroad["bea"].token, Free()) as client:
+        load_payouts(warehouse, client, "bea")
+    words = ("show", "--profile", "bea", "--month", MONTH)
+    days = json.loads(run(*words, "--json").output)["days_by_payouts"]["gumroad"]
+    assert days
+    assert all(day.startswith(MONTH) for day in days)
+    assert f"Gumroad, days that rest on payouts only: {days[0]}" in run(*words).output
+    read(warehouse, ring, server)
+    assert json.loads(run(*words, "--json").output)["days_by_payouts"] == {}
+    assert "rest on payouts" not in run(*words).output
+
+
+def test_days_are_written_as_spans() -> None:
+    """Incident: thirty days in a row that fill a page."""
+    first = date(2026, 10, 2)
+    days = [first, *(first + timedelta(days=more) for more in (3, 4, 5))]
+    assert as_spans(days) == "2026-10-02, 2026-10-05 to 2026-10-07"
+    assert as_spans([]) == ""

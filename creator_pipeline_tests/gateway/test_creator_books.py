@@ -92,3 +92,16 @@ def test_a_profile_sees_its_own_books_only(gateway: Gateway) -> None:
         connection.execute(insert(sales_events), [event(1, today())._asdict()])
         put_payout(connection, "p1==", 1000, today())
     assert "in the balance" not in page(gateway, "bob")
+
+
+def test_days_that_rest_on_payouts_only_are_named(gateway: Gateway) -> None:
+    """Incident: a seller looks for the buyer of a sale in the first hour, and nothing says that only sums are known."""
+    day = today()
+    with gateway.services.warehouse.write() as connection:
+        of_payout = event(1, day)._replace(source="payout p1==")
+        connection.execute(insert(sales_events), [of_payout._asdict()])
+    assert f"These days rest on payouts only: {day}. Their sums are right" in page(gateway)
+    with gateway.services.warehouse.write() as connection:
+        connection.execute(delete(sales_events))
+        connection.execute(insert(sales_events), [event(1, day)._asdict()])
+    assert "rest on payouts" not in page(gateway)

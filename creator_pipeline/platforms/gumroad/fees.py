@@ -25,6 +25,25 @@ def fee_parts(price: int, fee: int, refunds: Sequence[int]) -> list[int]:
     return parts
 
 
+def other_parts(price: int, fee: int, refunds: Sequence[int]) -> list[int]:
+    """What the part of each refund would be in another order: the last one's is what is left of the fee.
+
+    Of a refund that is last as they stand, the part that it would have if it wasn't; of the others the reverse. The
+    same as :func:`fee_parts` where the order makes no difference.
+
+    Args:
+        price: of the sale.
+        fee: of the sale.
+        refunds: amounts, in the order that is thought to be theirs.
+    """
+    parts = fee_parts(price, fee, refunds)
+    if price <= 0 or sum(refunds) < price:
+        return parts
+    floors = [math.floor((fee / price) * amount) for amount in refunds]
+    as_last = [fee - sum(floors) + own for own in floors]
+    return [own if part == last else last for part, own, last in zip(parts, floors, as_last, strict=True)]
+
+
 def kept_fee(price: int, refund: int, known: tuple[int, int] | None = None) -> int:
     """What the processor keeps of a refund's fee: an estimate, as what it really charged is told nowhere.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
+from creator_pipeline.ledger.by_payouts import SOURCE
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.sale_history import NOTHING, History
@@ -81,8 +82,8 @@ def sale_ledger(
     refunds = made.refunds([row for row in rows if row.type in payout_catalog.REFUNDS | payout_catalog.CONNECT_REFUNDS])
     failed = [row for row in rows if row.type in (payout_catalog.FAILED_REFUND, payout_catalog.FAILED_REFUND_REVERSAL)]
     if sale and sale.refunded_micros:
-        told = _still_refunded(refunds, failed)
-        refunds = _in_order(refunds, made.estimated(sale.refunded_micros, told, history))
+        still = _still_refunded(refunds, failed)
+        refunds = _in_order(refunds, made.estimated(sale.refunded_micros, refunds, still, history))
     made.fees_of(refunds)
     made.disputes(rows, refunds, history)
     for row in rows:
@@ -116,17 +117,40 @@ def _from_line(profile_id: str, sale_id: str, sold: Sequence[Row]) -> GumroadSal
 
 
 def _in_order(told: Sequence[Refund], estimated: Sequence[Refund]) -> list[Refund]:
-    """Refunds in the order in which they were made, as far as it is known.
-
-    A payout shows the last refund of a sale only. What was known when it was read, and it doesn't list, came before.
-    """
+    """Refunds in the order in which they were made, as far as it is known."""
     found = list(told)
     for refund in estimated:
-        later = (
-            place for place, one in enumerate(found) if one.row and one.row.read_on and refund.day <= one.row.read_on
-        )
+        for one in told:
+            if _may_be_either(refund, one):
+                refund.order_open = one.order_open = True
+        later = (place for place, one in enumerate(found) if _was_before(refund, one))
         found.insert(next(later, len(found)), refund)
     return found
+
+
+def _was_before(refund: Refund, listed: Refund) -> bool:
+    """Whether a refund that only the sale tells was made before one that a line tells.
+
+    A payout shows the last refund of a sale only. What was known when it was read, and it doesn't list, came before.
+    What the sale told later than the listed one came after. Where the sale told both at once, a sale that was read on
+    the day of the payout tells what the payout knew.
+    """
+    if listed.row is None or refund.at is None:
+        return False
+    read_at, number = listed.row.read_at, listed.seen_as
+    if read_at and refund.at <= read_at:
+        return True
+    if number is not None and refund.seen_as is not None and refund.seen_as != number:
+        return refund.seen_as < number
+    return read_at is not None and refund.at.date() <= read_at.date()
+
+
+def _may_be_either(refund: Refund, listed: Refund) -> bool:
+    """Whether a refund that only the sale tells may be older or younger than one that a line tells."""
+    read_at = listed.row and listed.row.read_at
+    if refund.at is None or (read_at and refund.at <= read_at):
+        return False
+    return refund.seen_as is None or listed.seen_as is None or refund.seen_as == listed.seen_as
 
 
 def _still_refunded(refunds: Sequence[Refund], failed: Sequence[Row]) -> list[tuple[datetime, int]]:
@@ -147,4 +171,4 @@ def partition_day(event: LedgerEvent) -> date:
 
 def is_from_payout(event: LedgerEvent) -> bool:
     """Whether the row is a sale that only a payout tells of as yet."""
-    return event.source.startswith("payout ")
+    return event.source.startswith(SOURCE)

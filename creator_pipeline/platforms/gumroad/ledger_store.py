@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -33,7 +33,7 @@ class StoredPayout(NamedTuple):
     payout_id: str
     state: str
     created_at: datetime
-    read_on: date | None
+    read_at: datetime | None
     kept: Mapping[str, Any]
 
     @property
@@ -51,7 +51,7 @@ def stored_payouts(connection: Connection, profile_id: str) -> dict[str, StoredP
         )
     )
     return {
-        payout_id: StoredPayout(payout_id, state, made, read_at.date() if read_at else None, orjson.loads(raw))
+        payout_id: StoredPayout(payout_id, state, made, read_at, orjson.loads(raw))
         for payout_id, state, made, read_at, raw in rows
     }
 
@@ -93,7 +93,7 @@ def _lines_of(
             row.occurred_on,
             *amounts,
             elsewhere,
-            head.read_on,
+            head.read_at,
         )
         found.setdefault(row.sale_id, []).append(line)
     return found

@@ -9,6 +9,7 @@ import dagster as dg
 from sqlalchemy import case, func, select
 
 from creator_pipeline.core.money import to_text
+from creator_pipeline.ledger import by_payouts
 from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.gumroad import payouts
 from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
@@ -115,15 +116,8 @@ def estimated_share(warehouse: Warehouse, profile_id: str) -> tuple[int, int]:
 
 def days_by_payouts(warehouse: Warehouse, profile_id: str) -> int:
     """Days whose sales, or some of them, rest on payouts as yet: the sales themselves aren't read."""
-    events = sales_events.c
-    days = select(func.count(events.occurred_on.distinct())).where(
-        events.platform == SOURCE.provider,
-        events.profile_id == profile_id,
-        events.event_type == "sale",
-        events.source.startswith("payout "),
-    )
     with warehouse.read() as connection:
-        return connection.execute(days).scalar_one()
+        return len(by_payouts.days_by_payouts(connection, profile_id).get(SOURCE.provider, ()))
 
 
 def _load(request: Request[GumroadResource]) -> Snapshot:

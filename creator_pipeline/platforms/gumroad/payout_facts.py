@@ -15,10 +15,11 @@ from creator_pipeline.platforms.gumroad.payout_rows import Payout, Share
 from creator_pipeline.platforms.gumroad.payouts import cents
 from creator_pipeline.platforms.gumroad.sale_history import row_id
 from creator_pipeline.platforms.gumroad.sale_lines import Row
-from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale, Refund
 from creator_pipeline.platforms.gumroad.sale_rows import WHOLE_PRICE
 
 GONE = "refund whose own line is listed no more"
+ORDER = "the cent of a fee that depends on which of two refunds was the last"
 REACH = 3
 """Payouts between which a fee or a credit is looked for."""
 _ROUNDING = 2 * MICROS_PER_CENT
@@ -194,11 +195,20 @@ def _kept_fees(found: Found, sale_id: str, known: Known) -> None:
             if earlier is not None and place - REACH <= earlier < place:
                 found.expected[payout_id].append(here)
                 found.expected[found.live[earlier].payout_id].append(there)
+                if more := order_cents(refund):
+                    cent = Part(more, ORDER, sale_id, once=f"{once} order here")
+                    found.maybe(place, refund.day, cent)
+                    found.maybe(earlier, refund.day, cent._replace(micros=-more, once=f"{once} order there"))
                 continue
             if earlier is None or found.made_on(refund.day):
                 found.maybe(place, refund.day, here)
                 for before in range(place - REACH, place):
                     found.maybe(before, refund.day, there)
+
+
+def order_cents(refund: Refund) -> int:
+    """What of its sale's fee a refund has more, in micros, if it was the last of the sale, or if it wasn't."""
+    return refund.other_micros - refund.part_micros
 
 
 def _estimated(found: Found, profile_id: str, sale_id: str, known: Known) -> None:

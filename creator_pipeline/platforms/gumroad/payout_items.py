@@ -8,14 +8,14 @@ from datetime import date
 from creator_pipeline.core.money import from_cents
 from creator_pipeline.platforms.gumroad import fees, payout_catalog
 from creator_pipeline.platforms.gumroad.adjustments import Part
-from creator_pipeline.platforms.gumroad.payout_facts import GONE, Facts, Found, Known, live_places, places
+from creator_pipeline.platforms.gumroad.payout_facts import GONE, Facts, Found, Known, live_places, order_cents, places
 from creator_pipeline.platforms.gumroad.payout_rows import Payout
 from creator_pipeline.platforms.gumroad.payouts import cents
 from creator_pipeline.platforms.gumroad.placements import Choice, Item, Move, place
 from creator_pipeline.platforms.gumroad.sale_history import row_id
 from creator_pipeline.platforms.gumroad.sale_models import GumroadSale, Refund
 
-_ENDS = ("", " kept", " here", " there")
+_ENDS = ("", " kept", " here", " there", " order here", " order there")
 """What the names of the parts of an item end with in :mod:`.payout_facts`."""
 
 
@@ -103,9 +103,10 @@ def _listed_kept(found: Found, sale_id: str, known: Known) -> Iterator[Item]:
                 if paid is None or paid == at:
                     choices.append(())
                     continue
-                here = Part(refund.kept_micros, text.format("taken"), sale_id)
-                there = Part(-refund.kept_micros, text.format("listed"), sale_id)
-                choices.append((Move(at, here.micros, here), Move(paid, there.micros, there)))
+                for kept in dict.fromkeys((refund.kept_micros, refund.kept_micros + order_cents(refund))):
+                    here = Part(kept, text.format("taken"), sale_id)
+                    there = Part(-kept, text.format("listed"), sale_id)
+                    choices.append((Move(at, here.micros, here), Move(paid, there.micros, there)))
             yield from _item(f"{sale_id} {refund.name}", choices)
 
 
@@ -134,7 +135,8 @@ def _gone(found: Found, profile_id: str, sale_id: str, known: Known) -> Iterator
                 joins.append(sold)
             for joined in joins:
                 choices += _whole(joined, pays, row_id(profile_id, sale_id, refund.name), sale, refund, after)
-        if sold is None or after is None:
+        if sold is None or after is None or refund.order_open:
+            # It may have come after what the payouts list, and be in none of them yet.
             choices.append(())
         yield from _item(name, choices)
 
@@ -152,18 +154,20 @@ def _whole(
         refund: whose line is gone.
         after: a later one with a line.
     """
-    taken = refund.part_micros - refund.micros + refund.share_micros
-    for kept in _kept(sale, refund, after):
-        if joined is not None and joined == pays:
-            part = Part(taken - refund.kept_micros, GONE, sale.id, ledger_id)
-            yield (Move(joined, taken - kept, part),)
-            continue
-        moves = list[Move]()
-        if joined is not None:
-            moves.append(Move(joined, taken, Part(taken, GONE, sale.id, ledger_id)))
-        if pays is not None and kept:
-            moves.append(Move(pays, -kept, Part(-refund.kept_micros, f"kept fee of a {GONE}", sale.id)))
-        yield tuple(moves)
+    estimate = refund.part_micros - refund.micros + refund.share_micros
+    for more in dict.fromkeys((0, order_cents(refund))):
+        taken = estimate + more
+        for kept in _kept(sale, refund, after):
+            if joined is not None and joined == pays:
+                part = Part(estimate - refund.kept_micros, GONE, sale.id, ledger_id)
+                yield (Move(joined, taken - kept, part),)
+                continue
+            moves = list[Move]()
+            if joined is not None:
+                moves.append(Move(joined, taken, Part(estimate, GONE, sale.id, ledger_id)))
+            if pays is not None and kept:
+                moves.append(Move(pays, -kept, Part(-refund.kept_micros, f"kept fee of a {GONE}", sale.id)))
+            yield tuple(moves)
 
 
 def _kept(sale: GumroadSale, refund: Refund, after: Refund | None) -> list[int]:

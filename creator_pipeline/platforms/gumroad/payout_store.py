@@ -111,7 +111,7 @@ def rewrite_payouts(
             one.live,
             lines_without_sale(one.kept),
             again.get(one.payout_id),
-            adjusted=one.read_on is not None and str(one.kept.get("currency")).lower() == "usd",
+            adjusted=one.read_at is not None and str(one.kept.get("currency")).lower() == "usd",
         )
         for one in ordered
         if one.payout_id in read

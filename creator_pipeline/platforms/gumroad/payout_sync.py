@@ -14,7 +14,7 @@ from creator_pipeline.core.money import from_decimal
 from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.books import NotReadable
-from creator_pipeline.platforms.gumroad import payout_catalog, payouts, unreadable
+from creator_pipeline.platforms.gumroad import payout_catalog, payout_settled, payouts, unreadable
 from creator_pipeline.platforms.gumroad.answers import Json, NoScopeError, NotFoundError
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.ledger_store import PLATFORM, rewrite_sales, stored_payouts
@@ -53,7 +53,6 @@ class PayoutsRead:
         odd: payouts that couldn't be used, each in a line.
         new_keys, new_statuses, new_types: names that this release doesn't know.
         not_readable: None where payouts can be read.
-        changed: whether lines or states differ now.
     """
 
     listed: int = 0
@@ -65,7 +64,6 @@ class PayoutsRead:
     new_statuses: set[str] = field(default_factory=set[str])
     new_types: set[str] = field(default_factory=set[str])
     not_readable: NotReadable | None = None
-    changed: bool = False
 
 
 def load_payouts(
@@ -115,11 +113,14 @@ def load_payouts(
             no_lines = True
             break
         _store_reading(warehouse, profile_id, reading, found, neighbours=len(wanted) <= FEW)
-    if found.changed:
+    with warehouse.read() as connection:
+        left = payout_settled.is_left(connection, profile_id)
+    if left:
         # What a later payout lists can be what an early one's adjustment was thought to be made of.
         with warehouse.write() as connection:
             lock_profile(connection, profile_id)
             found.ledger += rewrite_payouts(connection, profile_id, now())
+            payout_settled.end(connection, profile_id, now())
     _store_rest(warehouse, client, profile_id, found, no_lines=no_lines if found.read else None)
     return found
 
@@ -184,7 +185,7 @@ def _store_heads(
             rows[head.payout_id] = after
         upsert(connection, table, [rows[head.payout_id] for head in heads])
         if moved:
-            found.changed = True
+            payout_settled.begin(connection, profile_id)
             found.ledger += _rewrite(connection, profile_id, moved, moment)
     return rows
 
@@ -231,7 +232,7 @@ def _store_reading(
             _replace_lines(connection, profile_id, reading)
         elif after.state == before.state:
             return
-        found.changed = True
+        payout_settled.begin(connection, profile_id)
         found.ledger += _rewrite(connection, profile_id, {payout_id}, moment, neighbours=neighbours)
 
 

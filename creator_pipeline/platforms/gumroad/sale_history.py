@@ -158,21 +158,32 @@ def _newest_taken(found: list[Step], micros: int) -> list[Step]:
     return left
 
 
-def without(found: Iterable[Step], lines: Iterable[tuple[datetime, int]]) -> list[Step]:
+class Left(NamedTuple):
+    """What lines leave of the refunds known from the sale; and of each line, the last of those that it is part of."""
+
+    steps: list[Step]
+    seen_as: list[int | None]
+
+
+def without(found: Iterable[Step], lines: Iterable[tuple[datetime, int]]) -> Left:
     """What the platform's own lines leave of the refunds known from the sale.
 
-    A line takes from the oldest refund that was seen on its day or later: it can't be one that was seen before.
+    A line is the oldest refund of its amount that was seen on its day or later: it can't be one that was seen before.
+    Where none has its amount, it is part of the oldest.
 
     Args:
         found: of :func:`steps`.
         lines: (midnight of the line's day, micros), oldest first.
     """
-    left = list(found)
+    left, seen_as = list(found), list[int | None]()
     for day, micros in lines:
-        rest = micros
-        later = [place for place, step in enumerate(left) if step.at >= day]
-        for place in (*later, *(place for place in range(len(left)) if place not in later)):
+        rest, last = micros, None
+        places = range(len(left))
+        for place in sorted(places, key=lambda at: (left[at].at < day, left[at].micros != micros, at)):
             part = min(rest, left[place].micros)
+            if part:
+                last = max(last or 0, left[place].number)
             left[place] = left[place]._replace(micros=left[place].micros - part)
             rest -= part
-    return [step for step in left if step.micros]
+        seen_as.append(last)
+    return Left([step for step in left if step.micros], seen_as)

@@ -26,7 +26,7 @@ class SaleLine(NamedTuple):
     Attributes:
         live: whether the payout's money is not in the balance any more.
         elsewhere: whether the processor has paid the sale by itself.
-        read_on: UTC day on which the payout was read.
+        read_at: when the payout was read.
     """
 
     payout_id: str
@@ -39,7 +39,7 @@ class SaleLine(NamedTuple):
     fee_micros: int | None
     net_micros: int
     elsewhere: bool = False
-    read_on: date | None = None
+    read_at: datetime | None = None
 
 
 class Row(NamedTuple):
@@ -50,7 +50,7 @@ class Row(NamedTuple):
         name: its day and its number among those of its kind on that day: ``2026-08-06:1``.
         places: the lines that tell it.
         processor: not empty where the processor has paid it by itself.
-        read_on: UTC day on which it was read.
+        read_at: when its payout was read.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Row(NamedTuple):
     payout_id: str
     places: tuple[Place, ...]
     processor: str | None
-    read_on: date | None = None
+    read_at: datetime | None = None
 
 
 _What = tuple[str, date, int | None, int | None, int]
@@ -102,7 +102,7 @@ def distinct(lines: Sequence[SaleLine]) -> list[Row]:
                 line.payout_id,
                 places,
                 _processor(line),
-                line.read_on,
+                line.read_at,
             )
         )
     return rows

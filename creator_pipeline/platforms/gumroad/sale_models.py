@@ -43,7 +43,10 @@ class Refund:
         name: of its row of the ledger.
         at: when it was first seen; None where a line tells its day.
         row: the line; None where only the sale tells it.
+        seen_as: number of the step in which the sale told it; None where that isn't known.
+        order_open: whether it isn't known if another refund of the sale was before it or after it.
         part_micros: the part of the sale's fee that belongs to it.
+        other_micros: that part, if the order was another one.
         kept_micros: what of that part the processor kept.
         share_micros: what came back of an affiliate's share.
     """
@@ -53,6 +56,9 @@ class Refund:
     at: datetime | None
     day: date
     row: Row | None
+    seen_as: int | None = None
+    order_open: bool = False
     part_micros: int = 0
+    other_micros: int = 0
     kept_micros: int = 0
     share_micros: int = 0

@@ -14,7 +14,6 @@ from creator_pipeline.platforms.gumroad.payouts import cents
 from creator_pipeline.platforms.gumroad.sale_history import (
     ROUNDING,
     History,
-    Step,
     refund_name,
     row_id,
     steps,
@@ -131,13 +130,27 @@ class RowsOfSale:
             for row in sorted(rows, key=lambda row: (row.occurred_on, row.name))
         ]
 
-    def estimated(self, refunded: int, told: Sequence[tuple[datetime, int]], history: History) -> list[Refund]:
-        """Those that only the sale tells."""
-        left: list[Step] = without(steps(refunded, history, self.moment), told)
-        rest = sum(step.micros for step in left)
+    def estimated(
+        self, refunded: int, told: Sequence[Refund], still: Sequence[tuple[datetime, int]], history: History
+    ) -> list[Refund]:
+        """Those that only the sale tells. The others learn in which step the sale told them.
+
+        Args:
+            refunded: what has gone back of the sale by now, in micros.
+            told: by payouts.
+            still: of each of those its day and what of it stands, in micros.
+            history: of the sale.
+        """
+        left = without(steps(refunded, history, self.moment), still)
+        for refund, number in zip(told, left.seen_as, strict=True):
+            refund.seen_as = number
+        rest = sum(step.micros for step in left.steps)
         if told and self.basis and not self.basis.refund_exact and rest <= ROUNDING:
             return []
-        return [Refund(refund_name(step.number), step.micros, step.at, step.at.date(), None) for step in left]
+        return [
+            Refund(refund_name(step.number), step.micros, step.at, step.at.date(), None, step.number)
+            for step in left.steps
+        ]
 
     def fees_of(self, refunds: Sequence[Refund]) -> None:
         """A row for each refund, with the part of the fee that went back, and of the affiliate's share."""
@@ -145,9 +158,10 @@ class RowsOfSale:
         price, fee = (cents(basis.price_micros), cents(basis.fee_micros)) if basis else (0, 0)
         amounts = [cents(refund.micros) for refund in refunds]
         parts = fees.fee_parts(price, fee, amounts) if price > 0 else [0] * len(amounts)
+        others = fees.other_parts(price, fee, amounts) if price > 0 else parts
         known = _known_kept(refunds, parts)
         done = 0
-        for refund, amount, part in zip(refunds, amounts, parts, strict=True):
+        for refund, amount, part, other in zip(refunds, amounts, parts, others, strict=True):
             done += amount
             whole = bool(basis) and done >= price > 0
             if refund.row is None:
@@ -158,6 +172,7 @@ class RowsOfSale:
                 # What the processor does with its own fee is told nowhere.
                 exact = refund.row.type in payout_catalog.REFUNDS
             refund.part_micros = from_cents(part)
+            refund.other_micros = from_cents(other if refund.order_open else part)
             refund.kept_micros = refund.part_micros + fee_micros
             whole = whole or (basis is None and refund.row is not None and refund.row.type == "Full Refund")
             units = -(basis.quantity if basis else 1) if whole and done - amount < price else 0

@@ -116,7 +116,7 @@ def test_a_payout_read_twice_keeps_its_first_reading(house: Warehouse, server: P
     assert read_payouts(house, server, since=date(2026, 8, 1)).read == 1
     assert lines(house) == told
     (head,) = heads(house).values()
-    assert head["differs"].startswith("17.84 USD in 1 line ")
+    assert head["differs"].startswith("17.84 USD in 1 line that")
     assert ledger(house) == before
     server.has(payout("payout_B_first_reading"))
     read_payouts(house, server, since=date(2026, 8, 1))
