@@ -58,14 +58,15 @@ class OddSales:
 
     def row(self, sale: Json, make: Callable[[Json], T]) -> T | None:
         """The row of a sale; None where it can't be read. May be called by several threads at once."""
-        try:
-            if not has_id(sale):
-                raise DataError("", column="id", expected="text")
-            return make(sale)
-        except DataError as error:
-            one = unreadable(SALES, sale, error, self._window)
-            self._found[one.object_id] = one
-            return None
+        lacks = DataError("", column="id", expected="text")
+        if has_id(sale):
+            try:
+                return make(sale)
+            except DataError as error:
+                lacks = error
+        one = unreadable(SALES, sale, lacks, self._window)
+        self._found[one.object_id] = one
+        return None
 
     def within(self, window: DayWindow) -> list[Unreadable]:
         """Those of these days, and those of which the day isn't known."""

@@ -116,7 +116,7 @@ def test_a_payout_read_twice_keeps_its_first_reading(house: Warehouse, server: P
     assert read_payouts(house, server, since=date(2026, 8, 1)).read == 1
     assert lines(house) == told
     (head,) = heads(house).values()
-    assert head["differs"].startswith("17.84 USD in 1 lines")
+    assert head["differs"].startswith("17.84 USD in 1 line ")
     assert ledger(house) == before
     server.has(payout("payout_B_first_reading"))
     read_payouts(house, server, since=date(2026, 8, 1))
@@ -221,8 +221,8 @@ def test_the_first_time_all_pages_are_read_and_odd_payouts_stop_nobody(house: Wa
     assert done.listed == len(KEPT) + len(server.extra_heads)
     assert server.seen["/v2/payouts"] == 2
     assert done.read == len(KEPT)
-    assert any("no usable created_at" in text for text in done.odd)
-    assert any("not found by its id" in text for text in done.odd)
+    assert any("no usable created_at" in text for text in done.odd.lines())
+    assert any("isn't found by its id" in text for text in done.odd.lines())
     assert len(heads(house)) == done.listed - 1
     assert [head["estimated"] for head in heads(house).values()].count(True) == len(server.extra_heads) - 1
 

@@ -107,7 +107,7 @@ def test_a_later_reading_that_lacks_a_line_is_told_with_its_figure():
     assert later is not None
     found = payouts.difference(first, later)
     assert found == (1, 17_840_000, 1)
-    assert found.describe().startswith("17.84 USD in 1 lines")
+    assert found.describe().startswith("17.84 USD in 1 line ")
     assert payouts.difference(first, first) is None
 
 
