@@ -285,7 +285,7 @@ def main() -> int:
         cents, total = write_files(inbox, options.files // len(NAMES)), options.files // len(NAMES) * len(NAMES)
         print(f"{total} files dropped", flush=True)
         killed, landed, stop, shown = not options.kill, 0, threading.Event(), began
-        seller = threading.Thread(target=sell, args=(made, options.every, stop, during))
+        seller = threading.Thread(target=sell, args=(made, options.every, stop, during), daemon=True)
         if options.every:
             seller.start()
         while (landed := count(made, UPLOADS)) < total and time.monotonic() - began < options.patience:
