@@ -3,8 +3,9 @@
 Gateway and daemon run as processes on SQLite (or on the databases that are named), the platforms are the sandbox. Ten
 profiles get their files in one moment: each file is one day's sales of one book; one in fifty can't be used. Meanwhile
 a sale happens every few seconds, and its webhook must land. Prints processor seconds of each file, the time of the last
-one, and the webhooks' latency before and during the drop. With ``--kill`` everything that works is killed in the middle
-(``kill -9``). Exit 1 where the ledger isn't the sum of the files, or an owner got more than one mail about the drop.
+one, and the webhooks' latency before, during and after the drop. With ``--kill`` everything that works is killed in the middle
+(``kill -9``). Exit 1 where the ledger isn't the sum of the files, a sale didn't land, or an owner got more than one mail
+about the drop.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import statistics
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+import httpx
 import orjson
 import psutil
 from sqlalchemy import func, select
@@ -45,6 +47,9 @@ from creator_pipeline_tests.support.servers import free_port
 NAMES = tuple(f"seller{number}" for number in range(10))
 BAD_EVERY = 50
 FIRST_DAY = date(2025, 1, 1)
+PATIENCE = 300
+"""Seconds in which a sale must land, however much is under way."""
+IDLE_SALES = 5
 
 
 @dataclass
@@ -57,6 +62,7 @@ class Installation:
     gateway_port: int
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
     used: float = 0.0
+    starts: int = 0
 
     @property
     def warehouse(self) -> Warehouse:
@@ -64,7 +70,7 @@ class Installation:
         return open_warehouse(self.environment["DATABASE_URL"])
 
     def start(self) -> None:
-        """Gateway and daemon."""
+        """Gateway and daemon; returns when the gateway listens: a ping that finds nobody isn't sent again."""
         workspace = ["-w", str(ROOT / "workspace.yaml")]
         for name, words in {
             "gateway": ["creator_pipeline", "gateway", "--port", str(self.gateway_port)],
@@ -72,8 +78,26 @@ class Installation:
         }.items():
             with (self.folder / f"{name}.log").open("ab") as log:
                 command = [sys.executable, "-m", *words]
-                options = {"cwd": ROOT, "env": self.environment, "stdout": log, "stderr": subprocess.STDOUT}
-                self.processes.append(subprocess.Popen(command, start_new_session=True, **options))
+                process = subprocess.Popen(
+                    command,
+                    start_new_session=True,
+                    cwd=ROOT,
+                    env=self.environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+                self.processes.append(process)
+        while not self._listens():
+            if any(process.poll() is not None for process in self.processes):
+                raise SystemExit(f"A part ended: see {self.folder}/*.log")
+            time.sleep(0.2)
+        self.starts += 1
+
+    def _listens(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.gateway_port}/healthz", timeout=5).is_success
+        except httpx.TransportError:
+            return False
 
     def stop(self) -> None:
         """End it all, as a power cut does."""
@@ -181,24 +205,42 @@ SALES = select(func.count()).select_from(sales_events).where(sales_events.c.plat
 UPLOADS = select(func.count()).select_from(kdp_uploads)
 
 
-def sale_latency(made: Installation, name: str, patience: float, stop: threading.Event | None = None) -> float:
-    """Seconds from a sale to its row in the ledger; infinite where patience ends before."""
-    before, began = count(made, SALES), time.monotonic()
-    made.sandbox.world.gumroad.add_sale(name, pings=True)
-    while count(made, SALES) == before:
-        if time.monotonic() - began > patience or (stop is not None and stop.is_set()):
+def sale_latency(made: Installation, name: str, patience: float) -> float:
+    """Seconds from a sale to its row in the ledger; infinite where patience ends before.
+
+    Args:
+        made: the installation.
+        name: whose sale.
+        patience: seconds.
+    """
+    sale, began = made.sandbox.world.gumroad.add_sale(name, pings=True), time.monotonic()
+    landed = SALES.where(sales_events.c.external_id == sale.id)
+    while not count(made, landed):
+        if time.monotonic() - began > patience:
             return float("inf")
         time.sleep(0.1)
     return time.monotonic() - began
 
 
 def sell(made: Installation, every: float, stop: threading.Event, latencies: list[float]) -> None:
-    """Sales of all profiles in turn until told to stop, one at a time."""
+    """Sales of all profiles in turn until told to stop, one at a time.
+
+    Args:
+        made: the installation.
+        every: seconds between two sales.
+        stop: ends it after the sale that is under way.
+        latencies: takes seconds.
+    """
     for name in itertools.cycle(NAMES):
+        starts = made.starts
+        took = sale_latency(made, name, PATIENCE)
+        if took == float("inf") and made.starts != starts:
+            print(f"  the ping of {name} went down with the gateway", flush=True)
+        else:
+            latencies.append(took)
+            print(f"  a sale of {name} in {took:.1f} s", flush=True)
         if stop.wait(every):
             return
-        latencies.append(sale_latency(made, name, 600, stop))
-        print(f"  a sale of {name} in {latencies[-1]:.1f} s", flush=True)
 
 
 def check(made: Installation, cents: int) -> list[str]:
@@ -228,19 +270,22 @@ def main() -> int:
     asked.add_argument("--database-url", help="of the warehouse; SQLite by default")
     asked.add_argument("--dagster-url", help="of Dagster's storage; SQLite by default")
     options = asked.parse_args()
+    # Told to end, it ends its processes too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    before, during, after = list[float](), list[float](), list[float]()
     with installed(options) as made:
         made.start()
         if options.every:
-            first = sale_latency(made, NAMES[0], 300)
+            first = sale_latency(made, NAMES[0], PATIENCE)
             print(f"first sale after {first:.1f} s (the parts start), load {os.getloadavg()[0]:.1f}", flush=True)
-            rest = [sale_latency(made, name, 120) for name in NAMES[1:5]]
-            print(f"webhooks before: {_shown(rest)}", flush=True)
+            before += [sale_latency(made, name, PATIENCE) for name in NAMES[1 : 1 + IDLE_SALES]]
+            print(f"webhooks before: {_shown(before)}", flush=True)
         inbox = made.folder / "kdp_inbox"
         cpu, began = made.processor_seconds(), time.monotonic()
         cents, total = write_files(inbox, options.files // len(NAMES)), options.files // len(NAMES) * len(NAMES)
         print(f"{total} files dropped", flush=True)
-        during, killed, landed, stop, shown = list[float](), not options.kill, 0, threading.Event(), began
-        seller = threading.Thread(target=sell, args=(made, options.every, stop, during))
+        killed, landed, stop, shown = not options.kill, 0, threading.Event(), began
+        seller = threading.Thread(target=sell, args=(made, options.every, stop, during), daemon=True)
         if options.every:
             seller.start()
         while (landed := count(made, UPLOADS)) < total and time.monotonic() - began < options.patience:
@@ -259,9 +304,13 @@ def main() -> int:
         stop.set()
         if options.every:
             seller.join()
-        print(f"webhooks during: {_shown(during)}, load {os.getloadavg()[0]:.1f}", flush=True)
+            print(f"webhooks during: {_shown(during)}, load {os.getloadavg()[0]:.1f}", flush=True)
+            after += [sale_latency(made, name, PATIENCE) for name in NAMES[:IDLE_SALES]]
+            print(f"webhooks after: {_shown(after)}, load {os.getloadavg()[0]:.1f}", flush=True)
         time.sleep(30)
         wrong = check(made, cents) + ([] if landed == total else [f"{total - landed} files never landed"])
+        lost = sum(each == float("inf") for each in (*before, *during, *after))
+        wrong += [f"{lost} sales never landed"] if lost else []
         print(
             orjson.dumps({"files": landed, "seconds": round(seconds), "cpu_per_file": round(cpu / max(1, landed), 3)})
         )
@@ -273,7 +322,9 @@ def main() -> int:
 def _shown(latencies: list[float]) -> str:
     if not latencies:
         return "none"
-    return f"median {statistics.median(latencies):.1f} s, longest {max(latencies):.1f} s of {len(latencies)}"
+    ordered = sorted(latencies)
+    p50, p95 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95))
+    return f"p50 {p50:.1f} s, p95 {p95:.1f} s, longest {ordered[-1]:.1f} s of {len(ordered)}"
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ from creator_pipeline.platforms.gumroad.answers import (
     Json,
     NoSuccessError,
     classify,
-    missing,
     object_of,
     objects_of,
     optional,
     repeated_key,
 )
 from creator_pipeline.platforms.gumroad.payout_calls import PayoutCalls
+from creator_pipeline.platforms.gumroad.summary import Totals, totals_of
 from creator_pipeline.platforms.gumroad.table_calls import TableCalls
 
 
@@ -33,14 +33,6 @@ class SalesPage(NamedTuple):
 
     sales: list[Json]
     next_key: str | None
-
-
-class SummaryDay(NamedTuple):
-    """Gumroad's own totals of one day in the seller's time zone, in US cents."""
-
-    units: int
-    gross_cents: int
-    refunded_cents: int
 
 
 class GumroadClient:
@@ -143,9 +135,10 @@ class GumroadClient:
         found = objects_of(self._api.get("/v2/sales", {"order_id": str(sale.get("order_id"))}), "sales")
         return next((item for item in found if item.get("id") == sale.get("id")), None)
 
-    def summary(self, first: date, last: date) -> dict[date, SummaryDay] | None:
+    def summary(self, first: date, last: date) -> Totals | None:
         """Gumroad's own totals per day, both dates inclusive, in the seller's time zone; empty days are left out.
 
+        A day that can't be read stops no other: it is among the totals' ``unknown``.
         None on servers without the endpoint. A range that the server refuses as too long is asked for in halves.
         """
         try:
@@ -156,11 +149,13 @@ class GumroadClient:
                 raise
             middle = first + timedelta(days=days // 2)
             older, newer = self.summary(first, middle), self.summary(middle + timedelta(days=1), last)
-            return None if older is None or newer is None else older | newer
+            if older is None or newer is None:
+                return None
+            older.add(newer)
+            return older
         if body is None:
             return None
-        days_of = {_date(item): _figures(item) for item in objects_of(body, "breakdown")}
-        return {day: figures for day, figures in days_of.items() if any(figures)}
+        return totals_of(objects_of(body, "breakdown"), first, last)
 
     def _summary(self, first: date, last: date) -> Json | None:
         parameters = {"from": first.isoformat(), "to": last.isoformat(), "group_by": "day"}
@@ -181,10 +176,6 @@ class GumroadClient:
         self._api.request(f"/v2/resource_subscriptions/{quote(subscription_id, safe='')}", method="DELETE")
 
 
-def _figures(item: Json) -> SummaryDay:
-    return SummaryDay(*(_integer(item, name) for name in ("units", "gross_cents", "refunded_cents")))
-
-
 def _sales_page(body: Any) -> SalesPage:
     return SalesPage(objects_of(body, "sales"), _next_key(body))
 
@@ -192,17 +183,3 @@ def _sales_page(body: Any) -> SalesPage:
 def _next_key(body: Json) -> str | None:
     key = body.get("next_page_key")
     return str(key) if key else None
-
-
-def _integer(item: Json, name: str) -> int:
-    value = item.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise missing(f"breakdown[].{name}", "a whole number", value)
-    return int(value)
-
-
-def _date(item: Json) -> date:
-    try:
-        return date.fromisoformat(str(item.get("key"))[:10])
-    except ValueError:
-        raise missing("breakdown[].key", "a date", item.get("key")) from None

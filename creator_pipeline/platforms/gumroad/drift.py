@@ -11,7 +11,7 @@ from sqlalchemy import and_, case, func, literal, select
 
 from creator_pipeline.core.money import MICROS_PER_CENT, from_cents
 from creator_pipeline.core.windows import DayWindow, contiguous, now
-from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.counted_otherwise import (
     Evidence,
     Explanation,
@@ -21,7 +21,9 @@ from creator_pipeline.platforms.gumroad.counted_otherwise import (
     sold,
 )
 from creator_pipeline.platforms.gumroad.models import SaleRow
+from creator_pipeline.platforms.gumroad.summary import SummaryDay, Totals
 from creator_pipeline.platforms.gumroad.sync import PLATFORM
+from creator_pipeline.store import unreadable
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import replace
 from creator_pipeline.store.locks import lock_profile
@@ -29,6 +31,11 @@ from creator_pipeline.store.tables import gumroad_sales, platform_totals, sales_
 
 SCAN_DAYS = 366
 """Days of a nightly scan: a refund of a year-old sale is found the next night."""
+ODD_PART = "totals"
+_ODD_HINT = (
+    "No sale is missing: only Gumroad's own totals of that day can't be compared, and refunds that need them stay"
+    " estimates. They are asked for again each night."
+)
 
 
 @dataclass(frozen=True)
@@ -100,13 +107,20 @@ def seen_totals(warehouse: Warehouse, profile_id: str) -> dict[date, SummaryDay]
 
 
 def differing(platform: Mapping[date, SummaryDay], ledger: Mapping[date, SummaryDay]) -> list[Drift]:
-    """Days whose money differs. Units are left out: Gumroad doesn't say whether a line of three is one or three."""
-    nothing = SummaryDay(0, 0, 0)
+    """Days whose money differs. Units are left out: Gumroad doesn't say whether a line of three is one or three.
+
+    Of days whose totals can't be read nothing is said.
+    """
+    nothing, unknown = SummaryDay(0, 0, 0), _unknown(platform)
     return [
         Drift(day, platform.get(day, nothing), ledger.get(day, nothing))
         for day in sorted(platform.keys() | ledger.keys())
-        if platform.get(day, nothing)[1:] != ledger.get(day, nothing)[1:]
+        if day not in unknown and platform.get(day, nothing)[1:] != ledger.get(day, nothing)[1:]
     ]
+
+
+def _unknown(totals: Mapping[date, SummaryDay]) -> set[date]:
+    return totals.unknown if isinstance(totals, Totals) else set()
 
 
 class Verdict(NamedTuple):
@@ -161,7 +175,7 @@ def _verdict(drift: Drift, rows: Sequence[SaleRow], evidence: Evidence) -> Verdi
 
 def scan(
     warehouse: Warehouse, client: GumroadClient, profile_id: str, first: date, last: date
-) -> tuple[list[DayWindow], dict[date, SummaryDay]] | None:
+) -> tuple[list[DayWindow], Totals] | None:
     """UTC days to read again, and Gumroad's totals to remember once that is done; None without the endpoint.
 
     A day that was read for these very totals and still differs isn't asked for every night: the check
@@ -235,7 +249,8 @@ def remember(warehouse: Warehouse, profile_id: str, first: date, last: date, tot
         warehouse: where the tables are.
         profile_id: whose totals.
         first, last: the range, days in the seller's time zone, both inclusive.
-        totals: in US cents, by day; what is stored of other days of the range is deleted.
+        totals: in US cents, by day; what is stored of other days of the range is deleted, but for days that can't be
+            read: these stand as last seen, and are kept among what can't be read.
     """
     moment = now()
     rows = [
@@ -248,7 +263,14 @@ def remember(warehouse: Warehouse, profile_id: str, first: date, last: date, tot
         columns.profile_id == profile_id,
         columns.bucket >= first.isoformat(),
         columns.bucket <= last.isoformat(),
+        columns.bucket.not_in([day.isoformat() for day in _unknown(totals)]),
     )
+    odd = totals.odd if isinstance(totals, Totals) else {}
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
+        kept = unreadable.unreadable_of(connection, PLATFORM, profile_id)
+        gone = [(one.part, one.object_id) for one in kept if one.part == ODD_PART and one.object_id not in odd]
+        unreadable.forget(connection, PLATFORM, profile_id, gone)
+        told = [unreadable.Unreadable(ODD_PART, day, detail, _ODD_HINT) for day, detail in odd.items()]
+        unreadable.remember(connection, PLATFORM, profile_id, told, moment)
         replace(connection, platform_totals, rows, scope, what=f"totals of {profile_id}", allow_shrink=True)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
 
-from creator_pipeline.core.errors import RejectedError
+from creator_pipeline.core.errors import DataError, RejectedError
 from creator_pipeline.core.json_fields import FieldReader, Json
 from creator_pipeline.core.money import from_cents
 from creator_pipeline.core.windows import now, today
@@ -45,7 +45,7 @@ def load_earnings(warehouse: Warehouse, client: GumroadClient, profile_id: str) 
                 row = _row(profile_id, year, told, now())
         except NoScopeError as error:
             part, refused = "earnings", unreadable.refusal(profile_id, "earnings", error)
-        except RejectedError as error:
+        except (DataError, RejectedError) as error:
             refused = NotReadable(part, error.message, "")
         with warehouse.write() as connection:
             lock_profile(connection, profile_id)

@@ -70,7 +70,7 @@ class Tally:
         profile_id, read, figures = part
         if read.not_readable:
             self.unreadable.append(f"{profile_id}: {read.not_readable.detail} {read.not_readable.hint}".strip())
-        self.odd += [f"{profile_id} {line}" for line in read.odd]
+        self.odd += [f"{profile_id} {line}" for line in read.odd.lines()]
         self.words |= read.new_types | read.new_statuses
         self.differing += [f"{profile_id} {row.payout_id}: {row.differs}" for row in read.stored if row.differs]
         self.estimated[profile_id] = figures

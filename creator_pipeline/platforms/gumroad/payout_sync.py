@@ -18,6 +18,7 @@ from creator_pipeline.platforms.gumroad import payout_catalog, payout_settled, p
 from creator_pipeline.platforms.gumroad.answers import Json, NoScopeError, NotFoundError
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.ledger_store import PLATFORM, rewrite_sales, stored_payouts
+from creator_pipeline.platforms.gumroad.odd_payouts import LISTED, PLANNED, READ, OddPayouts, is_kept, keep
 from creator_pipeline.platforms.gumroad.payout_heads import (
     completed_when_read,
     loses_lines,
@@ -50,7 +51,7 @@ class PayoutsRead:
         read: payouts whose lines were read.
         stored: payouts of the profile, as they stand now.
         ledger: what became of the ledger.
-        odd: payouts that couldn't be used, each in a line.
+        odd: payouts that couldn't be used.
         new_keys, new_statuses, new_types: names that this release doesn't know.
         not_readable: None where payouts can be read.
     """
@@ -59,7 +60,7 @@ class PayoutsRead:
     read: int = 0
     stored: Sequence[PayoutRow] = ()
     ledger: Change = field(default_factory=Change)
-    odd: list[str] = field(default_factory=list[str])
+    odd: OddPayouts = field(default_factory=OddPayouts)
     new_keys: set[str] = field(default_factory=set[str])
     new_statuses: set[str] = field(default_factory=set[str])
     new_types: set[str] = field(default_factory=set[str])
@@ -102,6 +103,7 @@ def load_payouts(
     # What a later payout was made after has settled, whatever our clock says.
     latest = max([moment, *(row.created_at for row in rows.values())])
     wanted = _wanted(rows.values(), again, latest)
+    found.odd.read |= {(READ, row.payout_id) for row in rows.values() if stage(row, latest) == "final"}
     no_lines = False
     for row in sorted(wanted, key=lambda one: (one.created_at, one.payout_id)):
         reading = _reading(client, row.payout_id, found)
@@ -140,26 +142,32 @@ def _listed(
     """Heads of the list, down to the first page that shows one that is known."""
     with warehouse.read() as connection:
         known = stored_rows(connection, profile_id).keys()
+        # What couldn't be used may be on any page.
+        whole = not known or is_kept(connection, profile_id)
     heads: list[Head] = []
     since = since if known else None
     for page in client.payouts.pages(since):
         made = [head for item in page.payouts if (head := _head(item, found)) is not None]
         heads += made
         found.listed += len(page.payouts)
-        if since is None and any(head.payout_id in known for head in made):
-            break
+        if since is None and not whole and any(head.payout_id in known for head in made):
+            return heads
+    if since is None:
+        found.odd.whole.add(LISTED)
     return heads
 
 
 def _head(item: Json, found: PayoutsRead) -> Head | None:
     found.new_keys |= item.keys() - payout_catalog.PAYOUT_KEYS
-    if item.get("id") is None:
+    planned = str(item.get("status")).lower() in payout_catalog.UPCOMING_STATUSES
+    if item.get("id") is None and planned:
         return None
     try:
         head = payouts.head(item)
     except DataError as error:
-        found.odd.append(f"{item.get('id')}: {error}")
+        found.odd.add(LISTED, item, error)
         return None
+    found.odd.read.add((LISTED, head.payout_id))
     if head.status.lower() not in payout_catalog.PAYOUT_STATES:
         found.new_statuses.add(head.status)
     return head
@@ -194,14 +202,15 @@ def _reading(client: GumroadClient, payout_id: str, found: PayoutsRead) -> Readi
     try:
         item = client.payouts.payout(payout_id)
         if item is None:
-            found.odd.append(f"{payout_id}: listed, and not found by its id")
+            found.odd.add(READ, {"id": payout_id}, DataError("been listed, and isn't found by its id"))
             return None
         made = payouts.reading(item)
     except (DataError, RejectedError) as error:
         if isinstance(error, NoScopeError):
             raise
-        found.odd.append(f"{payout_id}: {error}")
+        found.odd.add(READ, {"id": payout_id}, error)
         return None
+    found.odd.read.add((READ, payout_id))
     found.new_keys |= made.new_keys
     found.new_types |= {line.type for line in made.lines or () if not payouts.is_known(line.type)}
     return made
@@ -260,12 +269,14 @@ def _store_rest(
     """The planned payouts, and which parts can be read."""
     upcoming, moment = client.payouts.upcoming(), now()
     balances: dict[str, int] = {}
+    if upcoming is not None:
+        found.odd.whole.add(PLANNED)
     for item in upcoming or ():
         try:
             currency = str(item.get("currency") or "usd").upper()
             balances[currency] = balances.get(currency, 0) + from_decimal(str(item.get("amount")))
         except ValueError:
-            found.odd.append(f"planned for {item.get('created_at')}: no amount")
+            found.odd.add(PLANNED, item, payouts.FIELDS.bad("planned payout", item, "amount", "decimal text"))
     columns = platform_balances.c
     mine = and_(columns.provider == PLATFORM, columns.profile_id == profile_id, columns.part == "upcoming")
     rows = [(PLATFORM, profile_id, currency, "upcoming", micros, moment) for currency, micros in balances.items()]
@@ -275,6 +286,7 @@ def _store_rest(
         lock_profile(connection, profile_id)
         replace(connection, platform_balances, rows, mine, what=f"planned payouts of {profile_id}", allow_shrink=True)
         unreadable.remember(connection, profile_id, "payouts", None, moment)
+        keep(connection, profile_id, found.odd, moment)
         if no_lines is not None:
             told = NotReadable("transactions", unreadable.NO_LINES, unreadable.GOES_ON) if no_lines else None
             unreadable.remember(connection, profile_id, "transactions", told, moment)

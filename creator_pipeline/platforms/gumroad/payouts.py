@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, cast
 
+from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.json_fields import FieldReader, Json, stored
 from creator_pipeline.core.money import MICROS_PER_CENT, ZERO_DECIMAL, decimals, from_decimal, to_text
 from creator_pipeline.core.text import number
@@ -123,7 +124,7 @@ def reading(item: Json) -> Reading:
     if not isinstance(told, list) or not all(isinstance(each, dict) for each in cast("list[Any]", told)):
         raise FIELDS.bad("payout", item, "transactions", "a list of objects")
     rows = cast("list[Json]", told)
-    lines = sorted((_line(row) for row in rows), key=_order)
+    lines = sorted((_line(row, place) for place, row in enumerate(rows, 1)), key=_order)
     listed = item.get("sales")
     sold = {line.sale_id for line in lines if line.type == payout_catalog.SALE and line.sale_id}
     elsewhere = frozenset(sold - set(cast("list[str]", listed))) if isinstance(listed, list) else frozenset[str]()
@@ -131,7 +132,15 @@ def reading(item: Json) -> Reading:
     return Reading(made, lines, elsewhere, new)
 
 
-def _line(row: Json) -> Line:
+def _line(row: Json, place: int) -> Line:
+    try:
+        return _line_of(row)
+    except DataError as error:
+        column = f"transactions[{place}].{error.column}"
+        raise DataError(error.message, hint=error.hint, column=column, expected=error.expected) from None
+
+
+def _line_of(row: Json) -> Line:
     try:
         day = date.fromisoformat(FIELDS.text("payout's line", row, "date")[:10])
     except ValueError:

@@ -156,7 +156,8 @@ def _agrees(config: Settings, warehouse: Warehouse, profile_id: str) -> Iterator
     differing = drift.differing(totals, drift.ledger_totals(warehouse, profile_id, first, last))
     off = [found for found, why, _ in drift.explained(warehouse, profile_id, differing) if why is None]
     if not off:
-        yield Finding(name, "ok", f"{number(len(totals), 'day')} with sales, {first} to {last}, equal to the cent")
+        odd = f"; {number(len(totals.odd), 'day')} can't be read" if totals.odd else ""
+        yield Finding(name, "ok", f"{number(len(totals), 'day')} with sales, {first} to {last}, equal to the cent{odd}")
         return
     hint = f"creator-pipeline backfill gumroad --profile {profile_id} --from {off[0].day} --to {off[-1].day}"
     yield Finding(

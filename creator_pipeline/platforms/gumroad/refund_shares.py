@@ -12,9 +12,9 @@ import orjson
 
 from creator_pipeline.core.money import MICROS_PER_CENT
 from creator_pipeline.platforms.gumroad.catalog import decimals
-from creator_pipeline.platforms.gumroad.client import SummaryDay
 from creator_pipeline.platforms.gumroad.counted_otherwise import Evidence, explain, sold
 from creator_pipeline.platforms.gumroad.models import SaleRow, amount, refunded_cents
+from creator_pipeline.platforms.gumroad.summary import SummaryDay
 
 NO_EVIDENCE = Evidence(frozenset(), frozenset(), {})
 

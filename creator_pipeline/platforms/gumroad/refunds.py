@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from creator_pipeline.core.windows import DayWindow, now
-from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.counted_otherwise import evidence_of
 from creator_pipeline.platforms.gumroad.ledger_store import rewrite_sales
 from creator_pipeline.platforms.gumroad.models import SaleRow, without_buyers
 from creator_pipeline.platforms.gumroad.payout_store import rewrite_payouts
 from creator_pipeline.platforms.gumroad.refund_shares import days_to_settle, settle
+from creator_pipeline.platforms.gumroad.summary import SummaryDay
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, upsert
@@ -102,6 +103,7 @@ class RefundSettler:
             found = None
             if self._totals is not None:
                 found = self._client.summary(last - timedelta(days=_DAYS_AT_ONCE - 1), last)
+            # A day that can't be read is missing here: its refunds stay estimates.
             self._totals = None if found is None or self._totals is None else self._totals | found
             self._asked.add(year)
         return self._totals

@@ -20,9 +20,9 @@ GOES_ON = "Sales go on; what goes back of them is estimated."
 
 
 def not_readable(connection: Connection, profile_id: str) -> Iterator[NotReadable]:
-    """What can't be read, why, and what to do about it."""
+    """Whole parts that can't be read, why, and what to do about it."""
     found = unreadable.unreadable_of(connection, _PROVIDER, profile_id)
-    return (NotReadable(one.part, one.detail, one.hint, one.brings) for one in found)
+    return (NotReadable(one.part, one.detail, one.hint, one.brings) for one in found if not one.object_id)
 
 
 def refusal(profile_id: str, part: str, error: NoScopeError) -> NotReadable:

@@ -18,6 +18,12 @@ Order = Literal["ymd", "dmy", "mdy"]
 _MONTHS = (
     "january february march april may june july august september october november december",
     "jan feb mar apr may jun jul aug sep oct nov dec",
+    "jan febr mrt apr mei jun jul aug sept okt nov dec",
+    "jän feb mär apr mai jun jul aug sep okt nov dez",
+    "ene feb mar abr may jun jul ago sept oct nov dic",
+    "gen feb mar apr mag giu lug ago set ott nov dic",
+    "jan fev mar abr mai jun jul ago set out nov dez",
+    "janv févr mars avr mai juin juil août sept oct nov déc",
     "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
     "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
@@ -43,7 +49,12 @@ _DATE = re.compile(rf"([0-9]{{4}})-([0-9]{{1,2}})(?:-([0-9]{{1,2}}){_MIDNIGHT})?
 _CJK = re.compile(r"([0-9]{4})(?:年|년) ?([0-9]{1,2})(?:月|월)(?: ?([0-9]{1,2})(?:日|일))?")
 _YEAR_FIRST_MONTH = re.compile(r"([0-9]{4})[/.]([0-9]{1,2})")
 _NUMBERS = re.compile(rf"([0-9]{{1,4}})([/.-]) ?([0-9]{{1,2}})\2 ?([0-9]{{1,4}})\.?{_MIDNIGHT}")
-_DAY_NAMED = re.compile(r"([0-9]{1,2})[- ]([^\W\d]+)[- ]([0-9]{4})")
+_WORD = r"([^\W\d]+)\.?"
+_DAY_NAMED = re.compile(rf"([0-9]{{1,2}})\.?[- ](?:de )?{_WORD}(?:[- ]|, )(?:de |del )?([0-9]{{4}})")
+_NAMED_DAY = re.compile(rf"{_WORD}[- ]([0-9]{{1,2}})(?:[- ]|, )([0-9]{{4}})")
+_YEAR_NAMED_DAY = re.compile(rf"([0-9]{{4}})(?:[- ]|, ){_WORD}[- ]([0-9]{{1,2}})")
+_DIGITS = re.compile(r"(20[0-9]{2})([0-9]{2})([0-9]{2})")
+"""Of a year of this century: as day, month and year its month would be past 19."""
 _MONTH_NAMED = re.compile(r"([^\s\d.,_]+|[0-9]{1,2}[月월])\.?,? (?:de |del )?([0-9]{4})")
 _YEAR_MONTH_NAMED = re.compile(r"([0-9]{4}),? ([^\s\d.,_]+|[0-9]{1,2}[月월])")
 _KDP = "a date as KDP writes it, 2026-03 or 2026-03-15"
@@ -66,8 +77,8 @@ def date_order(cells: Iterable[object]) -> Order | None:
 def day_or_month(cell: object, order: Order | None = None) -> tuple[date, Grain]:
     """A date and whether it stands for a month or a day.
 
-    ``2026-03``, ``March 2026``, ``8月 2026`` and ``2026年8月`` are months, given by their first day; ``2026-03-15`` and
-    ``2026年3月15日`` are days.
+    ``2026-03``, ``March 2026``, ``8月 2026`` and ``2026年8月`` are months, given by their first day; ``2026-03-15``,
+    ``20260315``, ``Mar 15, 2026`` and ``2026年3月15日`` are days.
 
     Args:
         cell: text, or a date of a workbook.
@@ -86,6 +97,7 @@ def day_or_month(cell: object, order: Order | None = None) -> tuple[date, Grain]
     found = _plain(cell)
     try:
         match = _DATE.fullmatch(found) or _CJK.fullmatch(found) or _YEAR_FIRST_MONTH.fullmatch(found)
+        match = match or _DIGITS.fullmatch(found)
         if match:
             year, month, day = (*match.groups(), None)[:3]
             return _day(int(year or 0), int(month or 0), int(day or 1)), "day" if day else "month"
@@ -94,13 +106,17 @@ def day_or_month(cell: object, order: Order | None = None) -> tuple[date, Grain]
         form = normal(found)
         if (match := _DAY_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[2])):
             return _day(int(match[3]), number, int(match[1])), "day"
+        if (match := _NAMED_DAY.fullmatch(form)) and (number := MONTH_OF.get(match[1])):
+            return _day(int(match[3]), number, int(match[2])), "day"
+        if (match := _YEAR_NAMED_DAY.fullmatch(form)) and (number := MONTH_OF.get(match[2])):
+            return _day(int(match[1]), number, int(match[3])), "day"
         if (match := _MONTH_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[1])):
             return _day(int(match[2]), number, 1), "month"
         if (match := _YEAR_MONTH_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[2])):
             return _day(int(match[1]), number, 1), "month"
     except ValueError as error:
         raise BadCell(cell, "a date that exists") from error
-    raise BadCell(cell, f"{_KDP}; this one can be read in several ways")
+    raise BadCell(cell, f"{_KDP}, or another that has one reading")
 
 
 def _plain(cell: str) -> str:

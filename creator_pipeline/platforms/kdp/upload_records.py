@@ -126,8 +126,8 @@ def _held_back(losses: Sequence[Loss], name: str, other: str, upload: Any) -> Da
         f"{name} holds less of {periods[0]} than {other or 'an upload'} that is stored, so it is held back: it may be"
         " cut off, only a part (one shop, format or author), or from another account.",
         hint="If it is only a part, export the same range in KDP for all shops, formats and authors, and upload that"
-        " file. If what it lacks is really gone, or can't be exported, ask whoever runs this installation to take it."
-        " If it is the wrong file, nothing is to be done: it doesn't count."
+        " file. Otherwise say on your page what it is: only a part, right as it is, or the wrong file. Until then it"
+        " doesn't count."
         f"\n{command} --partial (what it lacks stays)"
         f"\n{command} --accept-smaller (what it lacks goes)",
         file=name,

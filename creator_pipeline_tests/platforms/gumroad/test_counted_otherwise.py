@@ -11,9 +11,10 @@ import pytest
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import drift
-from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.counted_otherwise import Evidence, Explanation, Sold, explain
 from creator_pipeline.platforms.gumroad.drift import Verdict
+from creator_pipeline.platforms.gumroad.summary import SummaryDay
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse

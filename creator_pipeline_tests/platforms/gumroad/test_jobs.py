@@ -19,6 +19,7 @@ from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import gumroad_sales, payouts, sales_events
 from creator_pipeline_tests.support.check_states import states
+from creator_pipeline_tests.support.field_files import field_file
 from creator_pipeline_tests.support.installation import job_statuses, run_waiting, totals_of_chen
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
@@ -117,6 +118,7 @@ def test_a_member_who_leaves_costs_two_requests_whatever_the_membership_has_char
     loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance, client: GumroadClient, ring: KeyRing
 ) -> None:
     """Incident: a cancellation listed 34 renewals and 10 charges that had failed, and cost 75 requests, twice."""
+    assert field_file("g12_cancellation_requests")["right"].startswith("0-2:")
     world, day = sandbox.world.gumroad, datetime.now(UTC) - timedelta(days=40)
     renewals = [
         world.add_sale("chen", created_at=day + timedelta(days=at), subscription_id="sub==", recurring_charge=True)

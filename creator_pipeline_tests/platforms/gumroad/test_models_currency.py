@@ -9,9 +9,9 @@ import pytest
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.gumroad import payouts
-from creator_pipeline.platforms.gumroad.client import SummaryDay
 from creator_pipeline.platforms.gumroad.models import SaleRow, product_row, sale_row
 from creator_pipeline.platforms.gumroad.refund_shares import settle
+from creator_pipeline.platforms.gumroad.summary import SummaryDay
 from creator_pipeline_tests.support.gumroad_samples import fixture, sale_of
 
 NOW = datetime(2026, 9, 20, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.monitoring.platform_checks import unreadable_objects
-from creator_pipeline.platforms.gumroad import PLATFORM, answers, client
+from creator_pipeline.platforms.gumroad import PLATFORM, answers, client, drift
 from creator_pipeline.platforms.gumroad.checks import Tally
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import refresh_sales
@@ -164,3 +164,41 @@ def test_an_odd_product_stops_no_other_and_isn_t_gone(account: Account) -> None:
     account.change.clear()
     load_products(account.warehouse, account.client, "chen")
     assert account.kept() == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("gross_cents", ("many",)), ("units", ()), ("key", ("someday",))])
+def test_an_odd_day_of_the_totals_stops_no_other_and_says_nothing_of_its_own(
+    account: Account, key: str, value: tuple[Any, ...]
+) -> None:
+    """Incident: one day of the totals without its units, and no refund of a year was looked for, night after night."""
+    assert account.load()
+    first, last = WINDOW.start, LAST
+    found = drift.scan(account.warehouse, account.client, "chen", first, last)
+    assert found is not None
+    drift.remember(account.warehouse, "chen", first, last, found[1])
+    whole = drift.seen_totals(account.warehouse, "chen")
+    some, other = sorted(whole)[:2]
+    spoiled = spoil(key, *value)
+
+    def change(item: dict[str, Any]) -> Any:
+        if item["key"] == other.isoformat():
+            return item | {"gross_cents": item["gross_cents"] + 100}
+        return spoiled(item) if item["key"] == some.isoformat() else item
+
+    account.change["breakdown"] = change
+    for _ in range(2):
+        found = drift.scan(account.warehouse, account.client, "chen", first, last)
+        assert found is not None
+        assert some in found[1].unknown
+        drift.remember(account.warehouse, "chen", first, last, found[1])
+    seen = drift.seen_totals(account.warehouse, "chen")
+    # What was seen of the day before stands, and the other's difference is found.
+    assert seen[some] == whole[some]
+    assert seen[other].gross_cents == whole[other].gross_cents + 100
+    [one] = account.kept()
+    assert (one.part, f"no usable breakdown[].{key}" in one.detail) == ("totals", True)
+    account.change.clear()
+    found = drift.scan(account.warehouse, account.client, "chen", first, last)
+    assert found is not None
+    drift.remember(account.warehouse, "chen", first, last, found[1])
+    assert (drift.seen_totals(account.warehouse, "chen"), account.kept()) == (whole, [])

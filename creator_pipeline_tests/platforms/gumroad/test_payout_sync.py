@@ -221,8 +221,8 @@ def test_the_first_time_all_pages_are_read_and_odd_payouts_stop_nobody(house: Wa
     assert done.listed == len(KEPT) + len(server.extra_heads)
     assert server.seen["/v2/payouts"] == 2
     assert done.read == len(KEPT)
-    assert any("no usable created_at" in text for text in done.odd)
-    assert any("not found by its id" in text for text in done.odd)
+    assert any("no usable created_at" in text for text in done.odd.lines())
+    assert any("isn't found by its id" in text for text in done.odd.lines())
     assert len(heads(house)) == done.listed - 1
     assert [head["estimated"] for head in heads(house).values()].count(True) == len(server.extra_heads) - 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 import tenacity
@@ -11,12 +12,17 @@ from sqlalchemy import select
 
 from creator_pipeline.core.errors import AuthError, TransientError
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.monitoring.platform_checks import unreadable_objects
+from creator_pipeline.platforms.gumroad import PLATFORM, earnings
 from creator_pipeline.platforms.gumroad.unreadable import not_readable
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import platform_connections
+from creator_pipeline.store.tables import platform_balances, platform_connections
+from creator_pipeline.store.unreadable import unreadable_of
 from creator_pipeline_tests.support.gumroad_payouts import (
     KEPT,
     PayoutServer,
+    account,
+    answer,
     heads,
     ledger,
     net_of,
@@ -118,4 +124,69 @@ def test_a_refused_request_for_one_payout_stops_no_other(house: Warehouse, serve
     wrong = json.dumps({"status": 400, "error": "Something is wrong"}).encode()
     server.broken[f"/v2/payouts/{payout('payout_usd_everything')['id']}"] = (400, wrong)
     done = read_payouts(house, server)
-    assert (done.read, len(done.odd)) == (1, 1)
+    assert (done.read, len(done.odd.found)) == (1, 1)
+
+
+def odd_ones(house: Warehouse) -> dict[str, str]:
+    with house.read() as connection:
+        return {one.part: one.detail for one in unreadable_of(connection, PLATFORM.in_ledger, "alice")}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("id", None), ("id", 7), ("amount", "much"), ("created_at", "noon"), ("status", None)]
+)
+def test_an_odd_payout_of_the_list_is_kept_and_goes_with_its_oddness(
+    house: Warehouse, server: PayoutServer, key: str, value: object
+) -> None:
+    """Incident: a payout without an id was left out without a word."""
+    good, late = payout("payout_instant"), payout("payout_eur")
+    server.has(good)
+    server.extra_heads = [late | {key: value}]
+    for _ in range(2):
+        done = read_payouts(house, server)
+        assert len(done.odd.found) == 1
+        assert set(heads(house)) == {good["id"]}
+        assert f"no usable {key}" in odd_ones(house)["payouts"]
+    with house.read() as connection:
+        # It is one object, not the whole part.
+        assert list(not_readable(connection, "alice")) == []
+        (kept,) = unreadable_of(connection, PLATFORM.in_ledger, "alice")
+    assert "bank_account_visual" not in kept.raw
+    assert any(f"no usable {key}" in found.detail for found in unreadable_objects(house))
+    server.extra_heads.clear()
+    server.has(late)
+    read_payouts(house, server)
+    assert set(heads(house)) == {good["id"], late["id"]}
+    assert odd_ones(house) == {}
+
+
+def test_odd_lines_and_odd_plans_are_kept_and_stop_nothing(house: Warehouse, server: PayoutServer) -> None:
+    """Incident: told by one run's check, and nowhere else."""
+    whole = payout("payout_instant")
+    server.has({**whole, "transactions": [*whole["transactions"], {"type": "Sale", "date": "2026-10-06"}]})
+    server.upcoming = [{"id": None, "amount": text, "currency": "usd"} for text in ("19.40", "soon")]
+    read_payouts(house, server)
+    place = len(whole["transactions"]) + 1
+    found = odd_ones(house)
+    assert set(found) == {"payout readings", "upcoming"}
+    assert f"no usable transactions[{place}].net_total" in found["payout readings"]
+    with house.read() as connection:
+        planned = connection.execute(select(platform_balances.c.amount_micros)).scalar()
+    assert planned == 19_400_000
+    server.has(whole)
+    server.upcoming = server.upcoming[:1]
+    read_payouts(house, server)
+    assert odd_ones(house) == {}
+
+
+def test_a_year_s_totals_that_are_none_stop_no_payout(
+    house: Warehouse, server: PayoutServer, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Incident: a text in place of the year's gross, and the run of the payouts failed night after night."""
+    monkeypatch.setattr(earnings, "today", lambda: date(2027, 1, 5))
+    server.scopes.add("view_tax_data")
+    server.earnings[2026] = answer("earnings_2025") | {"gross_cents": "many"}
+    read_sales(house, server, ring)
+    with account(server) as client:
+        assert earnings.load_earnings(house, client, "alice") == []
+    assert "no usable gross_cents" in odd_ones(house)["earnings 2026"]

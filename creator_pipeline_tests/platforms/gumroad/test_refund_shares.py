@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.secrets import KeyRing, new_key
-from creator_pipeline.platforms.gumroad.client import SummaryDay
 from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row
 from creator_pipeline.platforms.gumroad.refund_shares import days_to_settle, settle
 from creator_pipeline.platforms.gumroad.sandbox.sale_json import sale_fields
 from creator_pipeline.platforms.gumroad.sandbox.shapes import Buyer, Product, Sale
+from creator_pipeline.platforms.gumroad.summary import SummaryDay
 
 DAY = date(2026, 9, 16)
 NOON = int(datetime(2026, 9, 16, 12, tzinfo=UTC).timestamp())

@@ -14,8 +14,9 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.checks import Tally
-from creator_pipeline.platforms.gumroad.client import GumroadClient, SummaryDay
+from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.product_sync import load_products
+from creator_pipeline.platforms.gumroad.summary import SummaryDay
 from creator_pipeline.platforms.gumroad.sync import load_sales
 from creator_pipeline.runtime.step_checks import Verdict
 from creator_pipeline.store import profiles

@@ -83,15 +83,35 @@ def test_numbers_as_people_write_them_elsewhere(text: str, amount: str) -> None:
         ("octubre 2025", "2025-10-01", "month"),
         ("8月 2026", "2026-08-01", "month"),
         ("01-Apr-2011", "2011-04-01", "day"),
+        ("20260915", "2026-09-15", "day"),
+        ("Sep 15, 2026", "2026-09-15", "day"),
+        ("15 Sept. 2026", "2026-09-15", "day"),
+        ("15. Dez. 2026", "2026-12-15", "day"),
+        ("15 de septiembre de 2026", "2026-09-15", "day"),
+        ("15 févr. 2026", "2026-02-15", "day"),
+        ("2026 set 15", "2026-09-15", "day"),
     ],
 )
 def test_dates_with_one_reading_are_read(text: str, day: str, grain: str) -> None:
-    """Incident: a Spanish Summary whose months were dropped."""
+    """Incidents: a Spanish Summary whose months were dropped; 20260915 and Sep 15, 2026 "in several ways"."""
     assert (str(day_or_month(text)[0]), day_or_month(text)[1]) == (day, grain)
 
 
 @pytest.mark.parametrize(
-    "text", ["Mar-26", "3/1/2026", "01/03/2026", "46082", "01-Mar-26", "2026-13", "2026-02-30", "1026-03", ""]
+    "text",
+    [
+        "Mar-26",
+        "3/1/2026",
+        "01/03/2026",
+        "46082",
+        "01-Mar-26",
+        "2026-13",
+        "2026-02-30",
+        "1026-03",
+        "15092026",
+        "20261509",
+        "",
+    ],
 )
 def test_dates_with_two_readings_are_not_read(text: str) -> None:
     """Incident: 3/1/2026 booked in January."""

@@ -136,3 +136,33 @@ def test_the_old_layout_is_named_and_never_empty() -> None:
     rows = [["Amazon.com Sales report for the period 01-Mar-2012 to 31-Mar-2012"], header, ["A", "B", "B00TEST001"]]
     with pytest.raises(DataError):
         parse(as_csv(rows))
+
+
+def test_the_old_reports_columns_are_read_where_something_says_when() -> None:
+    """Incident: nobody knew whether the layout that a public program names is read, or as what."""
+    header = [
+        "Title",
+        "Author",
+        "ASIN",
+        "Marketplace",
+        "Units Sold",
+        "Units Refunded",
+        "Net Units Sold",
+        "Royalty Type",
+        "Transaction Type",
+        "Currency",
+        "Avg. List Price without tax",
+        "Avg. Offer Price without tax",
+        "Avg. File Size (MB)",
+        "Avg. Delivery Cost",
+        "Royalty",
+    ]
+    row = "The Glass Orchard,Ada Example,B0TSTBK001,Amazon.com,10,1,9,70%,Standard,USD,4.99,4.99,0.4,0.06,31.06"
+    tab = [header, row.split(",")]
+    dated = [["Royalty Date", *header], ["2018-09-15", *tab[1]]]
+    for rows, period in (([["Sales Period", "September 2018"], *tab], "2018-09"), (dated, "2018-09-15")):
+        told = describe(parse(as_csv(rows)))
+        assert (told["verdict"], told["period"], told["net_units"]) == ("accept", period, 9)
+        assert told["royalty_by_currency"] == {"USD": "31.06"}
+    with pytest.raises(DataError, match="month is missing"):
+        parse(as_csv(tab))

@@ -37,6 +37,12 @@ def test_what_the_field_sends_is_read_right(name: str) -> None:
     assert report.verdict == "accept"
 
 
+def test_a_day_that_can_be_no_month_says_which_part_is_the_month() -> None:
+    """Incident: 9/15/2026 "can be read in several ways", and "valid and empty" beside it."""
+    told = describe(parse(FIELD / "V9_date_us.csv"))
+    assert (told["verdict"], told["period"], told["royalty_by_currency"]) == ("accept", "2026-09-15", {"USD": "3.40"})
+
+
 def test_pre_orders_are_named() -> None:
     """Incident: 'no header of a KDP report; download it again' for a report that KDP itself wrote."""
     with pytest.raises(DataError, match="pre-orders, not sales yet"):
@@ -87,6 +93,6 @@ def test_prompts_are_answered_one_after_the_other(tmp_path, sqlite_warehouse) ->
     answers = "\n".join(right[header] for header in refused.value.doubts) + "\n"
     result = CliRunner().invoke(teach, [str(path)], input=answers)
     assert result.exit_code == 0, result.output
-    assert "1 rows, accept" in result.output
+    assert "1 row, accept" in result.output
     kept = taught_headers(sqlite_warehouse)
     assert kept == {header.lower(): right[header] for header in refused.value.doubts}
