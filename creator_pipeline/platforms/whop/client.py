@@ -54,6 +54,7 @@ class WhopClient:
         self._pace = pace
         self._customers = customers
         self.listed = Listed()
+        self._read: list[tuple[str, Json, list[Json]]] = []
         self._page_size = catalog.PAGE_SIZE
         self._api = ApiClient(
             base_url=base_url,
@@ -82,6 +83,11 @@ class WhopClient:
     def take_listed(self) -> Listed:
         """What lists were read since the last call."""
         taken, self.listed = self.listed, Listed()
+        return taken
+
+    def take_read(self) -> list[tuple[str, Json, list[Json]]]:
+        """(list, parameters, objects) of those of ``KEPT_LISTS`` that were read to their end since the last call."""
+        taken, self._read = self._read, []
         return taken
 
     def fetch_customer(self, member_id: str) -> Json | None:
@@ -241,7 +247,9 @@ class WhopClient:
         except AuthError as error:
             if error.revoked:
                 raise
-            needed = _PERMISSIONS[operation.partition(".")[0]]
+            needed = _PERMISSIONS.get(operation.partition(".")[0])
+            if needed is None:
+                raise
             raise AuthError(
                 f"{error.message} {operation} needs {needed}.",
                 hint=f"Give the key the permission {needed} under Developer, API keys.",
@@ -260,8 +268,7 @@ class WhopClient:
             raise NoIdError(error.message, hint=error.hint, column="id", expected=f"the object {object_id}")
         return item
 
-    def _page(self, operation: str, params: Json) -> Json:
-        path = _PATHS[operation]
+    def _page(self, operation: str, path: str, params: Json) -> Json:
         try:
             return self.get(operation, path, {**params, "first": self._page_size})
         except BadParameterError as error:
@@ -277,16 +284,35 @@ class WhopClient:
             DataError: a cursor came twice, or an answer lacks its rows or its cursor.
         """
         params = {name: parameter(value) for name, value in filters.items() if value is not None}
-        return self.listed.reading(operation, self._rows(operation, dict(params)), params)
+        return self.listed.reading(operation, self._rows(operation, params), params)
 
     def _rows(self, operation: str, params: Json) -> Iterator[Json]:
         path = _PATHS[operation]
-        cursors: set[str] = set()
-        while True:
-            body = self._page(operation, params)
-            for row in rows(path, body):
+        read, kept = list[Json](), operation in catalog.KEPT_LISTS
+        for page in self.pages(operation, path, params):
+            for row in page:
                 refuse_other_dialect(path, row)
+                if kept:
+                    read.append(row)
                 yield row
+        if kept:
+            self._read.append((operation, params, read))
+
+    def pages(self, operation: str, path: str, asked: Json) -> Iterator[list[Json]]:
+        """The pages of a list, asked for one by one.
+
+        Args:
+            operation: whose budget it is of.
+            path: of the list.
+            asked: parameters of the query.
+
+        Raises:
+            DataError: a cursor came twice, or an answer lacks its rows or its cursor.
+        """
+        cursors, params = set[str](), dict(asked)
+        while True:
+            body = self._page(operation, path, params)
+            yield rows(path, body)
             cursor = next_cursor(path, body)
             if cursor is None:
                 return
