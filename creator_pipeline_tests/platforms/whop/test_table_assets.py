@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ KEYS = {stream.name: dg.AssetKey(["whop", stream.name]) for stream in STREAMS}
 @contextmanager
 def sold(
     warehouse: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch, count: int
-) -> Iterator[tuple[SandboxServer, dg.DagsterInstance]]:
+) -> Generator[tuple[SandboxServer, dg.DagsterInstance]]:
     """An account with so many memberships, connected, and whatever its first night reads."""
     world = World.invented(7, today=today(), sizes={"alice": 1}, whop_sizes={"alice": count}, days=5)
     with SandboxServer(world) as server, new_instance() as instance:
