@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from creator_pipeline.core.errors import AuthError, DataError
+from creator_pipeline.core.errors import AuthError
 from creator_pipeline.core.http import ApiClient, Pace
 from creator_pipeline.core.odd_objects import as_object
 from creator_pipeline.core.usage import Usage
@@ -18,14 +18,13 @@ from creator_pipeline.platforms.whop.answers import (
     NotFoundError,
     classify,
     missing,
-    next_cursor,
     no_list,
     parameter,
     refuse_other_dialect,
-    rows,
 )
 from creator_pipeline.platforms.whop.customers import Customers
 from creator_pipeline.platforms.whop.odd import Listed
+from creator_pipeline.platforms.whop.paging import all_pages
 
 Json = dict[str, Any]
 _PATHS = {**catalog.OPERATIONS, **money_catalog.OPERATIONS}
@@ -223,9 +222,7 @@ class WhopClient:
     def payouts(self, account_id: str | None = None, *, created_after: datetime | None = None) -> Iterator[Json]:
         """Payouts of an account, newest first.
 
-        Args:
-            account_id: ``biz_…``; None for the account of the key.
-            created_after: inclusive.
+        ``created_after`` is inclusive.
         """
         return self._list("payouts", account_id=account_id, created_after=created_after)
 
@@ -299,28 +296,5 @@ class WhopClient:
             self._read.append((operation, params, read))
 
     def pages(self, operation: str, path: str, asked: Json) -> Iterator[list[Json]]:
-        """The pages of a list, asked for one by one.
-
-        Args:
-            operation: whose budget it is of.
-            path: of the list.
-            asked: parameters of the query.
-
-        Raises:
-            DataError: a cursor came twice, or an answer lacks its rows or its cursor.
-        """
-        cursors, params = set[str](), dict(asked)
-        while True:
-            body = self._page(operation, path, params)
-            yield rows(path, body)
-            cursor = next_cursor(path, body)
-            if cursor is None:
-                return
-            if cursor in cursors:
-                raise DataError(
-                    f"Whop {path}: the cursor {cursor} came twice.",
-                    hint="Nothing was written. Run it again; if it stays, the API has changed.",
-                    column="page_info.end_cursor",
-                )
-            cursors.add(cursor)
-            params["after"] = cursor
+        """The pages of a list, of the budget of ``operation``, asked for one by one."""
+        return all_pages(path, lambda more: self._page(operation, path, {**asked, **more}))

@@ -1,16 +1,27 @@
-"""Whop's declared tables about money that moved, or may: refunds, disputes and their alerts, transfers."""
+"""Whop's declared tables about money that moved, or may: invoices, refunds, disputes and their alerts, transfers."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
 from creator_pipeline.platforms.whop.catalog import PERMISSIONS
-from creator_pipeline.platforms.whop.table_fields import CHANGES, MINE, NAME, TURNS, currency, micros, times, upper
+from creator_pipeline.platforms.whop.table_fields import (
+    CHANGES,
+    MINE,
+    NAME,
+    TURNS,
+    currency,
+    line_total,
+    micros,
+    times,
+    upper,
+)
 from creator_pipeline.store.table_streams import (
     ParentRow,
     Parents,
     Single,
     TableStream,
+    address,
     flag,
     of_parent,
     text,
@@ -23,6 +34,38 @@ def _sides(_connection: Connection, _profile_id: str) -> list[ParentRow]:
     return [ParentRow({"side": "origin"}), ParentRow({"side": "destination"})]
 
 
+INVOICES = TableStream(
+    platform=NAME,
+    name="invoices",
+    about="An invoice of the account. What opens it without a login is not kept.",
+    path="/invoices",
+    list_key="data",
+    asked=MINE,
+    single=Single("/invoices/{id}", ""),
+    turns=TURNS,
+    newest_first="created_at",
+    scope="invoice:basic:read",
+    webhooks=(
+        "invoice.created",
+        "invoice.paid",
+        "invoice.past_due",
+        "invoice.voided",
+        "invoice.marked_uncollectible",
+    ),
+    personal=("fetch_invoice_token", "pay_online_url", "user", "customer_name", "mailing_address"),
+    fields=(
+        text("id", "Whop's id of the invoice"),
+        text("number", "As the buyer sees it"),
+        address("buyer_hash", "Keyed hash of the e-mail it went to", "email_address"),
+        text("status", "draft, open, paid, past_due, uncollectible or void"),
+        text("variant_id", "Variant that it bills", "current_plan.id", null=True),
+        told("total_micros", "micros", "Sum of its lines", line_total, "line_items"),
+        currency("current_plan.currency"),
+        flag("payment_processing", "A payment is under way"),
+        time("due_at", "When it is due", "due_date", null=True),
+        time("created_at", "When it was made"),
+    ),
+)
 REFUNDS = TableStream(
     platform=NAME,
     name="refunds",

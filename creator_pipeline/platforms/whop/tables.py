@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from creator_pipeline.platforms.whop.catalog import PERMISSIONS
-from creator_pipeline.platforms.whop.money_tables import ALERTS, DISPUTES, REFUNDS, TRANSFERS
+from creator_pipeline.platforms.whop.money_tables import ALERTS, DISPUTES, INVOICES, REFUNDS, TRANSFERS
 from creator_pipeline.platforms.whop.table_fields import (
     CHANGES,
     MINE,
@@ -14,7 +14,6 @@ from creator_pipeline.platforms.whop.table_fields import (
     flat,
     fraction,
     host,
-    line_total,
     micros,
     times,
 )
@@ -241,38 +240,6 @@ WAITING_LIST = TableStream(
         text("membership_id", "Membership that it became", null=True),
         text("failure", "Why it could not be approved", "approval_failure_reason", null=True),
         *times(),
-    ),
-)
-INVOICES = TableStream(
-    platform=NAME,
-    name="invoices",
-    about="An invoice of the account. What opens it without a login is not kept.",
-    path="/invoices",
-    list_key="data",
-    asked=MINE,
-    single=Single("/invoices/{id}", ""),
-    turns=TURNS,
-    newest_first="created_at",
-    scope="invoice:basic:read",
-    webhooks=(
-        "invoice.created",
-        "invoice.paid",
-        "invoice.past_due",
-        "invoice.voided",
-        "invoice.marked_uncollectible",
-    ),
-    personal=("fetch_invoice_token", "pay_online_url", "user", "customer_name", "mailing_address"),
-    fields=(
-        text("id", "Whop's id of the invoice"),
-        text("number", "As the buyer sees it"),
-        address("buyer_hash", "Keyed hash of the e-mail it went to", "email_address"),
-        text("status", "draft, open, paid, past_due, uncollectible or void"),
-        text("variant_id", "Variant that it bills", "current_plan.id", null=True),
-        told("total_micros", "micros", "Sum of its lines", line_total, "line_items"),
-        currency("current_plan.currency"),
-        flag("payment_processing", "A payment is under way"),
-        time("due_at", "When it is due", "due_date", null=True),
-        time("created_at", "When it was made"),
     ),
 )
 REVIEWS = TableStream(
