@@ -19,7 +19,8 @@ from creator_pipeline.runtime.profile_jobs import Work
 from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict
 from creator_pipeline.runtime.stream_assets import snapshot_asset
 from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream
-from creator_pipeline.runtime.table_reads import Account, OpenAccount, TableRead, read_table, refresh_rows
+from creator_pipeline.runtime.table_lists import Account, OpenAccount, TableRead
+from creator_pipeline.runtime.table_reads import read_table, refresh_rows
 from creator_pipeline.store import unreadable
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.source import Source
@@ -102,7 +103,7 @@ def table_stream(source: Source, stream: TableStream, account: OpenAccount) -> S
                 "The other tables go on. An object that can't be read keeps its row as it was.",
             ),
         ),
-        follows=[dg.AssetKey(stream.parents.follows.split("/"))] if stream.parents else [],
+        follows=[dg.AssetKey(stream.parents.follows.split("/"))] if stream.parents and stream.parents.follows else [],
     )
 
 
@@ -141,6 +142,8 @@ def how_read(stream: TableStream) -> str:
     gone = "What is gone keeps its row and gets `removed_at`."
     if stream.single:
         gone = "What the list lacks is read once more by itself, and keeps its row with `removed_at`."
+    if stream.turns or stream.told_by:
+        return f"{_in_turn(stream)} {gone}"
     if rule is None:
         return f"Read whole each night. {gone}"
     if rule.again is None:
@@ -151,8 +154,26 @@ def how_read(stream: TableStream) -> str:
     )
 
 
+def _in_turn(stream: TableStream) -> str:
+    told = f"Stored from what `{stream.told_by}` reads each night" if stream.told_by else ""
+    if stream.turns is None:
+        return f"{told}; read whole where that didn't happen."
+    sides = f", a list for each {stream.parents.columns[0]}" if stream.parents else ""
+    turn = f"takes turns with the others, {stream.turns.a_night} lists a night{sides}"
+    long = (
+        f" A long list is read as far as it is new and {stream.turns.pages} pages of what is old."
+        if stream.newest_first
+        else ""
+    )
+    return f"{told}; beside that it {turn}.{long}" if told else f"{turn.capitalize()}.{long}"
+
+
 def requests_a_night(stream: TableStream) -> str:
     """Requests that an account takes where nothing changed, in words."""
+    if stream.turns:
+        return f"{stream.turns.a_night} for all that take turns; {stream.turns.pages} pages more for one that is long"
+    if stream.told_by:
+        return "none"
     if stream.parents is None:
         return "1 a page"
     return "1 a list and page" if stream.parents.again is None else f"at most {stream.parents.a_night}"

@@ -2,128 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from creator_pipeline.core.errors import AuthError, DataError, RejectedError
-from creator_pipeline.core.json_fields import FieldReader, Json
-from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.errors import AuthError, RejectedError
+from creator_pipeline.core.json_fields import Json
 from creator_pipeline.core.windows import now
 from creator_pipeline.runtime import table_store
+from creator_pipeline.runtime.table_lists import (
+    ALL,
+    Account,
+    Listed,
+    NoParentError,
+    NoTableError,
+    TableRead,
+    add_page,
+    bit_by_bit,
+    whole,
+)
 from creator_pipeline.runtime.table_rows import Row, RowMaker
-from creator_pipeline.store import erasure
-from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change
-from creator_pipeline.store.source import Source
 from creator_pipeline.store.table_streams import ParentRow, TableStream
 from creator_pipeline.store.unreadable import Unreadable
 
 BRINGS = "They are then read each night, with all that they hold now."
 """What a consent with the missing scope brings, the same for every table: one mail asks for all of them."""
-ALL = ParentRow({})
-"""In place of a parent, where one list has all rows of an account."""
-
-
-class NoTableError(RejectedError):
-    """The server doesn't know the list."""
-
-
-class NoParentError(RejectedError):
-    """There is no such object whose rows were asked for."""
-
-
-class Lists(Protocol):
-    """The lists of one account, as the platform's client gives them."""
-
-    def pages(self, path: str, asked: Mapping[str, str], list_key: str) -> Iterator[list[Json]]:
-        """The pages of a list, asked for one by one.
-
-        Args:
-            path: with what names the parent.
-            asked: parameters.
-            list_key: of the answers.
-
-        Raises:
-            NoTableError: the server doesn't know the list.
-            NoParentError: there is no such parent.
-            AuthError: the token may not read it.
-            DataError: an answer isn't a page of the list.
-        """
-        ...
-
-    def one(self, path: str, object_key: str) -> Json | None:
-        """One object; None where there is none.
-
-        Args:
-            path: with its id.
-            object_key: of the answer.
-        """
-        ...
-
-    def usage(self) -> Mapping[str, int | float]:
-        """Requests and waiting so far."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One profile's account, whose tables are read.
-
-    Attributes:
-        source: the platform.
-        lists: of the account.
-        fields: reads the platform's objects.
-        ring: hashes addresses.
-        connect: what a person does to connect the account again.
-    """
-
-    warehouse: Warehouse
-    source: Source
-    profile_id: str
-    lists: Lists
-    fields: FieldReader
-    ring: KeyRing
-    connect: str = ""
-
-    def maker(self, stream: TableStream, moment: datetime) -> RowMaker:
-        """What makes the rows of a table."""
-        with self.warehouse.read() as connection:
-            forgotten = erasure.forgotten(connection)
-        return RowMaker(stream, self.fields, self.ring, forgotten, self.profile_id, moment)
-
-
-OpenAccount = Callable[[Any], AbstractContextManager[Account]]
-"""(request of a load) to the account."""
-
-
-@dataclass(slots=True)
-class TableRead:
-    """What a reading of a table came to.
-
-    Attributes:
-        refused: why the account doesn't give the table; None where it does.
-        lists: that were read.
-        odd: objects that could not be read. Their rows stay as they were.
-        new_keys: of objects, that the declaration doesn't name.
-    """
-
-    refused: Unreadable | None = None
-    lists: int = 0
-    change: Change = field(default_factory=Change)
-    odd: list[Unreadable] = field(default_factory=list[Unreadable])
-    new_keys: set[str] = field(default_factory=set[str])
-
-
-@dataclass(slots=True)
-class _Listed:
-    """A list, read whole."""
-
-    rows: dict[tuple[Any, ...], Row] = field(default_factory=dict[tuple[Any, ...], Row])
-    odd: dict[str, Unreadable] = field(default_factory=dict[str, Unreadable])
-    pages: int = 0
 
 
 def read_table(account: Account, stream: TableStream, *, allow_shrink: bool = False) -> TableRead:
@@ -161,38 +65,66 @@ def read_table(account: Account, stream: TableStream, *, allow_shrink: bool = Fa
 def _read_list(
     account: Account, stream: TableStream, maker: RowMaker, parent: ParentRow, found: TableRead, *, allow_shrink: bool
 ) -> None:
+    with account.warehouse.read() as connection:
+        stored = table_store.present(connection, stream, account.profile_id, parent)
+        mark = table_store.mark_of(connection, stream, account.source.provider, account.profile_id)
     try:
-        listed = _whole(account, stream, maker, parent, found)
+        if stream.newest_first and mark is not None:
+            listed = bit_by_bit(account, stream, maker, stored, mark, found)
+        else:
+            listed = whole(account, stream, maker, parent, found)
     except NoParentError:
         # Its rows go when the parent is known to be gone.
         return
+    _store_listed(account, stream, maker, parent, stored, listed, found, allow_shrink=allow_shrink)
+
+
+def _store_listed(
+    account: Account,
+    stream: TableStream,
+    maker: RowMaker,
+    parent: ParentRow,
+    stored: Mapping[tuple[Any, ...], Row],
+    listed: Listed,
+    found: TableRead,
+    *,
+    allow_shrink: bool,
+    turn: bool = True,
+) -> None:
     found.lists += 1
-    with account.warehouse.read() as connection:
-        stored = table_store.present(connection, stream, account.profile_id, parent)
-    missed = {key: row for key, row in stored.items() if key not in listed.rows and str(key[-1]) not in listed.odd}
-    table_store.guard(stream, account.profile_id, len(stored), len(stored) - len(missed), allow_shrink=allow_shrink)
+    held = {key: row for key, row in stored.items() if listed.covers(stream, row)}
+    missed = {key: row for key, row in held.items() if key not in listed.rows and str(key[-1]) not in listed.odd}
+    table_store.guard(stream, account.profile_id, len(held), len(held) - len(missed), allow_shrink=allow_shrink)
     gone = _looked_for(account, stream, maker, parent, missed, listed, found) if missed else {}
     found.odd += listed.odd.values()
     rows = [*listed.rows.values(), *(row | {"removed_at": maker.moment} for row in gone.values())]
+    read = parent._replace(hint=listed.mark) if stream.newest_first else parent
     found.change += table_store.store_list(
-        account.warehouse, stream, account.source.provider, account.profile_id, parent, rows, maker.moment
+        account.warehouse, stream, account.source.provider, account.profile_id, read, rows, maker.moment, turn=turn
     )
 
 
-def _whole(account: Account, stream: TableStream, maker: RowMaker, parent: ParentRow, found: TableRead) -> _Listed:
-    listed, known = _Listed(), stream.known_keys
-    for page in account.lists.pages(stream.path.format(**parent.values), stream.asked, stream.list_key):
-        listed.pages += 1
-        for item in page:
-            found.new_keys |= item.keys() - known
-            try:
-                row = maker.row(item, parent.values)
-            except DataError as error:
-                name = str(item.get("id"))
-                listed.odd[name] = Unreadable(stream.name, name, error.message, error.hint)
-                continue
-            listed.rows[maker.key(row)] = row
-    return listed
+def store_told(account: Account, stream: TableStream, items: Sequence[Json], after: datetime | None) -> TableRead:
+    """Store a list that another job read for its own ends.
+
+    Args:
+        account: whose table.
+        stream: its declaration, without parents.
+        items: every object of the list.
+        after: the list has only what was created later; None where it is whole.
+
+    Raises:
+        DataError: most rows of the list are gone.
+        PipelineError: as the platform's client says.
+    """
+    found, maker, listed = TableRead(), account.maker(stream, now()), Listed(pages=1)
+    with account.warehouse.read() as connection:
+        stored = table_store.present(connection, stream, account.profile_id, ALL)
+    if after is not None:
+        listed.spans.append((after, None))
+    add_page(stream, maker, ALL, items, listed, found)
+    _store_listed(account, stream, maker, ALL, stored, listed, found, allow_shrink=False, turn=after is None)
+    return found
 
 
 def _looked_for(
@@ -201,14 +133,14 @@ def _looked_for(
     maker: RowMaker,
     parent: ParentRow,
     missed: Mapping[tuple[Any, ...], Row],
-    listed: _Listed,
+    listed: Listed,
     found: TableRead,
 ) -> dict[tuple[Any, ...], Row]:
     """Which of the missed rows are gone, in their last state. A page that changed while it was read hides rows too."""
     if stream.single is None:
         if listed.pages < 2:
             return dict(missed)
-        again = _whole(account, stream, maker, parent, found)
+        again = whole(account, stream, maker, parent, found)
         listed.rows |= {key: again.rows[key] for key in missed if key in again.rows}
         return {key: row for key, row in missed.items() if key not in again.rows}
     gone: dict[tuple[Any, ...], Row] = {}

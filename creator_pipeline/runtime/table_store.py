@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_, update
@@ -18,6 +18,8 @@ from creator_pipeline.store.table_streams import ParentRow, TableStream
 from creator_pipeline.store.tables import stream_reads
 
 _READS = stream_reads.c
+_SAME_NIGHT = timedelta(hours=12)
+"""What was read since then was read tonight."""
 
 
 def due(
@@ -38,6 +40,8 @@ def due(
         parents: of the lists.
         moment: of the reading.
     """
+    if stream.turns or stream.told_by:
+        return _in_turn(connection, stream, provider, profile_id, parents, moment)
     rule = stream.parents
     if rule is None or rule.again is None:
         return list(parents)
@@ -53,6 +57,37 @@ def due(
             old.append((last.read_at, parent))
     oldest = sorted(old, key=lambda one: (one[0], name_of(stream, one[1])))
     return [*fresh, *(parent for _, parent in oldest[: rule.a_night])]
+
+
+def _in_turn(
+    connection: Connection,
+    stream: TableStream,
+    provider: str,
+    profile_id: str,
+    parents: Sequence[ParentRow],
+    moment: datetime,
+) -> list[ParentRow]:
+    names = stream.turns.streams if stream.turns else (stream.name,)
+    mine = and_(_READS.provider == provider, _READS.profile_id == profile_id, _READS.stream.in_(names))
+    read = connection.execute(select(_READS.read_at, _READS.stream, _READS.parent).where(mine)).all()
+    waiting = sorted(tuple(row) for row in read if row.read_at <= moment - _SAME_NIGHT)
+    left = (stream.turns.a_night if stream.turns else 1) - (len(read) - len(waiting))
+    known = {(row.stream, row.parent) for row in read}
+    due_now = {(name, parent) for _, name, parent in waiting[: max(0, left)]}
+    lists = [(stream.name, name_of(stream, parent)) for parent in parents]
+    return [parent for parent, key in zip(parents, lists, strict=True) if key not in known or key in due_now]
+
+
+def mark_of(connection: Connection, stream: TableStream, provider: str, profile_id: str) -> str | None:
+    """How far back a list was read at its last turn, empty where to its end; None where it was never read.
+
+    Args:
+        connection: to the warehouse.
+        stream: of the list.
+        provider: as ``platform_connections`` calls the platform.
+        profile_id: whose account.
+    """
+    return connection.execute(select(_READS.hint).where(_reads_of(provider, profile_id, stream.name))).scalar()
 
 
 def name_of(stream: TableStream, parent: ParentRow) -> str:
@@ -105,6 +140,8 @@ def store_list(
     parent: ParentRow,
     rows: Sequence[Row],
     moment: datetime,
+    *,
+    turn: bool = True,
 ) -> Change:
     """Make the stored list equal to what was read; rows that were gone before, and those in doubt, stay as they are.
 
@@ -116,6 +153,7 @@ def store_list(
         parent: of the list.
         rows: that were read, and those that are gone now.
         moment: of the reading.
+        turn: it was read as far as a night reads it; else its next reading comes as if this hadn't been.
     """
     table = stream.table
     with warehouse.write() as connection:
@@ -128,7 +166,8 @@ def store_list(
         # Rows whose parent changed lie outside the scope and are updated by their key.
         change = replace(connection, table, [row_of(table, row) for row in written.values()], mine, what=what)
         read = (provider, profile_id, stream.name, name_of(stream, parent), parent.hint, moment)
-        upsert(connection, stream_reads, [read])
+        if turn:
+            upsert(connection, stream_reads, [read])
     return change
 
 

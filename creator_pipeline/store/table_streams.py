@@ -51,14 +51,29 @@ class Parents:
         columns: of the table, which name the parent of a row.
         again: after which time one is read again, though nothing tells that it changed; always where it is None.
         a_night: how many of these at most, the oldest first.
-        follows: the asset that the parents come from.
+        follows: the asset that the parents come from; empty where they are always the same.
     """
 
     rows: Callable[[Connection, str], Sequence[ParentRow]]
     columns: tuple[str, ...]
-    follows: str
+    follows: str = ""
     again: timedelta | None = None
     a_night: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """A list that isn't read each night: it takes turns with others of its platform, the one read longest ago first.
+
+    Attributes:
+        streams: names of those that take turns.
+        a_night: how many lists of them at most.
+        pages: of a long list at most, in one turn, beyond those that are new.
+    """
+
+    streams: tuple[str, ...]
+    a_night: int
+    pages: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +134,15 @@ class TableStream:
         key: columns that name a row of a profile.
         personal: keys of an object that tell of a person, and are dropped.
         left_out: keys of an object that are of no use.
-        asked: parameters of the list.
+        asked: parameters of the list, their names with the parent's values in braces.
         parents: None where one list has all rows of an account.
         single: None where a row can't be read by itself.
         scope: that the token needs; empty where every token reads it.
         webhooks: the platform's words for events after which the named rows are read again.
+        turns: None where it is read each night.
+        newest_first: column with the time by which the list is ordered, newest first, and which it can be asked for by
+            ``created_before``. Its end is then read bit by bit, what is new at each turn. Needs ``single``.
+        told_by: job that reads the list each night anyway, and stores its rows here.
         last_used: column with the time from which ``KEEP_BUYERS_DAYS`` counts.
         table: made of all this.
     """
@@ -142,6 +161,9 @@ class TableStream:
     single: Single | None = None
     scope: str = ""
     webhooks: tuple[str, ...] = ()
+    turns: Turns | None = None
+    newest_first: str = ""
+    told_by: str = ""
     last_used: str = "ingested_at"
     table: Table = field(init=False)
 

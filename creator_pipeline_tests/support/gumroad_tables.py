@@ -13,7 +13,8 @@ from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.product_sync import load_products
 from creator_pipeline.platforms.gumroad.table_assets import FIELDS
 from creator_pipeline.platforms.gumroad.tables import STREAMS
-from creator_pipeline.runtime.table_reads import Account, TableRead, read_table
+from creator_pipeline.runtime.table_lists import Account, TableRead
+from creator_pipeline.runtime.table_reads import read_table
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.table_streams import TableStream

@@ -23,6 +23,8 @@ counts and freshness, the doctor's line, erasure and the switch are made from th
 - **Scope**: a scope that the token lacks turns off its table alone. The check `table_readable` and the doctor say so with what to
   do, and the owner is asked once by mail. A server that doesn't know a list changes nothing.
 - **Switch**: `STREAMS` names the assets that are read, as `STREAMS=gumroad/subscribers,gumroad/reviews`; `all` is the default.
+- **Turns**: of lists that change seldom and have no list of changes, a few are read each night, the one read longest ago first. A
+  long one is read as far as it is new, and then some pages from where its last turn ended.
 - **Webhooks** of the words below read what they name at once, by one request.
 """
 

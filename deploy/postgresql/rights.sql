@@ -35,7 +35,8 @@ GRANT SELECT (provider, profile_id, account_id, since, clears) ON platform_accou
 GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_royalties, platform_totals, health_reports,
     payout_lines, unexplained, balance_movements, platform_balances, closed_months, closed_ledger, ledger_first_seen, gumroad_earnings,
     kdp_payments, fx_rates, gumroad_offer_codes, gumroad_reviews, gumroad_variant_categories, gumroad_variants,
-    gumroad_custom_fields, gumroad_utm_links, stream_reads, subscriptions_daily, products,
+    gumroad_custom_fields, gumroad_utm_links, whop_products, whop_variants, whop_promo_codes, whop_affiliates,
+    whop_waiting_list, whop_reviews, whop_refunds, whop_disputes, whop_dispute_alerts, whop_transfers, stream_reads, subscriptions_daily, products,
     sync_status, daily_revenue_amounts, daily_revenue_local, payout_amounts
     TO pipeline_reader;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, processed_at,
@@ -52,6 +53,12 @@ GRANT SELECT (profile_id, id, partition_day, created_at, local_day, product_id, 
 GRANT SELECT (profile_id, id, product_id, product_name, status, recurrence, charges, purchase_ids, created_at,
     cancel_asked_at, cancelled_at, ended_at, failed_at, trial_ends_at, first_seen_at, ingested_at, removed_at)
     ON gumroad_subscribers TO pipeline_reader;
+GRANT SELECT (profile_id, id, access_level, status, last_action, spent_micros, currency, joined_at, created_at,
+    first_seen_at, ingested_at, removed_at) ON whop_members TO pipeline_reader;
+GRANT SELECT (profile_id, id, product_id, member_id, referrer_host, created_at, updated_at, first_seen_at, ingested_at,
+    removed_at) ON whop_leads TO pipeline_reader;
+GRANT SELECT (profile_id, id, number, status, variant_id, total_micros, currency, payment_processing, due_at,
+    created_at, first_seen_at, ingested_at, removed_at) ON whop_invoices TO pipeline_reader;
 GRANT SELECT (id, account_profile_id, profile_id, status, has_access, plan_id, plan_name, tier, product_id,
     product_name, created_at, updated_at, current_period_start, current_period_end, cancel_at_period_end, canceled_at,
     price_micros, currency, first_seen_at, ingested_at)

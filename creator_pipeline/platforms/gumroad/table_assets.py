@@ -12,7 +12,7 @@ from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.tables import STREAMS
 from creator_pipeline.runtime.streams import Request
 from creator_pipeline.runtime.table_assets import table_assets
-from creator_pipeline.runtime.table_reads import Account
+from creator_pipeline.runtime.table_lists import Account
 from creator_pipeline.store.engine import Warehouse
 
 FIELDS = FieldReader("Gumroad", "Its row stays as it was. The API may have changed.", absent_is_null=True)

@@ -16,7 +16,7 @@ from creator_pipeline.platforms.gumroad.answers import (
     optional,
     repeated_key,
 )
-from creator_pipeline.runtime.table_reads import NoParentError, NoTableError
+from creator_pipeline.runtime.table_lists import NoParentError, NoTableError
 
 
 class TableCalls:

@@ -40,6 +40,7 @@ PLATFORM = Platform(
     books=Later(f"{_HERE}.books", "BOOKS"),
     shared={"subscriptions": Later(f"{_HERE}.shared", "SUBSCRIPTIONS")},
     own_rates=Later(f"{_HERE}.own_rates", "own_rates"),
+    tables=Later(f"{_HERE}.tables", "STREAMS"),
     spans=Later(f"{_HERE}.subscription_spans", "SPANS"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

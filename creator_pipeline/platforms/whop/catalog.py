@@ -40,6 +40,9 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
 )
 """What a 403 of the list means; Whop's own text doesn't say. A missing permission for one field is null, not 403."""
 
+KEPT_LISTS = frozenset({"members", "plans", "refunds", "disputes", "dispute_alerts"})
+"""Lists that the nightly jobs read anyway and that are tables too."""
+
 ACCESS: Mapping[str, bool] = MappingProxyType(
     {
         "active": True,

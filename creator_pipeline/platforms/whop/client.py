@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from creator_pipeline.core.errors import AuthError, DataError
+from creator_pipeline.core.errors import AuthError
 from creator_pipeline.core.http import ApiClient, Pace
 from creator_pipeline.core.odd_objects import as_object
 from creator_pipeline.core.usage import Usage
@@ -18,14 +18,13 @@ from creator_pipeline.platforms.whop.answers import (
     NotFoundError,
     classify,
     missing,
-    next_cursor,
     no_list,
     parameter,
     refuse_other_dialect,
-    rows,
 )
 from creator_pipeline.platforms.whop.customers import Customers
 from creator_pipeline.platforms.whop.odd import Listed
+from creator_pipeline.platforms.whop.paging import all_pages
 
 Json = dict[str, Any]
 _PATHS = {**catalog.OPERATIONS, **money_catalog.OPERATIONS}
@@ -54,6 +53,7 @@ class WhopClient:
         self._pace = pace
         self._customers = customers
         self.listed = Listed()
+        self._read: list[tuple[str, Json, list[Json]]] = []
         self._page_size = catalog.PAGE_SIZE
         self._api = ApiClient(
             base_url=base_url,
@@ -82,6 +82,11 @@ class WhopClient:
     def take_listed(self) -> Listed:
         """What lists were read since the last call."""
         taken, self.listed = self.listed, Listed()
+        return taken
+
+    def take_read(self) -> list[tuple[str, Json, list[Json]]]:
+        """(list, parameters, objects) of those of ``KEPT_LISTS`` that were read to their end since the last call."""
+        taken, self._read = self._read, []
         return taken
 
     def fetch_customer(self, member_id: str) -> Json | None:
@@ -217,9 +222,7 @@ class WhopClient:
     def payouts(self, account_id: str | None = None, *, created_after: datetime | None = None) -> Iterator[Json]:
         """Payouts of an account, newest first.
 
-        Args:
-            account_id: ``biz_…``; None for the account of the key.
-            created_after: inclusive.
+        ``created_after`` is inclusive.
         """
         return self._list("payouts", account_id=account_id, created_after=created_after)
 
@@ -241,7 +244,9 @@ class WhopClient:
         except AuthError as error:
             if error.revoked:
                 raise
-            needed = _PERMISSIONS[operation.partition(".")[0]]
+            needed = _PERMISSIONS.get(operation.partition(".")[0])
+            if needed is None:
+                raise
             raise AuthError(
                 f"{error.message} {operation} needs {needed}.",
                 hint=f"Give the key the permission {needed} under Developer, API keys.",
@@ -260,8 +265,7 @@ class WhopClient:
             raise NoIdError(error.message, hint=error.hint, column="id", expected=f"the object {object_id}")
         return item
 
-    def _page(self, operation: str, params: Json) -> Json:
-        path = _PATHS[operation]
+    def _page(self, operation: str, path: str, params: Json) -> Json:
         try:
             return self.get(operation, path, {**params, "first": self._page_size})
         except BadParameterError as error:
@@ -277,24 +281,20 @@ class WhopClient:
             DataError: a cursor came twice, or an answer lacks its rows or its cursor.
         """
         params = {name: parameter(value) for name, value in filters.items() if value is not None}
-        return self.listed.reading(operation, self._rows(operation, dict(params)), params)
+        return self.listed.reading(operation, self._rows(operation, params), params)
 
     def _rows(self, operation: str, params: Json) -> Iterator[Json]:
         path = _PATHS[operation]
-        cursors: set[str] = set()
-        while True:
-            body = self._page(operation, params)
-            for row in rows(path, body):
+        read, kept = list[Json](), operation in catalog.KEPT_LISTS
+        for page in self.pages(operation, path, params):
+            for row in page:
                 refuse_other_dialect(path, row)
+                if kept:
+                    read.append(row)
                 yield row
-            cursor = next_cursor(path, body)
-            if cursor is None:
-                return
-            if cursor in cursors:
-                raise DataError(
-                    f"Whop {path}: the cursor {cursor} came twice.",
-                    hint="Nothing was written. Run it again; if it stays, the API has changed.",
-                    column="page_info.end_cursor",
-                )
-            cursors.add(cursor)
-            params["after"] = cursor
+        if kept:
+            self._read.append((operation, params, read))
+
+    def pages(self, operation: str, path: str, asked: Json) -> Iterator[list[Json]]:
+        """The pages of a list, of the budget of ``operation``, asked for one by one."""
+        return all_pages(path, lambda more: self._page(operation, path, {**asked, **more}))

@@ -8,7 +8,7 @@ import dagster as dg
 
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
-from creator_pipeline.platforms.whop import assets, checks, jobs, money_assets
+from creator_pipeline.platforms.whop import assets, checks, jobs, money_assets, table_assets
 from creator_pipeline.platforms.whop.access import WhopResource
 
 _SYNC = dg.define_asset_job(
@@ -31,8 +31,8 @@ def _missed(day: date, synced: datetime | None, first: date) -> DayWindow:
 
 
 PARTS = DagsterParts(
-    assets=(assets.memberships, assets.payments, money_assets.money),
-    jobs=(_SYNC, jobs.REFRESH.job, jobs.CHANGES.job, _MEMBERSHIPS, money_assets.BOOKS_JOB),
+    assets=(assets.memberships, assets.payments, money_assets.money, table_assets.ASSETS),
+    jobs=(_SYNC, jobs.REFRESH.job, jobs.CHANGES.job, _MEMBERSHIPS, money_assets.BOOKS_JOB, table_assets.JOB),
     resource=WhopResource(),
     schedules=(
         Schedule(
@@ -59,6 +59,14 @@ PARTS = DagsterParts(
             "nightly",
             "New movements of money, balance, reports and payouts, after the payments. One run each.",
             key="books",
+        ),
+        Schedule(
+            "whop_tables_nightly",
+            "5 3 * * *",
+            "whop_tables",
+            "nightly",
+            "The declared tables of every connected profile, after what the other jobs bring of them.",
+            key="tables",
         ),
         Schedule(
             "whop_memberships_weekly",

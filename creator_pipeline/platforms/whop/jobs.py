@@ -13,8 +13,13 @@ from creator_pipeline.platforms.whop.sync import LoadedPayments, refresh_changed
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, load_memberships, refresh_memberships
 from creator_pipeline.platforms.whop.sync_money import load_money
 from creator_pipeline.platforms.whop.sync_payouts import load_payouts
+from creator_pipeline.platforms.whop.table_assets import account as tables_account
+from creator_pipeline.platforms.whop.table_assets import keep_told
+from creator_pipeline.platforms.whop.tables import STREAMS
+from creator_pipeline.platforms.whop.webhook import rows_of
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
+from creator_pipeline.runtime.table_assets import refresh_table
 from creator_pipeline.store.freshness import mark_fresh
 from creator_pipeline.store.profiles import last_syncs, mark_synced
 
@@ -84,12 +89,13 @@ class _Reader:
 
 def _named(jobs: Sequence[Job]) -> dict[str, dict[str, str | None]]:
     """Ids by kind, each with the account it was told of, as the gateway stored them; empty where nothing is named."""
-    named: dict[str, dict[str, str | None]] = {
-        kind: {} for kind in ("membership", "payment", "member", "plan", "money")
-    }
+    kinds = ("membership", "payment", "member", "plan", "money")
+    named: dict[str, dict[str, str | None]] = {kind: {} for kind in (*kinds, *map(rows_of, STREAMS))}
     for job in jobs:
-        if job.payload.get("kind") in named:
-            named[job.payload["kind"]] |= dict.fromkeys(job.payload.get("ids", ()), job.payload.get("account"))
+        payload = job.payload
+        told: dict[str, list[str]] = {str(payload.get("kind")): payload.get("ids", []), **payload.get("rows", {})}
+        for kind in told.keys() & named.keys():
+            named[kind] |= dict.fromkeys(told[kind], payload.get("account"))
     return named if any(named.values()) else {}
 
 
@@ -114,6 +120,10 @@ def _read_named(work: Work, told: dict[str, dict[str, str | None]]) -> int:
             reader.read_memberships(ids=named["membership"])
         if named["money"]:
             reader.read_money()
+        keep_told(work, access)
+        tables = tables_account(work.resource, work.warehouse, work.profile_id, access)
+        for stream in STREAMS:
+            refresh_table(work, stream, tables, list(named[rows_of(stream)]))
     return reader.events
 
 
@@ -129,6 +139,7 @@ def _read_changes(work: Work) -> None:
         found = refresh_changed_payments(work.warehouse, access.client, work.profile_id, access.account_id, first)
         reader.log_payments(found)
         reader.read_memberships(since=since)
+        keep_told(work, access)
     with work.warehouse.write() as connection:
         # Only here: every other run reads a part, and what changed before it would never be looked for again.
         mark_synced(connection, SOURCE.provider, work.profile_id, started)

@@ -25,7 +25,8 @@ NO_ID_HINT = "Tell Whop's support. It goes from here, and counts, as soon as the
 _DROPPED = catalog.MEMBERSHIP_DROPPED | catalog.PAYMENT_DROPPED | money_catalog.LINE_DROPPED
 _KEPT = {"payment", "account", "resource"}
 """Of what is dropped these say whose object it is; what is personal within them goes."""
-_NOT_NARROWING = frozenset({"account_id", "order", "direction", "first", "limit", "balance_type", "after", "cursor"})
+NOT_NARROWING = frozenset({"account_id", "order", "direction", "first", "limit", "balance_type", "after", "cursor"})
+"""Parameters that leave nothing out of a list."""
 _AFTER, _BEFORE = frozenset({"created_after", "posted_after"}), frozenset({"created_before"})
 
 
@@ -69,7 +70,7 @@ class Listed:
         """
         told = next((f"; its {key} is {item[key]}" for key in _TIMES if isinstance(item.get(key), str)), "")
         detail = f"no usable id; expected text{told[:60]}"
-        asked = json.dumps({key: value for key, value in parameters.items() if key not in _NOT_NARROWING})
+        asked = json.dumps({key: value for key, value in parameters.items() if key not in NOT_NARROWING})
         self.odd.append(Unreadable(part, key_of(item), detail, NO_ID_HINT, raw=raw_of(item), asked=asked))
 
     def reading(self, part: str, items: Iterable[Json], parameters: Mapping[str, Any]) -> Iterator[Json]:
@@ -193,7 +194,7 @@ def _covered(one: Unreadable, listed: Listed) -> bool:
 
 def _shows(name: str, value: Any, raw: Json, asked: Json) -> bool:
     """Whether a list that is narrowed by this parameter shows an object."""
-    if name in _NOT_NARROWING:
+    if name in NOT_NARROWING:
         return True
     if name == "payment_id":
         payment = raw.get("payment")

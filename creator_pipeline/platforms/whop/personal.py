@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import and_, func
 
+from creator_pipeline.platforms.whop.tables import STREAMS
 from creator_pipeline.store.personal import Buyers, Personal
+from creator_pipeline.store.table_streams import buyers_of, tables_of
 from creator_pipeline.store.tables import (
     whop_financial_activity,
     whop_financial_reports,
@@ -26,6 +28,7 @@ PERSONAL = Personal(
         whop_financial_reports,
         whop_payout_statements,
         whop_money_reads,
+        *tables_of(STREAMS),
     ),
     # A membership is of the account that sold it; the profile that holds it is another's, or nobody's.
     owners={whop_subscriptions: (_HELD.account_profile_id, _HELD.profile_id)},
@@ -41,5 +44,6 @@ PERSONAL = Personal(
             over=and_(_HELD.has_access.is_(False), _HELD.profile_id.is_(None)),
             kept=_HELD.profile_id.is_not(None),
         ),
+        *buyers_of(STREAMS),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, TypeGuard, cast
 from uuid import uuid4
 
 import orjson
@@ -15,9 +15,12 @@ from creator_pipeline.core import signatures
 from creator_pipeline.core.errors import ConfigError, RejectedError
 from creator_pipeline.platforms.webhooks import Account, Delivery, RefusedDelivery, SignedTest, Webhooks
 from creator_pipeline.platforms.whop import PLATFORM
+from creator_pipeline.platforms.whop.tables import STREAMS
 from creator_pipeline.settings import Settings
+from creator_pipeline.store.table_streams import TableStream
 
 Kind = Literal["membership", "payment", "member", "plan", "money", "ignored"]
+_TABLES: Mapping[str, TableStream] = {word: stream for stream in STREAMS for word in stream.webhooks}
 
 _PREFIX: Mapping[str, str] = {"membership": "mem_", "payment": "pay_", "member": "mber_", "plan": "plan_", "money": ""}
 _ID = re.compile(r"[A-Za-z0-9_]{1,100}")
@@ -31,6 +34,7 @@ class Reread(NamedTuple):
         event_type: Whop's word.
         account_id: the account it is about, where told; only a hint whose key to use.
         ids: of the objects of ``kind``; empty where it is ``ignored``.
+        rows: ids of rows of declared tables, by :func:`rows_of`.
     """
 
     delivery_id: str
@@ -38,6 +42,12 @@ class Reread(NamedTuple):
     account_id: str | None
     kind: Kind
     ids: tuple[str, ...]
+    rows: Mapping[str, Sequence[str]] = {}
+
+
+def rows_of(stream: TableStream) -> str:
+    """The name of a table's rows in a delivery's payload."""
+    return f"rows of {stream.name}"
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes, *, moment: datetime | None = None) -> str:
@@ -82,6 +92,7 @@ def reread(delivery_id: str, body: bytes) -> Reread:
         account_id=account if isinstance(account, str) else None,
         kind=kind,
         ids=(object_id,) if object_id else (),
+        rows={rows_of(_TABLES[event_type]): [row]} if event_type in _TABLES and _is_id(row := data.get("id")) else {},
     )
 
 
@@ -99,10 +110,14 @@ def _named(family: str, data: dict[str, Any]) -> tuple[Kind, str | None]:
             kind, object_id = "money", data.get("id")
         case _:
             return "ignored", None
-    # An id ends up in the path of a request.
-    if not isinstance(object_id, str) or not _ID.fullmatch(object_id) or not object_id.startswith(_PREFIX[kind]):
+    if not _is_id(object_id) or not object_id.startswith(_PREFIX[kind]):
         return "ignored", None
     return kind, object_id
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    # An id ends up in the path of a request.
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def delivery(config: Settings, _path: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Delivery:
@@ -124,9 +139,14 @@ def delivery(config: Settings, _path: Mapping[str, str], headers: Mapping[str, s
         PLATFORM.in_ledger,
         delivery_id,
         told.event_type[:100] or None,
-        {"kind": told.kind, "ids": list(told.ids), **({"account": told.account_id[:100]} if told.account_id else {})},
+        {
+            "kind": told.kind,
+            "ids": list(told.ids),
+            **({"rows": dict(told.rows)} if told.rows else {}),
+            **({"account": told.account_id[:100]} if told.account_id else {}),
+        },
         account_id=told.account_id,
-        work=told.kind != "ignored",
+        work=told.kind != "ignored" or bool(told.rows),
     )
 
 

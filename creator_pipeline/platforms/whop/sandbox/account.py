@@ -18,7 +18,31 @@ PERMISSIONS = MONEY_PERMISSIONS | {
     "payment:basic:read",
     "payment:dispute:read",
     "plan:basic:read",
+    "access_pass:basic:read",
+    "promo_code:basic:read",
+    "affiliate:basic:read",
+    "lead:basic:read",
+    "plan:waitlist:read",
+    "invoice:basic:read",
+    "transfer:read",
 }
+TABLES = [
+    "plans",
+    "members",
+    "memberships",
+    "payments",
+    "refunds",
+    "disputes",
+    "dispute_alerts",
+    "products",
+    "promo_codes",
+    "affiliates",
+    "leads",
+    "waitlist_entries",
+    "invoices",
+    "reviews",
+    "transfers",
+]
 
 
 @dataclass
@@ -45,12 +69,7 @@ class WhopAccount:
     revoked: bool = False
     hooks: dict[str, str] = field(default_factory=dict[str, str])
     books: Books = field(default_factory=Books)
-    tables: dict[str, dict[str, Json]] = field(
-        default_factory=lambda: {
-            name: {}
-            for name in ("plans", "members", "memberships", "payments", "refunds", "disputes", "dispute_alerts")
-        }
-    )
+    tables: dict[str, dict[str, Json]] = field(default_factory=lambda: {name: {} for name in TABLES})
 
     def put(self, table: str, row: Json) -> Json:
         """Add an object."""

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from creator_pipeline.platforms.whop.sandbox import tables
 from creator_pipeline.platforms.whop.sandbox.account import WhopAccount
 from creator_pipeline.platforms.whop.sandbox.data import WhopPart
 from creator_pipeline.platforms.whop.sandbox.money_api import MONEY_NEEDS, ROUTES, Asked, Handler
@@ -40,6 +41,7 @@ NEEDS = {
     "disputes": "payment:dispute:read",
     "dispute_alerts": "payment:dispute:read",
     "plans": "plan:basic:read",
+    **tables.MORE_NEEDS,
 }
 """Permission that each list of objects needs."""
 STATUS_FILTERS = frozenset(
@@ -90,6 +92,7 @@ class WhopApi:
         ]
         return [
             *money,
+            *(Route(f"{PREFIX}/{name}", self._answer(self._list, name)) for name in NEEDS),
             Route(f"{PREFIX}/{{table}}", self._answer(self._list)),
             Route(f"{PREFIX}/{{table}}/{{id}}", self._answer(self._one)),
         ]
@@ -126,7 +129,7 @@ class WhopApi:
         if version != VERSION:
             # The service answers a missing header in the shape the key was pinned to; here it must not be forgotten.
             raise bad("Api-Version-Date", f"Unknown API version {version or 'none'}. Supported: {VERSION}.")
-        needs = MONEY_NEEDS.get(table) or ({NEEDS[table]} if table in NEEDS else None)
+        needs = MONEY_NEEDS.get(table) or ({NEEDS[table]} - {""} if table in NEEDS else None)
         if needs is None or table in self.without:
             raise not_found()
         one = "id" in request.path_params
@@ -149,18 +152,22 @@ class WhopApi:
         passed.append(now)
 
     def _one(self, request: Request, account: WhopAccount) -> Json:
-        row = account.tables[request.path_params["table"]].get(request.path_params["id"])
+        table: str = request.path_params["table"]
+        row = account.tables[tables.KEPT_AS.get(table, table)].get(request.path_params["id"])
         if row is None:
             raise not_found()
         return _seen(row, account)
 
     def _list(self, request: Request, account: WhopAccount) -> Json:
-        query, table = request.query_params, request.path_params["table"]
+        query, table = request.query_params, request.url.path.rpartition("/")[2]
         after = query.get("after")
         if after and self.between_pages:
             self.between_pages()
         size = self._size(query, "first")
-        rows = [row for row in account.tables[table].values() if _fits(row, table, query, account)]
+        if table in {"products", "promo_codes"} and "account_id" not in query:
+            raise bad("account_id")  # The service answers for products with those of everybody.
+        held = account.tables[tables.KEPT_AS.get(table, table)].values()
+        rows = [row for row in held if _fits(row, table, query, account) and tables.listed(row, table, {**query})]
         down = query.get("direction", "desc") == "desc"
         rows.sort(key=_key, reverse=down)
         before = 0

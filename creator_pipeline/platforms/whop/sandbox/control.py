@@ -36,6 +36,8 @@ class WhopControl:
             "close_dispute": part.close_dispute,
             "fail_refund": part.fail_refund,
             "alert": part.alert,
+            "edit_row": part.edit_row,
+            "remove_row": part.remove_row,
             "post": part.post,
             "earn": part.earn,
             "top_up": part.top_up,

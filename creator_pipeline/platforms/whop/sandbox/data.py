@@ -249,6 +249,18 @@ class WhopPart(Till):
         self._tell(account, "dispute.updated", dispute)
         return dispute
 
+    def edit_row(self, profile: str, table: str, name: str, **fields: object) -> Json:
+        """Fields of a row of any list change."""
+        with self.lock:
+            row = self[profile].tables[table][name]
+            row.update(fields)
+        return row
+
+    def remove_row(self, profile: str, table: str, name: str) -> Json:
+        """A row of any list is deleted."""
+        with self.lock:
+            return self[profile].tables[table].pop(name)
+
     def totals(self, profile: str) -> dict[Day, DayFigures]:
         """The sales by UTC day and currency, as their objects tell them, without days that have no money."""
         with self.lock:

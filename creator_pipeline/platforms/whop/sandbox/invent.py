@@ -12,6 +12,7 @@ from creator_pipeline.platforms.whop.sandbox.account import WhopAccount, WorldCl
 from creator_pipeline.platforms.whop.sandbox.data import WhopPart
 from creator_pipeline.platforms.whop.sandbox.invent_money import live_with_money
 from creator_pipeline.platforms.whop.sandbox.object_json import Json, ident, plan_json
+from creator_pipeline.platforms.whop.sandbox.tables import live_with_tables
 
 SIZES: Mapping[str, int] = {"alice": 120, "bea": 60, "chen": 25}
 PLANS = (
@@ -40,6 +41,7 @@ def invented_accounts(seed: int, today: date, days: int = 120, sizes: Mapping[st
     for profile, count in counts.items():
         _live(part, profile, random.Random(f"whop/{seed}/{profile}"), count, midnight, days)
         live_with_money(part, profile, random.Random(f"whop/money/{seed}/{profile}"), midnight, days)
+        live_with_tables(part[profile], random.Random(f"whop/tables/{seed}/{profile}"), midnight, days, count)
     return part
 
 
