@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,6 @@ def _month(_context: click.Context, _parameter: click.Parameter, value: str | No
         raise click.BadParameter(f"{value!r} is no month; write it as 2026-11.") from None
 
 
-_profile = click.option("--profile", "profile_id", required=True, help="Whose books.")
 _several = several("Whose books")
 _one_month = click.option("--month", required=True, callback=_month, metavar="YYYY-MM", help="A calendar month, UTC.")
 
@@ -41,41 +40,72 @@ def command() -> None:
 
 
 @command.command("show")
-@_profile
+@_several
 @click.option("--month", callback=_month, metavar="YYYY-MM", help="A calendar month, UTC; everything without it.")
 @click.option(
-    "--csv", "csv_file", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write the journal here."
+    "--csv",
+    "csv_file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the journal of one profile here.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON; a list where several profiles are named, or all.")
 @click.option("--rows", "kind", type=click.Choice(KINDS), help="The rows behind a figure.")
-def show(profile_id: str, month: str | None, csv_file: Path | None, kind: str | None, *, as_json: bool) -> None:
+def show(
+    profile_ids: tuple[str, ...],
+    month: str | None,
+    csv_file: Path | None,
+    kind: str | None,
+    *,
+    everybody: bool,
+    as_json: bool,
+) -> None:
     """Print the figures of a month, or of all time; as they were when it was closed, if it is."""
     from creator_pipeline.ledger import by_payouts, movements, statement
     from creator_pipeline.ledger.journal import journal, write_csv
 
-    stored = warehouse()
-    get_profile(stored, profile_id)
-    with stored.read() as connection:
-        kept = statement.frozen(connection, profile_id, month) if month else None
-        accounts = statement.statements(connection, profile_id, month)
-        rows = movements.entries(connection, profile_id, month) if csv_file or kind else []
-        days = by_payouts.days_by_payouts(connection, profile_id, month)
-    told = kept or statement.as_json(profile_id, month, accounts)
-    if csv_file:
-        with csv_file.open("w", encoding="utf-8", newline="") as out:
-            write_csv(journal(rows, sources()), out)
-        click.echo(f"The journal of {month or 'all months'} is in {csv_file}.", err=True)
-    if as_json:
-        told = {**told, "days_by_payouts": {name: [str(day) for day in each] for name, each in days.items()}}
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
-    elif kind:
-        _print_rows([row for row in rows if row.kind == kind])
-    else:
-        _print(profile_id, month, told, closed=kept is not None)
-        for platform, each in days.items():
-            click.echo(f"{label_of(sources(), platform)}, days that rest on payouts only: {by_payouts.as_spans(each)}.")
-        if days:
-            click.echo("Their sums are right; the details come with the sales, on which the other days rest.")
+    stored, names = warehouse(), chosen(profile_ids, _every, everybody=everybody)
+    lists, many = list[Mapping[str, Any]](), everybody or len(names) > 1
+    if csv_file and many:
+        raise click.UsageError("A journal is of one profile: name one with --profile.")
+
+    def one(profile_id: str) -> bool:
+        get_profile(stored, profile_id)
+        with stored.read() as connection:
+            kept = statement.frozen(connection, profile_id, month) if month else None
+            accounts = statement.statements(connection, profile_id, month)
+            rows = movements.entries(connection, profile_id, month) if csv_file or kind else []
+            days = by_payouts.days_by_payouts(connection, profile_id, month)
+        told = kept or statement.as_json(profile_id, month, accounts)
+        if csv_file:
+            with csv_file.open("w", encoding="utf-8", newline="") as out:
+                write_csv(journal(rows, sources()), out)
+            click.echo(f"The journal of {month or 'all months'} is in {csv_file}.", err=True)
+        if as_json:
+            dates = {name: [str(day) for day in each] for name, each in days.items()}
+            lists.append({**told, "days_by_payouts": dates})
+        elif kind:
+            if many:
+                click.echo(f"{profile_id}:")
+            _print_rows([row for row in rows if row.kind == kind])
+        else:
+            _print(profile_id, month, told, closed=kept is not None)
+            _print_days(days)
+        return True
+
+    try:
+        for_each(names, one)
+    finally:
+        if as_json and (many or lists):
+            click.echo(json.dumps(lists if many else lists[0], ensure_ascii=False, indent=2))
+
+
+def _print_days(days: Mapping[str, Sequence[date]]) -> None:
+    from creator_pipeline.ledger import by_payouts
+
+    for platform, each in days.items():
+        click.echo(f"{label_of(sources(), platform)}, days that rest on payouts only: {by_payouts.as_spans(each)}.")
+    if days:
+        click.echo("Their sums are right; the details come with the sales, on which the other days rest.")
 
 
 def _print(profile_id: str, month: str | None, told: Mapping[str, Any], *, closed: bool) -> None:

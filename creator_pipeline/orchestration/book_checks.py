@@ -11,7 +11,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.movements import LIVE
 from creator_pipeline.platforms.books import Books, Identity
 from creator_pipeline.platforms.contract import Platform
-from creator_pipeline.store.load import replace
+from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import payout_lines, payouts, sales_events, unexplained
 
 NAMES = {
@@ -139,7 +139,7 @@ def _of_payout():
     return and_(*(payout_lines.c[name] == payouts.c[name] for name in ("provider", "profile_id", "payout_id")))
 
 
-def keep_unexplained(connection: Connection, platform: Platform, profile_id: str, found: Sequence[Identity]) -> int:
+def keep_unexplained(connection: Connection, platform: Platform, profile_id: str, found: Sequence[Identity]) -> Change:
     """Make the table ``unexplained`` say what does not hold; ``since`` stays with what was known.
 
     Args:
@@ -147,9 +147,6 @@ def keep_unexplained(connection: Connection, platform: Platform, profile_id: str
         platform: whose books.
         profile_id: whose account.
         found: of :func:`identities`.
-
-    Returns:
-        number of rows.
     """
     sums: dict[tuple[str, str, str, str], int] = defaultdict(int)
     for identity in found:
@@ -163,5 +160,4 @@ def keep_unexplained(connection: Connection, platform: Platform, profile_id: str
     ]
     columns = unexplained.c
     mine = and_(columns.provider == platform.in_ledger, columns.profile_id == profile_id)
-    replace(connection, unexplained, rows, mine, what=f"unexplained of {profile_id}", allow_shrink=True)
-    return len(rows)
+    return replace(connection, unexplained, rows, mine, what=f"unexplained of {profile_id}", allow_shrink=True)

@@ -27,6 +27,7 @@ from creator_pipeline.runtime.describe import OWNERS, column_schema, preview
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import payouts, profiles, sales_events, unexplained
 
 PICTURE_WEEKS = 26
@@ -61,7 +62,7 @@ def profiles_of(warehouse: Warehouse, platform: Platform) -> list[str]:
         )
 
 
-def settle(warehouse: Warehouse, platform: Platform, profile_id: str) -> list[Identity]:
+def settle(warehouse: Warehouse, platform: Platform, profile_id: str) -> tuple[list[Identity], Change]:
     """Check the books of one profile on one platform, and keep what isn't explained.
 
     Args:
@@ -71,8 +72,8 @@ def settle(warehouse: Warehouse, platform: Platform, profile_id: str) -> list[Id
     """
     with warehouse.write() as connection:
         found = identities(connection, platform, profile_id)
-        keep_unexplained(connection, platform, profile_id, found)
-    return found
+        change = keep_unexplained(connection, platform, profile_id, found)
+    return found, change
 
 
 def ask_for_consent(warehouse: Warehouse, platform: Platform, books: Books, profile_id: str) -> None:
@@ -125,13 +126,15 @@ def books_asset(platform: Platform, books: Books) -> dg.AssetsDefinition:
     def body(warehouse: WarehouseResource) -> Iterator[Any]:
         """Check every profile; one whose books break is named and stops no other."""
         stored, found, broken = warehouse.open(), dict[str, list[Identity]](), dict[str, str]()
+        changed = Change()
         for profile_id in profiles_of(stored, platform):
             try:
-                found[profile_id] = settle(stored, platform, profile_id)
+                found[profile_id], change = settle(stored, platform, profile_id)
+                changed += change
                 ask_for_consent(stored, platform, books, profile_id)
             except (PipelineError, SQLAlchemyError) as error:
                 broken[profile_id] = str(error)
-        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(stored, platform, found))
+        yield dg.MaterializeResult(asset_key=key, metadata={**changed.metadata(), **_metadata(stored, platform, found)})
         for name in names:
             yield _result(key, name, found)
         if broken:

@@ -17,6 +17,7 @@ from creator_pipeline.store.tables import daily_revenue, sales_events
 
 DAILY_REVENUE = dg.AssetKey("daily_revenue")
 PICTURE_DAYS = 90
+_OF_SALES = ("sale", "refund", "chargeback", "chargeback_reversal")
 
 
 def daily_revenue_asset() -> dg.AssetsDefinition:
@@ -87,14 +88,17 @@ def equals_ledger(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     description="No product of the ledger gave back more money than it brought in, sale by sale.",
 )
 def refunds_within_sales(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Look for external ids whose ledger rows add up to less than nothing."""
+    """Look for external ids whose sales, refunds and disputes add up to less than nothing.
+
+    A correction of the platform's, or a share taken back of an affiliate's earnings, is no sale that gave back more.
+    """
     events = sales_events.c
     # Where external ids name what was sold, many sales share one.
     by_sale = [platform.in_ledger for platform in PLATFORMS if not platform.personal.get().ids_name_things]
     with warehouse.open().read() as connection:
         rows = connection.execute(
             select(events.platform, events.profile_id, events.external_id)
-            .where(events.platform.in_(by_sale))
+            .where(events.platform.in_(by_sale), events.event_type.in_(_OF_SALES))
             .group_by(events.platform, events.profile_id, events.external_id)
             .having(func.sum(events.gross_micros) < 0)
         ).all()

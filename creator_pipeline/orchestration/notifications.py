@@ -9,6 +9,7 @@ import orjson
 
 from creator_pipeline import settings
 from creator_pipeline.core.budget import Budget
+from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms import sources
 from creator_pipeline.runtime import hooks
@@ -31,9 +32,14 @@ def _tell(context: dg.RunStatusSensorContext, *, failed: bool) -> None:
     run = context.dagster_run
     if failed and run.status != dg.DagsterRunStatus.FAILURE:
         return  # stopped in its last moment: Dagster noted a failure first
+    # No budget: Dagster hands at most 25 runs to a tick, one by one, and goes on with the next whatever is returned.
+    # Most of them have told by their hooks; to find that out takes one reading of the run's events.
     try:
         for source in hooks.sources_of(run, sources()):
-            hooks.tell(context.instance, run, source, failed=failed)
+            ids = hooks.tell(context.instance, run, source, failed=failed)
+            if ids:
+                mails = number(len(ids), "mail is due", "mails are due")
+                context.log.info("Run %s of %s: %s.", run.run_id, source.label, mails)
     except Exception:
         context.log.exception("The mails of run %s could not be written.", run.run_id)
 

@@ -43,6 +43,7 @@ QUIET = timedelta(hours=20)
 """After so long without a change the roll-up is asked for all the same."""
 _DELIVERIES_AT_ONCE = 500
 """Of one transaction."""
+_SHOWN = 10
 
 
 def profiles_in_use(instance: dg.DagsterInstance) -> set[str]:
@@ -67,7 +68,9 @@ def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseRes
     stored = warehouse.open()
     if is_preview(context):
         return dg.SensorResult(skip_reason="A preview ends no run and frees nothing.")
-    sweep(context.instance, stored, refreshes())
+    for line in sweep(context.instance, stored, refreshes(), Budget()):
+        context.log.info("%s", line)
+    # Without a budget from here on: a few questions for each platform, however many profiles there are.
     requests, busy = [], profiles_in_use(context.instance)
     for platform in PLATFORMS:
         if not platform.connects:
@@ -78,10 +81,17 @@ def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseRes
         definition = dg.DynamicPartitionsDefinition(name=platform.partitions)
         if new := sorted(wanted - there):
             requests.append(definition.build_add_request(new))
+            context.log.info("%s: partitions made for %s.", platform.label, _named(new))
         if gone := sorted(there - wanted - busy):
             requests.append(definition.build_delete_request(gone))
+            context.log.info("%s: partitions taken away of %s.", platform.label, _named(gone))
     reason = None if requests else "Partitions and connections agree."
     return dg.SensorResult(dynamic_partitions_requests=requests, skip_reason=reason)
+
+
+def _named(profile_ids: list[str]) -> str:
+    shown = ", ".join(profile_ids[:_SHOWN])
+    return shown if len(profile_ids) <= _SHOWN else f"{number(len(profile_ids), 'profile')}: {shown} …"
 
 
 @dg.sensor(
@@ -93,6 +103,7 @@ def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseRes
 )
 def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
     """Ask for a roll-up when days of the ledger changed, one at a time."""
+    # No budget: two questions, each answered by an index.
     with warehouse.open().read() as connection:
         newest, count = connection.execute(
             select(func.max(ledger_changes.c.changed_at), func.count()).select_from(ledger_changes)
@@ -103,11 +114,17 @@ def ledger_changes_sensor(context: dg.SensorEvaluationContext, warehouse: Wareho
         if record is None or now() - record.create_timestamp.astimezone(UTC) < QUIET:
             return dg.SensorResult(skip_reason="No day of the ledger changed.")
         # Nothing was sold: what there is is as new as it can be, and the UI must not call it late.
+        context.log.info(
+            "A roll-up though no day changed: the last one is %d hours old.", QUIET.total_seconds() // 3600
+        )
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"quiet:{today()}", tags=run_tags("nightly"))])
     if last is not None and last.status in _ACTIVE:
         return dg.SensorResult(skip_reason="A roll-up is under way.")
     # With the last run in it: a roll-up that failed leaves its days waiting, and they must be asked for again.
     run_key = f"{newest}:{count}:{last.run_id if last else ''}"
+    context.log.info(
+        "A roll-up of %s.", number(count, "day and profile that changed", "days and profiles that changed")
+    )
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key, tags=SOON)])
 
 
@@ -158,15 +175,16 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
             waits = job_queue(warehouse.open()).depth()
             return dg.SensorResult(skip_reason=f"A preview takes no job; what is in the queue: {waits or 'nothing'}.")
         sources = [source for source in refresh_of if config.enabled(source)]
-        stored = warehouse.open()
+        stored, budget = warehouse.open(), Budget()
         # Dagster's queue knows whose turn it is; the sweep renews the leases of a run that waits there.
         batches = job_queue(stored).claim_batches(
-            lease_seconds=LEASE_SECONDS, sources=sources, limit=_JOBS_AT_ONCE, budget=Budget()
+            lease_seconds=LEASE_SECONDS, sources=sources, limit=_JOBS_AT_ONCE, budget=budget
         )
         if not batches:
             off = ", ".join(sorted(refresh_of.keys() - sources))
             return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")
-        sweep(context.instance, stored, sources)
+        for line in sweep(context.instance, stored, sources, budget):
+            context.log.info("%s", line)
         for batch in batches:
             some = number(len(batch.leases), "job")
             context.log.info("A run for %s of %s %s.", some, batch.source, batch.profile_id)

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from creator_pipeline.core.budget import Budget
+from creator_pipeline.core.text import number
 from creator_pipeline.queue import table
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.runtime import liveness
@@ -15,27 +17,38 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.leases import Lease
 
 _NOT_BEGUN = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
+_SHOWN = 5
 _LOST = "The run that had it ended without a word."
 
 
-def sweep(instance: dg.DagsterInstance, warehouse: Warehouse, sources: Collection[str]) -> None:
+def sweep(instance: dg.DagsterInstance, warehouse: Warehouse, sources: Collection[str], budget: Budget) -> list[str]:
     """End the runs whose process is gone; free the slots and the jobs of every run that is over.
+
+    Returns a sentence for each of these that was done. What is left when the budget is spent is done by the next tick.
 
     Args:
         instance: whose runs.
         warehouse: holds the queue.
         sources: names of the platforms with jobs in it.
+        budget: of the tick.
     """
-    liveness.fail_dead_runs(instance)
-    liveness.free_slots_of_ended_runs(instance)
-    queue = job_queue(warehouse)
+    queue, told = job_queue(warehouse), list[str]()
+    if ended := liveness.fail_dead_runs(instance, budget=budget):
+        told.append(f"{number(len(ended), 'run')} ended whose process is gone: {', '.join(ended[:_SHOWN])}.")
+    if freed := liveness.free_slots_of_ended_runs(instance):
+        runs = number(len(freed), "run that is over", "runs that are over")
+        told.append(f"Slots freed of {runs}: {', '.join(freed[:_SHOWN])}.")
     _keep_for_queued(instance, queue)
     with warehouse.read() as connection:
         held = table.held_by_runs(connection, sources)
     if held:
         alive = {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=sorted(held))) if not run.is_finished}
-        for run_id in held.keys() - alive:
+        for run_id in sorted(held.keys() - alive):
+            if budget.spent:
+                break
             queue.fail_all(held[run_id], _LOST, 0.0)
+            told.append(f"{number(len(held[run_id]), 'job')} of run {run_id}, which is over, in the queue again.")
+    return told
 
 
 def _keep_for_queued(instance: dg.DagsterInstance, queue: JobQueue) -> None:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from creator_pipeline.core.budget import Budget
+
 PROCESS_TAG = ".dagster/creator_pipeline_process"
 """The UI shows no tag that begins like this."""
 _BEFORE = "creator_pipeline/process"
@@ -119,16 +121,21 @@ def _inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     return before is not None and before.tags.get(PROCESS_TAG) == run.tags.get(PROCESS_TAG)
 
 
-def fail_dead_runs(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> list[str]:
+def fail_dead_runs(
+    instance: dg.DagsterInstance, tags: dict[str, str] | None = None, budget: Budget | None = None
+) -> list[str]:
     """Mark the runs with these tags as failed whose process on this host has ended; returns their ids.
 
     A run that was being canceled is canceled then. The slots that they held in pools are free at once.
 
     A run of this package is tagged with its process before its first step, a command's as soon as it is recorded. One
-    that started more than ``UNMARKED_SECONDS`` ago and has no such tag ended before it.
+    that started more than ``UNMARKED_SECONDS`` ago and has no such tag ended before it. Whoever has a budget calls
+    again: what is left when it is spent stays as it was.
     """
     ended: list[str] = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=list(BEGUN), tags=tags or {})):
+        if budget is not None and budget.spent:
+            break
         run = record.dagster_run
         process = "" if _inherited(instance, run) else run.tags.get(PROCESS_TAG) or run.tags.get(_BEFORE)
         if is_gone(process) if process else _never_marked(record):

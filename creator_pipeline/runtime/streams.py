@@ -141,7 +141,8 @@ class DailyStream(Generic[Resource]):
         """
         days = list(landed.days)
         changes = (landed.rows_change, landed.ledger_change) if len(days) == 1 else ()
-        shown = [change.metadata() if change.any else {} for change in changes] or [{}, {}]
+        # Of one day also where nothing changed: a plot has no gap then. What a range changed stands in the totals.
+        shown = [change.metadata() for change in changes] or [{}, {}]
         with outcome.together():
             for day in days:
                 key, of_day = partition_key(day, profile_id), landed.rows.get(day, ())

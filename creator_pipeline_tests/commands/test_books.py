@@ -183,3 +183,19 @@ def test_days_are_written_as_spans() -> None:
     days = [first, *(first + timedelta(days=more) for more in (3, 4, 5))]
     assert as_spans(days) == "2026-10-02, 2026-10-05 to 2026-10-07"
     assert as_spans([]) == ""
+
+
+def test_books_of_several_profiles_are_shown_together(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Incident: `--all` closed the month of forty sellers, and each one's figures took a command of their own."""
+    with warehouse.write() as connection:
+        for name in ("alice", "bea"):
+            profiles.add_profile(connection, name, f"{name}@example.com")
+    both = ("show", "--profile", "alice", "--profile", "bea")
+    assert run(*both).stdout.splitlines()[::2] == ["alice, all months", "bea, all months"]
+    for words in (both, ("show", "--all")):
+        assert [one["profile"] for one in json.loads(run(*words, "--json").stdout)] == ["alice", "bea"]
+    some = run("show", "--profile", "nobody", "--profile", "bea", "--json")
+    assert (some.exit_code, [one["profile"] for one in json.loads(some.stdout)]) == (2, ["bea"])
+    journal = tmp_path / "journal.csv"
+    assert (run(*both, "--csv", str(journal)).exit_code, journal.exists()) == (2, False)
+    assert run("show").exit_code == 2

@@ -171,7 +171,7 @@ def checked(warehouse: Warehouse, world: World, report: Report) -> list[tuple[st
         platform = of_name(name)
         assert isinstance(platform, Platform)
         for profile_id in SELLERS:
-            found = settle(warehouse, platform, profile_id)
+            found, _ = settle(warehouse, platform, profile_id)
             report.identities += len(found)
             off += [(profile_id, one) for one in found if not one.holds]
     for profile_id in SELLERS:

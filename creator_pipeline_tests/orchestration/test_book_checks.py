@@ -90,7 +90,7 @@ def test_what_does_not_hold_is_kept_since_when_and_goes_when_it_holds(books: War
     """Guards: a difference that looks new each night, or stays when it is solved."""
     odd = Identity("lines_equal_payout", "payout", "paid", "USD", 5, 3, reason="odd")
     with books.write() as connection:
-        assert keep_unexplained(connection, platform, "alice", [odd]) == 1
+        assert keep_unexplained(connection, platform, "alice", [odd]).inserted == 1
         first = connection.execute(select(unexplained)).one()
     with books.write() as connection:
         keep_unexplained(connection, platform, "alice", [odd._replace(stated_micros=9)])
@@ -98,7 +98,7 @@ def test_what_does_not_hold_is_kept_since_when_and_goes_when_it_holds(books: War
     assert (first.amount_micros, second.amount_micros) == (2, 6)
     assert second.since == first.since
     with books.write() as connection:
-        assert keep_unexplained(connection, platform, "alice", [odd._replace(stated_micros=3)]) == 0
+        assert keep_unexplained(connection, platform, "alice", [odd._replace(stated_micros=3)]).deleted == 1
         assert connection.execute(select(unexplained)).all() == []
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from creator_pipeline.core.budget import Budget
 from creator_pipeline.definitions import defs
 from creator_pipeline.orchestration.sweep import sweep
 from creator_pipeline.queue.jobs import MAX_ATTEMPTS
@@ -52,7 +53,11 @@ def test_a_killed_run_gives_back_its_jobs_at_once(sqlite_warehouse) -> None:
         job_id, run_id = refresh_run(instance, sqlite_warehouse, started, **{liveness.PROCESS_TAG: ended_process()})
         (job,) = queue.get([job_id])
         queue.extend(job_id, job.attempts, 60, run_id=run_id)
-        sweep(instance, sqlite_warehouse, ["gumroad"])
+        told = sweep(instance, sqlite_warehouse, ["gumroad"], Budget())
+        assert told == [
+            f"1 run ended whose process is gone: {run_id}.",
+            f"1 job of run {run_id}, which is over, in the queue again.",
+        ]
         (after,) = queue.get([job_id])
         assert (after.status, after.attempts) == ("queued", 1)
         assert [lease.id for lease in queue.dequeue(1, 60)] == [job_id]
@@ -66,7 +71,7 @@ def test_a_run_that_waits_for_its_turn_keeps_its_jobs(sqlite_warehouse, status: 
         job_id, run_id = refresh_run(instance, sqlite_warehouse, status)
         for _ in range(MAX_ATTEMPTS):
             queue.extend(job_id, 1, -1.0)
-            sweep(instance, sqlite_warehouse, ["gumroad"])
+            sweep(instance, sqlite_warehouse, ["gumroad"], Budget())
             assert queue.dequeue(1, 60) == []
         (job,) = queue.get([job_id])
         assert (job.status, job.attempts, job.run_id) == ("running", 1, run_id)
@@ -79,5 +84,18 @@ def test_a_run_at_work_keeps_its_jobs(sqlite_warehouse) -> None:
         tag = {liveness.PROCESS_TAG: liveness.this_process()}
         job_id, run_id = refresh_run(instance, sqlite_warehouse, dg.DagsterRunStatus.STARTED, **tag)
         queue.extend(job_id, 1, 60, run_id=run_id)
-        sweep(instance, sqlite_warehouse, ["gumroad"])
+        sweep(instance, sqlite_warehouse, ["gumroad"], Budget())
         assert queue.dequeue(1, 60) == []
+
+
+def test_a_tick_without_time_leaves_the_rest_to_the_next(sqlite_warehouse) -> None:
+    """Incident: after a night with a thousand dead runs a tick took longer than its minute, and each began anew."""
+    started, queue = dg.DagsterRunStatus.STARTED, job_queue(sqlite_warehouse)
+    with dg.DagsterInstance.ephemeral() as instance:
+        job_id, run_id = refresh_run(instance, sqlite_warehouse, started, **{liveness.PROCESS_TAG: ended_process()})
+        queue.extend(job_id, 1, 60, run_id=run_id)
+        assert sweep(instance, sqlite_warehouse, ["gumroad"], Budget(0.0)) == []
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status == started
+        assert len(sweep(instance, sqlite_warehouse, ["gumroad"], Budget())) == 2

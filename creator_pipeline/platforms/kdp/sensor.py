@@ -57,9 +57,12 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
     together = Together.of(context.instance, found)
     alone = together.alone()[:MOST_PER_TICK]
     requests = [_single(file) for file in alone]
+    for file in alone:
+        context.log.info("A run for upload %s of %s.", file.partition, file.profile_id)
     keys = [file.partition for file in alone]
     for files in together.batches():
         requests.append(_batch(files, together.last_run_id(files[0].profile_id)))
+        context.log.info("A run for %s of %s.", number(len(files), "file"), files[0].profile_id)
         keys += [file.partition for file in files]
     for profile_id in together.ended(found.growing):
         tell_of_drop(store, config, profile_id)
