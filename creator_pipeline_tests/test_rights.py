@@ -180,6 +180,8 @@ def test_the_gateway_works_without_sales_and_reads_no_token(
         page = Page(gateway.http.get(path, follow_redirects=True).text)
         said = {"form": page.value("form"), "notify": "every", "mail": ["digest"]}
         assert gateway.http.post("/me/notifications", data=said).status_code == 303
+        choice = {"form": page.value("form"), "upload": "none", "choice": "part"}
+        assert gateway.http.post("/me/uploads/kdp", data=choice).status_code == 404
         assert gateway.http.get("/readyz").json()["database"] is True
         told = gateway.http.get("/metrics").text
         assert 'pipeline_connections{platform="whop",status="active"} 1.0' in told

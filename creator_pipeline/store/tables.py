@@ -245,6 +245,7 @@ kdp_uploads = Table(
         comment="A person said that it holds only a part, so that what it lacks stays",
     ),
     _text("authors", "JSON list of the authors that it names", null=True),
+    _text("answer", "What its owner said of it on the page; null again once that is done", null=True),
     _text("error", "JSON: what was wrong, where, and the hint", null=True),
     _time("uploaded_at", "When it was first seen"),
     Index(None, "profile_id", "status"),

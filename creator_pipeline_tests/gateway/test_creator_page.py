@@ -18,6 +18,7 @@ from creator_pipeline.core.windows import now, today
 from creator_pipeline.gateway.creator_page import COOKIE
 from creator_pipeline.mail import page_link, unsubscribe
 from creator_pipeline.platforms import personal
+from creator_pipeline.platforms.kdp import held as held_reports
 from creator_pipeline.store import erasure, profiles, unreadable
 from creator_pipeline.store.tables import (
     daily_revenue,
@@ -371,7 +372,14 @@ def test_a_report_that_is_held_back_is_decided_by_its_owner(gateway: Gateway, tm
     assert tell(gateway, held.file.upload_id, "everything", form).status_code == 404
     answer = tell(gateway, held.file.upload_id, choice, form)
     assert (answer.status_code, answer.headers["location"]) == (303, "/me?saved#uploads-kdp")
-    assert pages.Page(gateway.http.get("/me").text).find("button", name="choice") == []
+    page = pages.Page(gateway.http.get("/me").text)
+    assert page.find("button", name="choice") == []
+    assert "Being worked on" in page.text
+    assert ledger(warehouse) == before, "the page itself writes no ledger"
+    assert held_reports.work_off(warehouse) == [
+        f"The owner of upload {held.file.upload_id[:12]} of alice said: {choice}."
+    ]
+    assert held_reports.work_off(warehouse) == []
     now_there = ledger(warehouse)
     assert tell(gateway, held.file.upload_id, choice, form).status_code == 404
     if shell is None:

@@ -17,10 +17,12 @@ GRANT SELECT ON profiles, daily_revenue, kdp_uploads, kdp_headers, unexplained, 
     unreadable
     TO pipeline_gateway;
 GRANT SELECT (id, profile_id, platform, event_type, product_name, occurred_on, gross_micros, fee_micros, currency,
-    fee_exact, belongs_to, past_balance) ON sales_events TO pipeline_gateway;
+    fee_exact, belongs_to, past_balance, source) ON sales_events TO pipeline_gateway;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, balance_micros,
     balance_currency, withheld_micros, released_on, estimated, first_seen_at, ingested_at) ON payouts
     TO pipeline_gateway;
+-- What an owner says of a report that is held back; the sensor kdp_inbox does it.
+GRANT UPDATE (answer) ON kdp_uploads TO pipeline_gateway;
 -- What /metrics tells.
 GRANT SELECT (id, since, resolved_at) ON health_reports TO pipeline_gateway;
 GRANT UPDATE (notify, signed_out_at) ON profiles TO pipeline_gateway;

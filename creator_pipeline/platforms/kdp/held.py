@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 
 from creator_pipeline.ledger.rollup import roll_up
 from creator_pipeline.platforms.kdp.ingest import lock_uploads
@@ -17,6 +17,8 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_uploads
 
 PART, SMALLER, WRONG = "part", "smaller", "wrong"
+HELD = and_(kdp_uploads.c.status == "quarantined", kdp_uploads.c.slices.is_not(None), kdp_uploads.c.answer.is_(None))
+"""Reports that wait for an answer."""
 CHOICES = (
     Choice(PART, "It is only a part", "One shop, format or author: it counts, and what it lacks stays."),
     Choice(SMALLER, "It is right as it is", "It counts, and what it lacks goes."),
@@ -25,7 +27,7 @@ CHOICES = (
 
 
 def answer(warehouse: Warehouse, profile_id: str, upload_id: str, word: str) -> bool:
-    """Do what the owner says of a report that is held back; the ledger and its roll-up follow at once.
+    """Note what the owner says of a report that is held back. :func:`work_off` does it: the page writes no ledger.
 
     Args:
         warehouse: where it is.
@@ -34,28 +36,37 @@ def answer(warehouse: Warehouse, profile_id: str, upload_id: str, word: str) -> 
         word: of one of :data:`CHOICES`.
 
     Returns:
-        False where the profile has no such report that is held back, or the word is none.
+        False where the profile has no such report that waits for an answer, or the word is none.
     """
-    if word not in {choice.word for choice in CHOICES} or not _is_held(warehouse, profile_id, upload_id):
+    if word not in {choice.word for choice in CHOICES}:
         return False
-    if word == WRONG:
-        withdraw(warehouse, upload_id)
-    else:
-        _accept(warehouse, profile_id, upload_id, partial=word == PART)
-    roll_up(warehouse)
-    return True
+    mine = and_(HELD, kdp_uploads.c.id == upload_id, kdp_uploads.c.profile_id == profile_id)
+    with warehouse.write() as connection:
+        return connection.execute(update(kdp_uploads).where(mine).values(answer=word)).rowcount == 1
 
 
-def _is_held(warehouse: Warehouse, profile_id: str, upload_id: str) -> bool:
+def work_off(warehouse: Warehouse) -> list[str]:
+    """Do what owners said; the ledger and its roll-up follow.
+
+    Returns:
+        A sentence for each report.
+    """
     columns = kdp_uploads.c
-    asked = select(columns.id).where(
-        columns.id == upload_id,
-        columns.profile_id == profile_id,
-        columns.status == "quarantined",
-        columns.slices.is_not(None),
-    )
+    asked = select(columns.id, columns.profile_id, columns.answer, columns.status).where(columns.answer.is_not(None))
     with warehouse.read() as connection:
-        return connection.execute(asked).first() is not None
+        rows = connection.execute(asked.order_by(columns.uploaded_at, columns.id)).all()
+    for row in rows:
+        # A command may have decided meanwhile.
+        if row.status == "quarantined":
+            if row.answer == WRONG:
+                withdraw(warehouse, row.id)
+            else:
+                _accept(warehouse, row.profile_id, row.id, partial=row.answer == PART)
+        with warehouse.write() as connection:
+            connection.execute(update(kdp_uploads).where(columns.id == row.id).values(answer=None))
+    if rows:
+        roll_up(warehouse)
+    return [f"The owner of upload {row.id[:12]} of {row.profile_id} said: {row.answer}." for row in rows]
 
 
 def _accept(warehouse: Warehouse, profile_id: str, upload_id: str, *, partial: bool) -> None:

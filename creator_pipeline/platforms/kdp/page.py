@@ -43,7 +43,15 @@ def uploaded_reports(connection: Connection, config: Settings, profile_id: str) 
     """The newest reports of a profile, newest first, with the problems of those that don't count."""
     uploads = kdp_uploads.c
     newest = (
-        select(uploads.id, uploads.file_name, uploads.status, uploads.uploaded_at, uploads.error, uploads.slices)
+        select(
+            uploads.id,
+            uploads.file_name,
+            uploads.status,
+            uploads.uploaded_at,
+            uploads.error,
+            uploads.slices,
+            uploads.answer,
+        )
         .where(uploads.profile_id == profile_id)
         .order_by(uploads.uploaded_at.desc(), uploads.id)
         .limit(_SHOWN_UPLOADS)
@@ -52,14 +60,15 @@ def uploaded_reports(connection: Connection, config: Settings, profile_id: str) 
         bad = row.status in _NOT_COUNTED
         problems = _problems(config, row.error) if bad else []
         held = row.status == "quarantined" and row.slices is not None
+        open_still = held and row.answer is None
         yield UploadedFile(
             one_line(row.file_name),
-            "Waits for you" if held else row.status,
+            ("Waits for you" if open_still else "Being worked on") if held else row.status,
             short_moment(row.uploaded_at),
             bad,
             problems,
             row.id,
-            CHOICES if held else (),
+            CHOICES if open_still else (),
         )
 
 

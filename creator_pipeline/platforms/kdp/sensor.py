@@ -13,6 +13,7 @@ from creator_pipeline.core.text import number
 from creator_pipeline.platforms.kdp.assets import EVENTS, PAYMENTS, ROYALTIES, UPLOAD_PARTITIONS
 from creator_pipeline.platforms.kdp.drops import Together, tell_of_drop
 from creator_pipeline.platforms.kdp.files import File
+from creator_pipeline.platforms.kdp.held import work_off
 from creator_pipeline.platforms.kdp.inbox import Scan, scan
 from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.resources import WarehouseResource
@@ -50,6 +51,8 @@ def kdp_inbox(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
         return dg.SensorResult(skip_reason="A preview looks at no file.", cursor=context.cursor)
     if not config.enable_kdp:
         return dg.SensorResult(skip_reason="ENABLE_KDP is off: files are kept and taken when it is on again.")
+    for told in work_off(warehouse.open()):
+        context.log.info(told)
     requested: list[str] = orjson.loads(context.cursor) if context.cursor else []
     store = warehouse.open()
     found = scan(store, config.inbox, most=MOST_PER_RUN, requested=requested, budget=Budget())
