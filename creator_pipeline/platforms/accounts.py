@@ -22,12 +22,26 @@ from creator_pipeline.store.tables import (
     platform_balances,
     platform_connections,
     platform_totals,
+    products,
     sales_events,
+    stream_reads,
+    subscriptions_daily,
     unexplained,
     unreadable,
 )
 
-CLEARED = (platform_totals, platform_balances, balance_movements, payouts, payout_lines, unexplained, unreadable)
+CLEARED = (
+    platform_totals,
+    platform_balances,
+    balance_movements,
+    payouts,
+    payout_lines,
+    unexplained,
+    unreadable,
+    stream_reads,
+    subscriptions_daily,
+    products,
+)
 """Tables of all platforms that tell of an account, beside the ledger."""
 
 
@@ -91,7 +105,8 @@ def clear(connection: Connection, platform: Platform, profile_id: str) -> None:
         (owner, *_) = personal.owners.get(table, (table.c.profile_id,))
         connection.execute(delete(table).where(owner == profile_id))
     for table in CLEARED:
-        connection.execute(delete(table).where(table.c.provider == provider, table.c.profile_id == profile_id))
+        named = table.c.provider if "provider" in table.c else table.c.platform
+        connection.execute(delete(table).where(named == provider, table.c.profile_id == profile_id))
     events = sales_events.c
     mine = (events.platform == provider, events.profile_id == profile_id)
     days = set(connection.execute(select(events.occurred_on).where(*mine).distinct()).scalars())
