@@ -247,6 +247,7 @@ PROOFS: dict[tuple[str, str], Proof] = {
     ("GET", "/me/revenue.png"): own_page("GET", "/me/revenue.png", opened=200),
     ("GET", "/me/connect/gumroad"): own_page("GET", "/me/connect/gumroad", opened=303),
     ("POST", "/me/notifications"): own_page("POST", "/me/notifications", opened=303),
+    ("POST", "/me/uploads/kdp"): own_page("POST", "/me/uploads/kdp", opened=404),
     ("POST", "/me/leave"): own_page("POST", "/me/leave", opened=200, shut=200),
     ("GET", "/healthz"): plain("/healthz"),
     ("GET", "/readyz"): plain("/readyz"),

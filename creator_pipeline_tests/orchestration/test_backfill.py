@@ -122,7 +122,7 @@ def test_a_backfill_that_is_stopped_goes_on_by_the_same_command_and_nobody_is_to
     assert [run.status for run in gumroad_instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
     assert status(gumroad_warehouse) == [("canceled", 1)]
     assert rows(gumroad_warehouse, email_messages) == []
-    assert list(queue_checks.dead_letters(JobQueue(gumroad_warehouse, None), gumroad_warehouse)) == []
+    assert list(queue_checks.dead_letters(JobQueue(gumroad_warehouse, None), gumroad_warehouse, gumroad_instance)) == []
     assert list(failed_partitions.failed_partitions(gumroad_instance, REPOSITORY, gumroad_warehouse)) == []
     todo, failures, told = do(gumroad_warehouse, gumroad_instance)
     assert (todo.resumed, failures, told) == (True, [], len(todo.days))

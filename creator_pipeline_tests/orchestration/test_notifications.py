@@ -11,6 +11,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from sqlalchemy import select, update
 
 from creator_pipeline import settings
+from creator_pipeline.core.budget import Budget
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail.notify import notify_backfill
@@ -189,10 +190,10 @@ def test_a_backfill_that_was_told_of_is_not_read_again(
     (backfill,) = instance.get_backfills()
     instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS))
     sync(instance, **{"dagster/backfill": backfill_id})
-    told = notifications._digests(instance, loaded, settings.load(), {})
+    told = notifications._digests(instance, loaded, settings.load(), {}, Budget())
     assert [kind for kind, _ in mails(loaded)] == ["backfill_finished"]
     monkeypatch.setattr(hooks, "what_happened", lambda *_: pytest.fail("Its events were read."))
-    assert notifications._digests(instance, loaded, settings.load(), told) == told
+    assert notifications._digests(instance, loaded, settings.load(), told, Budget()) == told
     monkeypatch.undo()
     sync(instance, **{"dagster/backfill": backfill_id})
-    assert notifications._digests(instance, loaded, settings.load(), told) != told
+    assert notifications._digests(instance, loaded, settings.load(), told, Budget()) != told

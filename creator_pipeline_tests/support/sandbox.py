@@ -31,14 +31,19 @@ class _Pickler(pickle.Pickler):
         return (threading.RLock, ()) if isinstance(obj, _RLOCK) else NotImplemented
 
 
-@lru_cache(maxsize=8)
-def _invented(seed: int, today: date, days: int, sizes: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]) -> bytes:
-    """The parts of a world: many tests begin with the same one, and to invent it takes a second."""
+_Sizes = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+
+
+def _parts(seed: int, today: date, days: int, sizes: _Sizes) -> dict[str, Any]:
     chosen = {name: dict(counts) for name, counts in sizes}
+    return world.World.of(STAND_INS, seed, today=today, days=days, sizes=chosen).parts
+
+
+@lru_cache(maxsize=8)
+def _invented(seed: int, today: date, days: int, sizes: _Sizes) -> bytes:
+    """The parts of a world: many tests begin with the same one, and to invent it takes a second."""
     kept = io.BytesIO()
-    _Pickler(kept, pickle.HIGHEST_PROTOCOL).dump(
-        world.World.of(STAND_INS, seed, today=today, days=days, sizes=chosen).parts
-    )
+    _Pickler(kept, pickle.HIGHEST_PROTOCOL).dump(_parts(seed, today, days, sizes))
     return kept.getvalue()
 
 
@@ -54,10 +59,22 @@ class World(world.World):
         sizes: Mapping[str, int] | None = None,
         whop_sizes: Mapping[str, int] | None = None,
         days: int = 120,
+        anew: bool = False,
     ) -> Self:
-        """Gumroad's sellers with ``sizes`` sales, Whop's accounts with ``whop_sizes`` memberships."""
+        """Gumroad's sellers with ``sizes`` sales, Whop's accounts with ``whop_sizes`` memberships.
+
+        Args:
+            seed: another seed is another world.
+            today: the last UTC day.
+            sizes: sales of each seller.
+            whop_sizes: memberships of each account.
+            days: how many UTC days the sales reach back.
+            anew: for a test that changes how worlds are invented: neither takes nor leaves a copy.
+        """
         given = {"gumroad": sizes, "whop": whop_sizes}
         chosen = tuple((name, tuple(counts.items())) for name, counts in given.items() if counts is not None)
+        if anew:
+            return cls(today, STAND_INS, _parts(seed, today, days, chosen))
         return cls(today, STAND_INS, pickle.loads(_invented(seed, today, days, chosen)))  # noqa: S301 - our own bytes
 
     @property

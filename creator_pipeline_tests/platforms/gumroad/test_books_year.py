@@ -86,7 +86,7 @@ def test_the_balance_is_true_each_night_as_the_nights_pass(
     """Guards: a balance that is right once, and off after the first refund, dispute or return."""
     monkeypatch.setattr(past, "IN_TWO_PARTS", in_two_parts)
     sizes = {"bea": 60}
-    with SandboxServer(World.invented(11, today=today(), sizes=sizes, days=60)) as server:
+    with SandboxServer(World.invented(11, today=today(), sizes=sizes, days=60, anew=True)) as server:
         world = server.world.gumroad
         owner(sqlite_warehouse, ring, "bea")
         for night in range(12):

@@ -71,7 +71,7 @@ def test_each_other_reading_of_the_documentation_adds_up_or_is_told(
 ) -> None:
     """Guards: a guess about Whop that is wrong, and silent."""
     monkeypatch.setattr(invented, "Readings", partial(Readings, **{switch: value}))
-    world = World.invented(today=TODAY, sizes={"alice": 3})
+    world = World.invented(today=TODAY, sizes={"alice": 3}, anew=True)
     account = world.whop["alice"]
     with SandboxServer(world) as server, open_client(server, account.key) as client:
         read(two_profiles, client, account)

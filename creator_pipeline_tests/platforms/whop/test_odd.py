@@ -11,8 +11,7 @@ from sqlalchemy import select
 
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.monitoring.platform_checks import unreadable_objects
-from creator_pipeline.platforms.whop import PLATFORM, answers
-from creator_pipeline.platforms.whop import client as client_module
+from creator_pipeline.platforms.whop import PLATFORM, answers, paging
 from creator_pipeline.platforms.whop.sync import load_payments
 from creator_pipeline.store.tables import sales_events, unreadable
 from creator_pipeline.store.unreadable import Unreadable, unreadable_of
@@ -32,7 +31,7 @@ def spoiled(monkeypatch):
             body = {**body, "data": [change(each) for each in body["data"]]}
         return answers.rows(path, body)
 
-    monkeypatch.setattr(client_module, "rows", rows)
+    monkeypatch.setattr(paging, "rows", rows)
     return changes
 
 
