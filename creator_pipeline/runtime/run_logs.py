@@ -37,7 +37,10 @@ _OWN = {
     "write": None,
     "digest": None,
     "forget": None,
+    "product": None,
+    "products": None,
     "retention": None,
+    "subscriptions": None,
 }
 """First word of the installation's own steps and jobs, to the ``source`` of their lines. The first word of every other
 step and job is the name of its platform."""
