@@ -36,7 +36,7 @@ def none_left(folder: Path, seconds: float = 60) -> list[str]:
     return left
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(800)
 def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_killed(tmp_path):
     """Guards: a first impression that fails, and a port that stays taken after Ctrl-C."""
     copy_project(tmp_path)
@@ -49,7 +49,7 @@ def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_kill
     }
     arguments = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL, "text": True}
     ended = subprocess.run(
-        [BIN / "creator-pipeline", "demo", "--exit"], capture_output=True, check=False, timeout=300, **arguments
+        [BIN / "creator-pipeline", "demo", "--exit"], capture_output=True, check=False, timeout=600, **arguments
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("equal on every day, to the cent") >= 3
