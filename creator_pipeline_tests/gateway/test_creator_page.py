@@ -18,21 +18,16 @@ from creator_pipeline.core.windows import now, today
 from creator_pipeline.gateway.creator_page import COOKIE
 from creator_pipeline.mail import page_link, unsubscribe
 from creator_pipeline.platforms import personal
-from creator_pipeline.platforms.kdp import held as held_reports
 from creator_pipeline.store import erasure, profiles, unreadable
 from creator_pipeline.store.tables import (
     daily_revenue,
     email_suppressions,
-    kdp_royalties,
     kdp_uploads,
     metadata,
-    sales_events,
 )
 from creator_pipeline.store.tables import profiles as profiles_table
 from creator_pipeline_tests.support import pages
 from creator_pipeline_tests.support.gateway import Gateway
-from creator_pipeline_tests.support.kdp_landing import MADE_AT, land, ledger
-from creator_pipeline_tests.support.kdp_samples import as_csv, table
 
 HOUR = 3600
 
@@ -336,58 +331,3 @@ def test_switched_off_is_said(gateway: Gateway):
     with gateway.services.warehouse.write() as connection:
         connection.execute(update(profiles_table).values(display_name="A <b>name</b>"))
     assert enter(gateway).find("h1") == ["A <b>name</b>"]
-
-
-def tell(gateway: Gateway, upload_id: str, choice: str, form: str) -> httpx.Response:
-    """A button of a report that is held back."""
-    return gateway.http.post("/me/uploads/kdp", data={"form": form, "upload": upload_id, "choice": choice})
-
-
-@pytest.mark.parametrize(
-    ("choice", "shell"), [("part", {"partial": True}), ("smaller", {"accept_smaller": True}), ("wrong", None)]
-)
-def test_a_report_that_is_held_back_is_decided_by_its_owner(gateway: Gateway, tmp_path, choice: str, shell) -> None:
-    """Incident: "held back: another account's file", and nothing on the seller's page that could be done."""
-    warehouse = gateway.services.warehouse
-    rows = table()
-    whole, less = tmp_path / "whole.csv", tmp_path / "less.csv"
-    whole.write_bytes(as_csv(rows))
-    less.write_bytes(as_csv(rows[:-6]))
-    land(warehouse, whole)
-    before = ledger(warehouse)
-    held = land(warehouse, less, at=MADE_AT + 60)
-    assert held.status == "quarantined"
-    page = enter(gateway)
-    assert page.find("button", name="choice") == ["It is only a part", "It is right as it is", "It is the wrong file"]
-    assert pages.faults(page.text) == []
-    form = page.value("form")
-    # Neither another page's form nor another profile's owner decides.
-    assert tell(gateway, held.file.upload_id, choice, "forged").status_code == 403
-    gateway.http.cookies.clear()
-    other = enter(gateway, "bob")
-    assert tell(gateway, held.file.upload_id, choice, other.value("form")).status_code == 404
-    assert ledger(warehouse) == before
-    gateway.http.cookies.clear()
-    form = enter(gateway).value("form")
-    assert tell(gateway, held.file.upload_id, "everything", form).status_code == 404
-    answer = tell(gateway, held.file.upload_id, choice, form)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/me?saved#uploads-kdp")
-    page = pages.Page(gateway.http.get("/me").text)
-    assert page.find("button", name="choice") == []
-    assert "Being worked on" in page.text
-    assert ledger(warehouse) == before, "the page itself writes no ledger"
-    assert held_reports.work_off(warehouse) == [
-        f"The owner of upload {held.file.upload_id[:12]} of alice said: {choice}."
-    ]
-    assert held_reports.work_off(warehouse) == []
-    now_there = ledger(warehouse)
-    assert tell(gateway, held.file.upload_id, choice, form).status_code == 404
-    if shell is None:
-        assert now_there == before
-        return
-    with warehouse.write() as connection:
-        for one in (kdp_uploads, kdp_royalties, sales_events):
-            connection.execute(delete(one))
-    land(warehouse, whole)
-    land(warehouse, less, at=MADE_AT + 60, **shell)
-    assert now_there == ledger(warehouse)
