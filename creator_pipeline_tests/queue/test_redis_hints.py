@@ -9,6 +9,7 @@ import pytest
 
 from creator_pipeline.queue import redis_hints
 from creator_pipeline.queue.jobs import JobQueue
+from creator_pipeline.queue.pace import RedisPace
 from creator_pipeline.queue.redis_client import RedisLink
 from creator_pipeline.queue.redis_hints import IdlePause
 from creator_pipeline.store.engine import Warehouse
@@ -57,6 +58,24 @@ def test_an_idle_hour_times_a_month_is_a_fraction_of_the_free_plan(
         assert JobQueue(sqlite_warehouse, link).claim_batches(lease_seconds=30) == []
     month = (commands(link) - before) * MONTH_OF_HOURS
     assert 0 < month < FREE_PLAN / 5, month
+
+
+def test_a_busy_hour_costs_a_few_commands_a_delivery(sqlite_warehouse: Warehouse, link: RedisLink, clock: Clock):
+    """A shop that does well, and a queue that costs more than its database."""
+    queue, request = JobQueue(sqlite_warehouse, link), RedisPace(link, "busy", 60_000_000)
+    queue.claim_batches(lease_seconds=30)
+    request.wait()
+    before, deliveries = commands(link), 5
+    for number in range(deliveries):
+        # By the gateway's process; the daemon's hears of it by a poll, each second.
+        JobQueue(sqlite_warehouse, link).enqueue("alice", "gumroad", "webhook", {"sale_ids": [f"s{number}"]})
+        for _second in range(60):
+            clock.now += 1.0
+            for batch in queue.claim_batches(lease_seconds=30):
+                request.wait()
+                queue.ack_all(batch.leases, events_count=1)
+    # One a minute is 43,200 a month: at 13 each 563,000 commands.
+    assert 5 < (commands(link) - before) / deliveries < 15
 
 
 def test_what_comes_is_found_by_the_next_poll_however_long_it_was_quiet(
