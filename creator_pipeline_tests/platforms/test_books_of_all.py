@@ -68,7 +68,7 @@ def test_every_payout_that_arrived_is_explained_line_by_line(
     owner(sqlite_warehouse, ring, profile_id)
     read(sqlite_warehouse, ring, world, profile_id, tmp_path)
     found = {
-        platform.in_ledger: settle(sqlite_warehouse, platform, profile_id)
+        platform.in_ledger: settle(sqlite_warehouse, platform, profile_id)[0]
         for platform in PLATFORMS
         if platform.books is not None
     }
