@@ -34,6 +34,7 @@ from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline_tests.support import local_http, servers
 from creator_pipeline_tests.support.dripping import dripping
 from creator_pipeline_tests.support.gateway import PATH_SECRET, signed
+from creator_pipeline_tests.support.pages import Page
 
 SECONDS = 8.0
 START_SECONDS = 3.0
@@ -187,7 +188,12 @@ async def callbacks(target: Door, until: float) -> None:
 
     async def one() -> None:
         async with httpx.AsyncClient(base_url=target.url, timeout=60) as http:
-            begun = await http.get(start_link(target.ring, "", "gumroad", "alice"))
+            # The page before tells whose account is connected, and has the link.
+            page = await http.get(start_link(target.ring, "", "gumroad", "alice"))
+            onward = next(
+                str(link.get("href")) for link in Page(page.text).all("a") if "/start" in str(link.get("href"))
+            )
+            begun = await http.get(onward)
             state = httpx.URL(begun.headers["location"]).params["state"]
             await http.get(CALLBACK_PATH, params={"state": state, "code": "code"})
 
