@@ -198,7 +198,7 @@ def write_files(folder: Path, each: int) -> int:
 def count(made: Installation, query: object) -> int:
     """The number a query gives."""
     with made.warehouse.read() as connection:
-        return int(connection.execute(query).scalar_one() or 0)  # type: ignore[call-overload]
+        return int(connection.execute(query).scalar_one() or 0)
 
 
 SALES = select(func.count()).select_from(sales_events).where(sales_events.c.platform == "gumroad")

@@ -113,4 +113,4 @@ def test_the_page_runs(sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPa
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(compile(block, "docs/fx.md", "exec"), names)  # noqa: S102 - the page itself
     assert names["total"] == Decimal("90.91")
-    assert len(names["missing"]) == 1  # pyright: ignore[reportArgumentType]
+    assert len(names["missing"]) == 1

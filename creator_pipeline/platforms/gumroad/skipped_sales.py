@@ -109,5 +109,5 @@ class SkippedSales:
         except SlowQueryError:
             page = self._client.sales_page(DayWindow(end - _ONE_DAY, end))
             page = page if page.sales else self._client.sales_page(window)
-        number = page.sales[0].get("order_id") if page.sales else None
-        return OverlappingKeys(int(number)) if str(number).isdecimal() else None  # pyright: ignore[reportArgumentType]
+        number = str(page.sales[0].get("order_id")) if page.sales else ""
+        return OverlappingKeys(int(number)) if number.isdecimal() else None

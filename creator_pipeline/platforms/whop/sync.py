@@ -180,8 +180,9 @@ def refresh_payments(
     named = list(found.payments)
     scope = and_(whop_payments.c.profile_id == profile_id, whop_payments.c.id.in_(named))
     what = f"whop/payments of {profile_id}"
-    ledger = lambda columns: columns.external_id.in_(named)  # noqa: E731
-    return _store_payments(warehouse, client, profile_id, found, scope, ledger, what)
+    return _store_payments(
+        warehouse, client, profile_id, found, scope, lambda columns: columns.external_id.in_(named), what
+    )
 
 
 def refresh_changed_payments(

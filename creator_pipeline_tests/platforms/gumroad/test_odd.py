@@ -144,7 +144,7 @@ def test_a_named_sale_that_cant_be_read_stops_no_other(account: Account) -> None
     first, second, *_ = sorted(account.sold())
     account.change["sales"] = spoil("price", only=first)
     real = account.client.sale
-    account.client.sale = lambda sale_id: spoil("price", only=first)(real(sale_id) or {})  # type: ignore[method-assign]
+    account.client.sale = lambda sale_id: spoil("price", only=first)(real(sale_id) or {})
     done = refresh_sales(account.warehouse, account.client, account.ring, "chen", [first, second])
     assert done.sales >= 1
     assert [one.object_id for one in account.kept()] == [first]

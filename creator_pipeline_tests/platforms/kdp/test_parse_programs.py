@@ -42,7 +42,7 @@ def saved(tabs: dict[str, Rows]) -> bytes:
 
 
 def figures(content: object) -> dict[str, object]:
-    report = describe(parse(content, "report"))  # pyright: ignore[reportArgumentType]
+    report = describe(parse(content, "report"))
     return {key: report[key] for key in ("verdict", "period", "sales_rows", "net_units", "royalty_by_currency")}
 
 
