@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import and_, select, update
 
+from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.ledger.rollup import roll_up
 from creator_pipeline.platforms.kdp.ingest import lock_uploads
 from creator_pipeline.platforms.kdp.ledger_rewrite import decision, rewrite_ledger
@@ -55,18 +56,29 @@ def work_off(warehouse: Warehouse) -> list[str]:
     asked = select(columns.id, columns.profile_id, columns.answer, columns.status).where(columns.answer.is_not(None))
     with warehouse.read() as connection:
         rows = connection.execute(asked.order_by(columns.uploaded_at, columns.id)).all()
+    told: list[str] = []
     for row in rows:
-        # A command may have decided meanwhile.
-        if row.status == "quarantined":
-            if row.answer == WRONG:
-                withdraw(warehouse, row.id)
-            else:
-                _accept(warehouse, row.profile_id, row.id, partial=row.answer == PART)
+        said = f"The owner of upload {row.id[:12]} of {row.profile_id} said: {row.answer}."
+        try:
+            # A command may have decided meanwhile.
+            if row.status == "quarantined":
+                _do(warehouse, row.profile_id, row.id, row.answer)
+        except PipelineError as error:
+            # It waits for an answer again, and stops no other.
+            said = f"{said} It couldn't be done: {error.message}"
         with warehouse.write() as connection:
             connection.execute(update(kdp_uploads).where(columns.id == row.id).values(answer=None))
+        told.append(said)
     if rows:
         roll_up(warehouse)
-    return [f"The owner of upload {row.id[:12]} of {row.profile_id} said: {row.answer}." for row in rows]
+    return told
+
+
+def _do(warehouse: Warehouse, profile_id: str, upload_id: str, word: str) -> None:
+    if word == WRONG:
+        withdraw(warehouse, upload_id)
+    else:
+        _accept(warehouse, profile_id, upload_id, partial=word == PART)
 
 
 def _accept(warehouse: Warehouse, profile_id: str, upload_id: str, *, partial: bool) -> None:
