@@ -26,6 +26,8 @@ from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 from dagster._serdes import ConfigurableClassData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from creator_pipeline.core.errors import PipelineError
+
 if TYPE_CHECKING:
     # Types of what an instance returns, for signatures.
     from dagster._core.execution.backfill import PartitionBackfill
@@ -66,9 +68,9 @@ def __getattr__(name: str) -> object:
 
 
 class RetryErrors(dg.RetryPolicy):
-    """A step's retry policy for errors only: a run that somebody stops is not tried again.
+    """A step's retry policy for what waiting can solve: not for a run that is stopped, nor for a variable not set.
 
-    Dagster makes a retry of an interrupt too, and asks for the delay while it handles the interrupt.
+    Dagster makes a retry of an interrupt too, and asks for the delay while it handles what was raised.
     """
 
     def calculate_delay(self, attempt_num: int) -> float:
@@ -76,10 +78,13 @@ class RetryErrors(dg.RetryPolicy):
 
         Raises:
             BaseException: what the step raised, where that is no error.
+            dg.Failure: that allows no retry, where waiting can't help.
         """
         raised = sys.exc_info()[1]
         if raised is not None and not isinstance(raised, Exception):
             raise raised
+        if isinstance(raised, PipelineError) and not raised.retryable:
+            raise dg.Failure(str(raised), {"error_code": raised.code}, allow_retries=False) from raised
         return super().calculate_delay(attempt_num)
 
 

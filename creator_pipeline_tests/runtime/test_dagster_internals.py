@@ -30,6 +30,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._utils.error import SerializableErrorInfo
 from dagster_postgres import PostgresEventLogStorage
 
+from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.orchestration.notifications import _ENDED
 from creator_pipeline.runtime import dagster_internals as internals
 from creator_pipeline.runtime.event_batches import BatchingEventLogStorage, BatchingStorage
@@ -220,6 +221,28 @@ def test_retry_policy(stop: type[BaseException]) -> None:
     assert delay_after(ValueError) == 10
     with pytest.raises(stop):
         delay_after(stop)
+
+
+def test_what_waiting_can_not_solve_is_not_tried_again() -> None:
+    """Incident: with ENABLE_KDP off, each upload was tried three times over half a minute."""
+    tries = []
+
+    @dg.op(retry_policy=internals.RetryErrors(max_retries=2, delay=0.01))
+    def step() -> None:
+        tries.append(1)
+        raise (ConfigError("ENABLE_KDP is off.") if len(tries) > 1 else TransientError("Busy."))
+
+    @dg.job(executor_def=dg.in_process_executor)
+    def job() -> None:
+        step()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        ended = job.execute_in_process(instance=instance, raise_on_error=False)
+    assert len(tries) == 2
+    data = ended.failure_data_for_node("step")
+    assert data is not None
+    assert data.user_failure_data is not None
+    assert data.user_failure_data.description == "ENABLE_KDP is off."
 
 
 def test_active_execution_sleeps_where_it_waits() -> None:

@@ -15,6 +15,7 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.sync import load_sales
+from creator_pipeline.platforms.kdp.child_process import one_reader
 from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
@@ -24,6 +25,13 @@ from creator_pipeline_tests.support.health import PUBLIC, Watched
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
 QUIET = {"telemetry": {"enabled": False}}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _reports_reader() -> Iterator[None]:
+    """One process reads the reports of all tests: each that is started imports the reader anew."""
+    with one_reader():
+        yield
 
 
 @pytest.fixture
