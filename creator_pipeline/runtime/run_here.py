@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,6 +42,7 @@ def run_here(
     tags: dict[str, str],
     *,
     partition_key: str | None = None,
+    run_config: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Run a job to its end. It is recorded in the instance like every run.
 
@@ -51,6 +52,7 @@ def run_here(
         job_name: the job.
         tags: tags of the run.
         partition_key: partition that is run; None for a job without partitions, or where ``tags`` hold a range.
+        run_config: of the job, without loggers.
 
     Returns:
         A line for each failed step; empty where the run succeeded.
@@ -79,7 +81,7 @@ def run_here(
                 partition_key=partition_key,
                 raise_on_error=False,
                 # The failure is told once, by the command, and kept whole in the instance.
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config={**(run_config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
         except KeyboardInterrupt:
             # Before its first step: a range of days takes Dagster a while to write down.
