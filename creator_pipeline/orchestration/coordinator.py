@@ -13,6 +13,7 @@ from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.dagster_internals import QueuedRunCoordinator
 from creator_pipeline.runtime.liveness import HERE_TAG
 from creator_pipeline.runtime.tags import (
+    CAN_WAIT_TAG,
     FILES_TAG,
     LOAD_DAYS,
     LOAD_TAG,
@@ -20,6 +21,7 @@ from creator_pipeline.runtime.tags import (
     PRIORITY_TAG,
     RANGE_END,
     RANGE_START,
+    SOON,
     TRIGGER_TAG,
     account_tags,
 )
@@ -60,11 +62,12 @@ class Coordinator(QueuedRunCoordinator):
 
 
 def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
-    """Whose run it is, why it is there, and whether it is a load; what a run says itself stands.
+    """Whose run it is, why it is there, whether it is a load and whether it can wait; what a run says itself stands.
 
     Args:
         run: about to be queued.
     """
+    waits = {} if run.tags.get(PRIORITY_TAG) == SOON[PRIORITY_TAG] else {CAN_WAIT_TAG: "true"}
     tags = {TRIGGER_TAG: "backfill" if "dagster/backfill" in run.tags else BY_HAND}
     platform = _platform(run)
     if platform is not None and platform.connects and FILES_TAG not in run.tags:
@@ -74,8 +77,8 @@ def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
     if _days(run.tags) >= LOAD_DAYS and PRIORITY_TAG not in run.tags:
         tags[LOAD_TAG] = tags[TRIGGER_TAG]
     if TRIGGER_TAG in run.tags:
-        return {}  # a schedule, a sensor or a command has said all of it
-    return {name: value for name, value in tags.items() if name not in run.tags}
+        return waits  # a schedule, a sensor or a command has said all the rest
+    return waits | {name: value for name, value in tags.items() if name not in run.tags}
 
 
 def _partitions(tags: Mapping[str, str]) -> set[str]:

@@ -14,6 +14,7 @@ import dagster as dg
 
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.dagster_internals import runs_of_location, stopped_in_step, when_wait_ends
+from creator_pipeline.runtime.tags import CAN_WAIT_TAG
 
 LoadDefinitions = Callable[[], dg.Definitions]
 """What a command that runs jobs gets as click's object: loads the definitions, which are above every platform."""
@@ -76,6 +77,7 @@ def run_here(
                     liveness.PROCESS_TAG: liveness.this_process(),
                     liveness.HERE_TAG: "true",
                     NO_RETRY_TAG: "0",
+                    CAN_WAIT_TAG: "true",
                     **tags,
                 },
                 partition_key=partition_key,

@@ -22,6 +22,7 @@ from typing import Any
 
 import dagster as dg
 
+from creator_pipeline.orchestration.coordinator import missing_tags
 from creator_pipeline.runtime.tags import ACCOUNT_TAG, PRIORITY_TAG, SOON
 from creator_pipeline_tests.support.paths import ROOT
 
@@ -58,15 +59,14 @@ class Night:
         from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
         place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("creator_pipeline"), "__repository__")
-        self.instance.run_storage.add_run(
-            dg.DagsterRun(
-                name,
-                run_config=dict(request.run_config or {}),
-                tags=dict(request.tags),
-                status=dg.DagsterRunStatus.QUEUED,
-                remote_job_origin=RemoteJobOrigin(place, name),
-            )
+        run = dg.DagsterRun(
+            name,
+            run_config=dict(request.run_config or {}),
+            tags=dict(request.tags),
+            status=dg.DagsterRunStatus.QUEUED,
+            remote_job_origin=RemoteJobOrigin(place, name),
         )
+        self.instance.run_storage.add_run(run.with_tags({**run.tags, **missing_tags(run)}))
 
     def take_turns(self) -> None:
         """Runs of days give up their turn at the end of a part, and come back when nobody waits for the account."""

@@ -10,11 +10,13 @@ from creator_pipeline.runtime import run_here
 from creator_pipeline.runtime.dagster_internals import runs_of_location
 from creator_pipeline.runtime.tags import (
     ACCOUNT_TAG,
+    CAN_WAIT_TAG,
     LOAD_TAG,
     PARTITION,
     PROFILE_TAG,
     RANGE_END,
     RANGE_START,
+    SOON,
     TRIGGER_TAG,
 )
 
@@ -23,6 +25,7 @@ OVERRIDES = {
     "run_coordinator": {"module": "creator_pipeline.orchestration.coordinator", "class": "Coordinator"},
     "telemetry": {"enabled": False},
 }
+WAITS = {CAN_WAIT_TAG: "true"}
 ALICE = {PROFILE_TAG: "alice", ACCOUNT_TAG: "gumroad/alice"}
 
 
@@ -33,20 +36,21 @@ def run(tags: dict[str, str], *keys: dg.AssetKey, job: str = "__ASSET_JOB") -> d
 @pytest.mark.parametrize(
     ("launched", "tags"),
     [
-        (run({PARTITION: "2026-11-22|alice"}, SALES), {TRIGGER_TAG: "ui", **ALICE}),
-        (run({PARTITION: "2026-11-22|alice"}, EVENTS), {TRIGGER_TAG: "ui", **ALICE}),
-        (run({PARTITION: "alice"}, job="gumroad_catalogue"), {TRIGGER_TAG: "ui", **ALICE}),
+        (run({PARTITION: "2026-11-22|alice"}, SALES), {**WAITS, TRIGGER_TAG: "ui", **ALICE}),
+        (run({PARTITION: "2026-11-22|alice"}, EVENTS), {**WAITS, TRIGGER_TAG: "ui", **ALICE}),
+        (run({PARTITION: "alice"}, job="gumroad_catalogue"), {**WAITS, TRIGGER_TAG: "ui", **ALICE}),
         (
             run({RANGE_START: "2026-01-01|alice", RANGE_END: "2026-03-01|alice"}, SALES),
-            {TRIGGER_TAG: "ui", **ALICE, LOAD_TAG: "ui"},
+            {**WAITS, TRIGGER_TAG: "ui", **ALICE, LOAD_TAG: "ui"},
         ),
         (
             run({RANGE_START: "2026-01-01|alice", RANGE_END: "2026-03-01|bea", "dagster/backfill": "b"}, SALES),
-            {TRIGGER_TAG: "backfill", LOAD_TAG: "backfill"},
+            {**WAITS, TRIGGER_TAG: "backfill", LOAD_TAG: "backfill"},
         ),
-        (run({PARTITION: "0123456789abcdef"}, job="kdp_ingest"), {TRIGGER_TAG: "ui"}),
-        (run({}, job="ledger"), {TRIGGER_TAG: "ui"}),
-        (run({TRIGGER_TAG: "nightly", PARTITION: "2026-11-22|alice"}, SALES), {}),
+        (run({PARTITION: "0123456789abcdef"}, job="kdp_ingest"), {**WAITS, TRIGGER_TAG: "ui"}),
+        (run({}, job="ledger"), {**WAITS, TRIGGER_TAG: "ui"}),
+        (run({TRIGGER_TAG: "nightly", PARTITION: "2026-11-22|alice"}, SALES), WAITS),
+        (run({TRIGGER_TAG: "webhook", **SOON}, job="gumroad_refresh"), {}),
     ],
 )
 def test_a_run_that_was_launched_by_hand_is_tagged(launched: dg.DagsterRun, tags: dict[str, str]) -> None:
