@@ -58,21 +58,23 @@ def test_the_demo_agrees_with_the_platforms_and_leaves_no_process_even_when_kill
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    try:
         deadline = time.monotonic() + 700
         while "Ctrl-C ends it all." not in log.read_text(encoding="utf-8") and time.monotonic() < deadline:
             assert process.poll() is None, log.read_text(encoding="utf-8")
             time.sleep(0.2)
-    said = log.read_text(encoding="utf-8")
-    assert said.count("equal on every day, to the cent") >= 3
-    assert "Every figure agrees" in said, said
-    # A newcomer opens the UI: no check is red or without a result, and health has found nothing.
-    assert re.search(r"^(\d{3}) checks of \1 hold\.$", said, re.MULTILINE), said
-    assert "health: " not in said
-    home = tmp_path / ".data/demo"
-    assert {path.stem for path in (home / "process_logs").iterdir()} == {"sandbox", "gateway", "dagster"}
-    # Dagster sends what is in this folder to its makers, and deletes it.
-    assert list((home / "logs").glob("*")) == []
-    assert len(processes_of(tmp_path)) >= 3, sys.platform
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+        said = log.read_text(encoding="utf-8")
+        assert said.count("equal on every day, to the cent") >= 3
+        assert "Every figure agrees" in said, said
+        # A newcomer opens the UI: no check is red or without a result, and health has found nothing.
+        assert re.search(r"^(\d{3}) checks of \1 hold\.$", said, re.MULTILINE), said
+        assert "health: " not in said
+        home = tmp_path / ".data/demo"
+        assert {path.stem for path in (home / "process_logs").iterdir()} == {"sandbox", "gateway", "dagster"}
+        # Dagster sends what is in this folder to its makers, and deletes it.
+        assert list((home / "logs").glob("*")) == []
+        assert len(processes_of(tmp_path)) >= 3, sys.platform
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     assert none_left(tmp_path) == []
