@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 import httpx
 
+from creator_pipeline import settings
 from creator_pipeline.core.errors import TransientError
 from creator_pipeline.core.text import number
 from creator_pipeline.platforms import PLATFORMS
@@ -78,7 +78,7 @@ def show_checks(warehouse: Warehouse, ui: str) -> bool:
     from creator_pipeline.monitoring.health import open_problems
 
     answer: Any = httpx.post(f"{ui}/graphql", json={"query": _SEEN}, timeout=60).json()["data"]
-    if os.environ["DAGSTER_HOME"] not in answer["instance"]["info"]:
+    if str(settings.load().home) not in answer["instance"]["info"]:
         raise TransientError(f"Another process has taken {ui}.", hint="Start the demo again: it takes a free port.")
     seen = [
         (f"{'/'.join(node['assetKey']['path'])} {check['name']}", check["executionForLatestMaterialization"])
