@@ -89,6 +89,12 @@ def test_every_dagster_yaml_has_the_same_policy() -> None:
     own = ("run_launcher", "compute_logs")
     assert {key: value for key, value in docker.items() if key not in own} == ours
     assert celery["concurrency"]["pools"]["default_limit"] == celery["concurrency"]["runs"]["max_concurrent_runs"]
+    for runs in (celery["concurrency"]["runs"], ours["concurrency"]["runs"]):
+        # A slot is left for webhooks.
+        assert runs["tag_concurrency_limits"].pop() == {
+            "key": "creator_pipeline/can_wait",
+            "limit": runs["max_concurrent_runs"] - 1,
+        }
     celery["concurrency"]["runs"]["max_concurrent_runs"] = ours["concurrency"]["runs"]["max_concurrent_runs"]
     celery["concurrency"]["pools"]["default_limit"] = ours["concurrency"]["pools"]["default_limit"]
     for key in ("start_timeout_seconds", "poll_interval_seconds"):
@@ -96,7 +102,12 @@ def test_every_dagster_yaml_has_the_same_policy() -> None:
     assert {key: value for key, value in celery.items() if key not in own} == ours
     chart = yaml.safe_load(TEXTS["kubernetes/values.yaml"])
     limits = ours["concurrency"]["runs"]["tag_concurrency_limits"]
-    assert chart["concurrency"]["runs"]["tagConcurrencyLimits"] == limits
+    runs = chart["concurrency"]["runs"]
+    assert runs["tagConcurrencyLimits"].pop() == {
+        "key": "creator_pipeline/can_wait",
+        "limit": runs["maxConcurrentRuns"] - 1,
+    }
+    assert runs["tagConcurrencyLimits"] == limits
     assert chart["pythonLogs"]["dagsterHandlerConfig"] == ours["python_logs"]["dagster_handler_config"]
     daemon = chart["dagsterDaemon"]
     assert daemon["runCoordinator"]["config"]["customRunCoordinator"] == ours["run_coordinator"]

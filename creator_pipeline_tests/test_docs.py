@@ -156,6 +156,14 @@ def test_the_tests_that_show_a_defence_are_there() -> None:
     assert [name for name in named if not (ROOT / "creator_pipeline_tests" / name).is_file()] == []
 
 
+def test_the_tests_that_show_how_dagster_is_used_are_there() -> None:
+    """Incident: a table of what was tried, whose tests had been renamed away."""
+    named = re.findall(r"`([\w/]*test_\w+\.py)::(test_\w+)`", (DOCS / "dagster.md").read_text(encoding="utf-8"))
+    assert len(named) > 40
+    texts = {path: (ROOT / "creator_pipeline_tests" / path).read_text(encoding="utf-8") for path, _ in named}
+    assert [name for path, name in named if f"def {name}(" not in texts[path]] == []
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     """Incident: the answer was written down, and nobody found it."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -28,9 +28,15 @@ _WORKSPACE = """load_from:
 
 
 @click.command("demo")
-@click.option("--exit", "exit_at_end", is_flag=True, help="End when all is loaded: 0 when every figure agrees, else 1.")
+@click.option(
+    "--exit",
+    "exit_at_end",
+    is_flag=True,
+    help="End when all is loaded: 0 when every figure agrees and every check holds, else 1.",
+)
+@click.option("--odd", is_flag=True, help="With fields and words that no platform documents: checks of them are red.")
 @click.pass_obj
-def command(load_definitions: LoadDefinitions, *, exit_at_end: bool) -> None:
+def command(load_definitions: LoadDefinitions, *, exit_at_end: bool, odd: bool) -> None:
     """Start stand-ins of the platforms and Dagster, load three invented profiles, compare, and stay until Ctrl-C."""
     home = _fresh_home()
     # SIGINT too: Dagster gives SIGTERM the handler of SIGINT, which a shell's background job has set to ignore.
@@ -38,7 +44,7 @@ def command(load_definitions: LoadDefinitions, *, exit_at_end: bool) -> None:
         signal.signal(number, _stop)
     # Not DAGSTER_HOME/logs: Dagster sends every file in there to its makers and deletes it, telemetry off or not.
     with Processes(home / "process_logs") as processes, contextlib.suppress(KeyboardInterrupt):
-        agrees = _play(processes, load_definitions)
+        agrees = _play(processes, load_definitions, odd=odd)
         if exit_at_end:
             raise click.exceptions.Exit(0 if agrees else 1)
         click.echo("Ctrl-C ends it all.")
@@ -65,8 +71,8 @@ def _fresh_home() -> Path:
     return home
 
 
-def _play(processes: Processes, load_definitions: LoadDefinitions) -> bool:
-    from creator_pipeline.commands import demo_books
+def _play(processes: Processes, load_definitions: LoadDefinitions, *, odd: bool) -> bool:
+    from creator_pipeline.commands import demo_books, demo_night
     from creator_pipeline.commands import demo_story as story
 
     python = sys.executable
@@ -76,10 +82,8 @@ def _play(processes: Processes, load_definitions: LoadDefinitions) -> bool:
     Path(".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
     settings.ensure_home()
     story.prepare()
-    processes.start(
-        "sandbox",
-        [python, "-m", "creator_pipeline", "sandbox", "--port", _port(sandbox), "--days", str(story.WORLD_DAYS)],
-    )
+    world = ["--port", _port(sandbox), "--days", str(story.WORLD_DAYS), *(["--odd"] if odd else [])]
+    processes.start("sandbox", [python, "-m", "creator_pipeline", "sandbox", *world])
     processes.start("gateway", [python, "-m", "creator_pipeline", "gateway", "--port", _port(gateway)])
     processes.start("dagster", [python, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", _port(ui)])
     click.echo("Starting stand-ins of the platforms, the gateway, and Dagster …")
@@ -91,9 +95,10 @@ def _play(processes: Processes, load_definitions: LoadDefinitions) -> bool:
     processes.wait_for("dagster", f"{ui}/server_info", 180)
     story.upload(demo)
     agrees = story.webhooks(demo) and not failures
-    agrees = not demo_books.read(demo, defs) and agrees
+    agrees = not demo_night.play(defs) and agrees
     agrees = story.compare(demo) and agrees
-    agrees = not demo_books.show(demo, defs) and agrees
+    demo_books.show(demo)
+    well = demo_night.show_checks(demo.warehouse, ui) or odd
     click.echo(
         f"\nDagster:  {ui}/asset-groups\nGateway:  {gateway}/docs\nSandbox:  {sandbox}/\nMails:    {sandbox}/inbox\n"
         f"A page:   {story.page_of(demo)}\nCommands: cd {Path.cwd()} && creator-pipeline smoke --staging"
@@ -102,7 +107,9 @@ def _play(processes: Processes, load_definitions: LoadDefinitions) -> bool:
     click.echo(
         "Every figure agrees with the platforms' own totals." if agrees else "Not every figure agrees: see above."
     )
-    return agrees
+    if not well:
+        click.echo("Not every check holds: see above.")
+    return agrees and well
 
 
 def _port(url: str) -> str:

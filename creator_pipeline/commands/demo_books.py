@@ -1,4 +1,4 @@
-"""The demo's last part: payouts are read, the books checked, and a line printed for each account."""
+"""The demo's last part: the books, a line for each account."""
 
 from __future__ import annotations
 
@@ -11,46 +11,17 @@ from creator_pipeline.platforms import sources
 from creator_pipeline.store.source import label_of
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from creator_pipeline.sandbox.stand_in import Demo
 
 _WIDTHS = (12, 11, 11, 12, 11, 12)
 _HEADER = ("sold", "went back", "fees", "paid out", "balance", "unexplained")
 
 
-def read(demo: Demo, defs: dg.Definitions) -> list[str]:
-    """Read every account's payouts as the nightly runs do; returns what failed."""
-    from creator_pipeline.commands.demo_story import stand_ins
-    from creator_pipeline.orchestration.books import with_books
-    from creator_pipeline.runtime.context import instance
-    from creator_pipeline.runtime.run_here import run_here
-    from creator_pipeline.runtime.tags import run_tags
-
-    jobs = {platform.name: books.job for platform, books in with_books() if books.job}
-    failures = list[str]()
-    with instance() as dagster:
-        for platform, stand_in in stand_ins():
-            for account in stand_in.accounts(demo.world) if stand_in.accounts and platform.name in jobs else ():
-                tags = run_tags("nightly", account.profile_id)
-                failures += run_here(defs, dagster, jobs[platform.name], tags, partition_key=account.profile_id)
-    for line in failures:
-        click.echo(line, err=True)
-    return failures
-
-
-def show(demo: Demo, defs: dg.Definitions) -> list[str]:
-    """Check the books, print those of each account and what isn't explained; returns what failed."""
+def show(demo: Demo) -> None:
+    """Print the books of each account, and what isn't explained."""
     from creator_pipeline.ledger.statement import statements
-    from creator_pipeline.runtime.context import instance
-    from creator_pipeline.runtime.run_here import run_here
-    from creator_pipeline.runtime.tags import run_tags
     from creator_pipeline.store.profiles import every_id
 
-    with instance() as dagster:
-        failures = run_here(defs, dagster, "books", run_tags("nightly"))
-    for line in failures:
-        click.echo(line, err=True)
     click.echo(f"\n{'profile':9}{'account':16}" + "".join(map(str.rjust, _HEADER, _WIDTHS)))
     for profile_id in every_id(demo.warehouse):
         with demo.warehouse.read() as connection:
@@ -65,7 +36,6 @@ def show(demo: Demo, defs: dg.Definitions) -> list[str]:
             account = f"{label_of(sources(), platform)} {currency}"
             click.echo(f"{profile_id:9}{account:16}" + "".join(map(str.rjust, texts, _WIDTHS)))
     _say_unexplained(demo)
-    return failures
 
 
 def _say_unexplained(demo: Demo) -> None:

@@ -123,10 +123,10 @@ def _backfill(
 ) -> list[str]:
     from creator_pipeline.orchestration import backfill
     from creator_pipeline.runtime.run_here import run_here
-    from creator_pipeline.runtime.tags import PROFILE_TAG, TRIGGER_TAG
+    from creator_pipeline.runtime.tags import TRIGGER_TAG, account_tags
 
     dagster.add_dynamic_partitions(platform.partitions, [profile_id])
-    tags = {PROFILE_TAG: profile_id, TRIGGER_TAG: "backfill"}
+    tags = {**account_tags(platform.name, profile_id), TRIGGER_TAG: "backfill"}
     snapshot = backfill.parts_of(platform.name)[1].snapshot
     failures = run_here(defs, dagster, snapshot, tags, partition_key=profile_id)
     todo = backfill.plan(warehouse, dagster, platform.name, profile_id, window)

@@ -12,7 +12,8 @@ import click
 @click.option("--port", default=8099, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--seed", default=7, show_default=True, help="Another seed is another world.")
 @click.option("--days", default=120, show_default=True, type=click.IntRange(1), help="How far the sales reach back.")
-def command(port: int, seed: int, days: int) -> None:
+@click.option("--odd", is_flag=True, help="With fields and words that no platform documents: checks of them are red.")
+def command(port: int, seed: int, days: int, *, odd: bool) -> None:
     """Local stand-ins of the platforms, with an invented world and its own totals. For demos and tests."""
     import uvicorn
 
@@ -24,7 +25,7 @@ def command(port: int, seed: int, days: int) -> None:
 
     check_port("127.0.0.1", port)
     stand_ins = [platform.stand_in.get() for platform in PLATFORMS if platform.stand_in]
-    world = World.of(stand_ins, seed, today=today(), days=days)
+    world = World.of(stand_ins, seed, today=today(), days=days, odd=odd)
     faults = world.faults()
     services = world.services(faults)
     server = uvicorn.Server(uvicorn_config(build_app(world, faults, services), port=port))

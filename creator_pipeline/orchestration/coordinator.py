@@ -11,8 +11,10 @@ from dagster import DagsterRunStatus
 
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.dagster_internals import QueuedRunCoordinator
-from creator_pipeline.runtime.liveness import HERE_TAG
+from creator_pipeline.runtime.liveness import HERE_TAG, NOT_HERE
+from creator_pipeline.runtime.run_here import NO_RETRY_TAG
 from creator_pipeline.runtime.tags import (
+    CAN_WAIT_TAG,
     FILES_TAG,
     LOAD_DAYS,
     LOAD_TAG,
@@ -20,6 +22,7 @@ from creator_pipeline.runtime.tags import (
     PRIORITY_TAG,
     RANGE_END,
     RANGE_START,
+    SOON,
     TRIGGER_TAG,
     account_tags,
 )
@@ -42,17 +45,23 @@ class Coordinator(QueuedRunCoordinator):
         """Put a run into the queue, tagged."""
         run = context.dagster_run
         try:
-            if missing := missing_tags(run):
+            if missing := missing_tags(run) | self._of_no_command(run):
                 self._instance.add_run_tags(run.run_id, missing)
                 run = self._instance.get_run_by_id(run.run_id) or run
         except Exception:  # noqa: BLE001 - without its tags it runs all the same
             _log.exception("Run %s got no tags", run.run_id)
         return super().submit_run(context._replace(dagster_run=run))
 
+    def _of_no_command(self, run: dg.DagsterRun) -> dict[str, str]:
+        """A command's run that somebody runs again has its tags, but no command that looks after it."""
+        if HERE_TAG not in run.tags:
+            return {}
+        return {HERE_TAG: NOT_HERE, NO_RETRY_TAG: str(self._instance.run_retries_max_retries)}
+
     def cancel_run(self, run_id: str) -> bool:
         """Terminate a run. One in a command's process is told so by its status, which the process watches."""
         run = self._instance.get_run_by_id(run_id)
-        if run is None or HERE_TAG not in run.tags or run.is_finished:
+        if run is None or run.tags.get(HERE_TAG, NOT_HERE) == NOT_HERE or run.is_finished:
             return super().cancel_run(run_id)
         if run.status != DagsterRunStatus.CANCELING:
             self._instance.report_run_canceling(run, "Terminated; the command that does it looks every two seconds.")
@@ -60,11 +69,12 @@ class Coordinator(QueuedRunCoordinator):
 
 
 def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
-    """Whose run it is, why it is there, and whether it is a load; what a run says itself stands.
+    """Whose run it is, why it is there, whether it is a load and whether it can wait; what a run says itself stands.
 
     Args:
         run: about to be queued.
     """
+    waits = {} if run.tags.get(PRIORITY_TAG) == SOON[PRIORITY_TAG] else {CAN_WAIT_TAG: "true"}
     tags = {TRIGGER_TAG: "backfill" if "dagster/backfill" in run.tags else BY_HAND}
     platform = _platform(run)
     if platform is not None and platform.connects and FILES_TAG not in run.tags:
@@ -74,8 +84,8 @@ def missing_tags(run: dg.DagsterRun) -> dict[str, str]:
     if _days(run.tags) >= LOAD_DAYS and PRIORITY_TAG not in run.tags:
         tags[LOAD_TAG] = tags[TRIGGER_TAG]
     if TRIGGER_TAG in run.tags:
-        return {}  # a schedule, a sensor or a command has said all of it
-    return {name: value for name, value in tags.items() if name not in run.tags}
+        return waits  # a schedule, a sensor or a command has said all the rest
+    return waits | {name: value for name, value in tags.items() if name not in run.tags}
 
 
 def _partitions(tags: Mapping[str, str]) -> set[str]:

@@ -24,6 +24,8 @@ _BEFORE = "creator_pipeline/process"
 """The same on runs of the release before."""
 HERE_TAG = ".dagster/creator_pipeline_command"
 """On a run in the process of a command: no launcher has it, so the process itself looks whether it is terminated."""
+NOT_HERE = "false"
+"""Value of :data:`HERE_TAG` on a run that was a command's, and was run again by a launcher."""
 LOCATION = "creator_pipeline"
 UNMARKED_SECONDS = 120.0
 """Seconds from a run's start to its tag; far longer than its first step needs to begin."""

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ import dagster as dg
 
 from creator_pipeline.runtime import liveness
 from creator_pipeline.runtime.dagster_internals import runs_of_location, stopped_in_step, when_wait_ends
+from creator_pipeline.runtime.tags import CAN_WAIT_TAG
 
 LoadDefinitions = Callable[[], dg.Definitions]
 """What a command that runs jobs gets as click's object: loads the definitions, which are above every platform."""
@@ -42,6 +43,7 @@ def run_here(
     tags: dict[str, str],
     *,
     partition_key: str | None = None,
+    run_config: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Run a job to its end. It is recorded in the instance like every run.
 
@@ -51,6 +53,7 @@ def run_here(
         job_name: the job.
         tags: tags of the run.
         partition_key: partition that is run; None for a job without partitions, or where ``tags`` hold a range.
+        run_config: of the job, without loggers.
 
     Returns:
         A line for each failed step; empty where the run succeeded.
@@ -74,12 +77,13 @@ def run_here(
                     liveness.PROCESS_TAG: liveness.this_process(),
                     liveness.HERE_TAG: "true",
                     NO_RETRY_TAG: "0",
+                    CAN_WAIT_TAG: "true",
                     **tags,
                 },
                 partition_key=partition_key,
                 raise_on_error=False,
                 # The failure is told once, by the command, and kept whole in the instance.
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config={**(run_config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
         except KeyboardInterrupt:
             # Before its first step: a range of days takes Dagster a while to write down.

@@ -97,8 +97,18 @@ def log(
     for verdict in verdicts:
         if verdict.name not in declared:
             continue
-        made = evaluation(_result(declared[verdict.name], verdict))
-        context.log_event(made)  # pyright: ignore[reportArgumentType] - taken, but not named by its type
+        log_result(context, _result(declared[verdict.name], verdict))
+
+
+def log_result(context: dg.OpExecutionContext | dg.AssetExecutionContext, result: dg.AssetCheckResult) -> None:
+    """Record a result from a run that its check is not selected in.
+
+    Args:
+        context: of the step.
+        result: names its asset and its check.
+    """
+    made = evaluation(result)
+    context.log_event(made)  # pyright: ignore[reportArgumentType] - taken, but not named by its type
 
 
 def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:

@@ -24,6 +24,8 @@ PRIORITY_TAG = "dagster/priority"
 """Dagster's queue takes a higher one first. Without the tag, as on every backfill, a run has 0."""
 LOAD_TAG = "creator_pipeline/load"
 """On runs that may take hours. ``dagster.yaml`` limits these, and backfills, so that a slot is left for the others."""
+CAN_WAIT_TAG = "creator_pipeline/can_wait"
+"""On every run but those of :data:`SOON`. ``dagster.yaml`` limits them in sum to one less than there are slots."""
 LOAD_DAYS = 35
 """A run over so many days is a load."""
 

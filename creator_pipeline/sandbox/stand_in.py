@@ -27,7 +27,7 @@ The smallest stand-in of a platform with an API::
     STAND_IN = StandIn(
         name="name",
         where="Name's API is under /name/v1",
-        invent=invented_accounts,       # (seed, today, days, sizes) to whatever ``serve`` takes
+        invent=invented_accounts,       # (seed, today, days, sizes, odd=…) to whatever ``serve`` takes
         serve=NameService,              # a class with the methods of ``Service``
         environment=lambda url: {"NAME_API_URL": f"{url}/name/v1", "NAME_REQUESTS_PER_MINUTE": "60000"},
         accounts=accounts,              # the tokens out of the answer of ``/_sandbox/world``
@@ -48,11 +48,22 @@ from creator_pipeline.sandbox.faults import Faults
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 
-Invent = Callable[[int, date, int, Mapping[str, int] | None], Any]
-"""(seed, UTC day of the world, days that it reaches back, size of each account) to the platform's part.
 
-The same arguments make the same part. Without sizes the stand-in chooses profiles and sizes itself.
-"""
+class Invent(Protocol):
+    """Makes the platform's part of the world; the same arguments make the same part."""
+
+    def __call__(self, seed: int, today: date, days: int, sizes: Mapping[str, int] | None, /, *, odd: bool) -> Any:
+        """The part.
+
+        Args:
+            seed: another seed is another part.
+            today: UTC day of the world.
+            days: that the world reaches back.
+            sizes: size of each account, by profile; None: the stand-in chooses profiles and sizes.
+            odd: also what the platform's documentation doesn't know, such as a new field. The pipeline's checks of it
+                are red, as they should be.
+        """
+        ...
 
 
 class Service(Protocol):

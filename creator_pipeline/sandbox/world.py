@@ -34,6 +34,7 @@ class World:
         today: date,
         days: int = 120,
         sizes: Mapping[str, Mapping[str, int]] | None = None,
+        odd: bool = False,
     ) -> Self:
         """Invent a world.
 
@@ -43,9 +44,12 @@ class World:
             today: the last UTC day.
             days: how many UTC days the sales reach back, ``today`` included.
             sizes: size of each account, by the stand-in's name; without, the stand-in's own sizes.
+            odd: also what no platform's documentation knows: fields and words that make checks red.
         """
         chosen = sizes or {}
-        parts = {one.name: one.invent(seed, today, days, chosen.get(one.name)) for one in stand_ins if one.invent}
+        parts = {
+            one.name: one.invent(seed, today, days, chosen.get(one.name), odd=odd) for one in stand_ins if one.invent
+        }
         return cls(today, stand_ins, parts)
 
     def advance(self, days: int = 1) -> None:

@@ -2,8 +2,8 @@
 
 Every profile sells on two platforms. The night's schedules ask for their runs at once, look-backs too; meanwhile sales
 come in at random. Sensor, schedules, tags, priorities and Dagster's queue with the project's ``dagster.yaml`` are the
-real ones. Only the clock isn't: a run is nothing but the seconds that it takes, so a night is over in a minute. That a
-load lets others go first between two parts is not played: the figures are an upper bound.
+real ones. Only the clock isn't: a run is nothing but the seconds that it takes, so a night is over in a minute. A run
+of days lets a webhook's run on its account go first between two parts, as ``runtime/turns`` does.
 """
 
 from __future__ import annotations
@@ -22,12 +22,18 @@ from typing import Any
 
 import dagster as dg
 
+from creator_pipeline.orchestration.coordinator import missing_tags
+from creator_pipeline.runtime.tags import ACCOUNT_TAG, PRIORITY_TAG, SOON
 from creator_pipeline_tests.support.paths import ROOT
 
 STEP = 5.0
 """Seconds of the drill's clock between two looks."""
 SECONDS = {"nightly": 60.0, "lookback": 240.0, "webhook": 5.0}
 """What a run takes, by its trigger."""
+PART_SECONDS = 15.0
+"""Between two parts that a run of days commits, and one look at who waits."""
+_GIVEN_UP = " (its turn is given up)"
+_OPEN = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED]
 SCHEDULES = ("gumroad_nightly", "whop_nightly", "gumroad_lookback")
 
 
@@ -36,12 +42,15 @@ class Night:
     """The runs that are at work, and the sales that wait.
 
     Attributes:
+        ends: when each run that is at work is done.
+        gave_up: since when each run that has let another go first waits for its turn.
         waited: seconds from a sale to the start of the run that reads it.
     """
 
     instance: dg.DagsterInstance
     clock: float = 0.0
     ends: dict[str, float] = field(default_factory=dict[str, float])
+    gave_up: dict[str, float] = field(default_factory=dict[str, float])
     came: dict[str, float] = field(default_factory=dict[str, float])
     waited: list[float] = field(default_factory=list[float])
 
@@ -50,15 +59,33 @@ class Night:
         from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
         place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("creator_pipeline"), "__repository__")
-        self.instance.run_storage.add_run(
-            dg.DagsterRun(
-                name,
-                run_config=dict(request.run_config or {}),
-                tags=dict(request.tags),
-                status=dg.DagsterRunStatus.QUEUED,
-                remote_job_origin=RemoteJobOrigin(place, name),
-            )
+        run = dg.DagsterRun(
+            name,
+            run_config=dict(request.run_config or {}),
+            tags=dict(request.tags),
+            status=dg.DagsterRunStatus.QUEUED,
+            remote_job_origin=RemoteJobOrigin(place, name),
         )
+        self.instance.run_storage.add_run(run.with_tags({**run.tags, **missing_tags(run)}))
+
+    def take_turns(self) -> None:
+        """Runs of days give up their turn at the end of a part, and come back when nobody waits for the account."""
+        by_id = {run.run_id: run for run in self.instance.get_runs(dg.RunsFilter(statuses=_OPEN))}
+        soon = {run.tags[ACCOUNT_TAG] for run in by_id.values() if run.tags.get(PRIORITY_TAG) == SOON[PRIORITY_TAG]}
+        for run_id in self.ends:
+            account = by_id[run_id].tags[ACCOUNT_TAG].removesuffix(_GIVEN_UP)
+            if by_id[run_id].tags.get(PRIORITY_TAG) == SOON[PRIORITY_TAG]:
+                continue
+            if run_id in self.gave_up and account not in soon:
+                self.ends[run_id] += self.clock - self.gave_up.pop(run_id)
+                self.instance.add_run_tags(run_id, {ACCOUNT_TAG: account})
+            elif (
+                run_id not in self.gave_up
+                and account in soon
+                and (self.ends[run_id] - self.clock) % PART_SECONDS < STEP
+            ):
+                self.gave_up[run_id] = self.clock
+                self.instance.add_run_tags(run_id, {ACCOUNT_TAG: f"{account}{_GIVEN_UP}"})
 
     def begin(self) -> None:
         """Start what Dagster's queue would launch now."""
@@ -75,7 +102,7 @@ class Night:
 
     def end(self, queue: Any) -> None:
         """End what has taken its time, and acknowledge its jobs."""
-        for run_id in [one for one, at in self.ends.items() if at <= self.clock]:
+        for run_id in [one for one, at in self.ends.items() if at <= self.clock and one not in self.gave_up]:
             del self.ends[run_id]
             run = self.instance.get_run_by_id(run_id)
             assert run is not None
@@ -134,6 +161,7 @@ def play(count: int, sales: int, seed: int) -> list[float]:
             ticked: Any = sensor(dg.build_sensor_context(dagster, resources=resources, definitions=defs))
             for request in ticked.run_requests or ():
                 night.queue(request.job_name, request)
+            night.take_turns()
             night.begin()
             night.clock += STEP
     return night.waited

@@ -8,13 +8,16 @@ import pytest
 from creator_pipeline.orchestration.coordinator import missing_tags
 from creator_pipeline.runtime import run_here
 from creator_pipeline.runtime.dagster_internals import runs_of_location
+from creator_pipeline.runtime.liveness import HERE_TAG
 from creator_pipeline.runtime.tags import (
     ACCOUNT_TAG,
+    CAN_WAIT_TAG,
     LOAD_TAG,
     PARTITION,
     PROFILE_TAG,
     RANGE_END,
     RANGE_START,
+    SOON,
     TRIGGER_TAG,
 )
 
@@ -23,6 +26,7 @@ OVERRIDES = {
     "run_coordinator": {"module": "creator_pipeline.orchestration.coordinator", "class": "Coordinator"},
     "telemetry": {"enabled": False},
 }
+WAITS = {CAN_WAIT_TAG: "true"}
 ALICE = {PROFILE_TAG: "alice", ACCOUNT_TAG: "gumroad/alice"}
 
 
@@ -33,20 +37,21 @@ def run(tags: dict[str, str], *keys: dg.AssetKey, job: str = "__ASSET_JOB") -> d
 @pytest.mark.parametrize(
     ("launched", "tags"),
     [
-        (run({PARTITION: "2026-11-22|alice"}, SALES), {TRIGGER_TAG: "ui", **ALICE}),
-        (run({PARTITION: "2026-11-22|alice"}, EVENTS), {TRIGGER_TAG: "ui", **ALICE}),
-        (run({PARTITION: "alice"}, job="gumroad_catalogue"), {TRIGGER_TAG: "ui", **ALICE}),
+        (run({PARTITION: "2026-11-22|alice"}, SALES), {**WAITS, TRIGGER_TAG: "ui", **ALICE}),
+        (run({PARTITION: "2026-11-22|alice"}, EVENTS), {**WAITS, TRIGGER_TAG: "ui", **ALICE}),
+        (run({PARTITION: "alice"}, job="gumroad_catalogue"), {**WAITS, TRIGGER_TAG: "ui", **ALICE}),
         (
             run({RANGE_START: "2026-01-01|alice", RANGE_END: "2026-03-01|alice"}, SALES),
-            {TRIGGER_TAG: "ui", **ALICE, LOAD_TAG: "ui"},
+            {**WAITS, TRIGGER_TAG: "ui", **ALICE, LOAD_TAG: "ui"},
         ),
         (
             run({RANGE_START: "2026-01-01|alice", RANGE_END: "2026-03-01|bea", "dagster/backfill": "b"}, SALES),
-            {TRIGGER_TAG: "backfill", LOAD_TAG: "backfill"},
+            {**WAITS, TRIGGER_TAG: "backfill", LOAD_TAG: "backfill"},
         ),
-        (run({PARTITION: "0123456789abcdef"}, job="kdp_ingest"), {TRIGGER_TAG: "ui"}),
-        (run({}, job="ledger"), {TRIGGER_TAG: "ui"}),
-        (run({TRIGGER_TAG: "nightly", PARTITION: "2026-11-22|alice"}, SALES), {}),
+        (run({PARTITION: "0123456789abcdef"}, job="kdp_ingest"), {**WAITS, TRIGGER_TAG: "ui"}),
+        (run({}, job="ledger"), {**WAITS, TRIGGER_TAG: "ui"}),
+        (run({TRIGGER_TAG: "nightly", PARTITION: "2026-11-22|alice"}, SALES), WAITS),
+        (run({TRIGGER_TAG: "webhook", **SOON}, job="gumroad_refresh"), {}),
     ],
 )
 def test_a_run_that_was_launched_by_hand_is_tagged(launched: dg.DagsterRun, tags: dict[str, str]) -> None:
@@ -71,6 +76,27 @@ def test_the_queue_of_dagster_yaml_tags_what_it_takes(tmp_path) -> None:
         queued = instance.run_coordinator.submit_run(context)
         assert queued.status == dg.DagsterRunStatus.QUEUED
         assert {TRIGGER_TAG: "ui", **ALICE}.items() <= queued.tags.items()
+
+
+def test_a_command_s_run_that_is_run_again_is_the_launcher_s(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incident: run again in the UI, it had the tags of the command: Terminate waited for a command that was long gone."""
+    from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
+
+    @dg.job
+    def gumroad_some() -> None:
+        """Does nothing."""
+
+    told = list[str]()
+    monkeypatch.setattr(QueuedRunCoordinator, "cancel_run", lambda _self, run_id: told.append(run_id) or True)
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=OVERRIDES) as instance:
+        with runs_of_location(instance, "creator_pipeline"):
+            tags = {HERE_TAG: "true", run_here.NO_RETRY_TAG: "0", TRIGGER_TAG: "backfill"}
+            made = instance.create_run_for_job(gumroad_some, tags=tags)
+        context = SubmitRunContext(made, None)  # pyright: ignore[reportArgumentType] - the workspace is of no account
+        queued = instance.run_coordinator.submit_run(context)
+        assert queued.tags[run_here.NO_RETRY_TAG] == str(instance.run_retries_max_retries)
+        assert instance.run_coordinator.cancel_run(queued.run_id)
+        assert told == [queued.run_id]
 
 
 def test_a_run_of_a_command_ends_when_it_is_terminated_in_the_ui(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,10 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from creator_pipeline.commands.processes import free_port
 from creator_pipeline.core.windows import now
 from creator_pipeline.definitions import defs
+from creator_pipeline.orchestration.coordinator import missing_tags
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.tags import run_tags
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support.code_location import schedule_named, sensor_named
@@ -45,7 +47,9 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
 def put(instance: dg.DagsterInstance, name: str, tags: dict[str, str]) -> None:
     place = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("creator_pipeline"), "__repository__")
     queued, origin = dg.DagsterRunStatus.QUEUED, RemoteJobOrigin(place, name)
-    instance.run_storage.add_run(dg.DagsterRun(name, tags=tags, status=queued, remote_job_origin=origin))
+    run = dg.DagsterRun(name, tags=tags, status=queued, remote_job_origin=origin)
+    # As the coordinator does it.
+    instance.run_storage.add_run(run.with_tags({**tags, **missing_tags(run)}))
 
 
 def next_ones(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
@@ -91,6 +95,20 @@ def test_a_slot_is_left_while_every_load_there_may_be_is_at_work(sqlite_warehous
     loads = next_ones(instance)
     assert 0 < len(loads) < SLOTS
     for run in loads:
+        instance.run_storage.delete_run(run.run_id)
+        instance.run_storage.add_run(run.with_status(dg.DagsterRunStatus.STARTED))
+    assert next_ones(instance) == []
+    put(instance, "webhook", asked_by_the_queue(sqlite_warehouse, instance, "bea", "webhook"))
+    assert [run.job_name for run in next_ones(instance)] == ["webhook"]
+
+
+def test_a_slot_is_left_while_a_night_of_many_profiles_is_at_work(sqlite_warehouse, instance) -> None:
+    """Incident: the runs of a night held all slots, and a sale waited a minute until one of them was done."""
+    for number in range(2 * SLOTS):
+        put(instance, "nightly", run_tags("nightly", f"p{number}", source="gumroad"))
+    nightly = next_ones(instance)
+    assert len(nightly) == SLOTS - 1
+    for run in nightly:
         instance.run_storage.delete_run(run.run_id)
         instance.run_storage.add_run(run.with_status(dg.DagsterRunStatus.STARTED))
     assert next_ones(instance) == []

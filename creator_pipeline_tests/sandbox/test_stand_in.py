@@ -47,7 +47,7 @@ class Shop:
 SHOP = StandIn(
     name="shop",
     where="The shop's API is under /shop",
-    invent=lambda seed, today, days, sizes: f"{seed} {today} {days} {sizes}",
+    invent=lambda seed, today, days, sizes, *, odd: f"{seed} {today} {days} {sizes} {odd}",
     serve=Shop,
     fault_kinds=frozenset({"sold_out"}),
     accounts=lambda world: [Account("dora", world["shop"]["dora"]["token"], "1", "3 sales")],
@@ -58,14 +58,14 @@ FILES_ONLY = StandIn(name="files", compare=lambda _demo: iter(()))
 
 @pytest.fixture
 def server() -> Iterator[SandboxServer]:
-    world = World.of([SHOP, FILES_ONLY], 3, today=TODAY, days=9, sizes={"shop": {"dora": 2}})
+    world = World.of([SHOP, FILES_ONLY], 3, today=TODAY, days=9, sizes={"shop": {"dora": 2}}, odd=True)
     with SandboxServer(world, webhook_factor=0.5) as running:
         yield running
 
 
 def test_a_stand_in_is_invented_served_and_closed(server):
     """Guards: a platform that the server knows by its name only."""
-    assert server.world.parts == {"shop": "3 2026-09-20 9 {'dora': 2}"}
+    assert server.world.parts == {"shop": "3 2026-09-20 9 {'dora': 2} True"}
     with local_http.Client(base_url=server.url) as client:
         assert client.get("/shop/sales").text == server.world.parts["shop"]
         assert client.get("/_sandbox/shop/totals").text == "12"

@@ -36,7 +36,7 @@ _Sizes = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
 def _parts(seed: int, today: date, days: int, sizes: _Sizes) -> dict[str, Any]:
     chosen = {name: dict(counts) for name, counts in sizes}
-    return world.World.of(STAND_INS, seed, today=today, days=days, sizes=chosen).parts
+    return world.World.of(STAND_INS, seed, today=today, days=days, sizes=chosen, odd=True).parts
 
 
 @lru_cache(maxsize=8)
@@ -61,7 +61,7 @@ class World(world.World):
         days: int = 120,
         anew: bool = False,
     ) -> Self:
-        """Gumroad's sellers with ``sizes`` sales, Whop's accounts with ``whop_sizes`` memberships.
+        """Gumroad's sellers with ``sizes`` sales, Whop's accounts with ``whop_sizes`` memberships; an odd world.
 
         Args:
             seed: another seed is another world.

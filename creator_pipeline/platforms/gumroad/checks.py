@@ -12,6 +12,7 @@ from creator_pipeline.platforms.gumroad.ledger import is_from_payout
 from creator_pipeline.platforms.gumroad.sync import Loaded
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
+from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected
 
 SALES = dg.AssetKey(["gumroad", "sales"])
@@ -151,8 +152,13 @@ class Tally:
     "totals leave out or count on another day are named and no difference.",
 )
 def agrees_with_gumroad(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """Compare every profile's days, after a roll-up."""
+    return agreement(warehouse.open())
+
+
+def agreement(stored: Warehouse) -> dg.AssetCheckResult:
     """Compare every profile's days; names those that differ and the command that reads them again."""
-    stored, lines, hints, known, days = warehouse.open(), list[str](), list[str](), list[str](), 0
+    lines, hints, known, days = list[str](), list[str](), list[str](), 0
     sure, waiting = False, list[str]()
     for profile_id in connected(stored, "gumroad"):
         seen = drift.seen_totals(stored, profile_id)
@@ -175,6 +181,8 @@ def agrees_with_gumroad(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     if waiting:
         hints.append("The job gumroad_drift compares each night; servers without totals can't be compared.")
     return dg.AssetCheckResult(
+        asset_key=dg.AssetKey("daily_revenue"),
+        check_name="agrees_with_gumroad",
         passed=not lines and not waiting,
         severity=dg.AssetCheckSeverity.ERROR if sure else dg.AssetCheckSeverity.WARN,
         metadata={

@@ -11,6 +11,7 @@ from creator_pipeline.core.windows import DayWindow, contiguous, now, today
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.access import SOURCE
 from creator_pipeline.platforms.gumroad.assets import SALES_STREAM, landed
+from creator_pipeline.platforms.gumroad.checks import agreement
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.named_sales import Membership, newest_of, own_subscriptions, refresh_sales
 from creator_pipeline.platforms.gumroad.payout_assets import STREAM as PAYOUTS_STREAM
@@ -146,6 +147,8 @@ def _scan(work: Work) -> None:
             again = drift.utc_days(work.warehouse, work.profile_id, doubted, today())
             skipped |= _read(work, client, Named(again, [], doubted=True)).skipped
             drift.remember(work.warehouse, work.profile_id, first, today(), found[1])
+            # Else the check says "not compared yet" until the next roll-up, which a night without a change doesn't ask.
+            step_checks.log_result(work.context, agreement(work.warehouse))
         work.context.add_output_metadata(
             {
                 "days_read_again": sum(window.days for window in windows),

@@ -113,11 +113,10 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
     # Checks over nothing would be green beside a step that failed.
     if landed:
         for result in checks.results(store, landed):
-            made = step_checks.evaluation(result)
-            if made.asset_check_key in context.selected_asset_check_keys:
+            if step_checks.evaluation(result).asset_check_key in context.selected_asset_check_keys:
                 yield result
             else:
-                context.log_event(made)  # pyright: ignore[reportArgumentType] - taken, but not named by its type
+                step_checks.log_result(context, result)
     outcome.raise_if_failed()
 
 

@@ -93,6 +93,8 @@ _FAMILIES: Mapping[str, Meaning] = {"fees": "fee", "refunds": "refund", "dispute
 DISPUTE_FEE_WORDS = frozenset(_WORDS["dispute_fee"].split())
 ALERT_FEE_WORDS = frozenset({"dispute_alert_fee"})
 SALE_WORDS = frozenset(_WORDS["sale"].split())
+PROCESSING_WORDS = frozenset(word for word, meaning in _MEANINGS.items() if meaning == "processing")
+"""Whop's own part of :data:`COST_WORDS`."""
 COST_WORDS = frozenset(word for word, meaning in _MEANINGS.items() if meaning in ("processing", "tax", "share"))
 """What Whop takes of a payment on the day it is paid."""
 

@@ -12,7 +12,6 @@ from creator_pipeline.platforms.whop import money_checks as checks
 from creator_pipeline.platforms.whop.access import SOURCE, WhopResource
 from creator_pipeline.platforms.whop.assets import PAYMENTS_STREAM, PROFILES
 from creator_pipeline.platforms.whop.ledger_store import stored_families
-from creator_pipeline.platforms.whop.line_types import COST_WORDS
 from creator_pipeline.platforms.whop.money_fees import told_fees
 from creator_pipeline.platforms.whop.sync_money import LoadedMoney, load_money
 from creator_pipeline.platforms.whop.sync_payouts import LoadedPayouts, load_payouts
@@ -33,7 +32,7 @@ def read_money(warehouse: Warehouse, profile_id: str, loaded: LoadedMoney) -> ch
         loaded: as it was read.
     """
     with warehouse.read() as connection:
-        fees = told_fees(connection, profile_id, COST_WORDS)
+        fees = told_fees(connection, profile_id)
         families = stored_families(connection, profile_id)
     return checks.ReadMoney(profile_id, loaded, fees, max(1, loaded.stored), families)
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from creator_pipeline.core.money import MICROS_PER_CENT, to_text
+from creator_pipeline.core.money import MICROS, decimals, to_text
 from creator_pipeline.platforms.whop import money_catalog as catalog
 from creator_pipeline.platforms.whop.line_types import Family, contradicts
+from creator_pipeline.platforms.whop.money_fees import Fees
 from creator_pipeline.platforms.whop.sync_money import LoadedMoney
 from creator_pipeline.platforms.whop.sync_payouts import LoadedPayouts
 from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
@@ -57,7 +58,7 @@ FEED_CHECKS = (
     StepCheck(
         FEED,
         "fees_agree",
-        "What payments say they cost is what the feed took of them: fees, tax and shares of partners.",
+        "What payments say they cost is what the feed took of them: Whop's fees, with or without tax and shares.",
         "Nothing: the ledger rests on the feed. It only tells how good the estimate is before its lines come.",
     ),
     known_fields(FEED),
@@ -93,7 +94,7 @@ class ReadMoney(NamedTuple):
 
     profile_id: str
     loaded: LoadedMoney
-    fees: Mapping[str, tuple[int, int]]
+    fees: Mapping[str, Fees]
     payments: int
     families: Mapping[str, Family]
 
@@ -128,10 +129,11 @@ class Feed:
         self.contradicting |= {word for word, family in part.families.items() if contradicts(word, family)}
         self.moved += [f"{profile_id}: {id_} is gone" for id_ in loaded.gone]
         self.moved += [f"{profile_id}: {id_} changed" for id_ in loaded.altered]
-        for currency, (told, taken) in part.fees.items():
-            # What is left of each payment is rounded to the cent.
-            if abs(told - taken) > part.payments * MICROS_PER_CENT:
-                said = f"{to_text(told, currency)} told, {to_text(taken, currency)} taken"
+        for currency, fees in part.fees.items():
+            # What is left of each payment is rounded: to the cent, to the yen.
+            if not fees.agree(part.payments * MICROS // 10 ** decimals(currency)):
+                told, own, every = (to_text(micros, currency) for micros in fees)
+                said = f"{told} told; {own} taken by Whop, {every} with tax and shares"
                 self.fees[f"{profile_id} {currency}"] = said
         self.new_keys |= loaded.money.new_keys
 

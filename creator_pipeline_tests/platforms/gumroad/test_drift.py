@@ -68,6 +68,22 @@ def test_without_the_endpoint_the_last_days_are_read_instead(
     assert differences(loaded, "chen", totals_of_chen(sandbox)) == []
 
 
+def test_a_scan_says_at_once_whether_the_ledger_agrees(
+    loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
+) -> None:
+    """Incident: the check said "Not compared yet" until the next roll-up, which a night without a change doesn't ask."""
+    (told,) = scan(instance).get_asset_check_evaluations()
+    assert (told.check_name, told.passed) == ("agrees_with_gumroad", True)
+    assert int(str(told.metadata["days_compared"].value)) > 0
+    key = dg.AssetCheckKey(dg.AssetKey("daily_revenue"), "agrees_with_gumroad")
+    assert instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key].run_id == told_by(instance)
+
+
+def told_by(instance: dg.DagsterInstance) -> str:
+    (run,) = instance.get_runs(dg.RunsFilter(job_name="gumroad_drift"))
+    return run.run_id
+
+
 def test_the_check_names_profile_day_amount_and_the_command(
     loaded: Warehouse, sandbox: SandboxServer, instance: dg.DagsterInstance
 ) -> None:

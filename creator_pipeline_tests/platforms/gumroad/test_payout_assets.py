@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.core.windows import today
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad.access import SOURCE
 from creator_pipeline.platforms.gumroad.checks import EVENTS
 from creator_pipeline.platforms.gumroad.definitions import PARTS
 from creator_pipeline.platforms.gumroad.ledger import partition_day
-from creator_pipeline.platforms.gumroad.payout_assets import PAYOUTS
+from creator_pipeline.platforms.gumroad.payout_assets import PAYOUTS, Tally, estimated_share
+from creator_pipeline.platforms.gumroad.payout_sync import PayoutsRead
 from creator_pipeline.runtime.hooks import what_happened
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ledger_changes, sales_events
 from creator_pipeline_tests.support.check_states import states
 from creator_pipeline_tests.support.gumroad_payouts import KEPT, PayoutServer, ledger, owner, payout, sales
 from creator_pipeline_tests.support.installation import failure_text, run
+from creator_pipeline_tests.support.ledger_samples import event
 from creator_pipeline_tests.support.tables import rows
 
 
@@ -107,6 +111,23 @@ def test_checks_say_what_is_estimated_and_what_can_t_be_read(
     assert "view_payouts" in str(found["payouts_readable"].metadata["not_readable"].value)
     assert found["estimated"].passed
     assert not ledger(house)
+
+
+@pytest.mark.parametrize(("days_ago", "passed"), [(1, True), (44, True), (46, False)])
+def test_an_estimate_is_a_warning_when_a_payout_should_have_settled_it(
+    sqlite_warehouse: Warehouse, days_ago: int, passed: bool
+) -> None:
+    """Incident: a small account's check was red each week for the refunds of the last days, which no payout had yet."""
+    back = event(2, today() - timedelta(days=days_ago), gross=-3_000_000)
+    estimated = back._replace(event_type="refund", fee_micros=-600_000, fee_exact=False)
+    with sqlite_warehouse.write() as connection:
+        connection.execute(insert(sales_events), [event(1)._asdict(), estimated._asdict()])
+    tally = Tally()
+    tally.add(("alice", PayoutsRead(), estimated_share(sqlite_warehouse, "alice")))
+    verdict = next(one for one in tally.verdicts() if one.name == "estimated")
+    assert verdict.passed is passed
+    assert verdict.metadata["estimated_USD"] == "0.60"
+    assert verdict.metadata["older_than_45_days_USD"] == ("0.00" if passed else "0.60")
 
 
 def test_a_day_in_the_tag_reads_everything_since_then(

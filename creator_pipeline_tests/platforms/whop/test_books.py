@@ -3,15 +3,17 @@
 from functools import partial
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from creator_pipeline.platforms.whop.books import BOOKS
+from creator_pipeline.platforms.whop.money_assets import read_money
+from creator_pipeline.platforms.whop.money_checks import Feed
 from creator_pipeline.platforms.whop.sandbox import account as invented
 from creator_pipeline.platforms.whop.sandbox.readings import Readings
 from creator_pipeline.platforms.whop.sync import load_payments
-from creator_pipeline.platforms.whop.sync_money import load_money
+from creator_pipeline.platforms.whop.sync_money import LoadedMoney, load_money
 from creator_pipeline.platforms.whop.sync_payouts import load_payouts
-from creator_pipeline.store.tables import payout_lines, payouts, sales_events
+from creator_pipeline.store.tables import payout_lines, payouts, sales_events, whop_payments
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.whop_samples import EVERYTHING, TODAY, open_client
 
@@ -27,6 +29,16 @@ def broken(warehouse) -> set[str]:
         found = list(BOOKS.identities(connection, "alice"))
     assert found
     return {each.name for each in found if not each.holds}
+
+
+def fees_that_differ(warehouse) -> dict[str, str]:
+    with warehouse.read() as connection:
+        count = connection.execute(select(func.count()).select_from(whop_payments)).scalar_one()
+    money = read_money(warehouse, "alice", LoadedMoney(stored=count))
+    assert any(one.all > one.own > 0 for one in money.fees.values())
+    feed = Feed()
+    feed.add(money)
+    return feed.fees
 
 
 def test_every_payout_of_a_year_is_explained_and_everything_adds_up(two_profiles, client, account) -> None:
@@ -53,6 +65,15 @@ def test_every_payout_of_a_year_is_explained_and_everything_adds_up(two_profiles
     assert set(settled) <= known
 
 
+def test_what_payments_tell_of_their_costs_is_compared_with_the_feed(two_profiles, client, account) -> None:
+    """Incident: red on each account with a tax or an affiliate, as if payments told other fees than Whop takes."""
+    read(two_profiles, client, account)
+    assert fees_that_differ(two_profiles) == {}
+    with two_profiles.write() as connection:
+        connection.execute(update(whop_payments).values(fee_micros=whop_payments.c.fee_micros + 5_000_000))
+    assert "told; " in fees_that_differ(two_profiles)["alice USD"]
+
+
 @pytest.mark.parametrize(
     ("switch", "value", "told"),
     [
@@ -76,3 +97,5 @@ def test_each_other_reading_of_the_documentation_adds_up_or_is_told(
     with SandboxServer(world) as server, open_client(server, account.key) as client:
         read(two_profiles, client, account)
     assert broken(two_profiles) == told
+    if switch == "kept_after_all":
+        assert fees_that_differ(two_profiles) == {}

@@ -99,10 +99,21 @@ def invented_times(rng: random.Random, today: date, days: int, count: int) -> li
 
 
 class Inventor:
-    """Writes one seller's history; ``order`` numbers start at ``base`` and look random as the service's do."""
+    """Writes one seller's history; ``order`` numbers start at ``base`` and look random as the service's do.
 
-    def __init__(self, profile: str, products: list[Product], rng: random.Random, base: int) -> None:
+    Args:
+        profile: the seller's.
+        products: what is sold.
+        rng: gives the random numbers.
+        base: the first number of an order.
+        odd: some sales have fields that the documentation doesn't know.
+    """
+
+    def __init__(
+        self, profile: str, products: list[Product], rng: random.Random, base: int, *, odd: bool = False
+    ) -> None:
         self.profile, self.rng, self.base = profile, rng, base
+        self.unknown_fields = {"loyalty_points": 12, "later_addition": {"nested": [1, None]}} if odd else {}
         self.products = {product.permalink: product for product in products}
         self.by_id = {product.id: product for product in products}
         self.seq = 0
@@ -191,7 +202,6 @@ class Inventor:
     def recipes(self) -> tuple[Callable[[int], list[Sale]], ...]:
         """Every kind of sale, in the order they come round."""
         won = {"disputed": True, "dispute_won": True}
-        odd: dict[str, object] = {"loyalty_points": 12, "later_addition": {"nested": [1, None]}}
         return (
             lambda at: [self.sale("zine", at)],
             lambda at: [self.refund_all(self.sale("font", at))],
@@ -211,7 +221,7 @@ class Inventor:
             self.gift,
             lambda at: [self.sale("font", at, dead_processor=True)],
             self.physical,
-            lambda at: [self.sale("course", at, 9800, quantity=2, extra=dict(odd))],
+            lambda at: [self.sale("course", at, 9800, quantity=2, extra=dict(self.unknown_fields))],
             lambda at: [self.sale("sampler", at, 500, tip_cents=500)],
             lambda at: [self.refund_some(self.sale("atlas", at))],
             lambda at: [self.sale("stamp", at)],

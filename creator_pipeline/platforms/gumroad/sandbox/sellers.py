@@ -29,7 +29,9 @@ FATES: Mapping[str, Mapping[int, str]] = {
 ZONES: Mapping[str, str] = {"alice": "America/Los_Angeles", "bea": "Asia/Tokyo"}
 
 
-def invented_sellers(seed: int, today: date, days: int = 120, sizes: Mapping[str, int] | None = None) -> GumroadPart:
+def invented_sellers(
+    seed: int, today: date, days: int = 120, sizes: Mapping[str, int] | None = None, *, odd: bool = False
+) -> GumroadPart:
     """Sellers with a history of sales.
 
     Args:
@@ -37,20 +39,22 @@ def invented_sellers(seed: int, today: date, days: int = 120, sizes: Mapping[str
         today: the last UTC day.
         days: UTC days of the history, ``today`` included.
         sizes: listed sales of each seller, by profile.
+        odd: some sales have fields that Gumroad's documentation doesn't know.
     """
     counts = SIZES if sizes is None else sizes
     clock = WorldClock(today)
     sellers = [
-        _seller(f"{seed}/{profile}", at, count, days, clock) for at, (profile, count) in enumerate(counts.items())
+        _seller(f"{seed}/{profile}", at, count, days, clock, odd=odd)
+        for at, (profile, count) in enumerate(counts.items())
     ]
     return GumroadPart(sellers, clock)
 
 
-def _seller(name: str, at: int, count: int, days: int, clock: WorldClock) -> GumroadSeller:
+def _seller(name: str, at: int, count: int, days: int, clock: WorldClock, *, odd: bool) -> GumroadSeller:
     rng, today = random.Random(name), clock.today
     seed, profile = name.split("/", 1)
     products = invented_products(profile, today - timedelta(days=days + 60))
-    inventor = Inventor(name, products, rng, base=1 + at * 40_000_000)
+    inventor = Inventor(name, products, rng, base=1 + at * 40_000_000, odd=odd)
     seller_id = opaque_id(seed, "seller", profile)
     seller = GumroadSeller(
         profile=profile,

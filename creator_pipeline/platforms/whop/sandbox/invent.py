@@ -24,7 +24,9 @@ PLANS = (
 STATUSES = ("active", "active", "active", "trialing", "past_due", "completed", "canceled", "expired", "unresolved")
 
 
-def invented_accounts(seed: int, today: date, days: int = 120, sizes: Mapping[str, int] | None = None) -> WhopPart:
+def invented_accounts(
+    seed: int, today: date, days: int = 120, sizes: Mapping[str, int] | None = None, *, odd: bool = False
+) -> WhopPart:
     """Accounts with a history of memberships and payments.
 
     Args:
@@ -32,6 +34,7 @@ def invented_accounts(seed: int, today: date, days: int = 120, sizes: Mapping[st
         today: the last UTC day.
         days: UTC days of the history, ``today`` included.
         sizes: memberships of each account, by profile.
+        odd: large accounts have lines of money whose word or currency nobody expects.
     """
     midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
 
@@ -40,7 +43,7 @@ def invented_accounts(seed: int, today: date, days: int = 120, sizes: Mapping[st
     part = WhopPart([_account(seed, profile, clock) for profile in counts], clock)
     for profile, count in counts.items():
         _live(part, profile, random.Random(f"whop/{seed}/{profile}"), count, midnight, days)
-        live_with_money(part, profile, random.Random(f"whop/money/{seed}/{profile}"), midnight, days)
+        live_with_money(part, profile, random.Random(f"whop/money/{seed}/{profile}"), midnight, days, odd=odd)
         live_with_tables(part[profile], random.Random(f"whop/tables/{seed}/{profile}"), midnight, days, count)
     return part
 

@@ -9,11 +9,13 @@ from decimal import Decimal
 from creator_pipeline.platforms.whop.sandbox.data import WhopPart
 
 A_LOT = 20
-"""Payments that an account must have before odd things happen to it."""
+"""Payments that an account must have before rare things happen to it."""
 
 
-def live_with_money(part: WhopPart, profile: str, rng: random.Random, midnight: datetime, days: int) -> None:
-    """Odd movements, then the payouts of every week, all before ``midnight``.
+def live_with_money(
+    part: WhopPart, profile: str, rng: random.Random, midnight: datetime, days: int, *, odd: bool = False
+) -> None:
+    """Rare movements, then the payouts of every week, all before ``midnight``.
 
     Args:
         part: with the account's sales.
@@ -21,16 +23,17 @@ def live_with_money(part: WhopPart, profile: str, rng: random.Random, midnight: 
         rng: of its money.
         midnight: end of the history, UTC.
         days: that the history reaches back.
+        odd: two of them more: a word that Whop's documentation doesn't know, and a currency that nobody sells in.
     """
     account = part[profile]
     start = midnight - timedelta(days=days)
     if len(account.tables["payments"]) >= A_LOT:
-        _odd(part, profile, rng, start, midnight)
+        _rare(part, profile, rng, start, midnight, odd=odd)
     account.books.caught_up = start
     part.catch_up(account, midnight)
 
 
-def _odd(part: WhopPart, profile: str, rng: random.Random, start: datetime, midnight: datetime) -> None:
+def _rare(part: WhopPart, profile: str, rng: random.Random, start: datetime, midnight: datetime, *, odd: bool) -> None:
     account = part[profile]
 
     def some_time() -> datetime:
@@ -51,5 +54,6 @@ def _odd(part: WhopPart, profile: str, rng: random.Random, start: datetime, midn
     part.reserve(profile, "12.50", at=held)
     part.release(profile, "7.25", at=min(midnight, held + timedelta(days=6)))
     part.convert(profile, "10.00", "usd", "eur", at=some_time())
-    part.post(profile, "payment_gross", "0.0015", "xau", at=some_time())
-    part.post(profile, "loyalty_correction", "-1.3337", at=some_time())
+    if odd:
+        part.post(profile, "payment_gross", "0.0015", "xau", at=some_time())
+        part.post(profile, "loyalty_correction", "-1.3337", at=some_time())
