@@ -44,7 +44,9 @@ _BLANKS = str.maketrans(
     {
         **dict.fromkeys("\u00a0\u202f\u2009", " "),
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
-        **{"\u2019": "'", "\u066b": ".", "\u066c": ","},
+        "\u2019": "'",
+        "\u066b": ".",
+        "\u066c": ",",
     }
 )
 _SIGNS: dict[str, tuple[str, ...]] = {

@@ -69,6 +69,14 @@ _MONTH_YEAR = re.compile(r"([0-9]{1,2})[/.-]([0-9]{4})")
 _MONTH_NAMED = re.compile(r"([^\s\d.,_-]+|[0-9]{1,2}[月월])(?:\.?,? (?:de |del )?|-)([0-9]{4})")
 _SHORT_MONTH = re.compile(r"([^\W\d]+)\.?[- ]'?([0-9]{2})")
 _YEAR_MONTH_NAMED = re.compile(r"([0-9]{4}),? ([^\s\d.,_]+|[0-9]{1,2}[月월])")
+_NAMED = (
+    (_DAY_NAMED, 3, 2, 1),
+    (_NAMED_DAY, 3, 1, 2),
+    (_YEAR_NAMED_DAY, 1, 2, 3),
+    (_MONTH_NAMED, 2, 1, 0),
+    (_YEAR_MONTH_NAMED, 1, 2, 0),
+)
+"""Dates with a month's name, and their groups of year, month and day; 0 where they have no day."""
 _KDP = "a date as KDP writes it, 2026-03 or 2026-03-15"
 
 
@@ -117,20 +125,18 @@ def day_or_month(cell: object, order: Order | None = None) -> tuple[date, Grain]
             return _of_numbers(cell, match, order), "day"
         if match := _MONTH_YEAR.fullmatch(found):
             return _day(int(match[2]), int(match[1]), 1), "month"
-        form = _without_weekday(normal(found))
-        if (match := _DAY_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[2])):
-            return _day(int(match[3]), number, int(match[1])), "day"
-        if (match := _NAMED_DAY.fullmatch(form)) and (number := MONTH_OF.get(match[1])):
-            return _day(int(match[3]), number, int(match[2])), "day"
-        if (match := _YEAR_NAMED_DAY.fullmatch(form)) and (number := MONTH_OF.get(match[2])):
-            return _day(int(match[1]), number, int(match[3])), "day"
-        if (match := _MONTH_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[1])):
-            return _day(int(match[2]), number, 1), "month"
-        if (match := _YEAR_MONTH_NAMED.fullmatch(form)) and (number := MONTH_OF.get(match[2])):
-            return _day(int(match[1]), number, 1), "month"
+        if named := _named(_without_weekday(normal(found))):
+            return named
     except ValueError as error:
         raise BadCell(cell, "a date that exists") from error
     raise BadCell(cell, f"{_KDP}, or another that has one reading")
+
+
+def _named(form: str) -> tuple[date, Grain] | None:
+    for pattern, year, month, day in _NAMED:
+        if (match := pattern.fullmatch(form)) and (number := MONTH_OF.get(match[month])):
+            return _day(int(match[year]), number, int(match[day]) if day else 1), "day" if day else "month"
+    return None
 
 
 def month_of_period(cell: object) -> date:

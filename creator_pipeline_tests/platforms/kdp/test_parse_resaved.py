@@ -16,30 +16,30 @@ from creator_pipeline_tests.support.kdp_samples import COMBINED, FINAL, as_csv, 
 SALE = "marketplace royalty_type transaction units_sold units_refunded net_units list_price offer_price"
 PRINT = f"royalty_date order_date title author isbn {SALE} manufacturing_cost royalty currency asin".split()
 EBOOK = f"royalty_date title author asin {SALE} file_size delivery_cost royalty currency".split()
-PAGES = "date title author asin marketplace kenp".split()
-ENGLISH = dict(
-    royalty_date="Royalty Date",
-    order_date="Order Date",
-    date="Date",
-    title="Title",
-    author="Author Name",
-    asin="ASIN",
-    isbn="ISBN",
-    marketplace="Marketplace",
-    royalty_type="Royalty Type",
-    transaction="Transaction Type",
-    units_sold="Units Sold",
-    units_refunded="Units Refunded",
-    net_units="Net Units Sold",
-    list_price="Avg. List Price without tax",
-    offer_price="Avg. Offer Price without tax",
-    file_size="Avg. File Size (MB)",
-    delivery_cost="Avg. Delivery Cost",
-    manufacturing_cost="Avg. Manufacturing Cost",
-    royalty="Royalty",
-    currency="Currency",
-    kenp="KENP",
-)
+PAGES = ["date", "title", "author", "asin", "marketplace", "kenp"]
+ENGLISH = {
+    "royalty_date": "Royalty Date",
+    "order_date": "Order Date",
+    "date": "Date",
+    "title": "Title",
+    "author": "Author Name",
+    "asin": "ASIN",
+    "isbn": "ISBN",
+    "marketplace": "Marketplace",
+    "royalty_type": "Royalty Type",
+    "transaction": "Transaction Type",
+    "units_sold": "Units Sold",
+    "units_refunded": "Units Refunded",
+    "net_units": "Net Units Sold",
+    "list_price": "Avg. List Price without tax",
+    "offer_price": "Avg. Offer Price without tax",
+    "file_size": "Avg. File Size (MB)",
+    "delivery_cost": "Avg. Delivery Cost",
+    "manufacturing_cost": "Avg. Manufacturing Cost",
+    "royalty": "Royalty",
+    "currency": "Currency",
+    "kenp": "KENP",
+}
 
 
 def printed(day: object, units: int, isbn: str, word: str = "Standard - Paperback") -> list[object]:
@@ -107,7 +107,7 @@ def test_tabs_that_hold_no_rows_are_no_error_in_any_language(language: str) -> N
     }
     report = parse(workbook(tabs), "report.xlsx")
     assert (report.verdict, total(report.of_kind("kenp")).pages_read) == ("accept", 500)
-    with pytest.raises(DataError, match="holds a row|None of|No tab"):
+    with pytest.raises(DataError, match="No tab of this workbook"):
         parse(workbook({name: rows[:1] for name, rows in tabs.items() if name != "4"}), "report.xlsx")
 
 
