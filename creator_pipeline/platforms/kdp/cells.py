@@ -183,6 +183,9 @@ def count(cell: Cell, mark: Mark | None) -> int:
     Raises:
         BadCell: it is not whole, or larger than 32 bits hold.
     """
+    if mark is None and isinstance(cell, str) and _EITHER.fullmatch(found := _plain(cell)[0]) and found[-3:] != "000":
+        # No part of a unit is sold, so its mark can only be that of thousands.
+        return int(found.replace(",", "").replace(".", ""))
     value = number(cell, mark)
     if abs(value) > _MAX_COUNT or value != int(value):
         raise BadCell(cell, "a whole number of units")

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.money import from_decimal
-from creator_pipeline.platforms.kdp.cells import Mark, decimal_mark, micros, number, product_id, royalty_type, safe_cell
+from creator_pipeline.platforms.kdp.cells import (
+    Mark,
+    count,
+    decimal_mark,
+    micros,
+    number,
+    product_id,
+    royalty_type,
+    safe_cell,
+)
 from creator_pipeline.platforms.kdp.columns import column, transaction
 from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.problems import BadCell
@@ -51,6 +60,16 @@ def test_the_files_other_numbers_settle_thousands() -> None:
     assert decimal_mark(["5", "1.234", "0,70"]) == ","
     assert number("1.234", ",") == 1234
     assert number("1.234", ".") == Decimal("1.234")
+
+
+@pytest.mark.parametrize(("text", "units"), [("1,234", 1234), ("12.345", 12345), ("-1.250", -1250), ("7", 7)])
+def test_a_number_of_units_has_no_decimals(text: str, units: int) -> None:
+    """Incident: 1,234 pages in a file without another number, "whose decimal mark can't be told"."""
+    assert count(text, None) == units
+    assert count(text.replace(",", "."), ",") == units
+    for either in ("1.000", "12,000"):
+        with pytest.raises(BadCell):
+            count(either, None)
 
 
 @pytest.mark.parametrize(

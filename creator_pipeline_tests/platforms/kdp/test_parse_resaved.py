@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.platforms.kdp.inspect import describe
 from creator_pipeline.platforms.kdp.models import total
 from creator_pipeline.platforms.kdp.parse import parse
+from creator_pipeline.platforms.kdp.upload import name_of
 from creator_pipeline_tests.support.kdp_languages import LANGUAGES
 from creator_pipeline_tests.support.kdp_samples import COMBINED, FINAL, as_csv, saved, table, workbook
 
@@ -165,6 +167,15 @@ def test_what_kdp_shows_and_nobody_can_count_is_named(columns: str, said: str) -
     """Incident: "upload the file that KDP made" of a table that KDP made."""
     with pytest.raises(DataError, match=said):
         parse(as_csv([columns.split(","), ["x"] * (columns.count(",") + 1)]), "report.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_an_upload_may_have_every_encoding_that_is_read(tmp_path: Path, encoding: str) -> None:
+    """Incident: "neither a workbook nor a CSV file" on the page, of a file that the command reads."""
+    path = tmp_path / "report"
+    path.write_bytes(as_csv(table(), encoding=encoding, delimiter="\t"))
+    assert name_of(path, "report.txt") == "report.txt.csv"
+    assert total(parse(path, "report.csv").rows) == total(parse(COMBINED).rows)
 
 
 def test_the_final_report_stays_final() -> None:
