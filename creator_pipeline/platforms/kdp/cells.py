@@ -10,6 +10,7 @@ from typing import Literal
 
 from creator_pipeline.core.money import MICROS, from_decimal
 from creator_pipeline.platforms.kdp.columns import CURRENCIES, ascii_digits, normal
+from creator_pipeline.platforms.kdp.isbn import ISBN13, isbn10_valid, isbn13_valid
 from creator_pipeline.platforms.kdp.problems import BadCell
 
 Cell = object
@@ -76,7 +77,6 @@ _AMOUNT = re.compile(
 )
 _SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _ASIN = re.compile(r"[A-Z0-9]{10}")
-_ISBN13 = re.compile(r"97[89][0-9]{10}")
 _KEPT_AS_TEXT = re.compile(r"(?:=\"|')([0-9A-Z-]+)\"?")
 _PERCENT = re.compile(r"(?:% ?)?([0-9]{1,3})(?:[.,]0+)?(?: ?%)?")
 _PERCENTS = frozenset((25, 30, 35, 40, 50, 55, 60, 70))
@@ -223,7 +223,7 @@ def product_id(cell: Cell) -> tuple[str, bool]:
         found = match[1] if (match := _KEPT_AS_TEXT.fullmatch(found)) else found
     elif isinstance(cell, (int, float)) and not isinstance(cell, bool) and float(cell).is_integer():
         found = str(int(cell))
-        if _ISBN13.fullmatch(found) and isbn13_valid(found):
+        if ISBN13.fullmatch(found) and isbn13_valid(found):
             return found, True
         if len(found) > 10:
             raise BadCell(cell, "an ISBN with all its digits; this number's check digit is wrong")
@@ -231,13 +231,13 @@ def product_id(cell: Cell) -> tuple[str, bool]:
         raise BadCell(cell, "an ASIN or ISBN as text")
     if absent(found):
         return "", False
-    if _ISBN13.fullmatch(plain := found.replace("-", "")):
+    if ISBN13.fullmatch(plain := found.replace("-", "")):
         return plain, False
     if _ASIN.fullmatch(found):
         return found, False
     if found.endswith(".0"):
         plain = found[:-2]
-        if _ISBN13.fullmatch(plain) and isbn13_valid(plain):
+        if ISBN13.fullmatch(plain) and isbn13_valid(plain):
             return plain, True
         found = plain
     if 7 <= len(found) <= 10 and found.isascii() and isbn10_valid(padded := found.zfill(10)):
@@ -245,24 +245,6 @@ def product_id(cell: Cell) -> tuple[str, bool]:
     if _SCIENTIFIC.fullmatch(found):
         raise BadCell(cell, "an ISBN with all its digits; scientific notation lost them for good")
     raise BadCell(cell, "an ASIN (B0…, 10 characters) or an ISBN (13 digits)")
-
-
-def isbn13_valid(digits: str) -> bool:
-    """Whether the check digit of an ISBN-13 is right."""
-    return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10 == 0
-
-
-def isbn10_valid(digits: str) -> bool:
-    """Whether it is an ISBN-10 whose check digit is right."""
-    if not digits[:9].isdigit() or digits[9] not in "0123456789X":
-        return False
-    values = [10 if digit == "X" else int(digit) for digit in digits]
-    return sum(value * (10 - place) for place, value in enumerate(values)) % 11 == 0
-
-
-def is_print(identifier: str) -> bool:
-    """Whether a product id is that of a printed book: an ISBN, or an ISBN-10 that serves as ASIN."""
-    return bool(_ISBN13.fullmatch(identifier)) or isbn10_valid(identifier)
 
 
 def royalty_type(cell: Cell) -> str | None:

@@ -9,11 +9,12 @@ from datetime import date
 from typing import TypeVar
 
 from creator_pipeline.core.money import CODES
-from creator_pipeline.platforms.kdp.cells import Cell, absent, currency, is_print, product_id, royalty_type, text
+from creator_pipeline.platforms.kdp.cells import Cell, absent, currency, product_id, royalty_type, text
 from creator_pipeline.platforms.kdp.columns import MARKETPLACE_CURRENCY, SALES_PERIOD, normal, spelling, transaction
 from creator_pipeline.platforms.kdp.dates import Grain, Order, day_or_month, looks_like_date
 from creator_pipeline.platforms.kdp.formats import Sheet
 from creator_pipeline.platforms.kdp.header import Layout
+from creator_pipeline.platforms.kdp.isbn import is_print
 from creator_pipeline.platforms.kdp.models import Dimensions, slice_name
 from creator_pipeline.platforms.kdp.problems import BadCell, ProblemList
 from creator_pipeline.platforms.kdp.table import Table
