@@ -164,6 +164,22 @@ def test_the_tests_that_show_how_dagster_is_used_are_there() -> None:
     assert [name for path, name in named if f"def {name}(" not in texts[path]] == []
 
 
+def test_the_tests_of_the_cases_from_the_field_are_there() -> None:
+    """Incident: a table of cases whose tests had been renamed away."""
+    page = (DOCS / "field-cases.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if re.match(r"\| (?!case|columns|-)", line) and line.count("|") == 6]
+    named = {row: re.findall(r"`(test_\w+)`", row.split("|")[5]) for row in rows}
+    cases = {row: tests for row, tests in named.items() if not re.fullmatch(r" [\d,]+ ", row.split("|")[2])}
+    assert len(cases) > 50
+    assert [row for row, tests in cases.items() if not tests] == []
+    written = {
+        name
+        for path in (ROOT / "creator_pipeline_tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    }
+    assert {test for tests in cases.values() for test in tests} - written == set()
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     """Incident: the answer was written down, and nobody found it."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,35 +14,19 @@ import argparse
 import itertools
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-import httpx
 import orjson
-import psutil
 from sqlalchemy import func, select
 
-from creator_pipeline.core.secrets import KeyRing
-from creator_pipeline.core.windows import today
-from creator_pipeline.platforms.gumroad.catalog import RESOURCES
-from creator_pipeline.platforms.gumroad.subscriptions import post_url
-from creator_pipeline.store import profiles
-from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import email_messages, kdp_uploads, sales_events
-from creator_pipeline_tests.faults import configuration
+from creator_pipeline_tests.drills.processes import Installation, installed
 from creator_pipeline_tests.support.kdp_samples import as_csv, table
-from creator_pipeline_tests.support.paths import ROOT
-from creator_pipeline_tests.support.sandbox import SandboxServer, World
-from creator_pipeline_tests.support.servers import free_port
 
 NAMES = tuple(f"seller{number}" for number in range(10))
 BAD_EVERY = 50
@@ -50,126 +34,6 @@ FIRST_DAY = date(2025, 1, 1)
 PATIENCE = 300
 """Seconds in which a sale must land, however much is under way."""
 IDLE_SALES = 5
-
-
-@dataclass
-class Installation:
-    """Processes of ours, and where they keep what they know."""
-
-    folder: Path
-    sandbox: SandboxServer
-    environment: dict[str, str]
-    gateway_port: int
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
-    used: float = 0.0
-    starts: int = 0
-
-    @property
-    def warehouse(self) -> Warehouse:
-        """The warehouse of the processes."""
-        return open_warehouse(self.environment["DATABASE_URL"])
-
-    def start(self) -> None:
-        """Gateway and daemon; returns when the gateway listens: a ping that finds nobody isn't sent again."""
-        workspace = ["-w", str(ROOT / "workspace.yaml")]
-        for name, words in {
-            "gateway": ["creator_pipeline", "gateway", "--port", str(self.gateway_port)],
-            "daemon": ["dagster._daemon", "run", *workspace],
-        }.items():
-            with (self.folder / f"{name}.log").open("ab") as log:
-                command = [sys.executable, "-m", *words]
-                process = subprocess.Popen(
-                    command,
-                    start_new_session=True,
-                    cwd=ROOT,
-                    env=self.environment,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-                self.processes.append(process)
-        while not self._listens():
-            if any(process.poll() is not None for process in self.processes):
-                raise SystemExit(f"A part ended: see {self.folder}/*.log")
-            time.sleep(0.2)
-        self.starts += 1
-
-    def _listens(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.gateway_port}/healthz", timeout=5).is_success
-        except httpx.TransportError:
-            return False
-
-    def stop(self) -> None:
-        """End it all, as a power cut does."""
-        self.used += self.processor_seconds()
-        victims = self._tree()
-        for victim in victims:
-            victim.kill()
-        psutil.wait_procs(victims, timeout=10)
-        for process in self.processes:
-            process.wait(10)
-        self.processes.clear()
-
-    def processor_seconds(self) -> float:
-        """What the processes that live have used, with the children they waited for."""
-        total = 0.0
-        for process in self._tree():
-            try:
-                total += sum(process.cpu_times()[:4])
-            except psutil.NoSuchProcess:
-                continue
-        return total
-
-    def _tree(self) -> list[psutil.Process]:
-        found: list[psutil.Process] = []
-        for process in self.processes:
-            if process.poll() is None:
-                root = psutil.Process(process.pid)
-                found += [root, *root.children(recursive=True)]
-        return found
-
-
-@contextmanager
-def installed(options: argparse.Namespace) -> Generator[Installation]:
-    """An installation whose parts don't run yet, with its profiles."""
-    world = World.invented(5, today=today(), sizes=dict.fromkeys(NAMES, 3), whop_sizes={}, days=2)
-    with tempfile.TemporaryDirectory() as folder, SandboxServer(world) as sandbox:
-        home, port, secrets = Path(folder), free_port(), configuration.secrets({})
-        ours = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER", "DATABASE"))}
-        environment = ours | {
-            "PYTHONPATH": str(ROOT),
-            "DAGSTER_HOME": str(home),
-            "DATABASE_URL": options.database_url or f"sqlite:///{home}/warehouse.sqlite",
-            "GUMROAD_API_URL": sandbox.url,
-            "RESEND_API_URL": sandbox.url,
-            "WHOP_API_URL": f"{sandbox.url}/api/v1",
-            "FROM_EMAIL": "pipeline@example.com",
-            "PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "GUMROAD_REQUESTS_PER_MINUTE": "600000",
-            "RESEND_REQUESTS_PER_SECOND": "1000",
-            **secrets,
-        }
-        if options.dagster_url:
-            environment["DAGSTER_POSTGRES_URL"] = options.dagster_url
-        (home / "dagster.yaml").symlink_to(ROOT / "dagster.yaml")
-        made = Installation(home, sandbox, environment, port)
-        made.warehouse.ensure_migrated()
-        _connect(made, secrets)
-        try:
-            yield made
-        finally:
-            made.stop()
-
-
-def _connect(made: Installation, secrets: dict[str, str]) -> None:
-    ring, world = KeyRing([secrets["APP_SECRET_KEYS"]]), made.sandbox.world.gumroad
-    for name in NAMES:
-        url = post_url(f"http://127.0.0.1:{made.gateway_port}", secrets["GUMROAD_WEBHOOK_SECRET"], name)
-        for number, resource in enumerate(RESOURCES):
-            world[name].subscriptions.append({"id": f"{name}{number}", "resource_name": resource, "post_url": url})
-        with made.warehouse.write() as connection:
-            profiles.add_profile(connection, name, f"{name}@example.com")
-            profiles.connect(connection, ring, "gumroad", name, world[name].token, external_account_id=name)
 
 
 def write_files(folder: Path, each: int) -> int:
@@ -273,7 +137,7 @@ def main() -> int:
     # Told to end, it ends its processes too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     before, during, after = list[float](), list[float](), list[float]()
-    with installed(options) as made:
+    with installed(options, NAMES) as made:
         made.start()
         if options.every:
             first = sale_latency(made, NAMES[0], PATIENCE)
@@ -300,31 +164,48 @@ def main() -> int:
                 print(f"  {landed} files after {shown - began:.0f} s, {used:.0f} s of processor", flush=True)
             time.sleep(0.5)
         seconds, cpu = time.monotonic() - began, made.used + made.processor_seconds() - cpu
-        print(f"{landed} of {total} files after {seconds:.0f} s; {cpu / max(1, landed):.2f} s of processor each")
+        pace = landed / seconds
+        print(
+            f"{landed} of {total} files after {seconds:.0f} s: {pace:.2f} files a second, "
+            f"{cpu / max(1, landed):.2f} s of processor each; 3,000 would take {3000 / max(pace, 1e-9) / 60:.0f} min",
+            flush=True,
+        )
         stop.set()
         if options.every:
             seller.join()
             print(f"webhooks during: {_shown(during)}, load {os.getloadavg()[0]:.1f}", flush=True)
             after += [sale_latency(made, name, PATIENCE) for name in NAMES[:IDLE_SALES]]
+            print(f"webhooks before: {_shown(before)}", flush=True)
             print(f"webhooks after: {_shown(after)}, load {os.getloadavg()[0]:.1f}", flush=True)
         time.sleep(30)
         wrong = check(made, cents) + ([] if landed == total else [f"{total - landed} files never landed"])
         lost = sum(each == float("inf") for each in (*before, *during, *after))
         wrong += [f"{lost} sales never landed"] if lost else []
-        print(
-            orjson.dumps({"files": landed, "seconds": round(seconds), "cpu_per_file": round(cpu / max(1, landed), 3)})
-        )
+        told = {
+            "files": landed,
+            "seconds": round(seconds),
+            "files_per_second": round(pace, 2),
+            "cpu_per_file": round(cpu / max(1, landed), 3),
+            "mails": count(made, select(func.count()).select_from(email_messages)),
+            "webhook_seconds": {"before": _quantiles(before), "during": _quantiles(during), "after": _quantiles(after)},
+        }
+        print(orjson.dumps(told).decode())
     for line in wrong:
         print(f"  WRONG: {line}")
     return 1 if wrong else 0
 
 
+def _quantiles(latencies: list[float]) -> list[float]:
+    """p50 and p95 in seconds; empty where there is none."""
+    ordered = sorted(latencies)
+    return [round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) for share in (0.5, 0.95) if ordered]
+
+
 def _shown(latencies: list[float]) -> str:
     if not latencies:
         return "none"
-    ordered = sorted(latencies)
-    p50, p95 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95))
-    return f"p50 {p50:.1f} s, p95 {p95:.1f} s, longest {ordered[-1]:.1f} s of {len(ordered)}"
+    p50, p95 = _quantiles(latencies)
+    return f"p50 {p50} s, p95 {p95} s, longest {max(latencies):.1f} s of {len(latencies)}"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+import openpyxl
+
 from creator_pipeline_tests.support import paths
 
 FIXTURES = paths.FIXTURES / "kdp"
@@ -35,6 +37,19 @@ def as_csv(
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator=newline).writerows(rows)
     return text.getvalue().encode(encoding)
+
+
+def saved(tabs: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
+    """A workbook as a spreadsheet program writes it: with styles, shared strings and true dates."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in tabs.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append([None if cell == "" else cell for cell in row])
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
 
 
 def workbook(

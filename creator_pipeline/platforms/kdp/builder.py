@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
-from creator_pipeline.platforms.kdp.dates import Grain, day_or_month
+from creator_pipeline.platforms.kdp.dates import Grain, month_of_period
 from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import Layout
 from creator_pipeline.platforms.kdp.models import Report, Row, Totals, next_period, slice_name
@@ -44,26 +44,26 @@ class ReportBuilder:
     month: date | None = None
     series: set[str] = field(default_factory=set[str])
 
-    def read_table(self, table: Table, layout: Layout, kenp_grain: Grain | None = None) -> list[Row]:
+    def read_table(self, table: Table, layout: Layout, file_grain: Grain | None = None) -> list[Row]:
         """Read one tab.
 
         Args:
             table: its rows.
             layout: where its columns are.
-            kenp_grain: whether the days of KENP rows stand for months or days; None where only the rows tell it.
+            file_grain: whether the dates of the tabs before stand for months or days; None where only the rows tell it.
 
         Raises:
             ReportError: the tab can't be used.
         """
         if layout.family is PRIOR_MONTH:
             self._read_sales_period(table, layout)
-        reader = SheetReader(table, layout, self.problems, self.file, self.month, kenp_grain)
+        reader = SheetReader(table, layout, self.problems, self.file, self.month, file_grain)
         rows = reader.read()
         kenp = layout.sheet.kind == "kenp"
         if (
             kenp
             and layout.sheet.date
-            and kenp_grain is None
+            and file_grain is None
             and "day" in reader.grains
             and first_of_months(reader.days)
         ):
@@ -88,9 +88,7 @@ class ReportBuilder:
                 expected="Sales Period, March 2026",
             )
         try:
-            month, grain = day_or_month(layout.sales_period)
-            if grain != "month":
-                raise BadCell(layout.sales_period, "a month")
+            month = month_of_period(layout.sales_period)
         except BadCell as bad:
             raise ReportError(
                 "The Sales Period can't be read.",

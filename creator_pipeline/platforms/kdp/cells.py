@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from creator_pipeline.core.money import MICROS, from_decimal
-from creator_pipeline.platforms.kdp.columns import CURRENCIES, normal
+from creator_pipeline.platforms.kdp.columns import CURRENCIES, ascii_digits, normal
+from creator_pipeline.platforms.kdp.isbn import ISBN13, isbn10_valid, isbn13_valid
 from creator_pipeline.platforms.kdp.problems import BadCell
 
 Cell = object
@@ -40,7 +41,15 @@ _GROUPED = {
 _PLAIN_MONEY = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,2}|[0-9]{4,6}))?")  # three decimals may be thousands
 _EITHER = re.compile(r"-?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _NUMBERLIKE = re.compile(r"-?[0-9][0-9., ']*")
-_BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\u2019": "'"})
+_BLANKS = str.maketrans(
+    {
+        **dict.fromkeys("\u00a0\u202f\u2009", " "),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+        "\u2019": "'",
+        "\u066b": ".",
+        "\u066c": ",",
+    }
+)
 _SIGNS: dict[str, tuple[str, ...]] = {
     "$": ("USD", "CAD", "AUD", "MXN"),
     "us$": ("USD",),
@@ -62,14 +71,16 @@ _SIGNS: dict[str, tuple[str, ...]] = {
 }
 _SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
 _AMOUNT = re.compile(
-    rf"(?P<minus>[-(])? ?(?P<before>{_SIGN})?\.? ?(?P<digits>-?[0-9][0-9., ']*?) ?"
+    rf"(?P<minus>[-+(])? ?(?P<before>{_SIGN})?\.? ?(?P<digits>[-+]?[0-9][0-9., ']*?) ?"
     rf"(?P<after>{_SIGN})?\.? ?(?P<end>[-)])?",
     re.IGNORECASE,
 )
 _SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _ASIN = re.compile(r"[A-Z0-9]{10}")
-_ISBN13 = re.compile(r"97[89][0-9]{10}")
+_KEPT_AS_TEXT = re.compile(r"(?:=\"|')([0-9A-Z-]+)\"?")
 _PERCENT = re.compile(r"(?:% ?)?([0-9]{1,3})(?:[.,]0+)?(?: ?%)?")
+_PERCENTS = frozenset((25, 30, 35, 40, 50, 55, 60, 70))
+"""KDP's rates, where somebody took the sign away."""
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MAX_COUNT = 2**31 - 1
 
@@ -133,17 +144,20 @@ def _plain(cell: str) -> tuple[str, tuple[str, ...]]:
     """A number's text without a currency's sign and parentheses, and the currencies that the sign stands for."""
     found = cell.strip()
     if not found.isascii():
-        found = unicodedata.normalize("NFKC", found.translate(_BLANKS)).translate(_BLANKS).strip()
+        found = ascii_digits(unicodedata.normalize("NFKC", found.translate(_BLANKS)).translate(_BLANKS)).strip()
     match = None if _NUMBERLIKE.fullmatch(found) else _AMOUNT.fullmatch(found)
     if match is None:
         return found, ()
     minus, end, digits = match["minus"], match["end"], match["digits"]
-    if (minus == "(") != (end == ")") or sum((bool(minus), end == "-", digits[0] == "-")) > 1:
+    if (minus == "(") != (end == ")") or sum((bool(minus), end == "-", digits[0] in "-+")) > 1:
         return found, ()
-    if match["before"] and match["after"]:
+    signs = [_SIGNS[sign.casefold()] for sign in (match["before"], match["after"]) if sign]
+    meant = tuple(code for code in signs[0] if code in signs[-1]) if signs else ()
+    if signs and not meant:
+        # One currency before the amount, and another behind it.
         return found, ()
-    sign = (match["before"] or match["after"] or "").casefold()
-    return f"-{digits}" if minus or end else digits, _SIGNS.get(sign, ())
+    digits = digits.removeprefix("+")
+    return f"-{digits}" if end or minus in {"-", "("} else digits, meant
 
 
 def sign_currencies(cell: Cell) -> tuple[str, ...]:
@@ -169,6 +183,9 @@ def count(cell: Cell, mark: Mark | None) -> int:
     Raises:
         BadCell: it is not whole, or larger than 32 bits hold.
     """
+    if mark is None and isinstance(cell, str) and _EITHER.fullmatch(found := _plain(cell)[0]) and found[-3:] != "000":
+        # No part of a unit is sold, so its mark can only be that of thousands.
+        return int(found.replace(",", "").replace(".", ""))
     value = number(cell, mark)
     if abs(value) > _MAX_COUNT or value != int(value):
         raise BadCell(cell, "a whole number of units")
@@ -202,9 +219,11 @@ def product_id(cell: Cell) -> tuple[str, bool]:
     """
     if isinstance(cell, str):
         found = unicodedata.normalize("NFKC", cell).strip().upper()
+        # A formula or an apostrophe by which people keep spreadsheet programs from rewriting an ISBN.
+        found = match[1] if (match := _KEPT_AS_TEXT.fullmatch(found)) else found
     elif isinstance(cell, (int, float)) and not isinstance(cell, bool) and float(cell).is_integer():
         found = str(int(cell))
-        if _ISBN13.fullmatch(found) and isbn13_valid(found):
+        if ISBN13.fullmatch(found) and isbn13_valid(found):
             return found, True
         if len(found) > 10:
             raise BadCell(cell, "an ISBN with all its digits; this number's check digit is wrong")
@@ -212,13 +231,13 @@ def product_id(cell: Cell) -> tuple[str, bool]:
         raise BadCell(cell, "an ASIN or ISBN as text")
     if absent(found):
         return "", False
-    if _ISBN13.fullmatch(plain := found.replace("-", "")):
+    if ISBN13.fullmatch(plain := found.replace("-", "")):
         return plain, False
     if _ASIN.fullmatch(found):
         return found, False
     if found.endswith(".0"):
         plain = found[:-2]
-        if _ISBN13.fullmatch(plain) and isbn13_valid(plain):
+        if ISBN13.fullmatch(plain) and isbn13_valid(plain):
             return plain, True
         found = plain
     if 7 <= len(found) <= 10 and found.isascii() and isbn10_valid(padded := found.zfill(10)):
@@ -226,24 +245,6 @@ def product_id(cell: Cell) -> tuple[str, bool]:
     if _SCIENTIFIC.fullmatch(found):
         raise BadCell(cell, "an ISBN with all its digits; scientific notation lost them for good")
     raise BadCell(cell, "an ASIN (B0…, 10 characters) or an ISBN (13 digits)")
-
-
-def isbn13_valid(digits: str) -> bool:
-    """Whether the check digit of an ISBN-13 is right."""
-    return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10 == 0
-
-
-def isbn10_valid(digits: str) -> bool:
-    """Whether it is an ISBN-10 whose check digit is right."""
-    if not digits[:9].isdigit() or digits[9] not in "0123456789X":
-        return False
-    values = [10 if digit == "X" else int(digit) for digit in digits]
-    return sum(value * (10 - place) for place, value in enumerate(values)) % 11 == 0
-
-
-def is_print(identifier: str) -> bool:
-    """Whether a product id is that of a printed book: an ISBN, or an ISBN-10 that serves as ASIN."""
-    return bool(_ISBN13.fullmatch(identifier)) or isbn10_valid(identifier)
 
 
 def royalty_type(cell: Cell) -> str | None:
@@ -264,6 +265,8 @@ def royalty_type(cell: Cell) -> str | None:
         share = number(found, None)
     else:
         share = _numeric(cell)
+    if share in _PERCENTS:
+        share /= 100
     if not 0 < share <= 1:
         raise BadCell(cell, "a royalty type such as 70%")
     return f"{(share * 100).normalize():f}%"

@@ -174,6 +174,8 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "payment_status": ("Payment Status",),
     "report": ("Report", "Relatório", "Informe"),
     "definition": ("Definition", "Definição", "Definición"),
+    "promotion_units": ("Free Units-Promo", "Free Units - Promo", "Free Units-Promotion"),
+    "match_units": ("Free Units-Price Match", "Free Units - Price Match"),
     "preorder_units": ("Pre-order Units", "Preorder Units", "Unidades de preventas"),
 }
 
@@ -201,6 +203,13 @@ _SUMMARY_MONEY = re.compile(r"\S.* ?\(([a-z]{3})\)")
 def normal(text: str) -> str:
     """The form in which headers, tabs and words are compared: NFKC, case folded, no ``*``, single blanks."""
     return " ".join(unicodedata.normalize("NFKC", text).translate(_INVISIBLE).casefold().split())
+
+
+def ascii_digits(text: str) -> str:
+    """The text with the digits of every script as 0 to 9."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
 
 
 def spellings(table: Mapping[str, Iterable[str]]) -> dict[str, str]:

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
 from creator_pipeline.core.money import CODES
-from creator_pipeline.platforms.kdp.cells import Cell, absent, currency, is_print, product_id, royalty_type, text
+from creator_pipeline.platforms.kdp.cells import Cell, absent, currency, product_id, royalty_type, text
 from creator_pipeline.platforms.kdp.columns import MARKETPLACE_CURRENCY, SALES_PERIOD, normal, spelling, transaction
-from creator_pipeline.platforms.kdp.dates import Grain, Order, day_or_month
+from creator_pipeline.platforms.kdp.dates import Grain, Order, day_or_month, looks_like_date
 from creator_pipeline.platforms.kdp.formats import Sheet
 from creator_pipeline.platforms.kdp.header import Layout
+from creator_pipeline.platforms.kdp.isbn import is_print
 from creator_pipeline.platforms.kdp.models import Dimensions, slice_name
 from creator_pipeline.platforms.kdp.problems import BadCell, ProblemList
 from creator_pipeline.platforms.kdp.table import Table
 
 _FREE = frozenset({"free_promotion", "free_price_match"})
-_HARDCOVER = ("hardcover", "tapa dura")
-_PAPERBACK = ("paperback", "tapa blanda")
+_HARDCOVER = ("hardcover", "tapa dura", "capa dura", "copertina rigida", "relié", "gebunden", "ハードカバー", "精装")
+_PAPERBACK = (
+    *("paperback", "tapa blanda", "capa comum", "copertina flessibile", "broché", "taschenbuch"),
+    *("ペーパーバック", "平装"),
+)
+_TOTAL = re.compile(
+    r"(?:grand |sub)?total\w*|totaal|gesamt\w*|summe|sum|suma|somme|razem|toplam|итого|всего|合計|総計|合计|总计|합계|"
+    r"कुल|المجموع|συνολο"
+)
+"""First words of a row of totals that somebody added."""
 _EBOOK_SHARES = frozenset({"35%", "70%"})
 UNKNOWN_CURRENCY = "No such currency is known: this row was left out, and the other rows count."
 
@@ -36,7 +46,7 @@ class DimensionsReader:
         problems: where problems are added.
         file: name of the file, for messages.
         month: month of the whole file, where its rows have no date.
-        kenp_grain: whether the days of KENP rows stand for months or days; None where only the rows tell it.
+        file_grain: whether the dates of the tabs before stand for months or days; None where only the rows tell it.
         date_order: order of year, month and day in dates of numbers; None where the column doesn't tell.
         rewritten: whether a date was met that a spreadsheet program rewrote.
         grains: whether dates were months or days, so far.
@@ -48,7 +58,7 @@ class DimensionsReader:
     problems: ProblemList
     file: str
     month: date | None = None
-    kenp_grain: Grain | None = None
+    file_grain: Grain | None = None
     date_order: Order | None = None
     rewritten: bool = False
     grains: set[Grain] = field(default_factory=set["Grain"])
@@ -87,7 +97,7 @@ class DimensionsReader:
         asin, isbn = self._ids(cell, row)
         product = isbn or asin or ""
         shop = text(cell["marketplace"])
-        if not product and not (text(cell["currency"]) if "currency" in cell else shop):
+        if not product and self._is_total(cell, texts, sheet):
             self._note("A totals row: it was left out.", row=row, found=texts[0])
             return None
         if not product:
@@ -139,6 +149,15 @@ class DimensionsReader:
         mode = "kenp" if kind == "kenp" else "free" if code in _FREE else "paid" if code or not word else "unknown"
         return dimensions, mode
 
+    def _is_total(self, cell: dict[str, Cell], texts: list[str], sheet: Sheet) -> bool:
+        """Whether a row without a book adds up others: it has no currency, or neither shop nor date."""
+        shop = text(cell["marketplace"])
+        if not (text(cell["currency"]) if "currency" in cell else shop):
+            return True
+        if sheet.date is None:
+            return not shop and any(_TOTAL.match(normal(each)) for each in texts)
+        return not shop and not looks_like_date(cell[sheet.date])
+
     def _ids(self, cell: dict[str, Cell], row: int) -> tuple[str | None, str | None]:
         asin = isbn = None
         for name in self._id_columns():
@@ -163,7 +182,7 @@ class DimensionsReader:
         found = cell[sheet.date]
         day, grain = _in(sheet.date, lambda each: day_or_month(each, self.date_order), found)
         self.rewritten = self.rewritten or not (isinstance(found, str) and found[4:5] == "-")
-        if sheet.kind == "kenp" and self.kenp_grain == "month":
+        if sheet.kind == "kenp" and self.file_grain == "month":
             # In monthly exports KENP is dated on the first of its month.
             day, grain = day.replace(day=1), "month"
         self.days.add(day)
@@ -171,11 +190,11 @@ class DimensionsReader:
         return day, grain
 
     def _format_of_tab(self, sheet: Sheet, product: str, word: str, share: str | None) -> str:
-        if self.table.name or sheet.format not in {"print", "audiobook"}:
-            return sheet.format or self._format(product, word)
-        # A tab that comes alone has no name; what it is shows in its rows.
-        if sheet.format == "audiobook":
+        # A tab that comes alone has no name, and one that was renamed says nothing; what it is shows in its rows.
+        if sheet.format == "audiobook" and not self.table.name:
             return "ebook" if share in _EBOOK_SHARES else "audiobook"
+        if sheet.format != "print":
+            return sheet.format or self._format(product, word)
         form = normal(word)
         if any(each in form for each in _HARDCOVER):
             return "hardcover"

@@ -12,7 +12,6 @@ from creator_pipeline.platforms.kdp.cells import (
     Mark,
     absent,
     decimal_mark,
-    isbn10_valid,
     number,
     product_id,
     royalty_type,
@@ -20,6 +19,7 @@ from creator_pipeline.platforms.kdp.cells import (
 )
 from creator_pipeline.platforms.kdp.columns import CURRENCIES, column, normal
 from creator_pipeline.platforms.kdp.dates import looks_like_date
+from creator_pipeline.platforms.kdp.isbn import isbn10_valid
 from creator_pipeline.platforms.kdp.problems import BadCell
 
 HOLDS: dict[str, tuple[str, ...]] = {

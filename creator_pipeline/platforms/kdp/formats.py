@@ -16,6 +16,7 @@ from creator_pipeline.platforms.kdp.models import Finality
 
 Role = Literal["count", "repeat", "ignore"]
 _NUMBERS_TABLE = re.compile(r"\s*(?:-|\u2013)\s*(?:[^\W\d]+ ?)?\d+\s*$")
+_COPY = re.compile(r"\s*\([0-9]+\)$")
 _TAB_NAME_LIMIT = 31  # Excel cuts tab names here, and KDP's Spanish hardcover tab is longer.
 
 
@@ -60,7 +61,7 @@ class Sheet:
     def named(self, tab: str) -> bool:
         """Whether ``tab`` is one of the names of this tab in a workbook."""
         # Numbers names a tab after its sheet and table: "Combined Sales - Table 1".
-        form = normal(_NUMBERS_TABLE.sub("", tab))
+        form = normal(_NUMBERS_TABLE.sub("", _COPY.sub("", tab)))
         return any(form in {normal(name), normal(name[:_TAB_NAME_LIMIT])} for name in self.tabs)
 
     def fits(self, fields: Iterable[str]) -> bool:
@@ -395,7 +396,35 @@ PREORDERS = Family(
     ),
 )
 
-FAMILIES = (DASHBOARD, PRIOR_MONTH, PAYMENTS, LEGACY, PREORDERS)
+SCREENS = Family(
+    name="screens",
+    kind="screen",
+    finality=None,
+    sheets=(
+        Sheet(
+            "month_to_date",
+            ("Month-to-Date", "Month to Date"),
+            "sales",
+            _columns("units_sold promotion_units"),
+            role="ignore",
+            without=_columns("royalty"),
+            csv_kind="month_to_date",
+            alone="This is the table of the month to date: it has no money and no shops.",
+        ),
+        Sheet(
+            "historical",
+            ("Historical",),
+            "sales",
+            _columns("net_units kenp"),
+            role="ignore",
+            without=_columns("royalty royalty_type asin asin_isbn isbn"),
+            csv_kind="historical",
+            alone="This is KDP's Historical table: it has no money and no books.",
+        ),
+    ),
+)
+
+FAMILIES = (DASHBOARD, PRIOR_MONTH, PAYMENTS, LEGACY, PREORDERS, SCREENS)
 ORDERS, ORDERS_PLACED = (
     next(each for each in DASHBOARD.sheets if each.name == name) for name in ("orders", "orders_placed")
 )

@@ -223,10 +223,12 @@ def _sales_period(preamble: Sequence[Sequence[Cell]]) -> str | None:
         if len(filled) >= 2 and normal(filled[0]).rstrip(":") in SALES_PERIOD:
             return filled[1]
         if len(filled) == 2 and any(char.isdigit() for char in filled[1]) and not any(map(str.isdigit, filled[0])):
-            # The label in another language: two cells, and the second one is a month.
+            # The label in another language: two cells, and the second one is a month, or can't be read.
             try:
-                return filled[1] if day_or_month(filled[1])[1] == "month" else None
+                day, grain = day_or_month(filled[1])
             except BadCell:
+                return filled[1]
+            if grain == "month" or day.day == 1:
                 return filled[1]
     return None
 

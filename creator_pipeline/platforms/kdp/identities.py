@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from creator_pipeline.platforms.kdp.cells import absent, is_print, product_id, royalty_type, text
+from creator_pipeline.platforms.kdp.cells import absent, product_id, royalty_type, text
 from creator_pipeline.platforms.kdp.evidence import Column
+from creator_pipeline.platforms.kdp.isbn import is_print
 from creator_pipeline.platforms.kdp.problems import BadCell
 
 Values = tuple[float | None, ...]

@@ -15,7 +15,7 @@ from creator_pipeline.platforms.kdp.formats import PRIOR_MONTH, Family
 from creator_pipeline.platforms.kdp.header import Layout
 from creator_pipeline.platforms.kdp.models import NOT_TAUGHT, PAYMENTS, Report, Row, Totals, total
 from creator_pipeline.platforms.kdp.payments import read_payments, rows_of
-from creator_pipeline.platforms.kdp.problems import OWN_FILE, TEACH, ReportError
+from creator_pipeline.platforms.kdp.problems import NO_ROWS, OWN_FILE, TEACH, ReportError
 from creator_pipeline.platforms.kdp.reader_csv import open_csv
 from creator_pipeline.platforms.kdp.reader_xlsx import check_archive, open_xlsx
 from creator_pipeline.platforms.kdp.table import Table
@@ -150,7 +150,9 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
             if not sheet.alone:
                 continue
             raise ReportError(sheet.alone, hint=_INSTEAD, kind=sheet.csv_kind or "xlsx", file=file, sheet=name)
-        if sheet.name in read or (family is not None and family is not layout.family):
+        # Two tabs of printed books whose names say nothing are paperbacks and hardcovers.
+        again = sheet.name in read and sheet.name != "print"
+        if again or (family is not None and family is not layout.family):
             raise _twice(file, name)
         read.add(sheet.name)
         family = layout.family
@@ -167,9 +169,12 @@ def _workbook(tabs: Iterator[Tab], file: str, snapshot: datetime | None) -> Repo
             _add_once(builder, counted, rows, name)
     if family is None or not read - {"summary"}:
         unread = next((each for each in builder.problems.listed if each.level == "quarantine"), None)
+        bare = [each for each in builder.problems.listed if each.hint == NO_ROWS]
         raise ReportError(
             "No tab of this workbook could be recognized."
             if unread
+            else "No tab of this workbook holds a row, so there is nothing to count."
+            if len(bare) > len(names) // 2
             else "No tab of this workbook is a report of KDP's.",
             hint=unread.hint if unread else OWN_FILE,
             kind="xlsx",

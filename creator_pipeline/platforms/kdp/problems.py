@@ -19,6 +19,7 @@ TEACH = (
     "Set the language of KDP to English, export the report again and upload that file; or the person who runs this "
     "installation says what these columns are (kdp teach)."
 )
+NO_ROWS = "This tab holds no rows."
 
 
 class Place(TypedDict, total=False):

@@ -140,7 +140,7 @@ def _encodings(stream: BinaryIO, file: str) -> list[str]:
     stream.seek(0)
     start = stream.read(4096)
     boms = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-    known = next((name for bom, name in boms if start.startswith(bom)), None) or _utf16_without_bom(start)
+    known = next((name for bom, name in boms if start.startswith(bom)), None) or utf16_without_bom(start)
     decoder = codecs.getincrementaldecoder(known or "utf-8")()
     stream.seek(0)
     ascii_only, filled = True, False
@@ -200,7 +200,8 @@ def _legacy(stream: BinaryIO, file: str) -> list[str]:
     return found
 
 
-def _utf16_without_bom(start: bytes) -> str | None:
+def utf16_without_bom(start: bytes) -> str | None:
+    """The encoding of text in UTF-16 that doesn't say so, by its first bytes; None for all other content."""
     half = len(start) // 2
     if half < 8:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -46,6 +47,8 @@ _MEASURES = (
     "paid_units",
     "free_units",
 )
+_REMARK = re.compile(r"\D*\s\D*\s\D*")
+"""What somebody wrote below rows that begin with a date: three words or more. A date that was cut off is shorter."""
 _MODES = ("paid", "free", "kenp", "unknown")
 _TEXTS = ("title", "author", "marketplace", "royalty_type", "transaction", "currency")
 
@@ -147,7 +150,9 @@ class SheetReader(DimensionsReader):
         sheet = self.layout.sheet
         if not (self.rewritten and self.grains == {"day"} and sheet.kind == "sales" and first_of_months(self.days)):
             return rows
-        if len(self.days) == 1:
+        if self.file_grain == "day":
+            return rows
+        if len(self.days) == 1 and self.file_grain is None:
             self.problems.add(
                 "quarantine",
                 "A spreadsheet program rewrote the dates, so that a month and its first day look alike. " + OWN_FILE,
@@ -168,6 +173,11 @@ class SheetReader(DimensionsReader):
             return ()
         if len(cells) > width and not any(text(cell) for cell in cells[width:]):
             return cells[:width]
+        filled = [text(cell) for cell in cells if text(cell)]
+        dated = self.layout.at.get(self.layout.sheet.date or "") == 0
+        if len(filled) == 1 and (filled[0].startswith("*") or (dated and _REMARK.fullmatch(filled[0]))):
+            self._note("A remark: it was left out.", row=row, found=filled[0])
+            return ()
         short = len(cells) < width
         raise ReportError(
             f"Row {row} has {len(cells)} of {width} fields: the file was cut off or damaged."

@@ -20,11 +20,12 @@ from creator_pipeline.platforms.kdp.header import (
     is_certain,
     recognized_layout,
 )
-from creator_pipeline.platforms.kdp.problems import TEACH, BadCell, Problem, ReportError, printable
+from creator_pipeline.platforms.kdp.problems import NO_ROWS, TEACH, BadCell, Problem, ReportError, printable
 from creator_pipeline.platforms.kdp.table import Table
 
 _KNOWN_HEADERS = 5
 _FEWEST_CURRENCIES = 3
+_SALES_PERIOD_CELLS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +179,14 @@ def _recognized(source: Source, by_header: Layout | ReportError | None) -> Layou
     try:
         return recognized_layout(source, by_header)
     except ReportError as error:
-        if error.counted:
+        if error.counted and not _is_empty(source.rows):
             raise
         return error
+
+
+def _is_empty(rows: Sequence[Sequence[Cell]]) -> bool:
+    """Whether a tab has nothing below its header; a Sales Period above it has two cells."""
+    return sum(sum(map(bool, map(text, cells))) > _SALES_PERIOD_CELLS for cells in rows) <= 1
 
 
 def _totals(sheets: Sheets) -> dict[str, float]:
@@ -222,6 +228,8 @@ def _unread(name: str, rows: Sequence[Sequence[Cell]], error: ReportError | None
     header = ", ".join(max(filled[:HEAD_ROWS], key=len, default=[]))
     books = any(any(is_shop(cell) or id_kind(cell) for cell in cells) for cells in rows)
     ours = any(sheet.named(name) and sheet.kind not in {"text", "summary"} for _, sheet in DECLARATIONS)
+    if error is not None and _is_empty(rows):
+        return Problem("note", name, None, None, printable(header), None, NO_ROWS)
     if error is not None:
         hint = f"This tab was not read; its rows count nothing. {error}"
         return Problem("note", name, None, str(error.where().get("column") or ""), printable(header), None, hint)
@@ -233,4 +241,6 @@ def _unread(name: str, rows: Sequence[Sequence[Cell]], error: ReportError | None
         return Problem("quarantine", name, 1, None, printable(header), "a header of one of KDP's reports", hint)
     if ours:
         return Problem("note", name, 1, None, printable(header), None, "This tab of KDP's holds no rows.")
+    if header and _is_empty(rows):
+        return Problem("note", name, None, None, printable(header), None, NO_ROWS)
     return Problem("note", name, None, None, name, None, "This tab is none of KDP's: it was not read.")

@@ -14,6 +14,7 @@ from creator_pipeline.platforms.kdp.held import answer
 from creator_pipeline.platforms.kdp.inspect import describe
 from creator_pipeline.platforms.kdp.page import uploaded_reports
 from creator_pipeline.platforms.kdp.parse import MAX_BYTES
+from creator_pipeline.platforms.kdp.reader_csv import utf16_without_bom
 from creator_pipeline.platforms.kdp.taught import taught_headers
 from creator_pipeline.platforms.kdp.upload_records import end_job_of_stored
 from creator_pipeline.platforms.uploads import StoredFile, Uploads
@@ -52,7 +53,7 @@ def kind_of(path: Path) -> Literal["csv", "xlsx"]:
     if head.startswith(b"PK\x03\x04"):
         return "xlsx"
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff")) or utf16_without_bom(head)
     binary = b"\x00" in head and not utf16
     if binary or start.startswith((b"<", b"%pdf", b"{\\rtf", b"\x1f\x8b", b"rar!")) or not start:
         raise DataError(

@@ -68,6 +68,8 @@ OPEN_PAYMENTS = ("open", "pending", "authorized", "unresolved")
 """Payments that can still become paid. ``draft`` is no legal filter."""
 DEAD_PAYMENTS = frozenset({"void", "uncollectible"})
 """Ended without collecting."""
+PAYMENT_STATUSES = frozenset({*OPEN_PAYMENTS, *DEAD_PAYMENTS, "draft", "paid"})
+"""A payment with another one is told: nobody knows whether its money counts."""
 
 OTHER_DIALECT = frozenset({"company", "company_id"})
 """Keys of the undated dialect, whose amounts are numbers and whose names are others."""

@@ -45,6 +45,8 @@ def refund_entry(refund: Json, currency: str) -> Json:
     """
     status = FIELDS.text("refund", refund, "status")
     settled = optional_money("refund", refund, "amount")
+    if settled and settled.micros < 0:
+        raise FIELDS.bad("refund", refund, "amount", "an amount that isn't negative")
     if status == catalog.REFUND_SUCCEEDED and (settled is None or settled.currency != currency):
         raise FIELDS.bad("refund", refund, "amount", f"the settled amount in {currency}")
     return {
@@ -67,6 +69,8 @@ def dispute_entry(dispute: Json, currency: str, left_micros: int) -> Json:
         DataError: a key that matters is missing or has another type.
     """
     told = FIELDS.decimal_micros("dispute", dispute, "amount")
+    if told < 0:
+        raise FIELDS.bad("dispute", dispute, "amount", "an amount that isn't negative")
     same = FIELDS.text("dispute", dispute, "currency").upper() == currency
     status = FIELDS.text("dispute", dispute, "status")
     inquiry = dispute.get("inquiry")
@@ -80,7 +84,7 @@ def dispute_entry(dispute: Json, currency: str, left_micros: int) -> Json:
         "at": _utc(FIELDS.time("dispute", dispute, "created_at")),
         "changed_at": _utc(FIELDS.time("dispute", dispute, "updated_at")),
         "inquiry": inquiry or status.startswith(catalog.INQUIRY_PREFIX),
-        "fee_micros": fee.micros if fee else 0,
+        "fee_micros": abs(fee.micros) if fee else 0,
         "fee_currency": fee.currency if fee else None,
     }
 
@@ -211,7 +215,14 @@ def payment_row(
         raise FIELDS.bad(what, payment, "total", "the amount that was paid")
     if total is not None and total.currency != currency:
         raise FIELDS.bad(what, payment, "total", f"an amount in {currency}")
+    if status not in catalog.PAYMENT_STATUSES:
+        raise FIELDS.bad(what, payment, "status", f"one of {', '.join(sorted(catalog.PAYMENT_STATUSES))}")
     total_micros = total.micros if total else 0
+    if total_micros < 0:
+        raise FIELDS.bad(what, payment, "total", "an amount that isn't negative")
+    paid_at = FIELDS.optional_time(what, payment, "paid_at")
+    if status == "paid" and total_micros and paid_at is None:
+        raise FIELDS.bad(what, payment, "paid_at", "the time it was paid")
     payment_id = FIELDS.text(what, payment, "id")
     read = [refund_entry(refund, currency) for refund in _of(payment_id, refunds, payment_of_refund)]
     # Only what went back: an attempt that failed is seen or not seen depending on the way the payment was read.
@@ -232,7 +243,7 @@ def payment_row(
         id=payment_id,
         partition_day=created_at.date(),
         created_at=created_at,
-        paid_at=FIELDS.optional_time(what, payment, "paid_at"),
+        paid_at=paid_at,
         updated_at=FIELDS.time(what, payment, "updated_at"),
         status=status,
         substatus=substatus,

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.core.money import from_decimal
-from creator_pipeline.platforms.kdp.cells import Mark, decimal_mark, micros, number, product_id, royalty_type, safe_cell
+from creator_pipeline.platforms.kdp.cells import (
+    Mark,
+    count,
+    decimal_mark,
+    micros,
+    number,
+    product_id,
+    royalty_type,
+    safe_cell,
+)
 from creator_pipeline.platforms.kdp.columns import column, transaction
 from creator_pipeline.platforms.kdp.dates import day_or_month
 from creator_pipeline.platforms.kdp.problems import BadCell
@@ -38,7 +47,7 @@ def test_a_workbooks_number_is_taken_as_written(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1.234", "1,234", "N/A", "1E+05", "12,34,5", "1..2", "nan", "inf", "٣", "(5.00", "€4 $", "--5"]
+    "text", ["1.234", "1,234", "N/A", "1E+05", "12,34,5", "1..2", "nan", "inf", "(5.00", "€4 $", "$4 EUR", "--5"]
 )
 def test_a_number_that_can_be_read_two_ways_is_not_read(text: str) -> None:
     """Incident: 1.234 units of a currency guessed to be a thousand."""
@@ -53,10 +62,24 @@ def test_the_files_other_numbers_settle_thousands() -> None:
     assert number("1.234", ".") == Decimal("1.234")
 
 
+@pytest.mark.parametrize(("text", "units"), [("1,234", 1234), ("12.345", 12345), ("-1.250", -1250), ("7", 7)])
+def test_a_number_of_units_has_no_decimals(text: str, units: int) -> None:
+    """Incident: 1,234 pages in a file without another number, "whose decimal mark can't be told"."""
+    assert count(text, None) == units
+    assert count(text.replace(",", "."), ",") == units
+    for either in ("1.000", "12,000"):
+        with pytest.raises(BadCell):
+            count(either, None)
+
+
 @pytest.mark.parametrize(
     ("text", "amount"),
     [
         ("1,23,456.78", "123456.78"),
+        ("$1,234.50 USD", "1234.50"),
+        ("+1,234.50", "1234.50"),
+        ("\u20131,234.50", "-1234.50"),
+        ("१२३४.५", "1234.5"),
         ("\uff11,\uff12\uff13\uff14\uff0e\uff15", "1234.5"),
         ("(5.00)", "-5.00"),
         ("R$ 19,90", "19.90"),
@@ -90,6 +113,17 @@ def test_numbers_as_people_write_them_elsewhere(text: str, amount: str) -> None:
         ("15 de septiembre de 2026", "2026-09-15", "day"),
         ("15 févr. 2026", "2026-02-15", "day"),
         ("2026 set 15", "2026-09-15", "day"),
+        ("2026-09-15T00:00:00Z", "2026-09-15", "day"),
+        ("9/15/2026 12:00:00 AM", "2026-09-15", "day"),
+        ("Tuesday, September 15, 2026", "2026-09-15", "day"),
+        ("Tue 15 Sep 2026", "2026-09-15", "day"),
+        ("2026年9月15日(火)", "2026-09-15", "day"),
+        ("2026. szeptember 15.", "2026-09-15", "day"),
+        ("15 сентября 2026 г.", "2026-09-15", "day"),  # noqa: RUF001 - as it is written there
+        ("٢٠٢٦-٠٩-١٥", "2026-09-15", "day"),  # noqa: RUF001 - as it is written there
+        ("Sep-2026", "2026-09-01", "month"),
+        ("09/2026", "2026-09-01", "month"),
+        ("202609", "2026-09-01", "month"),
     ],
 )
 def test_dates_with_one_reading_are_read(text: str, day: str, grain: str) -> None:
@@ -105,6 +139,8 @@ def test_dates_with_one_reading_are_read(text: str, day: str, grain: str) -> Non
         "01/03/2026",
         "46082",
         "01-Mar-26",
+        "201209",
+        "9/15/2026 12:00:00 PM",
         "2026-13",
         "2026-02-30",
         "1026-03",
@@ -125,6 +161,7 @@ def test_ids_are_repaired_only_where_the_check_digit_proves_it() -> None:
     assert product_id(9798999900012.0) == ("9798999900012", True)
     assert product_id("306406152") == ("0306406152", True)
     assert product_id("B0TESTEA01") == ("B0TESTEA01", False)
+    assert product_id('="9798999900012"') == product_id("'9798999900012") == ("9798999900012", False)
     for broken in ("9.799E+12", "9,799E+12", "9798999900013.0", 9.799e12, "306406153", "title", "=1+1"):
         with pytest.raises(BadCell):
             product_id(broken)
@@ -140,7 +177,7 @@ def test_words_match_whole_and_in_their_normal_form() -> None:
     assert column("Royalty (usd)") == "royalty_usd"
     assert column("My Royalty") is None
     assert transaction("標準") == transaction("Standard - Hardcover") == "standard"
-    assert royalty_type(0.35) == royalty_type("0.35") == royalty_type("35%") == "35%"
+    assert royalty_type(0.35) == royalty_type("0.35") == royalty_type("35%") == royalty_type("35") == "35%"
 
 
 @given(st.text())

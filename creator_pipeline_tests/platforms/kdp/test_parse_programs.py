@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -14,7 +13,7 @@ from creator_pipeline.platforms.kdp.inspect import describe
 from creator_pipeline.platforms.kdp.models import total
 from creator_pipeline.platforms.kdp.parse import parse
 from creator_pipeline_tests.support.kdp_languages import LANGUAGES
-from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FINAL, as_csv, table, workbook
+from creator_pipeline_tests.support.kdp_samples import COMBINED, ESTIMATOR, FINAL, as_csv, saved, table, workbook
 
 Rows = list[list[object]]
 
@@ -26,19 +25,6 @@ def sheets(path: object) -> dict[str, Rows]:
         sheet.title: [["" if cell is None else cell for cell in row] for row in sheet.iter_rows(values_only=True)]
         for sheet in book.worksheets
     }
-
-
-def saved(tabs: dict[str, Rows]) -> bytes:
-    """A workbook as a spreadsheet program writes it: with styles, shared strings and true dates."""
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for name, rows in tabs.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append([None if cell == "" else cell for cell in row])
-    stream = io.BytesIO()
-    book.save(stream)
-    return stream.getvalue()
 
 
 def figures(content: object) -> dict[str, object]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
 
 import orjson
 import pytest
@@ -15,6 +18,7 @@ from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.whop import PLATFORM, probes
 from creator_pipeline.platforms.whop.access import whop_access
 from creator_pipeline.platforms.whop.checks import Payments
+from creator_pipeline.platforms.whop.sandbox.dispute_json import dispute_json
 from creator_pipeline.platforms.whop.sync import load_payments
 from creator_pipeline.store.tables import ingestion_jobs, sales_events
 from creator_pipeline.store.unreadable import unreadable_of
@@ -28,8 +32,10 @@ NOVEMBER = DayWindow(date(2026, 10, 1), date(2026, 11, 23))
 def loaded(two_profiles, client, account):
     """Loads a file; returns its ledger by (payment, type) and what the checks say."""
 
-    def load(name: str):
-        serve_whop(account, field_file(name)["scenario"])
+    def load(name: str, change: Callable[[dict[str, Any]], None] = lambda _: None):
+        scenario = field_file(name)["scenario"]
+        change(scenario)
+        serve_whop(account, scenario)
         tally, columns = Payments(), sales_events.c
         tally.add(load_payments(two_profiles, client, "alice", "biz_1", NOVEMBER))
         with two_profiles.read() as connection:
@@ -60,6 +66,61 @@ def test_a_refund_without_an_amount_stops_no_sale(loaded, two_profiles) -> None:
     assert not verdicts["objects_readable"].passed
     with two_profiles.read() as connection:
         assert [one.object_id for one in unreadable_of(connection, PLATFORM.in_ledger, "alice")] == ["rf_1"]
+
+
+ODD = {
+    "payments": [
+        ("total", None),
+        ("amount_after_fees", None),
+        ("paid_at", None),
+        ("status", "a_word_of_tomorrow"),
+        ("total", {"amount": "-29.00", "currency": "usd"}),
+    ],
+    "refunds": [
+        ("amount", {"amount": "-11.00", "currency": "eur"}),
+        ("amount", {"amount": "", "currency": "eur"}),
+        ("amount", {"amount": "11.00", "currency": "gbp"}),
+        ("amount", 11.0),
+        ("status", None),
+    ],
+    "disputes": [("amount", None), ("amount", -29.0), ("payment", None), ("inquiry", None)],
+}
+
+
+@pytest.mark.parametrize(("part", "key", "value"), [(part, *each) for part, several in ODD.items() for each in several])
+def test_one_odd_object_is_counted_nowhere_and_named(loaded, part: str, key: str, value: object) -> None:
+    """Incidents: a paid payment without its time that nobody missed; a refund of -29.00 that was an income."""
+
+    def spoil(scenario: dict[str, Any]) -> None:
+        disputed = next(each for each in scenario["payments"] if each["id"] == "pay_b")
+        if part == "disputes":
+            disputed["substatus"] = "dispute_lost"
+            scenario["refunds"] = []
+            scenario["disputes"] = [dispute_json("dp_1", disputed, Decimal(15), datetime(2026, 11, 21, tzinfo=UTC))]
+        if part == "payments":
+            scenario["refunds"] = []
+        odd = disputed if part == "payments" else scenario[part][0]
+        odd[key] = value
+
+    rows, verdicts = loaded("w01_refund_amount_null", spoil)
+    whole = {("pay_a", "sale"): 27.86, ("pay_c", "sale"): 27.86}
+    whole |= {} if part == "payments" else {("pay_b", "sale"): 28.0}
+    assert {key: row[3] for key, row in rows.items()} == whole
+    [said] = verdicts["objects_readable"].metadata["objects"]
+    assert (said.split()[0], key in said) == (part, True)
+
+
+def test_a_dispute_s_fee_is_a_cost_whichever_sign_it_is_told_with(loaded) -> None:
+    """Incident: the fee of a dispute that raised the revenue, as its alert's would not have."""
+
+    def disputed(scenario: dict[str, Any]) -> None:
+        payment = scenario["payments"][0]
+        payment["substatus"] = "dispute_lost"
+        lost = dispute_json("dp_1", payment, Decimal(15), datetime(2026, 11, 21, tzinfo=UTC))
+        scenario["disputes"] = [lost | {"fee": lost["fee"] | {"amount": "-15.00"}, "status": "lost"}]
+
+    rows, _ = loaded("w01_refund_amount_null", disputed)
+    assert rows[field_file("w01_refund_amount_null")["scenario"]["payments"][0]["id"], "fee"][2] == 15.0
 
 
 def test_three_places_of_a_course_are_three_units(loaded) -> None:
