@@ -236,15 +236,16 @@ def load() -> Settings:
 def load_env_file() -> None:
     """Put ``.env`` of the working directory into the environment, as Dagster's own commands do; what is set wins.
 
-    Dagster reads ``DAGSTER_HOME`` from the environment only.
+    Dagster reads ``DAGSTER_HOME`` from the environment only. An empty value is none, here and there.
 
     Raises:
         ConfigError: the file isn't UTF-8.
     """
     try:
-        dotenv.load_dotenv(Path(".env"), override=False)
+        written = dotenv.dotenv_values(Path(".env"))
     except UnicodeDecodeError:
         raise _not_utf8() from None
+    os.environ.update({name: value for name, value in written.items() if value and not os.environ.get(name)})
 
 
 def _not_utf8() -> ConfigError:
