@@ -15,6 +15,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``personal``          required: every table of the platform says what an erasure does with it
 ``books``             no payouts, no asset ``books/NAME``
 ``daily``             nobody is told that a profile wasn't read for long
+``first_load``        a new profile waits for the nightly run or a backfill
 ``known_names``       new fields are not told
 ``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
@@ -231,6 +232,7 @@ class Platform:
         tables: plain tables, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
         daily: the schedule whose runs read yesterday and today of every profile.
+        first_load: whether its job ``NAME_refresh`` takes jobs of kind ``initial_sync``: ``profiles add`` asks for one.
     """
 
     name: str
@@ -263,6 +265,7 @@ class Platform:
     spans: Later[SubscriptionSpans] | None = None
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
     daily: Daily | None = None
+    first_load: bool = False
 
     @property
     def in_ledger(self) -> str:
