@@ -62,7 +62,14 @@ def register(config: Settings, platform: Platform, webhooks: Webhooks, profile_i
 
 
 def register_connected(config: Settings, platform: Platform, profile_id: str, token: str) -> None:
-    """Register the webhooks of an account that was just connected, where the installation takes any."""
+    """Register the webhooks of an account that was just connected, where the installation takes any.
+
+    Args:
+        config: says whether it does.
+        platform: that sends them.
+        profile_id: whose account.
+        token: of the account.
+    """
     webhooks = platform.webhooks.get() if platform.webhooks else None
     if webhooks and webhooks.register and config.variable(webhooks.needs) and config.enabled(platform.name):
         register(config, platform, webhooks, profile_id, token)

@@ -135,11 +135,9 @@ class Checks:
             webhooks. AuthError and PipelineError become findings by themselves.
         health: (warehouse, settings) to checks that ask no platform, on each tick.
         daily: (warehouse, settings, profile id) to the check that asks the platform, once a day for each profile.
-        daily_prefix: what the names of daily checks begin with: ``pings/``. What such a check found is solved when
-            ``daily`` gives no check of its name any more.
+        daily_prefix: begins the names of daily checks; what one found is solved when ``daily`` gives it no more.
         smoke: (warehouse, settings) to checks of the figures, after a deployment.
-        gave_more: (connection, (profile id, external id) of sales that gave back more than they brought) to those of
-            which the platform itself says so, as refunds at another day's rate of exchange.
+        gave_more: (connection, (profile id, external id) of sales that gave back too much) to those that really did.
         days_named: (connection, job of the queue) to the UTC days that hold what the job names; None where that isn't
             known. A job that ended badly is over once those days are read.
         without_verdict: (warehouse, failed partitions) to those that are a problem; others have their verdict.
@@ -225,14 +223,13 @@ class Platform:
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
-        own_rates: (connection, rows of the ledger) to what the platform told of their rates: id to (currency, micros of
-            it, for so many micros of the row's, day, source).
+        own_rates: (connection, ledger rows) to id: (currency, micros of it, per micros of the row's, day, source).
         other_ids: (connection, profile id) to further ids of its products, by the ledger's.
         spans: the subscriptions that it sells, by day.
         tables: plain tables, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
         daily: the schedule whose runs read yesterday and today of every profile.
-        first_load: whether its job ``NAME_refresh`` takes jobs of kind ``initial_sync``: ``profiles add`` asks for one.
+        first_load: whether ``NAME_refresh`` takes jobs of kind ``initial_sync``.
     """
 
     name: str
