@@ -7,6 +7,7 @@ loads with nothing set. A value that can't be read is a :class:`ConfigError` nam
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -246,6 +247,17 @@ def load_env_file() -> None:
     except UnicodeDecodeError:
         raise _not_utf8() from None
     os.environ.update({name: value for name, value in written.items() if value and not os.environ.get(name)})
+
+
+def handed_on(others: Iterable[str] = ()) -> list[str]:
+    """Names of the variables that a run on another machine, or in a container, needs of this environment.
+
+    Args:
+        others: beyond the settings; NAME=VALUE is kept as it is.
+    """
+    # Its home is its own.
+    names = [name.upper() for name in Settings.model_fields if name != "dagster_home"]
+    return [name for name in (*names, *others) if "=" in name or os.environ.get(name)]
 
 
 def _not_utf8() -> ConfigError:
