@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup requirements clean
+.PHONY: demo env test lint setup requirements clean
 
-setup: $(VENV)/.installed .env .data/dagster.yaml
+setup: $(VENV)/.installed env .data/dagster.yaml
 
 demo: $(VENV)/.installed
 	@exec $(BIN)/creator-pipeline demo $(if $(DEMO_EXIT),--exit)
@@ -33,8 +33,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
 	@touch $@
 
 # Dagster loads .env from the project's root: its history and the embedded warehouse live in .data.
-.env:
-	@printf 'DAGSTER_HOME=%s\n' '$(CURDIR)/.data' > $@
+# A .env that was copied by hand gets its DAGSTER_HOME too: without it Dagster's commands forget their history.
+env:
+	@test -e .env || install -m 600 .env.example .env
+	@grep -q '^DAGSTER_HOME=.' .env || printf '\nDAGSTER_HOME=%s\n' '$(CURDIR)/.data' >> .env
 
 .data/dagster.yaml:
 	@mkdir -p .data && ln -sf ../dagster.yaml $@

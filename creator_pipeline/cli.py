@@ -22,6 +22,7 @@ COMMANDS = {
     "keys": "creator_pipeline.commands.keys",
     "mail": "creator_pipeline.commands.mail",
     "migrate": "creator_pipeline.commands.migrate",
+    "move": "creator_pipeline.commands.move",
     "profiles": "creator_pipeline.commands.profiles",
     "sandbox": "creator_pipeline.commands.sandbox",
     "smoke": "creator_pipeline.commands.smoke",

@@ -7,6 +7,7 @@ loads with nothing set. A value that can't be read is a :class:`ConfigError` nam
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -244,15 +245,27 @@ def _load(environment: frozenset[tuple[str, str]], written: frozenset[tuple[str,
 def load_env_file() -> None:
     """Put ``.env`` of the working directory into the environment, as Dagster's own commands do; what is set wins.
 
-    Dagster reads ``DAGSTER_HOME`` from the environment only.
+    Dagster reads ``DAGSTER_HOME`` from the environment only. An empty value is none, here and there.
 
     Raises:
         ConfigError: the file isn't UTF-8.
     """
     try:
-        dotenv.load_dotenv(Path(".env"), override=False)
+        written = dotenv.dotenv_values(Path(".env"))
     except UnicodeDecodeError:
         raise _not_utf8() from None
+    os.environ.update({name: value for name, value in written.items() if value and not os.environ.get(name)})
+
+
+def handed_on(others: Iterable[str] = ()) -> list[str]:
+    """Names of the variables that a run on another machine, or in a container, needs of this environment.
+
+    Args:
+        others: beyond the settings; NAME=VALUE is kept as it is.
+    """
+    # Its home is its own.
+    names = [name.upper() for name in Settings.model_fields if name != "dagster_home"]
+    return [name for name in (*names, *others) if "=" in name or os.environ.get(name)]
 
 
 def _not_utf8() -> ConfigError:

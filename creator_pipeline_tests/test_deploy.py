@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
-from creator_pipeline import __version__
+from creator_pipeline import __version__, settings
+from creator_pipeline.gateway.app import create_app
 from creator_pipeline_tests.support.commands import COMMANDS, VARIABLES
 from creator_pipeline_tests.support.paths import ROOT
 
@@ -22,7 +29,17 @@ TEXTS = {path.relative_to(DEPLOY).as_posix(): path.read_text(encoding="utf-8") f
 FOREIGN = {
     *("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "FORWARDED_ALLOW_IPS", "DOMAIN", "GATEWAYS", "EXTRAS", "PATH"),
     *("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR"),
-    *("PYTHONUNBUFFERED", "UI_DOMAIN", "UI_USER", "UI_PASSWORD_HASH", "WEBSERVER", "MALLOC_ARENA_MAX"),
+    *(
+        "PGPASSWORD",
+        "ON_SERVER",
+        "DEPLOYMENT",
+        "PYTHONUNBUFFERED",
+        "UI_DOMAIN",
+        "UI_USER",
+        "UI_PASSWORD_HASH",
+        "WEBSERVER",
+        "MALLOC_ARENA_MAX",
+    ),
 }
 FAMILY = dict(
     pin.split("==")
@@ -78,7 +95,7 @@ def test_commands_can_be_given(name: str) -> None:
                 continue
             options = {option for parameter in COMMANDS[(given[0],)].params for option in parameter.opts}
             assert {word for word in given if word.startswith("--")} <= options
-        elif command not in {"postgres", "redis-server", "redis-cli", "pg_isready", "sleep"}:
+        elif command not in {"postgres", "redis-server", "redis-cli", "pg_isready", "sleep", "python"}:
             assert command in scripts
 
 
@@ -130,3 +147,108 @@ def test_the_code_location_has_one_name_everywhere() -> None:
     names += [chart["dagster-user-deployments"]["deployments"][0]["codeServerArgs"][-1]]
     home = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))
     assert set(names) == {home["load_from"][0]["python_module"]["location_name"]}
+
+
+def test_a_run_in_a_container_gets_every_setting_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incident: a list of names that had stayed behind the settings: runs knew no KEEP_… and no EXPORT_URL; and one
+    name of the list that wasn't set failed every launch."""
+    made = dict[str, Any]()
+
+    class DockerRunLauncher:
+        def __init__(self, *, env_vars: list[str], **config: Any) -> None:
+            made.update(config, env_vars=env_vars)
+
+    module = ModuleType("dagster_docker")
+    monkeypatch.setattr(module, "DockerRunLauncher", DockerRunLauncher, raising=False)
+    monkeypatch.setitem(sys.modules, "dagster_docker", module)
+    config = yaml.safe_load(TEXTS["docker-runs/dagster.yaml"])["run_launcher"]
+    launcher = getattr(importlib.import_module(config["module"]), config["class"])
+    monkeypatch.delitem(sys.modules, config["module"])
+    assert {name for name in VARIABLES if name in os.environ} - {"DAGSTER_HOME"} <= set(settings.handed_on())
+    monkeypatch.setattr(os, "environ", dict.fromkeys([*VARIABLES, "PGPASSWORD"], "x") | {"REDIS_URL": "", "OTHER": "x"})
+    launcher(**config["config"])
+    assert set(made["env_vars"]) == VARIABLES - {"DAGSTER_HOME", "REDIS_URL"} | {"PGPASSWORD"}
+    monkeypatch.setattr(os, "environ", {})
+    launcher(**config["config"])
+    assert made["env_vars"] == []
+    assert settings.handed_on(["NAME=value"]) == ["NAME=value"]
+
+
+def test_no_password_stands_in_an_address() -> None:
+    """Incident: a generated password with an @ and a slash, and no container that came up."""
+    for name, text in TEXTS.items():
+        assert not re.search(r"://[^\s@]*\$\{?POSTGRES_PASSWORD", text), name
+
+
+def test_the_ingress_has_every_route_but_the_inner_ones() -> None:
+    """Incident: a page of the gateway that was a 404 of the cluster's."""
+    parts = list(yaml.safe_load_all(TEXTS["kubernetes/gateway.yaml"]))
+    (rule,) = next(part for part in parts if part["kind"] == "Ingress")["spec"]["rules"]
+    prefixes = [path["path"] for path in rule["http"]["paths"]]
+    routes = {getattr(route, "path", "") for route in create_app(settings.load()).routes} - {"/metrics", "", "/"}
+    assert {path for path in routes if not any(f"{path}/".startswith(f"{one}/") for one in prefixes)} == set()
+    assert not any("/metrics/".startswith(f"{one}/") for one in prefixes)
+
+
+def test_the_tables_are_migrated_before_anything_starts() -> None:
+    """Guards: ten processes of a new release that all wait for the first one's migration."""
+    compose = yaml.safe_load(TEXTS["compose.yaml"])["services"]
+    waits = {name for name, one in compose.items() if "migrate" in one.get("depends_on", {})}
+    assert waits == {"code", "webserver", "daemon", "gateway"}
+    assert compose["migrate"]["command"] == ["creator-pipeline", "migrate"]
+    (job,) = yaml.safe_load_all(TEXTS["kubernetes/migrate.yaml"])
+    assert job["spec"]["template"]["spec"]["containers"][0]["command"] == ["creator-pipeline", "migrate"]
+    assert (
+        "ExecStartPre=/opt/creator-pipeline/bin/creator-pipeline migrate"
+        in TEXTS["systemd/creator-pipeline-code.service"]
+    )
+
+
+def test_every_container_that_serves_is_asked_whether_it_does() -> None:
+    """Guards: a daemon that hangs, and an orchestrator that calls it running."""
+    compose = yaml.safe_load(TEXTS["compose.yaml"])["services"]
+    assert {name for name, one in compose.items() if "healthcheck" not in one} == {"migrate", "proxy"}
+    chart = yaml.safe_load(TEXTS["kubernetes/values.yaml"])
+    assert chart["dagsterDaemon"]["livenessProbe"]["exec"]["command"] == ["dagster-daemon", "liveness-check"]
+    assert chart["dagster-user-deployments"]["deployments"][0]["readinessProbe"]["enabled"]
+
+
+UNITS = sorted(name for name in TEXTS if name.startswith("systemd/"))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_write_only_where_they_may(name: str) -> None:
+    """Incident: an inbox in /srv, and "Read-only file system" in every upload."""
+    text = TEXTS[name]
+    assert {"ProtectSystem=strict", "StateDirectory=creator-pipeline", "UMask=0027"} <= set(text.splitlines())
+    assert ("ReadWritePaths=-/srv/creator-pipeline" in text.splitlines()) == ("webserver" not in name)
+    assert "EnvironmentFile=/etc/creator-pipeline/environment" in text
+
+
+def test_the_proxies_speak_the_caddy_of_distributions() -> None:
+    """Incident: `unrecognized directive: basic_auth` of the Caddy 2.6 that Debian has."""
+    for name in ("Caddyfile", "Caddyfile.ui"):
+        lines = [line.strip() for line in TEXTS[name].splitlines()]
+        assert not any(line.startswith("basic_auth") for line in lines), name
+
+
+@pytest.mark.parametrize("where", ["systemd", "compose", "kubernetes"])
+def test_one_command_runs_another_wherever_the_installation_is(tmp_path: Path, where: str) -> None:
+    """Incident: `creator-pipeline doctor` as root, on a home and a warehouse of its own: everything was well there."""
+    for tool in ("systemd-run", "docker", "kubectl"):
+        (tmp_path / tool).write_text('#!/bin/sh\nprintf "%s\\n" "$(basename "$0")" "$@"\n', encoding="utf-8")
+        (tmp_path / tool).chmod(0o755)
+    done = subprocess.run(
+        [DEPLOY / "on-server", "creator-pipeline", "profiles", "add", "two words"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "ON_SERVER": where},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    words = done.stdout.splitlines()
+    assert words[0] == {"systemd": "systemd-run", "compose": "docker", "kubernetes": "kubectl"}[where]
+    assert words[-4:] == ["creator-pipeline", "profiles", "add", "two words"]
+    if where == "systemd":
+        assert "EnvironmentFile=/etc/creator-pipeline/environment" in words

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from creator_pipeline import __version__
 from creator_pipeline.core import errors
 from creator_pipeline.definitions import defs
 from creator_pipeline.gateway.metrics import Metrics
 from creator_pipeline.gateway.pipeline_metrics import PipelineCollector
 from creator_pipeline.platforms import declared
 from creator_pipeline.settings import Settings
+from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata
 from creator_pipeline_tests.support.commands import COMMANDS, VARIABLES
@@ -82,9 +86,9 @@ def test_what_there_is_is_listed_and_what_is_listed_there_is(page: str, heading:
 
 
 def test_the_example_names_every_variable_with_its_default() -> None:
-    """Incident: a copy of the example that changed a default by being copied."""
-    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
-    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    """Incident: a variable that nobody could find, and one whose default in the example was last year's."""
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    given = dict(re.findall(r"^#([A-Z][A-Z0-9_]*)=(.*)$", text, flags=re.MULTILINE))
     assert given.keys() == VARIABLES
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else str(field.default)
@@ -184,3 +188,28 @@ def test_every_page_is_reached_from_the_readme() -> None:
     """Incident: the answer was written down, and nobody found it."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {page.name for page in DOCS.glob("*.md")} == set(re.findall(r"\(docs/([\w-]+\.md)\)", readme))
+
+
+def test_version_changelog_and_table_of_releases_agree() -> None:
+    """Incident: three releases with one version, and nobody could say which revision to go back to."""
+    assert project()["tool"]["hatch"]["version"]["path"] == "creator_pipeline/__init__.py"
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    released = [re.fullmatch(r"(\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)", heading) for heading in headings[1:]]
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").partition("\n## Upgrades\n")[2]
+    table = re.findall(r"^\| (\d+\.\d+\.\d+) \| (\S+) \| (\d{4}) \| (\S+) \|$", page, flags=re.MULTILINE)
+    assert [found.groups() for found in released if found] == [(row[0], row[1]) for row in table]
+    assert all(released)
+    version, _, revision, dagster = table[0]
+    assert version == __version__
+    assert f"dagster=={dagster}" in project()["project"]["dependencies"]
+    unreleased = text.partition("## Unreleased\n")[2].partition("\n## ")[0].strip()
+    # What is not released yet may have revisions of its own.
+    assert revision <= migrate.HEAD if unreleased else revision == migrate.HEAD
+    assert [row[2] for row in table] == sorted((row[2] for row in table), reverse=True)
+
+
+def project() -> dict[str, Any]:
+    """pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -10,13 +10,16 @@ import click
 from sqlalchemy import delete
 
 from creator_pipeline import settings
-from creator_pipeline.commands import profile_status, profile_tokens
+from creator_pipeline.commands import profile_links, profile_status, profile_tokens, profile_webhooks
 from creator_pipeline.core.errors import AuthError, ConfigError, PipelineError
 from creator_pipeline.core.text import number
-from creator_pipeline.platforms import PLATFORMS, of_name, personal
+from creator_pipeline.platforms import PLATFORMS, personal
 from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.platforms.first_load import first_load
 from creator_pipeline.platforms.webhooks import Account
+from creator_pipeline.queue.jobs import NewJob
 from creator_pipeline.runtime.context import instance, key_ring, warehouse
+from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import accounts, erasure, profile_keys, profiles
 from creator_pipeline.store.engine import Warehouse
@@ -26,6 +29,10 @@ from creator_pipeline.store.tables import platform_connections
 @click.group("profiles")
 def command() -> None:
     """Whose sales are read, and with which tokens."""
+
+
+for added in (profile_links.connect, profile_links.page, profile_webhooks.command):
+    command.add_command(added)
 
 
 def _token_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -53,6 +60,7 @@ def _option_name(platform: Platform) -> str:
     is_flag=True,
     help="The token is of another account than the profile's sales, on purpose: those are deleted before it is read.",
 )
+@click.option("--no-first-load", is_flag=True, help="Don't read the history of a new account: a backfill will.")
 @_token_options
 def add(
     profile_id: str,
@@ -62,9 +70,14 @@ def add(
     timezone: str | None,
     notify: str | None,
     replace_account: bool,
+    no_first_load: bool,
     **tokens: Any,
 ) -> None:
-    """Add a profile, or change one: what isn't given stays. Connect it to the platforms whose tokens are given."""
+    """Add a profile, or change one: what isn't given stays. Connect it to the platforms whose tokens are given.
+
+    The history of an account that is new here, from PIPELINE_START_DATE on, is read as soon as the daemon runs, and
+    webhooks are registered where the platform lets us.
+    """
     stored, ring, config = warehouse(), key_ring(), settings.load()
     given = {platform.name: _given(platform, tokens) or "" for platform in PLATFORMS}
     for platform in PLATFORMS:
@@ -74,20 +87,31 @@ def add(
         for platform in PLATFORMS
         if given[platform.name]
     }
-    connected: list[Platform] = []
+    connected, loads, queue = list[Platform](), list[NewJob](), job_queue(stored)
     with stored.write() as connection:
         profiles.add_profile(connection, profile_id, email, display_name=display_name, timezone=timezone, notify=notify)
         for platform in PLATFORMS:
             token, account = given[platform.name], found.get(platform.name)
             if account is not None:
                 accounts.claim(connection, platform.source, profile_id, account, replace=replace_account)
+            known = profile_tokens.was_connected(connection, platform, profile_id)
             if platform.credential and profile_tokens.connect(
                 connection, ring, config, platform, profile_id, token, account
             ):
                 connected.append(platform)
+                if platform.first_load and not no_first_load and (replace_account or not known):
+                    loads.append(first_load(config, platform, profile_id))
+        queue.add(connection, loads)
+    queue.announce(loads)
     _keep_in_step(stored, profile_id)
     names = " and ".join(f"{one.name}{profile_tokens.named(found.get(one.name))}" for one in connected)
     click.echo(f"{profile_id} is here{', connected to ' + names if names else ''}.")
+    if loads:
+        since = config.pipeline_start_date
+        click.echo(f"Its history since {since} is read as soon as dagster-daemon runs: creator-pipeline doctor")
+    for platform in connected:
+        token = profiles.get_connection(stored, ring, platform.in_ledger, profile_id).access_token
+        profile_webhooks.register_connected(config, platform, profile_id, token)
 
 
 def _given(platform: Platform, options: Mapping[str, Any]) -> str | None:
@@ -185,42 +209,6 @@ def key(profile_id: str) -> None:
     profiles.get_profile(stored, profile_id)
     with stored.write() as connection:
         click.echo(profile_keys.renew(connection, profile_id))
-
-
-@command.command("connect")
-@click.argument("profile_id", metavar="ID")
-@click.option(
-    "--replace-account",
-    is_flag=True,
-    help="The account may be another one than the profile's sales are of: those are deleted before it is read.",
-)
-@click.option(
-    "--platform",
-    "name",
-    type=click.Choice([platform.name for platform in PLATFORMS if platform.oauth]),
-    default=next((platform.name for platform in PLATFORMS if platform.oauth), None),
-    show_default=True,
-    help="Where the account is.",
-)
-def connect(profile_id: str, name: str, *, replace_account: bool) -> None:
-    """Print the link that connects a profile's account in a browser; it is good for an hour."""
-    from creator_pipeline.gateway.connect_links import start_link
-
-    config, platform = settings.load(), of_name(name)
-    if platform is not None and platform.oauth is not None:
-        platform.oauth.get().check(config)
-    profiles.get_profile(warehouse(), profile_id)
-    click.echo(start_link(key_ring(), config.public_url, name, profile_id, replace=replace_account))
-
-
-@command.command("page")
-@click.argument("profile_id", metavar="ID")
-def page(profile_id: str) -> None:
-    """Print the link to a profile's own page, as its mails have it; it is good for eight days."""
-    from creator_pipeline.mail import page_link
-
-    address = profiles.get_profile(warehouse(), profile_id)["email"]
-    click.echo(page_link.url(settings.load(), profile_id, address))
 
 
 @command.command("export")

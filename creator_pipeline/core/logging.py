@@ -53,8 +53,8 @@ def _error(error: BaseException) -> dict[str, object]:
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Send everything that this process logs to standard error as JSON lines."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send everything that this process logs to standard output as JSON lines, as Dagster's own processes do."""
+    handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)

@@ -15,6 +15,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``personal``          required: every table of the platform says what an erasure does with it
 ``books``             no payouts, no asset ``books/NAME``
 ``daily``             nobody is told that a profile wasn't read for long
+``first_load``        a new profile waits for the nightly run or a backfill
 ``known_names``       new fields are not told
 ``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
@@ -134,11 +135,9 @@ class Checks:
             webhooks. AuthError and PipelineError become findings by themselves.
         health: (warehouse, settings) to checks that ask no platform, on each tick.
         daily: (warehouse, settings, profile id) to the check that asks the platform, once a day for each profile.
-        daily_prefix: what the names of daily checks begin with: ``pings/``. What such a check found is solved when
-            ``daily`` gives no check of its name any more.
+        daily_prefix: begins the names of daily checks; what one found is solved when ``daily`` gives it no more.
         smoke: (warehouse, settings) to checks of the figures, after a deployment.
-        gave_more: (connection, (profile id, external id) of sales that gave back more than they brought) to those of
-            which the platform itself says so, as refunds at another day's rate of exchange.
+        gave_more: (connection, (profile id, external id) of sales that gave back too much) to those that really did.
         days_named: (connection, job of the queue) to the UTC days that hold what the job names; None where that isn't
             known. A job that ended badly is over once those days are read.
         without_verdict: (warehouse, failed partitions) to those that are a problem; others have their verdict.
@@ -224,13 +223,13 @@ class Platform:
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
-        own_rates: (connection, rows of the ledger) to what the platform told of their rates: id to (currency, micros of
-            it, for so many micros of the row's, day, source).
+        own_rates: (connection, ledger rows) to id: (currency, micros of it, per micros of the row's, day, source).
         other_ids: (connection, profile id) to further ids of its products, by the ledger's.
         spans: the subscriptions that it sells, by day.
         tables: plain tables, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
         daily: the schedule whose runs read yesterday and today of every profile.
+        first_load: whether ``NAME_refresh`` takes jobs of kind ``initial_sync``.
     """
 
     name: str
@@ -263,6 +262,7 @@ class Platform:
     spans: Later[SubscriptionSpans] | None = None
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
     daily: Daily | None = None
+    first_load: bool = False
 
     @property
     def in_ledger(self) -> str:

@@ -77,6 +77,10 @@ class Webhooks:
             only costs requests.
         signed_test: (settings) to path, headers and body of a delivery about nothing and of the same with a wrong
             signature, for ``smoke``; to None while ``needs`` is not set. None where deliveries are not signed.
+        address: (settings, profile id) to the address of one profile's deliveries; raises ConfigError while ``needs``
+            is not set. None where all profiles share ``path``.
+        register: (settings, profile id, token) has the platform send an account's events to that address, and returns
+            how many kinds it sends; raises PipelineError. None where a person registers it at the platform.
     """
 
     path: str
@@ -86,6 +90,16 @@ class Webhooks:
     read: Callable[[Settings, Mapping[str, str], Mapping[str, str], bytes], Delivery]
     owners: Callable[[Delivery, Sequence[Account], Settings], Sequence[Account]]
     signed_test: Callable[[Settings], SignedTest | None] | None = None
+    address: Callable[[Settings, str], str] | None = None
+    register: Callable[[Settings, str, str], int] | None = None
+
+    def address_of(self, config: Settings, profile_id: str) -> str:
+        """Where the platform sends the events of one profile's account.
+
+        Raises:
+            ConfigError: ``needs`` is not set.
+        """
+        return self.address(config, profile_id) if self.address else f"{config.public_url}{self.path}"
 
     @property
     def refusals(self) -> tuple[int, ...]:

@@ -82,9 +82,22 @@ def _line(record: logging.LogRecord) -> dict[str, object] | None:
     if told.get("passed") is True:
         return None
     message = "" if "error" in told else str(meta.get("orig_message") or record.getMessage())
+    level = logging.getLevelName(_level(record.levelno, event, told)).lower()
     run = {"run_id": meta.get("run_id"), "job": meta.get("job_name"), "step": meta.get("step_key")}
-    line = head(record, message) | run | _whose(meta, told) | told
+    line = head(record, message) | {"level": level} | run | _whose(meta, told) | told
     return {name: value for name, value in line.items() if value not in (None, "")}
+
+
+def _level(given: int, event: dg.DagsterEvent | None, told: dict[str, object]) -> int:
+    """How bad it is: Dagster logs each of its events as DEBUG, a failed check too."""
+    if event is None:
+        return given
+    if event.event_type == _KIND.ASSET_CHECK_EVALUATION:
+        bad = event.asset_check_evaluation_data.severity == dg.AssetCheckSeverity.ERROR
+        return logging.ERROR if bad else logging.WARNING
+    if event.event_type == _KIND.STEP_UP_FOR_RETRY:
+        return logging.WARNING
+    return logging.ERROR if "error" in told else logging.INFO
 
 
 def _whose(meta: dict[str, Any], told: dict[str, object]) -> dict[str, object]:

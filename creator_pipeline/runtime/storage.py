@@ -34,12 +34,22 @@ class EnvStorage(DagsterStorage):
         process.start()
         url = os.environ.get(config_value.get("url_env", "DAGSTER_POSTGRES_URL"))
         if url:
-            from creator_pipeline.runtime import event_batches
-
-            event_batches.switch_on()
-            return event_batches.BatchingStorage(_with_keepalive(url), inst_data=inst_data)
+            return postgres_storage(url, inst_data)
         base_dir = config_value.get("base_dir") or os.environ.get("DAGSTER_HOME") or os.path.curdir
         return sqlite_storage(base_dir, inst_data)
+
+
+def postgres_storage(url: str, inst_data: ConfigurableClassData | None = None) -> DagsterStorage:
+    """Dagster's storage in a PostgreSQL database; its tables are made where they aren't there.
+
+    Args:
+        url: of the database, with or without a driver.
+        inst_data: what ``dagster.yaml`` says of the class, where it was made for that.
+    """
+    from creator_pipeline.runtime import event_batches
+
+    event_batches.switch_on()
+    return event_batches.BatchingStorage(_with_keepalive(url), inst_data=inst_data)
 
 
 def _with_keepalive(url: str) -> str:

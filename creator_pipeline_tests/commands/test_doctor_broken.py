@@ -96,7 +96,7 @@ BROKEN: dict[str, tuple[Break, str, str]] = {
     "gumroad pings": (
         lambda p: p.server.world.gumroad["alice"].subscriptions.pop(),
         "gumroad alice webhooks",
-        "profiles connect alice",
+        "profiles webhooks alice --register",
     ),
     "gumroad app": (set_to("GUMROAD_CLIENT_ID", "an-id"), "gumroad app", "Settings, Advanced, Applications"),
     "whop key": (

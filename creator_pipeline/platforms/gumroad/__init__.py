@@ -36,6 +36,7 @@ PLATFORM = Platform(
         "payout status": frozenset(PAYOUT_STATES) | UPCOMING_STATUSES,
     },
     daily=Daily("gumroad_nightly", time(2, 10)),
+    first_load=True,
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
-from uuid import uuid4
 
 from creator_pipeline.core.errors import AuthError, PipelineError, RejectedError, TransientError
-from creator_pipeline.core.windows import today
+from creator_pipeline.platforms.first_load import first_load
 from creator_pipeline.platforms.gumroad import PLATFORM, oauth, subscriptions
 from creator_pipeline.platforms.gumroad.access import account_of, client_of_token
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.oauth import Grant
 from creator_pipeline.platforms.oauth import Connected, Connecting, OAuth, UnfinishedError
-from creator_pipeline.queue.jobs import NewJob
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import accounts, profiles
 from creator_pipeline.store.accounts import SellerAccount
@@ -60,10 +57,7 @@ def _set_up(asked: Connecting, grant: Grant) -> Connected:
 
 
 def _store(asked: Connecting, grant: Grant, account: SellerAccount | None) -> str:
-    # Half-open, today included.
-    until = today() + timedelta(days=1)
-    span = {"from": asked.config.pipeline_start_date.isoformat(), "to": until.isoformat()}
-    job = NewJob(asked.profile_id, PLATFORM.name, "initial_sync", span, id=uuid4().hex)
+    job = first_load(asked.config, PLATFORM, asked.profile_id)
     with asked.warehouse.write() as connection:
         if not asked.use_state(connection):
             raise RejectedError("This answer of Gumroad was used already.")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.errors import DataError
-from creator_pipeline.platforms.gumroad import subscriptions
+from creator_pipeline.platforms.gumroad import webhook
 from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.settings import Settings
+
+
+def reachable(config: Settings) -> bool:
+    """Whether PUBLIC_URL is no address of this machine alone, which Gumroad refuses."""
+    host = urlsplit(config.public_url).hostname or ""
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
 def missing_pings(caller: Caller, config: Settings, profile_id: str) -> list[str]:
@@ -18,7 +29,7 @@ def missing_pings(caller: Caller, config: Settings, profile_id: str) -> list[str
         ConfigError: GUMROAD_WEBHOOK_SECRET is not set.
         PipelineError: Gumroad doesn't answer as it should.
     """
-    address = subscriptions.post_url(config.public_url, config.require("GUMROAD_WEBHOOK_SECRET"), profile_id)
+    address = webhook.address(config, profile_id)
     return [name for name in RESOURCES if address not in _addresses(caller, name)]
 
 

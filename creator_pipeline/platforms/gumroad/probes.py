@@ -16,8 +16,8 @@ from creator_pipeline.platforms.contract import Checks
 from creator_pipeline.platforms.gumroad import PLATFORM, drift, oauth
 from creator_pipeline.platforms.gumroad.access import SOURCE, gumroad_client
 from creator_pipeline.platforms.gumroad.answers import NoScopeError, classify, optional
-from creator_pipeline.platforms.gumroad.catalog import PAYOUTS_SCOPE
-from creator_pipeline.platforms.gumroad.ping_checks import missing_pings
+from creator_pipeline.platforms.gumroad.catalog import PAYOUTS_SCOPE, RESOURCES
+from creator_pipeline.platforms.gumroad.ping_checks import missing_pings, reachable
 from creator_pipeline.platforms.gumroad.unreadable import GOES_ON, OLD_SERVER, refusal
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.queue.jobs import Job
@@ -32,6 +32,7 @@ DAYS = 90
 """Days of the ledger that are compared with Gumroad's totals after a deployment."""
 PINGS = "pings/"
 """Names of the daily checks begin with it."""
+REGISTER = "creator-pipeline profiles webhooks {profile_id} --register"
 SETTLED = timedelta(days=2)
 """Younger days are left out: what was sold a minute ago is at the platform before it is here."""
 
@@ -71,9 +72,12 @@ def account(config: Settings, account: Account, token: str) -> Iterator[Finding]
             yield Finding(f"{name} webhooks", "off", text, "See docs/gumroad.md, Webhooks.")
             return
         missing = missing_pings(caller, config, account.profile_id)
-        if missing:
+        if len(missing) == len(RESOURCES) and not reachable(config):
+            text = f"PUBLIC_URL is {config.public_url}, which Gumroad can't reach: sales come with the nightly run."
+            yield Finding(f"{name} webhooks", "off", text, "See docs/gumroad.md, Webhooks.")
+        elif missing:
             text = f"No ping is registered for {', '.join(missing)}."
-            yield Finding(f"{name} webhooks", "no", text, _connect_again(account.profile_id))
+            yield Finding(f"{name} webhooks", "no", text, REGISTER.format(profile_id=account.profile_id))
         else:
             yield Finding(f"{name} webhooks", "ok", "every event is registered")
 
@@ -96,7 +100,7 @@ def _payouts(caller: Caller, name: str, profile_id: str) -> Finding:
 
 def daily(warehouse: Warehouse, config: Settings, profile_id: str) -> Check | None:
     """The check whether Gumroad sends pings for a profile; None where no pings are wanted. Takes eight requests."""
-    if not config.enable_gumroad or config.gumroad_webhook_secret is None:
+    if not config.enable_gumroad or config.gumroad_webhook_secret is None or not reachable(config):
         return None
     return Check(f"{PINGS}{profile_id}", lambda: _pings(warehouse, config, profile_id))
 
@@ -116,14 +120,10 @@ def _pings(warehouse: Warehouse, config: Settings, profile_id: str) -> Iterator[
             f"{PINGS}{profile_id}",
             "no",
             f"Gumroad sends no ping of {profile_id}'s account for {', '.join(missing)}.",
-            _connect_again(profile_id),
+            REGISTER.format(profile_id=profile_id),
             "The Gumroad pings",
             profile_id,
         )
-
-
-def _connect_again(profile_id: str) -> str:
-    return PLATFORM.where_to_connect.format(profile_id=profile_id)
 
 
 def smoke(warehouse: Warehouse, config: Settings) -> Sequence[Check]:

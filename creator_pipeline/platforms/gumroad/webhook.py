@@ -213,6 +213,31 @@ def owners(delivery: Delivery, accounts: Sequence[Account], _config: Settings) -
     return [account for account in accounts if wanted and account.external_account_id == wanted] or accounts
 
 
+def address(config: Settings, profile_id: str) -> str:
+    """Where Gumroad sends one profile's pings.
+
+    Raises:
+        ConfigError: GUMROAD_WEBHOOK_SECRET is not set.
+    """
+    from creator_pipeline.platforms.gumroad.subscriptions import post_url
+
+    return post_url(config.public_url, config.require(WEBHOOKS.needs), profile_id)
+
+
+def register(config: Settings, profile_id: str, token: str) -> int:
+    """Have Gumroad send the pings of a token's account; returns the number of events that it sends.
+
+    Raises:
+        PipelineError: Gumroad refuses the address or the token, or can't be reached.
+    """
+    from creator_pipeline.platforms.gumroad import subscriptions
+    from creator_pipeline.platforms.gumroad.access import client_of_token
+
+    with client_of_token(config, token) as client:
+        made = subscriptions.register(client, config.public_url, config.require(WEBHOOKS.needs), profile_id)
+    return made.kept + made.created
+
+
 WEBHOOKS = Webhooks(
     path="/webhooks/gumroad/{secret}",
     content_type="application/x-www-form-urlencoded",
@@ -221,4 +246,6 @@ WEBHOOKS = Webhooks(
     "read again.",
     read=delivery,
     owners=owners,
+    address=address,
+    register=register,
 )

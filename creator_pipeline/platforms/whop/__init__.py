@@ -32,6 +32,7 @@ PLATFORM = Platform(
     },
     buyer_accounts="user_",
     daily=Daily("whop_changes_nightly", time(2, 35)),
+    first_load=True,
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),

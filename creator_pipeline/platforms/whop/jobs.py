@@ -1,15 +1,28 @@
 """Jobs ``whop_refresh``, what webhooks name, and ``whop_changes``, what changed since the last time without them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
 
 from creator_pipeline import settings
-from creator_pipeline.core.windows import now
+from creator_pipeline.core.windows import DayWindow, contiguous, now, today
 from creator_pipeline.platforms.whop.access import SOURCE, WhopAccess
-from creator_pipeline.platforms.whop.assets import MEMBERSHIPS_STREAM, PAYMENTS_STREAM, memberships_read, tell_tier
+from creator_pipeline.platforms.whop.assets import (
+    MEMBERSHIPS_STREAM,
+    PAYMENTS_STREAM,
+    landed,
+    memberships_read,
+    tell_tier,
+)
 from creator_pipeline.platforms.whop.money_assets import MONEY_STREAM, PAYOUTS_STREAM, money_read, payouts_read
-from creator_pipeline.platforms.whop.sync import LoadedPayments, refresh_changed_payments, refresh_payments
+from creator_pipeline.platforms.whop.sync import (
+    LoadedPayments,
+    load_payments,
+    quarters,
+    refresh_changed_payments,
+    refresh_payments,
+)
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, load_memberships, refresh_memberships
 from creator_pipeline.platforms.whop.sync_money import load_money
 from creator_pipeline.platforms.whop.sync_payouts import load_payouts
@@ -20,7 +33,7 @@ from creator_pipeline.platforms.whop.webhook import rows_of
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime.profile_jobs import Work, profile_job, refresh_job
 from creator_pipeline.runtime.table_assets import refresh_table
-from creator_pipeline.store.freshness import mark_fresh
+from creator_pipeline.store.freshness import mark_fresh, reads_the_present
 from creator_pipeline.store.profiles import last_syncs, mark_synced
 
 OVERLAP = timedelta(days=14)
@@ -81,14 +94,34 @@ class _Reader:
         sent = load_payouts(work.warehouse, client, profile_id, self.access.account_id)
         work.land_snapshot(PAYOUTS_STREAM, payouts_read(profile_id, sent, self._used()))
 
+    def read_days(self, windows: Sequence[DayWindow]) -> None:
+        """Read every payment of whole days."""
+        work, access = self.work, self.access
+        with work.landing(PAYMENTS_STREAM) as land:
+            for part in (part for window in windows for part in quarters(window)):
+                loaded = load_payments(work.warehouse, access.client, work.profile_id, access.account_id, part)
+                self.events += len(loaded.events)
+                land.part(landed(part.each(), loaded, work.profile_id, access.client.usage.metadata()))
+
     def _log_missing(self, missing: Iterable[str]) -> None:
         if named := list(missing):
             text = "%d named objects are not this account's: %s"
             self.work.context.log.info(text, len(named), ", ".join(named[:10]))
 
 
-def _named(jobs: Sequence[Job]) -> dict[str, dict[str, str | None]]:
-    """Ids by kind, each with the account it was told of, as the gateway stored them; empty where nothing is named."""
+class _Named(NamedTuple):
+    """What jobs of the queue ask for.
+
+    Attributes:
+        ids: by kind, each with the account it was told of, as the gateway stored them.
+        windows: whole days, where an account's history is asked for.
+    """
+
+    ids: dict[str, dict[str, str | None]]
+    windows: list[DayWindow]
+
+
+def _named(jobs: Sequence[Job]) -> _Named | None:
     kinds = ("membership", "payment", "member", "plan", "money")
     named: dict[str, dict[str, str | None]] = {kind: {} for kind in (*kinds, *map(rows_of, STREAMS))}
     for job in jobs:
@@ -96,34 +129,47 @@ def _named(jobs: Sequence[Job]) -> dict[str, dict[str, str | None]]:
         told: dict[str, list[str]] = {str(payload.get("kind")): payload.get("ids", []), **payload.get("rows", {})}
         for kind in told.keys() & named.keys():
             named[kind] |= dict.fromkeys(told[kind], payload.get("account"))
-    return named if any(named.values()) else {}
+    days = {day for job in jobs if "from" in job.payload for day in _window(job.payload).each()}
+    return _Named(named, contiguous(days)) if days or any(named.values()) else None
 
 
-def _read_named(work: Work, told: dict[str, dict[str, str | None]]) -> int:
+def _window(payload: Mapping[str, Any]) -> DayWindow:
+    first = max(date.fromisoformat(payload["from"]), settings.load().pipeline_start_date)
+    return DayWindow(first, min(date.fromisoformat(payload["to"]), today() + timedelta(days=1)))
+
+
+def _read_named(work: Work, told: _Named) -> int:
+    started = now()
     access = work.resource.access(work.warehouse, work.profile_id)
     own = access.account_id
     # Until an account is known its deliveries come to every key whose account isn't; this one is known now.
     named = {
         kind: [key for key, account in ids.items() if None in (own, account) or own == account]
-        for kind, ids in told.items()
+        for kind, ids in told.ids.items()
     }
     with access.client:
         reader = _Reader(work, access)
+        if told.windows:
+            reader.read_days(told.windows)
         if named["payment"]:
             reader.log_payments(
                 refresh_payments(work.warehouse, access.client, work.profile_id, access.account_id, named["payment"])
             )
-        if named["member"] or named["plan"]:
+        if named["member"] or named["plan"] or told.windows:
             # An address or a plan's title can stand behind any membership, ended ones too.
             reader.read_memberships()
         elif named["membership"]:
             reader.read_memberships(ids=named["membership"])
-        if named["money"]:
+        if named["money"] or told.windows:
             reader.read_money()
         keep_told(work, access)
         tables = tables_account(work.resource, work.warehouse, work.profile_id, access)
         for stream in STREAMS:
             refresh_table(work, stream, tables, list(named[rows_of(stream)]))
+    if reads_the_present(told.windows, started, settings.load().pipeline_start_date):
+        with work.warehouse.write() as connection:
+            mark_synced(connection, SOURCE.provider, work.profile_id, started)
+            mark_fresh(connection, SOURCE, work.profile_id, started)
     return reader.events
 
 
