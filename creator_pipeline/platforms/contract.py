@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from creator_pipeline.store.engine import Warehouse
     from creator_pipeline.store.personal import Personal
     from creator_pipeline.store.table_streams import TableStream
+    from creator_pipeline.store.table_views import TableView
 
 Part = TypeVar("Part")
 NO_LIMIT = 6_000_000.0
@@ -228,7 +229,7 @@ class Platform:
             it, for so many micros of the row's, day, source).
         other_ids: (connection, profile id) to further ids of its products, by the ledger's.
         spans: the subscriptions that it sells, by day.
-        tables: plain tables, by declaration.
+        tables, views: plain tables, read or made of stored rows, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
         daily: the schedule whose runs read yesterday and today of every profile.
     """
@@ -259,6 +260,7 @@ class Platform:
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
     own_rates: Later[OwnRates] | None = None
     tables: Later[Sequence[TableStream]] | None = None
+    views: Later[Sequence[TableView]] | None = None
     other_ids: Later[Callable[[Connection, str], Mapping[str, AbstractSet[str]]]] | None = None
     spans: Later[SubscriptionSpans] | None = None
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])

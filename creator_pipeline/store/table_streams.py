@@ -15,10 +15,10 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Integer, T
 
 from creator_pipeline.store.personal import Buyers
 from creator_pipeline.store.tables import metadata
-from creator_pipeline.store.types import PlainText, UtcDateTime
+from creator_pipeline.store.types import ExactNumber, PlainText, UtcDateTime
 
 Json = Mapping[str, Any]
-Kind = Literal["text", "address", "whole", "flag", "time", "day", "micros"]
+Kind = Literal["text", "address", "whole", "flag", "time", "day", "micros", "ratio"]
 _TYPES: Mapping[Kind, Any] = {
     "text": PlainText,
     "address": PlainText,
@@ -27,6 +27,7 @@ _TYPES: Mapping[Kind, Any] = {
     "time": UtcDateTime,
     "day": Date,
     "micros": BigInteger,
+    "ratio": ExactNumber,
 }
 
 
@@ -121,6 +122,13 @@ class Field:
         return (self.path or self.name).partition(".")[0]
 
 
+def column_of(each: Field, *, key: bool) -> Column[Any]:
+    """The column of a field."""
+    unit = ", in millionths of the currency's unit" if each.kind == "micros" else ""
+    null = each.null and not key
+    return Column(each.name, _TYPES[each.kind], primary_key=key, nullable=null, comment=each.about + unit)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TableStream:
     """A table of a platform, by declaration. Its asset is ``PLATFORM/NAME``, its table ``PLATFORM_NAME``.
@@ -172,20 +180,13 @@ class TableStream:
             f"{self.platform}_{self.name}",
             metadata,
             Column("profile_id", PlainText, primary_key=True, comment="Owner"),
-            *(self._column(each) for each in self.fields),
+            *(column_of(each, key=each.name in self.key) for each in self.fields),
             Column("first_seen_at", UtcDateTime, nullable=False, comment="When it was first read"),
             Column("ingested_at", UtcDateTime, nullable=False, comment="When this version of the row was written"),
             Column("removed_at", UtcDateTime, nullable=True, comment="When the platform's list first lacked it"),
             comment=self.about,
         )
         object.__setattr__(self, "table", made)
-
-    def _column(self, each: Field) -> Column[Any]:
-        key = each.name in self.key
-        unit = ", in millionths of the currency's unit" if each.kind == "micros" else ""
-        return Column(
-            each.name, _TYPES[each.kind], primary_key=key, nullable=each.null and not key, comment=each.about + unit
-        )
 
     @property
     def asset(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.table_assets import how_read, requests_a_night
 from creator_pipeline.store.table_streams import TableStream
+from creator_pipeline.store.table_views import TableView
 from creator_pipeline_tests.support import paths
 
 PATH = paths.ROOT / "docs" / "tables.md"
@@ -28,6 +29,13 @@ counts and freshness, the doctor's line, erasure and the switch are made from th
 - **Webhooks** of the words below read what they name at once, by one request.
 """
 
+_VIEWS = """Views of stored rows: nothing is read for them, they are never older than the report that came last, and an erasure
+has nothing of them to delete. A partition is an upload and has the rows that it counts for; one that counts for fewer
+because a newer report came is told anew. What does not follow without doubt has no view: pre-orders, because KDP's own
+report of them names no book in a row that is known, and is refused by name; royalties, because `kdp_royalties` has
+them with `counted`.
+"""
+
 
 def _line(stream: TableStream) -> str:
     key = ", ".join(f"`{name}`" for name in ("profile_id", *stream.key))
@@ -35,6 +43,11 @@ def _line(stream: TableStream) -> str:
     webhooks = ", ".join(f"`{name}`" for name in stream.webhooks) or "none"
     cells = (f"`{stream.asset}`", f"`{stream.table.name}`", stream.about, key, how_read(stream))
     return f"| {' | '.join((*cells, requests_a_night(stream), scope, webhooks))} |"
+
+
+def _view(view: TableView) -> str:
+    key = ", ".join(f"`{name}`" for name in ("profile_id", *view.key))
+    return f"| `{view.asset}` | `{view.table.name}` | {view.about} | {key} | `{view.follows}` | {view.rule} |"
 
 
 def text() -> str:
@@ -46,6 +59,11 @@ def text() -> str:
             parts.append(f"## {platform.label}")
             head = ("asset", "table", "a row", "key", "how it is read", "requests a night", "scope", "webhooks")
             lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *map(_line, streams)]
+            parts.append("\n".join(lines) + "\n")
+        if platform.views:
+            parts.append(f"## {platform.label}\n{_VIEWS}")
+            head = ("asset", "view", "a row", "key", "made of", "which rows")
+            lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *map(_view, platform.views.get())]
             parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
