@@ -26,8 +26,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``commands``          no command of its own
 ====================  =============================================================================
 
-The value itself holds only what is cheap to import. What needs Dagster, HTTP or the sandbox stands in a module of the
-folder and is named by :class:`Later`.
+What needs Dagster, HTTP or the sandbox stands in a module of the folder and is named by :class:`Later`.
 """
 
 from __future__ import annotations
@@ -159,6 +158,7 @@ class Checks:
 
 
 OwnRates = Callable[["Connection", "Sequence[Row[Any]]"], "Mapping[str, tuple[str, int, int, date, str]]"]
+"""To a row's id: currency, micros of it, for so many micros of the row's, day, source."""
 
 
 class Shared(NamedTuple):
@@ -225,8 +225,7 @@ class Platform:
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
-        own_rates: (connection, rows of the ledger) to what the platform told of their rates: id to (currency, micros of
-            it, for so many micros of the row's, day, source).
+        own_rates: (connection, rows of the ledger) to their rates as the platform told them, see :data:`OwnRates`.
         other_ids: (connection, profile id) to further ids of its products, by the ledger's.
         spans: the subscriptions that it sells, by day.
         tables, views: plain tables, read or made of stored rows, by declaration.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -66,6 +65,10 @@ class ExactNumber(UserDefinedType[Decimal]):
         """The type's name."""
         return "NUMERIC"
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None]:  # noqa: ARG002 - the base's
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002 - the base's
         """From the driver."""
-        return lambda value: None if value is None else Decimal(str(value))
+
+        def read(value: Any) -> Decimal | None:
+            return None if value is None else Decimal(str(value))
+
+        return read

@@ -236,7 +236,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
             yield made
 
 
-def ingested(instance: dg.DagsterInstance, warehouse: Warehouse, path: Path) -> dict[tuple[str, str], int]:
+def ingested(instance: dg.DagsterInstance, warehouse: Warehouse, path: Path) -> dict[tuple[str, str], object]:
     """Rows that a run told of the views, by asset and partition."""
     (file,) = register(warehouse, [path], "alice")
     instance.add_dynamic_partitions("kdp_uploads", [file.partition])
