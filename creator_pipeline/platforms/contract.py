@@ -20,10 +20,9 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
 ``tables``            no tables by declaration
 ``other_ids``         a product has the ledger's id alone
-``spans``             none of it in ``subscriptions_daily``
-``shared``            frames and exported files have no products and no subscriptions of it
-``stand_in``          the sandbox and the demo do without it
-``commands``          no command of its own
+``spans``, ``shared``  none of it in ``subscriptions_daily``; no products, no subscriptions in frames and exports
+``stand_in``           the sandbox and the demo do without it
+``commands``           no command of its own
 ====================  =============================================================================
 
 What needs Dagster, HTTP or the sandbox stands in a module of the folder and is named by :class:`Later`.
