@@ -68,13 +68,20 @@ class Turns:
 
     Attributes:
         streams: names of those that take turns.
+        lists: that they are; one of them can have several.
         a_night: how many lists of them at most.
         pages: of a long list at most, in one turn, beyond those that are new.
     """
 
     streams: tuple[str, ...]
+    lists: int
     a_night: int
-    pages: int = 2
+    pages: int = 1
+
+    @property
+    def nights(self) -> int:
+        """After so many it is each list's turn again."""
+        return -(-self.lists // self.a_night)
 
 
 @dataclass(frozen=True, slots=True)

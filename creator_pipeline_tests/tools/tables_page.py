@@ -4,7 +4,7 @@ anew."""
 from __future__ import annotations
 
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.runtime.table_assets import how_read, requests_a_night
+from creator_pipeline.runtime.table_assets import how_fresh, how_read, requests_a_night
 from creator_pipeline.store.table_streams import TableStream
 from creator_pipeline.store.table_views import TableView
 from creator_pipeline_tests.support import paths
@@ -42,7 +42,7 @@ def _line(stream: TableStream) -> str:
     scope = f"`{stream.scope}`" if stream.scope else "any"
     webhooks = ", ".join(f"`{name}`" for name in stream.webhooks) or "none"
     cells = (f"`{stream.asset}`", f"`{stream.table.name}`", stream.about, key, how_read(stream))
-    return f"| {' | '.join((*cells, requests_a_night(stream), scope, webhooks))} |"
+    return f"| {' | '.join((*cells, how_fresh(stream), requests_a_night(stream), scope, webhooks))} |"
 
 
 def _view(view: TableView) -> str:
@@ -57,7 +57,17 @@ def text() -> str:
         if platform.tables:
             streams = platform.tables.get()
             parts.append(f"## {platform.label}")
-            head = ("asset", "table", "a row", "key", "how it is read", "requests a night", "scope", "webhooks")
+            head = (
+                "asset",
+                "table",
+                "a row",
+                "key",
+                "how it is read",
+                "how fresh",
+                "requests a night",
+                "scope",
+                "webhooks",
+            )
             lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *map(_line, streams)]
             parts.append("\n".join(lines) + "\n")
         if platform.views:
