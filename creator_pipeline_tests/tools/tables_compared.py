@@ -51,7 +51,7 @@ _HEAD = """## Beside PostHog's tables
 PostHog's warehouse sources have 8 tables of Gumroad and 17 of Whop. Rows are those of one account of the sandbox (`alice`,
 20 September 2026), which the tests find in each table. What ours do and theirs don't: a row that is gone stays, with the day on
 which it was missed; a change of an old row is found (refunds and disputes of a year ago, a lead that became a member, an offer
-code that was used), where theirs read on from the newest; a page that changes while it is read loses and removes nobody;
+code that was used), where reading on by time of creation passes it by; a page that changes while it is read loses and removes nobody;
 addresses are keyed hashes and what isn't declared isn't kept; webhooks refresh the row that they name.
 
 | PostHog | here | table | rows of the sandbox |
