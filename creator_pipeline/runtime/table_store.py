@@ -188,7 +188,7 @@ def store_one(warehouse: Warehouse, stream: TableStream, row: Row, *, there: boo
         lock_profile(connection, row["profile_id"])
         before = connection.execute(select(table).where(mine)).mappings().first()
         if before:
-            row = _still_blank(stream, before, row, row["ingested_at"])
+            row = _still_blank(stream, dict(before), row, row["ingested_at"])
         removed = None if there else (before and before["removed_at"]) or row["ingested_at"]
         return upsert(connection, table, [row_of(table, row | {"removed_at": removed})])
 

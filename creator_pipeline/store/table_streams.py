@@ -1,7 +1,6 @@
 """Tables by declaration: what a plain table of a platform is, as data. :mod:`creator_pipeline.runtime.table_assets`
 makes an asset of each; the warehouse's table, erasure, docs and the doctor's lines follow from the declaration too.
-
-Only what a declaration names reaches the table: what it doesn't name is not kept.
+What a declaration doesn't name is not kept.
 """
 
 from __future__ import annotations
@@ -68,8 +67,8 @@ class Turns:
 
     Attributes:
         streams: names of those that take turns.
-        lists: that they are; one of them can have several.
-        a_night: how many lists of them at most.
+        lists: of them all; one can have several.
+        a_night: how many of these at most.
         pages: of a long list at most, in one turn, beyond those that are new.
     """
 
@@ -80,7 +79,7 @@ class Turns:
 
     @property
     def nights(self) -> int:
-        """After so many it is each list's turn again."""
+        """After so many each list is read again."""
         return -(-self.lists // self.a_night)
 
 
@@ -132,8 +131,8 @@ class Field:
 def column_of(each: Field, *, key: bool) -> Column[Any]:
     """The column of a field."""
     unit = ", in millionths of the currency's unit" if each.kind == "micros" else ""
-    null = each.null and not key
-    return Column(each.name, _TYPES[each.kind], primary_key=key, nullable=null, comment=each.about + unit)
+    about, null = each.about + unit, each.null and not key
+    return Column(each.name, _TYPES[each.kind], primary_key=key, nullable=null, comment=about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

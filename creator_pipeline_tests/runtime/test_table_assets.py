@@ -82,7 +82,7 @@ assert [one for one in defs.resolve_asset_graph().asset_check_keys if one.asset_
 assert "| `gumroad/files` | `gumroad_files` | A file of a product. |" in tables_page.text()
 assert "## gumroad_files" in dictionary.text()
 line = {one.name: one for one in flags(settings.load())}["flag STREAMS"]
-assert "gumroad/files" in line.text, line
+assert "gumroad/files" in line.detail, line
 assert stream.table in personal()["gumroad"].deleted
 with SandboxServer(World.invented(today=date(2026, 9, 20), sizes={"alice": 1}, whop_sizes={"alice": 1})) as server:
     assert not served(server, stream, stream.path).endswith("/files")

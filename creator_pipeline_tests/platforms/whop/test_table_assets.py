@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.platforms.whop import fetch_memberships
 from creator_pipeline.platforms.whop.tables import STREAMS, TURNS
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import stream_reads
@@ -84,9 +85,13 @@ def test_an_unchanged_night_of_six_hundred_memberships_takes_no_more(
     sqlite_warehouse: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Incident: 100 requests of an unchanged night, because an account had sold for years."""
-    with sold(sqlite_warehouse, ring, monkeypatch, 600, days=120) as (server, instance):
+    # Sixty in pages of ten are as many pages as six hundred are in pages of a hundred.
+    monkeypatch.setattr(fetch_memberships, "_TURN", 9)
+    with sold(sqlite_warehouse, ring, monkeypatch, 60, days=30) as (server, instance):
+        server.whop.page_limit = 10
         a_night(sqlite_warehouse, server, instance)
         for _ in range(3):
             asked = a_night(sqlite_warehouse, server, instance)
+            assert asked["whop_changes"] <= 7, asked
             assert asked["whop_tables"] <= TURNS.a_night * (1 + TURNS.pages), asked
             assert sum(asked.values()) <= 20, asked
