@@ -20,7 +20,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.rollup import both_sums, roll_up
 from creator_pipeline.mail import outbox, page_link
 from creator_pipeline.mail.outbox import Mail
-from creator_pipeline.platforms import personal
+from creator_pipeline.platforms import declared_views, personal
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.queue.jobs import JobQueue
@@ -223,7 +223,8 @@ def test_a_reader_sees_the_money_and_no_secret_and_no_person(database: Database,
         for view in ("revenue", "daily_revenue_local", "sync_status"):
             seen += str(rows := connection.execute(text(f"SELECT * FROM {view}")).all())
             assert rows, view
-        for view in ("daily_revenue_amounts", "payout_amounts"):
+        views = [view.table.name for view in declared_views()]
+        for view in ("daily_revenue_amounts", "payout_amounts", *views):
             seen += str(connection.execute(text(f"SELECT * FROM {view}")).all())
         rights = text(
             "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace "

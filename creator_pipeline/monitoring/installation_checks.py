@@ -15,7 +15,7 @@ from creator_pipeline.core import secrets
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import ConfigError, PipelineError
 from creator_pipeline.monitoring import platform_checks
-from creator_pipeline.platforms import PLATFORMS, declared, of_name
+from creator_pipeline.platforms import PLATFORMS, declared, declared_views, of_name
 from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.runtime.unknown_fields import PREFIX
@@ -55,8 +55,8 @@ def flags(config: Settings) -> Iterator[Finding]:
 
 
 def _streams(config: Settings) -> Finding:
-    """The declared tables that ``STREAMS`` switches on, and names of it that are none."""
-    every = [stream.asset for stream in declared()]
+    """The declared tables and views that ``STREAMS`` switches on, and names of it that are none."""
+    every = [each.asset for each in (*declared(), *declared_views())]
     unknown = [name for name in config.stream_names if name not in {*every, "all"}]
     if unknown:
         hint = f"Of these: all, {', '.join(every)}."

@@ -13,6 +13,7 @@ from creator_pipeline.store.source import Source
 if TYPE_CHECKING:
     from creator_pipeline.store.personal import Personal
     from creator_pipeline.store.table_streams import TableStream
+    from creator_pipeline.store.table_views import TableView
 
 PLATFORMS: list[Platform] = [GUMROAD, WHOP, KDP]
 """The one list. Everything that differs by platform loops over it."""
@@ -36,6 +37,11 @@ def personal() -> dict[str, Personal]:
 def declared() -> list[TableStream]:
     """The tables that are declared. From here on they are in the warehouse's metadata too."""
     return [stream for platform in PLATFORMS if platform.tables for stream in platform.tables.get()]
+
+
+def declared_views() -> list[TableView]:
+    """The views that are declared."""
+    return [view for platform in PLATFORMS if platform.views for view in platform.views.get()]
 
 
 def sources() -> list[Source]:

@@ -21,14 +21,12 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
 ``tables``            no tables by declaration
 ``other_ids``         a product has the ledger's id alone
-``spans``             none of it in ``subscriptions_daily``
-``shared``            frames and exported files have no products and no subscriptions of it
-``stand_in``          the sandbox and the demo do without it
-``commands``          no command of its own
+``spans``, ``shared``  none of it in ``subscriptions_daily``; no products, no subscriptions in frames and exports
+``stand_in``           the sandbox and the demo do without it
+``commands``           no command of its own
 ====================  =============================================================================
 
-The value itself holds only what is cheap to import. What needs Dagster, HTTP or the sandbox stands in a module of the
-folder and is named by :class:`Later`.
+What needs Dagster, HTTP or the sandbox stands in a module of the folder and is named by :class:`Later`.
 """
 
 from __future__ import annotations
@@ -60,6 +58,7 @@ if TYPE_CHECKING:
     from creator_pipeline.store.engine import Warehouse
     from creator_pipeline.store.personal import Personal
     from creator_pipeline.store.table_streams import TableStream
+    from creator_pipeline.store.table_views import TableView
 
 Part = TypeVar("Part")
 NO_LIMIT = 6_000_000.0
@@ -157,6 +156,7 @@ class Checks:
 
 
 OwnRates = Callable[["Connection", "Sequence[Row[Any]]"], "Mapping[str, tuple[str, int, int, date, str]]"]
+"""To a row's id: currency, micros of it, for so many micros of the row's, day, source."""
 
 
 class Shared(NamedTuple):
@@ -223,10 +223,10 @@ class Platform:
         page_line: (connection, profile id) to the line of the creator's page, where profiles don't connect.
         stand_in: a ``creator_pipeline.sandbox.stand_in.StandIn``; no module of production names that room.
         commands: command to module.
-        own_rates: (connection, ledger rows) to id: (currency, micros of it, per micros of the row's, day, source).
+        own_rates: (connection, rows of the ledger) to their rates as the platform told them, see :data:`OwnRates`.
         other_ids: (connection, profile id) to further ids of its products, by the ledger's.
         spans: the subscriptions that it sells, by day.
-        tables: plain tables, by declaration.
+        tables, views: plain tables, read or made of stored rows, by declaration.
         shared: name of a table that all platforms share to what the platform has of it.
         daily: the schedule whose runs read yesterday and today of every profile.
         first_load: whether ``NAME_refresh`` takes jobs of kind ``initial_sync``.
@@ -258,6 +258,7 @@ class Platform:
     commands: Mapping[str, str] = field(default_factory=dict[str, str])
     own_rates: Later[OwnRates] | None = None
     tables: Later[Sequence[TableStream]] | None = None
+    views: Later[Sequence[TableView]] | None = None
     other_ids: Later[Callable[[Connection, str], Mapping[str, AbstractSet[str]]]] | None = None
     spans: Later[SubscriptionSpans] | None = None
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])

@@ -164,17 +164,31 @@ def _in_turn(stream: TableStream) -> str:
     sides = f", a list for each {stream.parents.columns[0]}" if stream.parents else ""
     turn = f"takes turns with the others, {stream.turns.a_night} lists a night{sides}"
     long = (
-        f" A long list is read as far as it is new and {stream.turns.pages} pages of what is old."
+        f" A long list is read as far as it is new and {number(stream.turns.pages, 'page')} of what is old."
         if stream.newest_first
         else ""
     )
     return f"{told}; beside that it {turn}.{long}" if told else f"{turn.capitalize()}.{long}"
 
 
+def how_fresh(stream: TableStream) -> str:
+    """How old what a table says can be at most, in words, where no night is missed."""
+    turns, rule = stream.turns, stream.parents
+    at_once = "at once what a webhook names; " if stream.webhooks else ""
+    if turns:
+        told = f"each night what `{stream.told_by}` finds; " if stream.told_by else ""
+        more = ", of a long list once more for each further page" if stream.newest_first else ""
+        return f"{at_once}{told}the rest each {turns.nights} nights{more}"
+    if rule and rule.again:
+        return f"{at_once}a night after the change where `{rule.follows}` tells it; else one list a night in turn"
+    return f"{at_once}a night"
+
+
 def requests_a_night(stream: TableStream) -> str:
     """Requests that an account takes where nothing changed, in words."""
     if stream.turns:
-        return f"{stream.turns.a_night} for all that take turns; {stream.turns.pages} pages more for one that is long"
+        more = number(stream.turns.pages, "page")
+        return f"{stream.turns.a_night} for all that take turns; {more} more for one that is long"
     if stream.told_by:
         return "none"
     if stream.parents is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_, update
 
+from creator_pipeline import settings
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.text import number
 from creator_pipeline.runtime.table_rows import Row
@@ -161,7 +162,8 @@ def store_list(
         written = {tuple(row[name] for name in stream.key): row for row in rows}
         mine = _listed(stream, profile_id, parent)
         for row in connection.execute(select(table).where(mine)).mappings():
-            written.setdefault(tuple(row[name] for name in stream.key), dict(row))
+            key = tuple(row[name] for name in stream.key)
+            written[key] = _still_blank(stream, dict(row), written[key], moment) if key in written else dict(row)
         what = f"{stream.asset} of {profile_id}"
         # Rows whose parent changed lie outside the scope and are updated by their key.
         change = replace(connection, table, [row_of(table, row) for row in written.values()], mine, what=what)
@@ -184,9 +186,21 @@ def store_one(warehouse: Warehouse, stream: TableStream, row: Row, *, there: boo
     mine = and_(table.c.profile_id == row["profile_id"], *(table.c[name] == row[name] for name in stream.key))
     with warehouse.write() as connection:
         lock_profile(connection, row["profile_id"])
-        gone = connection.execute(select(table.c.removed_at).where(mine)).scalar()
-        removed = None if there else gone or row["ingested_at"]
+        before = connection.execute(select(table).where(mine)).mappings().first()
+        if before:
+            row = _still_blank(stream, dict(before), row, row["ingested_at"])
+        removed = None if there else (before and before["removed_at"]) or row["ingested_at"]
         return upsert(connection, table, [row_of(table, row | {"removed_at": removed})])
+
+
+def _still_blank(stream: TableStream, before: Mapping[str, Any], row: Row, moment: datetime) -> Row:
+    """A row as it was read, without the person whom ``KEEP_BUYERS_DAYS`` has taken out of it."""
+    days = settings.load().keep_buyers_days
+    if not days or not stream.address or any(before[name] is not None for name in stream.of_buyer):
+        return row
+    # A change of the row begins no new time.
+    since = "first_seen_at" if stream.last_used == "ingested_at" else stream.last_used
+    return row | dict.fromkeys(stream.of_buyer) if before[since] < moment - timedelta(days=days) else row
 
 
 def without_parents(

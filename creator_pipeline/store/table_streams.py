@@ -1,7 +1,6 @@
 """Tables by declaration: what a plain table of a platform is, as data. :mod:`creator_pipeline.runtime.table_assets`
 makes an asset of each; the warehouse's table, erasure, docs and the doctor's lines follow from the declaration too.
-
-Only what a declaration names reaches the table: what it doesn't name is not kept.
+What a declaration doesn't name is not kept.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Integer, T
 
 from creator_pipeline.store.personal import Buyers
 from creator_pipeline.store.tables import metadata
-from creator_pipeline.store.types import PlainText, UtcDateTime
+from creator_pipeline.store.types import ExactNumber, PlainText, UtcDateTime
 
 Json = Mapping[str, Any]
-Kind = Literal["text", "address", "whole", "flag", "time", "day", "micros"]
+Kind = Literal["text", "address", "whole", "flag", "time", "day", "micros", "ratio"]
 _TYPES: Mapping[Kind, Any] = {
     "text": PlainText,
     "address": PlainText,
@@ -27,6 +26,7 @@ _TYPES: Mapping[Kind, Any] = {
     "time": UtcDateTime,
     "day": Date,
     "micros": BigInteger,
+    "ratio": ExactNumber,
 }
 
 
@@ -67,13 +67,20 @@ class Turns:
 
     Attributes:
         streams: names of those that take turns.
-        a_night: how many lists of them at most.
+        lists: of them all; one can have several.
+        a_night: how many of these at most.
         pages: of a long list at most, in one turn, beyond those that are new.
     """
 
     streams: tuple[str, ...]
+    lists: int
     a_night: int
-    pages: int = 2
+    pages: int = 1
+
+    @property
+    def nights(self) -> int:
+        """After so many each list is read again."""
+        return -(-self.lists // self.a_night)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,13 @@ class Field:
     def key(self) -> str:
         """The key of the object that the value stands in."""
         return (self.path or self.name).partition(".")[0]
+
+
+def column_of(each: Field, *, key: bool) -> Column[Any]:
+    """The column of a field."""
+    unit = ", in millionths of the currency's unit" if each.kind == "micros" else ""
+    about, null = each.about + unit, each.null and not key
+    return Column(each.name, _TYPES[each.kind], primary_key=key, nullable=null, comment=about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -172,20 +186,13 @@ class TableStream:
             f"{self.platform}_{self.name}",
             metadata,
             Column("profile_id", PlainText, primary_key=True, comment="Owner"),
-            *(self._column(each) for each in self.fields),
+            *(column_of(each, key=each.name in self.key) for each in self.fields),
             Column("first_seen_at", UtcDateTime, nullable=False, comment="When it was first read"),
             Column("ingested_at", UtcDateTime, nullable=False, comment="When this version of the row was written"),
             Column("removed_at", UtcDateTime, nullable=True, comment="When the platform's list first lacked it"),
             comment=self.about,
         )
         object.__setattr__(self, "table", made)
-
-    def _column(self, each: Field) -> Column[Any]:
-        key = each.name in self.key
-        unit = ", in millionths of the currency's unit" if each.kind == "micros" else ""
-        return Column(
-            each.name, _TYPES[each.kind], primary_key=key, nullable=each.null and not key, comment=each.about + unit
-        )
 
     @property
     def asset(self) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import DateTime, Text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 
 class PlainText(TypeDecorator[str]):
@@ -53,3 +54,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class ExactNumber(UserDefinedType[Decimal]):
+    """A number with digits after the point, of a view: ``numeric`` on PostgreSQL, text on SQLite, ``Decimal`` here."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name."""
+        return "NUMERIC"
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002 - the base's
+        """From the driver."""
+
+        def read(value: Any) -> Decimal | None:
+            return None if value is None else Decimal(str(value))
+
+        return read

@@ -119,7 +119,7 @@ def test_whatever_a_field_holds_its_row_is_stored_or_refused_by_name(warehouse: 
     payments += made(lambda item: payment_row("alice", payment, [item], [], moment), [refund])
     payments += made(lambda item: payment_row("alice", payment, [], [item], moment), [dispute])
     memberships = made(
-        lambda item: membership_row("alice", item, {plan.id: plan}, None, moment), [MEMBERSHIPS[0]["data"][0]]
+        lambda item: membership_row("alice", item, {plan.id: plan.title}, None, moment), [MEMBERSHIPS[0]["data"][0]]
     )
     ledger = [
         event

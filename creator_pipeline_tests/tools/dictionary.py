@@ -11,7 +11,7 @@ from creator_pipeline_tests.support import paths
 PATH = paths.ROOT / "docs" / "data-dictionary.md"
 _HEAD = """# Data dictionary
 
-Made from `creator_pipeline/store/tables.py` and the [declared tables](tables.md); the same on SQLite and PostgreSQL.
+Made from `creator_pipeline/store/tables.py` and the [declared tables and views](tables.md); the same on SQLite and PostgreSQL.
 Columns that end in `_micros` are integer millionths of the unit of the row's currency. Times are UTC.
 
 ## Views for reports
@@ -28,6 +28,7 @@ all of them.
 | `daily_revenue_amounts` | row of `daily_revenue` | UTC day: `units`, `refunds`, `gross`, `fee`, `net` |
 | `daily_revenue_local` | seller's day, profile, platform, currency | the same figures by `local_day`, added up from the ledger |
 | `payout_amounts` | payout | `amount`, `balance`, `withheld`, each with its currency |
+| `kdp_books`, `kdp_kenp_rates`, `kdp_orders`, `kdp_orders_placed`, `kdp_payments_counted` | see [declared tables](tables.md) | at the end of this page |
 | `sync_status` | connected account | `connection`, `last_success`, `expected_by`, `late_since`, `reason`, `hint`: see the [runbook](runbook.md#who-is-late) |
 """
 
@@ -48,7 +49,8 @@ def _table(table: Table) -> str:
 def text() -> str:
     """The whole document."""
     platforms.declared()
-    return "\n\n".join([_HEAD.rstrip(), *(_table(table) for table in metadata.sorted_tables)]) + "\n"
+    views = [view.table for view in platforms.declared_views()]
+    return "\n\n".join([_HEAD.rstrip(), *map(_table, (*metadata.sorted_tables, *views))]) + "\n"
 
 
 if __name__ == "__main__":

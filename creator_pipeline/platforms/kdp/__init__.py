@@ -25,5 +25,6 @@ PLATFORM = Platform(
     commands={"kdp": f"{_HERE}.command"},
     own_rates=Later(f"{_HERE}.own_rates", "own_rates"),
     other_ids=Later(f"{_HERE}.other_ids", "other_ids"),
+    views=Later(f"{_HERE}.views", "VIEWS"),
     stand_in=Later(f"{_HERE}.sandbox.stand_in", "STAND_IN"),
 )

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Table
+from sqlalchemy import Table, func, select
 
 from creator_pipeline import settings
 from creator_pipeline.core.money import to_text
@@ -16,9 +16,12 @@ from creator_pipeline.platforms.kdp.child_process import one_reader
 from creator_pipeline.platforms.kdp.inbox import file_of
 from creator_pipeline.platforms.kdp.ingest import Ingested, ingest
 from creator_pipeline.platforms.kdp.inspect import period
+from creator_pipeline.platforms.kdp.ledger import PARTITION_DIGITS
 from creator_pipeline.platforms.kdp.models import Report, total
 from creator_pipeline.platforms.kdp.payments_shown import payments_metadata
 from creator_pipeline.platforms.kdp.touched import touched
+from creator_pipeline.platforms.kdp.view_counts import Counts, changed, counts
+from creator_pipeline.platforms.kdp.views import VIEWS
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import (
     OWNERS,
@@ -27,12 +30,12 @@ from creator_pipeline.runtime.describe import (
     preview,
 )
 from creator_pipeline.runtime.hooks import hooks_of
-from creator_pipeline.runtime.outcome import AUTO_RETRY_TAG, RETRY, Outcome, allow_shrink
+from creator_pipeline.runtime.outcome import AUTO_RETRY_TAG, CHANGED_BY, RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.resources import WarehouseResource, require_enabled
 from creator_pipeline.runtime.streams import shown_events
 from creator_pipeline.runtime.tags import FILES_TAG
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import kdp_royalties, payouts, sales_events
+from creator_pipeline.store.tables import kdp_files, kdp_royalties, payouts, sales_events
 
 ROYALTIES = dg.AssetKey(["kdp", "royalties"])
 PAYMENTS = dg.AssetKey(["kdp", "payments"])
@@ -46,14 +49,20 @@ MONTHLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_wi
 
 
 def _spec(
-    key: dg.AssetKey, table: Table, *, group: str, description: str, deps: Sequence[dg.AssetKey] = ()
+    key: dg.AssetKey,
+    table: Table,
+    *,
+    group: str,
+    description: str,
+    deps: Sequence[dg.AssetKey] = (),
+    kind: str = "table",
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         key,
         deps=deps,
         description=description,
         group_name=group,
-        kinds={"python", "table"},
+        kinds={"python", kind},
         owners=OWNERS,
         metadata=column_schema(table),
         freshness_policy=MONTHLY,
@@ -89,6 +98,17 @@ def _spec(
             "transaction, from the upload that counts. Estimates until the final report is uploaded. Of payments only "
             "their adjustments.",
         ),
+        *(
+            _spec(
+                dg.AssetKey(view.asset.split("/")),
+                view.table,
+                group="kdp",
+                deps=[dg.AssetKey(view.follows.split("/"))],
+                kind="view",
+                description=f"{view.about} {view.rule} A partition has the rows that its report counts for.",
+            )
+            for view in VIEWS
+        ),
     ],
     check_specs=checks.SPECS,
     # Whatever is ticked, an upload is taken whole: its rows, its payments and the ledger, in one transaction.
@@ -107,9 +127,13 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
     """
     require_enabled(settings.load(), PLATFORM.source)
     store, outcome = warehouse.open(), Outcome(context)
+    before = _counts(context, store)
     # One process has the reader loaded for all files.
     with one_reader():
         landed = _ingest_all(context, store, outcome)
+    for view, partition, rows in changed(before, _counts(context, store), context.partition_keys):
+        told = {} if partition in context.partition_keys else {CHANGED_BY: ROYALTIES.to_user_string()}
+        outcome.materialized(dg.AssetKey(view.asset.split("/")), partition, rows, told)
     # Checks over nothing would be green beside a step that failed.
     if landed:
         for result in checks.results(store, landed):
@@ -118,6 +142,13 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
             else:
                 step_checks.log_result(context, result)
     outcome.raise_if_failed()
+
+
+def _counts(context: dg.AssetExecutionContext, store: Warehouse) -> Counts:
+    here = func.substr(kdp_files.c.upload_id, 1, PARTITION_DIGITS).in_(context.partition_keys)
+    with store.read() as connection:
+        owners = connection.execute(select(kdp_files.c.profile_id).where(here).distinct()).scalars()
+        return counts(connection, owners)
 
 
 def _ingest_all(context: dg.AssetExecutionContext, store: Warehouse, outcome: Outcome) -> list[Ingested]:

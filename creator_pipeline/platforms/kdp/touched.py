@@ -12,6 +12,7 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import Place, places_of
 from creator_pipeline.platforms.kdp import checks
 from creator_pipeline.platforms.kdp.ledger import PARTITION_DIGITS, PLATFORM
+from creator_pipeline.platforms.kdp.view_counts import changed, counts
 from creator_pipeline.platforms.kdp.withdraw import Withdrawn
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.outcome import CHANGED_BY
@@ -56,10 +57,16 @@ def log_withdrawal(instance: dg.DagsterInstance, warehouse: Warehouse, done: Wit
     partition = done.upload_id[:PARTITION_DIGITS]
     told = {"verdict": "withdrawn", **done.ledger.metadata()}
     instance.report_runless_asset_event(dg.AssetObservation(_ROYALTIES, partition=partition, metadata=told))
-    changed = touched(warehouse, places_of(done.ledger), by="")
-    for key, rows, metadata in changed:
+    ledger = touched(warehouse, places_of(done.ledger), by="")
+    for key, rows, metadata in ledger:
         shown = {**metadata, "upload": partition, "dagster/partition_row_count": dg.MetadataValue.int(rows)}
         instance.report_runless_asset_event(dg.AssetMaterialization(_EVENTS, partition=key, metadata=shown))
-    if changed:
+    with warehouse.read() as connection:
+        after = counts(connection, [done.profile_id])
+    for view, key, rows in changed(done.before, after, ()):
+        told = {CHANGED_BY: _ROYALTIES.to_user_string(), "dagster/partition_row_count": dg.MetadataValue.int(rows)}
+        landed = dg.AssetMaterialization(view.asset.split("/"), partition=key, metadata=told)
+        instance.report_runless_asset_event(landed)
+    if ledger:
         result = checks.of_ledger(warehouse, [done.profile_id])
         instance.report_runless_asset_event(step_checks.evaluation(result))

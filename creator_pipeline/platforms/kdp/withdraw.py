@@ -13,6 +13,7 @@ from creator_pipeline.platforms.kdp.models import PAYMENTS, WITHDRAWN
 from creator_pipeline.platforms.kdp.payouts_store import rewrite_payouts
 from creator_pipeline.platforms.kdp.sizes import from_json
 from creator_pipeline.platforms.kdp.upload_records import store_statuses
+from creator_pipeline.platforms.kdp.view_counts import Counts, counts
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import kdp_files, kdp_payments, kdp_royalties, kdp_uploads
@@ -27,6 +28,7 @@ class Withdrawn(NamedTuple):
         held_back: names of the files that are held back now, because it is gone.
         back: names of the files that were held back because of it, and are no longer.
         ledger: what changed in the ledger.
+        before: rows of the views by partition, as they were.
     """
 
     upload_id: str
@@ -35,6 +37,7 @@ class Withdrawn(NamedTuple):
     held_back: tuple[str, ...]
     back: tuple[str, ...]
     ledger: Change
+    before: Counts
 
 
 def withdraw(warehouse: Warehouse, upload: str) -> Withdrawn:
@@ -55,7 +58,7 @@ def withdraw(warehouse: Warehouse, upload: str) -> Withdrawn:
         profile_id = _find(connection, upload).profile_id
         lock_uploads(connection, profile_id)
         row = _find(connection, upload)
-        before = decision(connection, profile_id)
+        before, rows_before = decision(connection, profile_id), counts(connection, [profile_id])
         here = kdp_uploads.c.id == row.id
         connection.execute(
             update(kdp_uploads)
@@ -78,6 +81,7 @@ def withdraw(warehouse: Warehouse, upload: str) -> Withdrawn:
             _names(connection, after.quarantined - before.quarantined),
             _names(connection, gone),
             change,
+            rows_before,
         )
 
 

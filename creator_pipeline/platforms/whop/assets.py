@@ -10,6 +10,7 @@ from creator_pipeline.platforms.whop import checks, metadata
 from creator_pipeline.platforms.whop.access import SOURCE, WhopResource, check_account
 from creator_pipeline.platforms.whop.sync import LoadedPayments, load_payments, quarters, rebuild_ledger, stored_days
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, TierChange, load_memberships
+from creator_pipeline.platforms.whop.table_assets import store_read
 from creator_pipeline.platforms.whop.tier_mails import on_tier_change
 from creator_pipeline.runtime.partitions import profile_partitions
 from creator_pipeline.runtime.stream_assets import daily_asset, snapshot_asset
@@ -41,6 +42,9 @@ def _load_memberships(request: Request[WhopResource]) -> Snapshot:
             tell=tell_tier,
         )
         sells = bool(loaded.memberships) or any(True for _ in client.plans(access.account_id))
+        # Members and variants were read to their ends; their partitions tell it at their tables' next turn.
+        for _ in store_read(request.resource, request.warehouse, request.profile_id, access):
+            pass
     return memberships_read(request.profile_id, loaded, client.usage.metadata(), sells=sells)
 
 

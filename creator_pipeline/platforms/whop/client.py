@@ -106,9 +106,9 @@ class WhopClient:
             self._customers.keep(member_id, member)
         return member
 
-    def members(self, account_id: str | None = None) -> Iterator[Json]:
+    def members(self, account_id: str | None = None, *, created_after: datetime | None = None) -> Iterator[Json]:
         """Every buyer of the account."""
-        return self._list("members", account_id=account_id)
+        return self._list("members", account_id=account_id, created_after=created_after)
 
     def membership(self, membership_id: str) -> Json | None:
         """One membership (``mem_…``); None where there is none."""

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from creator_pipeline.platforms.whop import catalog
 from creator_pipeline.platforms.whop.answers import Json, NoIdError
 from creator_pipeline.platforms.whop.client import WhopClient
+from creator_pipeline.platforms.whop.models import MembershipRow
 from creator_pipeline.platforms.whop.odd import unreadable
 from creator_pipeline.store.unreadable import Unreadable
+
+_TURN = 90
+"""Stored memberships of a turn: with a few that came since they are a page."""
+_SINGLE = 5
+"""Members at most that are read one by one."""
+_TICK = timedelta(milliseconds=1)
+"""The resolution of Whop's times; its bounds are exclusive."""
 
 
 @dataclass
@@ -44,7 +53,78 @@ def memberships_named(client: WhopClient, ids: Iterable[str]) -> Memberships:
     """The memberships with these ids, in the state of now, and their members."""
     found = Memberships()
     _add_named(client, set(ids), found)
-    for member_id in sorted(_members_of(found)):
+    _add_members_named(client, _members_of(found), found)
+    return found
+
+
+def changed_memberships(
+    client: WhopClient,
+    account_id: str | None,
+    stored: Sequence[MembershipRow],
+    since: datetime,
+    moment: datetime,
+    *,
+    also: Iterable[str] = (),
+) -> Memberships:
+    """Memberships that may have changed: the new ones, those whose period ended, and those of tonight's turn.
+
+    No list tells what changed. A turn is a page of memberships by their time of creation, whatever their status, so
+    that an account of one page is read whole each night, and a larger one in as many nights as it has pages.
+
+    Args:
+        client: of the account.
+        account_id: ``biz_…``; None for the account of the key.
+        stored: every stored membership.
+        since: every membership created before it is stored, and every one whose period ended before was read since.
+        moment: of the reading; its day says whose turn it is.
+        also: ids of others that may have changed.
+    """
+    found = Memberships()
+    spans = turns([row.created_at for row in stored]) or [(since, None)]
+    first, end = spans[moment.toordinal() % len(spans)]
+    windows = [(min(first, since), None)] if end is None else [(first, end), (since, None)]
+    for after, before in windows:
+        for membership in client.memberships(account_id, created_after=after, created_before=before):
+            found.memberships[membership["id"]] = membership
+    changing = [row for row in stored if row.status in {*catalog.LIVING, *catalog.UNLISTABLE}]
+    ended = {row.id for row in changing if row.current_period_end and since <= row.current_period_end <= moment}
+    if len((ended | {*also}) - found.memberships.keys()) > -(-len(changing) // catalog.PAGE_SIZE):
+        for membership in client.memberships(account_id, statuses=catalog.LIVING):
+            found.memberships[membership["id"]] = membership
+    gone = {row.id for row in changing if row.created_at > windows[0][0] and (end is None or row.created_at < end)}
+    _add_named(client, (gone | ended | {*also}) - found.memberships.keys(), found)
+    _add_members(client, account_id, {row.member_id for row in stored if row.member_id}, since, found)
+    return found
+
+
+def turns(times: Iterable[datetime]) -> list[tuple[datetime, datetime | None]]:
+    """Spans of time, both ends exclusive, that hold a page of memberships each; the last one has no end.
+
+    Args:
+        times: when the stored ones were created.
+    """
+    ordered = sorted(times)
+    starts = ordered[::_TURN]
+    ends = [*starts[1:], None]
+    return [(start - _TICK, end) for start, end in zip(starts, ends, strict=True) if end is None or start < end]
+
+
+def _add_members(
+    client: WhopClient, account_id: str | None, known: AbstractSet[str], since: datetime, found: Memberships
+) -> None:
+    """Add the members of the memberships that aren't known yet."""
+    if not (needed := _members_of(found) - known):
+        return
+    found.members = {member["id"]: member for member in client.members(account_id, created_after=since)}
+    missing = needed - found.members.keys()
+    if len(missing) > _SINGLE:
+        found.members |= {member["id"]: member for member in client.members(account_id)}
+    else:
+        _add_members_named(client, missing, found)
+
+
+def _add_members_named(client: WhopClient, ids: Iterable[str], found: Memberships) -> None:
+    for member_id in sorted(ids):
         try:
             member = client.fetch_customer(member_id)
         except NoIdError as error:
@@ -52,31 +132,6 @@ def memberships_named(client: WhopClient, ids: Iterable[str]) -> Memberships:
             continue
         if member is not None:
             found.members[member_id] = member
-    return found
-
-
-def changed_memberships(
-    client: WhopClient, account_id: str | None, stored: dict[str, str], since: datetime
-) -> Memberships:
-    """Memberships that may have changed: the living ones, the new ones, and those that were living and are not listed.
-
-    Args:
-        client: of the account.
-        account_id: ``biz_…``; None for the account of the key.
-        stored: status of each stored membership by id.
-        since: every membership created before it is stored.
-    """
-    found = Memberships()
-    for membership in client.memberships(account_id, statuses=catalog.LIVING):
-        found.memberships[membership["id"]] = membership
-    for membership in client.memberships(account_id, created_after=since):
-        found.memberships[membership["id"]] = membership
-    changing = {*catalog.LIVING, *catalog.UNLISTABLE}
-    gone = [key for key, status in stored.items() if status in changing and key not in found.memberships]
-    _add_named(client, gone, found)
-    if _members_of(found):
-        found.members = {member["id"]: member for member in client.members(account_id)}
-    return found
 
 
 def _add_named(client: WhopClient, ids: Iterable[str], found: Memberships) -> None:

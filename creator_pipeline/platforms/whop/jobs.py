@@ -39,6 +39,9 @@ from creator_pipeline.store.profiles import last_syncs, mark_synced
 OVERLAP = timedelta(days=14)
 """Read again before the last good sync: a refund is created when it is asked for and can be pending for days."""
 
+CREATED_OVERLAP = timedelta(days=1)
+"""The same for memberships: one is created when it is bought."""
+
 
 class _Reader:
     """One profile's account in one run: reads, logs every partition it touched, and counts ledger rows."""
@@ -73,13 +76,15 @@ class _Reader:
         )
         self._log_missing(loaded.missing)
 
-    def read_memberships(self, *, since: datetime | None = None, ids: Iterable[str] | None = None) -> None:
-        """Read the named ones, or all that can have changed since; all without either."""
+    def read_memberships(
+        self, *, since: datetime | None = None, ids: Iterable[str] | None = None, also: Iterable[str] = ()
+    ) -> None:
+        """Read the named ones, or all that can have changed since, and ``also`` these; all without either."""
         work, client, account, tiers = self.work, self.access.client, self.access.account_id, self.work.resource.tiers()
         ring, profile_id = work.resource.ring(), work.profile_id
         if ids is None:
             found = load_memberships(
-                work.warehouse, client, ring, profile_id, account, tiers, since=since, tell=tell_tier
+                work.warehouse, client, ring, profile_id, account, tiers, since=since, also=also, tell=tell_tier
             )
         else:
             found = refresh_memberships(work.warehouse, client, ring, profile_id, account, tiers, ids, tell=tell_tier)
@@ -184,7 +189,8 @@ def _read_changes(work: Work) -> None:
         first = since or _midnight(settings.load().pipeline_start_date)
         found = refresh_changed_payments(work.warehouse, access.client, work.profile_id, access.account_id, first)
         reader.log_payments(found)
-        reader.read_memberships(since=since)
+        touched = {row.membership_id for row in found.payments if row.membership_id}
+        reader.read_memberships(since=last - CREATED_OVERLAP if last else None, also=touched)
         keep_told(work, access)
     with work.warehouse.write() as connection:
         # Only here: every other run reads a part, and what changed before it would never be looked for again.

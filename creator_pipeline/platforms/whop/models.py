@@ -163,7 +163,7 @@ def account_of(membership: Json) -> str:
 def membership_row(
     account_profile_id: str,
     item: Json,
-    plans: Mapping[str, Plan],
+    titles: Mapping[str, str | None],
     holder_hash: str | None,
     moment: datetime,
 ) -> MembershipRow:
@@ -172,7 +172,7 @@ def membership_row(
     Args:
         account_profile_id: the profile whose account sells it.
         item: the membership as the API tells it.
-        plans: by ``plan_…``; without its plan the row has no ``plan_name``.
+        titles: of the plans by ``plan_…``; without its plan the row has no ``plan_name``.
         holder_hash: keyed hash of the holder's e-mail; None where it isn't known.
         moment: of the load; stored as ``first_seen_at`` and ``ingested_at``.
 
@@ -185,7 +185,6 @@ def membership_row(
         raise FIELDS.bad(what, item, "product", "an object")
     price = optional_money(what, item, "renewal_price") or optional_money(what, item, "initial_price")
     plan_id = FIELDS.text(what, item, "plan_id")
-    plan = plans.get(plan_id)
     return MembershipRow(
         id=FIELDS.text(what, item, "id"),
         account_profile_id=account_profile_id,
@@ -194,7 +193,7 @@ def membership_row(
         status=FIELDS.text(what, item, "status"),
         has_access=False,
         plan_id=plan_id,
-        plan_name=plan.title if plan else None,
+        plan_name=titles.get(plan_id),
         tier=None,
         product_id=FIELDS.text(what, item, "product_id"),
         product_name=FIELDS.optional_text("membership's product", cast("Json", product), "title"),

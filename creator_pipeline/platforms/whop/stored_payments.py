@@ -16,7 +16,7 @@ from creator_pipeline.store.tables import whop_payments
 def stored_payments(warehouse: Warehouse, profile_id: str) -> tuple[list[StoredPayment], datetime | None]:
     """What is known of a profile's payments, and when the first dispute began that is still open."""
     columns = whop_payments.c
-    has_more = or_(columns.refunds != "[]", columns.alerts != "[]")
+    has_more = or_(columns.refunds != "[]", columns.disputes != "[]", columns.alerts != "[]")
     with warehouse.read() as connection:
         rows = connection.execute(
             select(columns.id, columns.status, columns.refunds, columns.disputes, columns.alerts).where(

@@ -15,6 +15,7 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.platforms.whop import catalog
 from creator_pipeline.platforms.whop import fetch_memberships as fetch
+from creator_pipeline.platforms.whop.answers import Json
 from creator_pipeline.platforms.whop.client import WhopClient
 from creator_pipeline.platforms.whop.fetch_memberships import Memberships
 from creator_pipeline.platforms.whop.models import (
@@ -88,6 +89,8 @@ def load_memberships(
     tiers: Tiers,
     *,
     since: datetime | None = None,
+    also: Iterable[str] = (),
+    moment: datetime | None = None,
     allow_shrink: bool = False,
     tell: TellTier | None = None,
 ) -> LoadedMemberships:
@@ -95,19 +98,31 @@ def load_memberships(
 
     Args:
         since: read only what can have changed since; everything where it is None.
+        also: ids of memberships that may have changed, whatever their times.
+        moment: of the reading; now where it is None.
 
     Raises:
         DataError: far fewer memberships than are stored, or none where some are.
         ConfigError: the key is of another account.
     """
+    stored: Sequence[MembershipRow] = ()
     if since is None:
         found = fetch.all_memberships(client, account_id)
     else:
-        stored = {row.id: row.status for row in stored_memberships(warehouse, profile_id)}
-        found = fetch.changed_memberships(client, account_id, stored, since)
+        stored = stored_memberships(warehouse, profile_id)
+        found = fetch.changed_memberships(client, account_id, stored, since, moment or now(), also=also)
     _check_account(found, account_id)
     return _store_memberships(
-        warehouse, client, ring, profile_id, account_id, tiers, found, allow_shrink=allow_shrink, tell=tell
+        warehouse,
+        client,
+        ring,
+        profile_id,
+        account_id,
+        tiers,
+        found,
+        stored=stored,
+        allow_shrink=allow_shrink,
+        tell=tell,
     )
 
 
@@ -182,21 +197,33 @@ def _store_memberships(
     tiers: Tiers,
     found: Memberships,
     *,
+    stored: Sequence[MembershipRow] = (),
     allow_shrink: bool = False,
     tell: TellTier | None = None,
 ) -> LoadedMemberships:
     moment = now()
     odd: list[Unreadable] = list(found.odd)
-    listed = client.plans(account_id) if found.memberships else ()
+    # What stands of a plan or a member is read again by the turns of their tables, and by a scan of all.
+    titles = {row.plan_id: row.plan_name for row in stored if row.plan_name}
+    by_member = {row.member_id: row.holder_hash for row in stored if row.member_id and row.holder_hash}
+    by_id = {row.id: row.holder_hash for row in stored}
+    listed = client.plans(account_id) if _plans_of(found) - titles.keys() else ()
     plans = {plan.id: plan for plan in good("plans", listed, plan_of, odd)}
+    titles |= {plan.id: plan.title for plan in plans.values()}
     hashed = good("members", found.members.values(), lambda member: address_hashes([member], ring), odd)
     hashes = {key: value for one in hashed for key, value in one.items()}
+
+    def holder_of(item: Json) -> str | None:
+        member = str(item.get("member_id"))
+        # What was emptied in a row stays so, until its member is read again.
+        return hashes.get(member) or by_id.get(str(item.get("id")), by_member.get(member))
+
     fresh = {
         row.id: row
         for row in good(
             "memberships",
             found.memberships.values(),
-            lambda item: membership_row(profile_id, item, plans, hashes.get(str(item.get("member_id"))), moment),
+            lambda item: membership_row(profile_id, item, titles, holder_of(item), moment),
             odd,
         )
     }
@@ -237,6 +264,10 @@ def _store_memberships(
         odd=[*odd, *without_id.odd],
         new_keys=unknown_keys(found.memberships.values(), catalog.MEMBERSHIP_KEYS),
     )
+
+
+def _plans_of(found: Memberships) -> set[str]:
+    return {str(row.get("plan_id")) for row in found.memberships.values()}
 
 
 def _set_tiers(connection: Connection, tiers: Tiers, holders: set[str]) -> list[TierChange]:

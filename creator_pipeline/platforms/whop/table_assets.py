@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from creator_pipeline.runtime import table_store
 from creator_pipeline.runtime.profile_jobs import Work
 from creator_pipeline.runtime.streams import Request
 from creator_pipeline.runtime.table_assets import remember, table_assets
-from creator_pipeline.runtime.table_lists import Account
+from creator_pipeline.runtime.table_lists import Account, TableRead
 from creator_pipeline.runtime.table_reads import store_told
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.table_streams import TableStream
@@ -59,14 +59,21 @@ def opened(request: Request[WhopResource]) -> Generator[Account]:
         yield account(request.resource, request.warehouse, request.profile_id, access)
 
 
-def keep_told(work: Work, access: WhopAccess) -> None:
+def store_read(
+    resource: WhopResource, warehouse: Warehouse, profile_id: str, access: WhopAccess
+) -> Iterator[tuple[TableStream, TableRead | PipelineError]]:
     """Store the lists that were read for other ends into their tables: no request is made for rows that are there.
 
     Args:
-        work: of the job.
+        resource: hashes addresses.
+        warehouse: where the tables are.
+        profile_id: whose account.
         access: whose client has read them.
+
+    Yields:
+        what each table came to, or why it was not stored: nobody asked for it, and its own reading says what is wrong.
     """
-    own = account(work.resource, work.warehouse, work.profile_id, access)
+    own = account(resource, warehouse, profile_id, access)
     for operation, asked, items in access.client.take_read():
         stream, narrowed = TOLD.get(operation), asked.keys() - NOT_NARROWING
         if stream is None or narrowed - {"created_after"} or not settings.load().stream_on(stream.asset):
@@ -77,10 +84,23 @@ def keep_told(work: Work, access: WhopAccess) -> None:
         except PipelineError as error:
             if isinstance(error, AuthError) and error.revoked:
                 raise
-            # The job was not run for the table, whose own reading says what is wrong.
-            work.context.log.warning("%s of %s was not stored: %s", stream.asset, work.profile_id, error)
+            yield stream, error
             continue
-        remember(work.warehouse, SOURCE, work.profile_id, stream, read)
+        remember(warehouse, SOURCE, profile_id, stream, read)
+        yield stream, read
+
+
+def keep_told(work: Work, access: WhopAccess) -> None:
+    """Store the lists that a job read for other ends, and log their tables' partitions.
+
+    Args:
+        work: of the job.
+        access: whose client has read them.
+    """
+    for stream, read in store_read(work.resource, work.warehouse, work.profile_id, access):
+        if isinstance(read, PipelineError):
+            work.context.log.warning("%s of %s was not stored: %s", stream.asset, work.profile_id, read)
+            continue
         with work.warehouse.read() as connection:
             there, gone = table_store.counts(connection, stream, work.profile_id)
         figures = {**read.change.metadata(), "rows_gone": gone}

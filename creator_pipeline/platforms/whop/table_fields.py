@@ -13,6 +13,8 @@ from creator_pipeline.store.table_streams import Field, Json, Turns, time, told
 NAME, CHANGES, MINE = "whop", "whop_changes", {"account_id": "{account_id}"}
 TURNS = Turns(
     (
+        "members",
+        "variants",
         "refunds",
         "disputes",
         "products",
@@ -24,9 +26,11 @@ TURNS = Turns(
         "reviews",
         "transfers",
     ),
+    lists=13,
     a_night=2,
 )
-"""Two lists a night: with them a night of an account in four currencies stays at twenty requests."""
+"""Two lists a night, of a long one two pages: with them a night of a large account in four currencies stays at twenty
+requests."""
 Read = Callable[[Json, Mapping[str, str]], Any]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms import personal
+from creator_pipeline.platforms.whop.fetch_memberships import turns
 from creator_pipeline.platforms.whop.sync import load_payments, refresh_changed_payments, refresh_payments
 from creator_pipeline.platforms.whop.sync_memberships import load_memberships, refresh_memberships
 from creator_pipeline.platforms.whop.tiers import Tiers, parse_tiers
@@ -171,8 +172,7 @@ def test_a_membership_gives_its_holder_a_tier_and_takes_it_again(two_profiles, s
     assert "email" in row
 
 
-def test_only_what_can_have_changed_is_read_and_nothing_is_missed(two_profiles, server, client, account, ring) -> None:
-    server.whop.page_limit = 20
+def test_a_large_account_is_read_in_turns_and_no_change_is_missed(two_profiles, server, client, account, ring) -> None:
     load_memberships(two_profiles, client, ring, "alice", account.id, Tiers())
     part = server.world.whop
     living = [row["id"] for row in account.tables["memberships"].values() if row["status"] == "active"]
@@ -181,7 +181,15 @@ def test_only_what_can_have_changed_is_read_and_nothing_is_missed(two_profiles, 
     part.move_plan("alice", living[2], "Yearly")
     part.cancel_at_period_end("alice", living[3])
     part.buy("alice", status="canceled")
-    load_memberships(two_profiles, client, ring, "alice", account.id, Tiers(), since=datetime(2026, 9, 19, tzinfo=UTC))
+    held = turns([datetime.fromisoformat(row["created_at"]) for row in account.tables["memberships"].values()])
+    assert len(held) == 2
+    last = datetime(2026, 9, 19, tzinfo=UTC)
+    for night in range(len(held)):
+        before = sum(server.faults.requests.values())
+        moment = last + timedelta(days=1 + night)
+        load_memberships(two_profiles, client, ring, "alice", account.id, Tiers(), since=last, moment=moment)
+        # A page of the turn, one of what is new, a new member and a plan, and what is gone.
+        assert sum(server.faults.requests.values()) - before <= 6
     told = rows_of(two_profiles, whop_subscriptions)
     assert not load_memberships(two_profiles, client, ring, "alice", account.id, Tiers()).change.any
     assert rows_of(two_profiles, whop_subscriptions) == told

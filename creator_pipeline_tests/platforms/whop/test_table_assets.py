@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import DayWindow, today
+from creator_pipeline.platforms.whop import fetch_memberships
 from creator_pipeline.platforms.whop.tables import STREAMS, TURNS
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import stream_reads
@@ -25,15 +26,23 @@ KEYS = {stream.name: dg.AssetKey(["whop", stream.name]) for stream in STREAMS}
 
 @contextmanager
 def sold(
-    warehouse: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch, count: int
+    warehouse: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch, count: int, days: int = 5
 ) -> Generator[tuple[SandboxServer, dg.DagsterInstance]]:
-    """An account with so many memberships, connected, and whatever its first night reads."""
-    world = World.invented(7, today=today(), sizes={"alice": 1}, whop_sizes={"alice": count}, days=5)
+    """An account with so many memberships, connected, and whatever its first night reads.
+
+    Nothing of it ends by itself in the next nights.
+    """
+    world = World.invented(7, today=today(), sizes={"alice": 1}, whop_sizes={"alice": count}, days=days)
+    for membership in world.whop["alice"].tables["memberships"].values():
+        if membership["current_period_end"]:
+            membership["current_period_end"] = "2099-01-01T00:00:00.000Z"
+    window = DayWindow(today() - timedelta(days=days - 1), today() + timedelta(days=1))
     with SandboxServer(world) as server, new_instance() as instance:
         monkeypatch.setenv("WHOP_API_URL", server.whop_url)
         monkeypatch.setenv("WHOP_REQUESTS_PER_MINUTE", "60000000")
+        monkeypatch.setenv("PIPELINE_START_DATE", str(window.start))
         small.connect_all(warehouse, ring, server)
-        assert run(instance, "whop_sync", range_of("alice", "alice")).success
+        assert run(instance, "whop_sync", range_of("alice", "alice", window)).success
         yield server, instance
 
 
@@ -72,14 +81,17 @@ def test_an_unchanged_night_with_every_table_takes_twenty_requests_at_most(
             assert sum(asked.values()) <= 20, asked
 
 
-def test_the_tables_of_a_busy_account_take_no_more_than_their_turns(
+def test_an_unchanged_night_of_six_hundred_memberships_takes_no_more(
     sqlite_warehouse: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Incident: a night that took as many pages of each table as the account had years."""
-    with sold(sqlite_warehouse, ring, monkeypatch, 60) as (server, instance):
-        # Pages of five rows make of thirty leads and sixty members as many pages as six hundred have.
-        server.whop.page_limit = 5
+    """Incident: 100 requests of an unchanged night, because an account had sold for years."""
+    # Sixty in pages of ten are as many pages as six hundred are in pages of a hundred.
+    monkeypatch.setattr(fetch_memberships, "_TURN", 9)
+    with sold(sqlite_warehouse, ring, monkeypatch, 60, days=30) as (server, instance):
+        server.whop.page_limit = 10
         a_night(sqlite_warehouse, server, instance)
-        for _ in range(2):
+        for _ in range(3):
             asked = a_night(sqlite_warehouse, server, instance)
+            assert asked["whop_changes"] <= 7, asked
             assert asked["whop_tables"] <= TURNS.a_night * (1 + TURNS.pages), asked
+            assert sum(asked.values()) <= 20, asked

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from creator_pipeline.core.errors import AuthError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
+from creator_pipeline.platforms import personal
 from creator_pipeline.platforms.whop.access import SOURCE
 from creator_pipeline.platforms.whop.sandbox.tables import KEPT_AS, PERSONS
 from creator_pipeline.platforms.whop.table_assets import FIELDS
@@ -36,6 +37,7 @@ from creator_pipeline.runtime.table_lists import Account, TableRead
 from creator_pipeline.runtime.table_reads import read_table, refresh_rows, store_told
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.retention import Keep, delete_old
 from creator_pipeline.store.table_streams import TableStream
 from creator_pipeline.store.tables import metadata, stream_reads
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
@@ -133,9 +135,9 @@ def test_tables_take_turns_and_none_waits_for_ever(tables: Tables) -> None:
     """Incident: thirteen lists each night, beside a night's own reading, and a key over its budget."""
     tables.night()
     # Two lists of transfers: of what left, and of what came.
-    lists = len(TURNS.streams) + 1
+    assert len(TURNS.streams) + 1 == TURNS.lists
     read: set[str] = set()
-    for _ in range((lists + TURNS.a_night - 1) // TURNS.a_night):
+    for _ in range(TURNS.nights):
         tables.days_pass()
         before = tables.asked()
         found = tables.night([stream for stream in STREAMS if stream.turns])
@@ -183,7 +185,9 @@ def test_a_page_that_changes_while_it_is_read_removes_nobody(tables: Tables) -> 
 
     tables.server.whop.between_pages = arrive
     for _ in range(3):
-        tables.days_pass()
+        # As one that was never read, which is read to its end.
+        with tables.warehouse.write() as connection:
+            connection.execute(stream_reads.delete())
         tables.night([LEADS])
     assert made
     assert before <= tables.here(LEADS).keys()
@@ -197,7 +201,7 @@ def test_what_left_a_list_keeps_its_last_state(tables: Tables) -> None:
     tables.part.edit_row("alice", "reviews", review, status="removed")
     product = ids_of(tables, PRODUCTS)[0]
     tables.part.remove_row("alice", "products", product)
-    for _ in range(6):
+    for _ in range(TURNS.nights):
         tables.days_pass()
         tables.night()
     gone = {
@@ -258,3 +262,38 @@ def test_without_its_account_nothing_is_asked(tables: Tables) -> None:
     tables.night()
     assert tables.asked() == before
     assert not tables.rows(PRODUCTS)
+
+
+def test_a_person_who_was_taken_out_stays_out_when_the_row_is_read_again(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Incident: hashes of leads of years ago, deleted in the night and back in the next."""
+    tables.night()
+    name, other = ids_of(tables, LEADS)[:2]
+    with tables.warehouse.write() as connection:
+        for row in (name, other):
+            at = connection.execute(select(LEADS.table.c.first_seen_at).where(LEADS.table.c.id == row)).scalar_one()
+            old = {"first_seen_at": at - timedelta(days=400), "ingested_at": at - timedelta(days=400)}
+            connection.execute(update(LEADS.table).where(LEADS.table.c.id == row).values(old))
+    monkeypatch.setenv("KEEP_BUYERS_DAYS", "365")
+    delete_old(tables.warehouse, Keep(buyers=365), now(), personal())
+    assert {key for key, row in tables.here(LEADS).items() if row["buyer_hash"] is None} == {name, other}
+
+    def known() -> list[bool]:
+        return [
+            bool(tables.here(LEADS)[key]["buyer_hash"] or tables.here(LEADS)[key]["user_id"]) for key in (name, other)
+        ]
+
+    tables.part.edit_row("alice", "leads", name, member={"id": "mber_new"})
+    for _ in range(2):
+        tables.only(LEADS)
+        tables.days_pass()
+        tables.night([LEADS])
+        assert known() == [False, False]
+    assert tables.here(LEADS)[name]["member_id"] == "mber_new"
+    refresh_rows(tables.account, LEADS, [name, other])
+    assert known() == [False, False]
+    # Without the rule they are told again.
+    monkeypatch.setenv("KEEP_BUYERS_DAYS", "0")
+    refresh_rows(tables.account, LEADS, [name, other])
+    assert known() == [True, True]
