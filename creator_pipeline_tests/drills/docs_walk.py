@@ -34,6 +34,7 @@ NOT_HERE = (
     (r"^(docker|kubectl|helm)\b", "needs an engine or a cluster"),
     (r"^(CREATE|export|make|\.)", "set up by this script itself"),
     (r"^(pg_dump|pg_restore|sqlite3|pip)\b", "played by the drill restore, or by the release tool"),
+    (r"^dagster daemons$", "a line of the doctor"),
     (r"^python -m creator_pipeline_tests", "a drill or a tool of its own"),
     (r"…|ARGUMENT|--help|REVISION|TOKEN_|\[\-\-", "a pattern, not a command"),
     (r"^creator-pipeline migrate --to", "goes back: played by test_migrate"),
