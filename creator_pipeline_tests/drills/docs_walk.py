@@ -20,7 +20,7 @@ from pathlib import Path
 from creator_pipeline.core.secrets import new_key
 from creator_pipeline.core.windows import today
 from creator_pipeline_tests.support import installation as small
-from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support import printed_commands, servers
 from creator_pipeline_tests.support.paths import ROOT
 
 PAGES = ("deployment", "backfills", "runbook", "troubleshooting")
@@ -34,6 +34,7 @@ NOT_HERE = (
     (r"^(docker|kubectl|helm)\b", "needs an engine or a cluster"),
     (r"^(CREATE|export|make|\.)", "set up by this script itself"),
     (r"^(pg_dump|pg_restore|sqlite3|pip)\b", "played by the drill restore, or by the release tool"),
+    (r"^dagster daemons$", "a line of the doctor"),
     (r"^python -m creator_pipeline_tests", "a drill or a tool of its own"),
     (r"…|ARGUMENT|--help|REVISION|TOKEN_|\[\-\-", "a pattern, not a command"),
     (r"^creator-pipeline migrate --to", "goes back: played by test_migrate"),
@@ -48,6 +49,7 @@ NOT_HERE = (
     ),
     (r"--submit|dagster job backfill", "needs a daemon and its code location: test_backfill"),
 )
+_ALONE = {"creator-pipeline doctor", "creator-pipeline migrate", "creator-pipeline smoke"}
 SERVERS = ("code", "daemon", "webserver", "gateway@")
 
 
@@ -71,6 +73,8 @@ def filled(line: str, token: str) -> str:
 
 def why_not(line: str) -> str:
     """Why a line is not run here; empty where it is."""
+    if len(line.split()) < 3 and printed_commands.is_name(line) and line not in _ALONE:
+        return "only a command's name"
     return next((reason for pattern, reason in NOT_HERE if re.search(pattern, line)), "")
 
 
