@@ -227,8 +227,7 @@ class Platform:
         other_ids: (connection, profile id) to further ids of its products, by the ledger's.
         spans: the subscriptions that it sells, by day.
         tables, views: plain tables, read or made of stored rows, by declaration.
-        shared: name of a table that all platforms share to what the platform has of it.
-        daily: the schedule whose runs read yesterday and today of every profile.
+        shared, daily: table of all platforms to what it has of it; the schedule that reads two days of every profile.
         first_load: whether ``NAME_refresh`` takes jobs of kind ``initial_sync``.
     """
 
