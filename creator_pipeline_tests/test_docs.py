@@ -19,6 +19,7 @@ from creator_pipeline.settings import Settings
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata
+from creator_pipeline_tests.support import printed_commands
 from creator_pipeline_tests.support.commands import COMMANDS, VARIABLES
 from creator_pipeline_tests.support.paths import ROOT
 from creator_pipeline_tests.tools import dictionary, tables_page
@@ -127,7 +128,7 @@ def test_what_the_docs_make_is_in_the_makefile(page: Path) -> None:
 
 # Words in capitals that are no variables of ours.
 FOREIGN = re.compile(
-    r"^(DAGSTER_HOME|DAGSTER_EVENT_BATCH_SIZE|CELERY_BROKER_URL|CELERY_RESULT_BACKEND|FORWARDED_ALLOW_IPS|MALLOC_ARENA_MAX|DEMO_EXIT|TEST_(DATABASE|REDIS)_URL|STOREYS|HEAD|PASSWORD|TOKEN|REVISION|ANOTHER)$"
+    r"^(DAGSTER_HOME|DAGSTER_EVENT_BATCH_SIZE|CELERY_BROKER_URL|CELERY_RESULT_BACKEND|FORWARDED_ALLOW_IPS|MALLOC_ARENA_MAX|DEMO_EXIT|ON_SERVER|DEPLOYMENT|POSTGRES_PASSWORD|TEST_(DATABASE|REDIS)_URL|STOREYS|HEAD|PASSWORD|TOKEN|REVISION|ANOTHER)$"
 )
 
 
@@ -189,3 +190,14 @@ def test_version_changelog_and_table_of_releases_agree() -> None:
 def project() -> dict[str, Any]:
     """pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+GENERATED = {"data-dictionary.md", "tables.md"}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent == DOCS], ids=lambda page: page.name)
+def test_a_page_with_commands_says_how_one_is_given_on_a_server(page: Path) -> None:
+    """Incident: the runbook's commands as root on the server, with another home and another warehouse than the units'."""
+    commands = [one for one in printed_commands.of_page(page) if not printed_commands.is_name(one.command)]
+    if commands and page.name not in GENERATED | {"commands.md"}:
+        assert "commands.md#on-a-server" in page.read_text(encoding="utf-8")

@@ -49,11 +49,11 @@ def test_a_failed_check_is_no_debug_line_and_the_stream_is_json_alone(
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     levels = {line.get("check") or line.get("event") or line["message"]: line["level"] for line in lines}
     assert levels == {
-        "RUN_START": "info",
+        "PIPELINE_START": "info",
         "look out": "warning",
         "ASSET_MATERIALIZATION": "info",
         "odd": "warning",
         "bad": "error",
         "STEP_FAILURE": "error",
-        "RUN_FAILURE": "error",
+        "PIPELINE_FAILURE": "error",
     }

@@ -18,7 +18,7 @@ from creator_pipeline_tests.support.paths import ROOT
 
 PACKAGE = ROOT / "creator_pipeline"
 _CALL = re.compile(
-    r"(?<![\w/.`'-])`?((?:creator-pipeline|dagster (?=asset|schedule|sensor|job|run|definitions)) ?(?![\[\]])(?:(?! creator-pipeline )[^`\n;#&])*)"
+    r"(?<![\w/.`'-])`?((?:creator-pipeline(?!-)|dagster (?=asset|schedule|sensor|job|run|definitions)) ?(?![\[\]])(?:(?! creator-pipeline )[^`\n;#&])*)"
 )
 _END = re.compile(r"[,.:)](?=\s|$)|\s\(|\s-\s|\s>|\s\|\s")
 """A command in a sentence ends with a sign of the sentence."""
