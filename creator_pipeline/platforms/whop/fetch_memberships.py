@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from creator_pipeline.platforms.whop import catalog
 from creator_pipeline.platforms.whop.answers import Json, NoIdError
@@ -16,6 +17,8 @@ from creator_pipeline.store.unreadable import Unreadable
 
 _TURN = 90
 """Stored memberships of a turn: with a few that came since they are a page."""
+_EACH_NIGHT = 2 * catalog.PAGE_SIZE
+"""Living memberships at most that are all listed each night: who leaves loses the tier the next morning."""
 _SINGLE = 5
 """Members at most that are read one by one."""
 _TICK = timedelta(milliseconds=1)
@@ -66,10 +69,10 @@ def changed_memberships(
     *,
     also: Iterable[str] = (),
 ) -> Memberships:
-    """Memberships that may have changed: the new ones, those whose period ended, and those of tonight's turn.
+    """Memberships that may have changed: the new ones, the living ones, and those that were living and are no more.
 
-    No list tells what changed. A turn is a page of memberships by their time of creation, whatever their status, so
-    that an account of one page is read whole each night, and a larger one in as many nights as it has pages.
+    No list tells what changed. An account of one page is read whole. Where the living ones fill too many pages for a
+    night, a page takes its turn, by time of creation, and beside it come those whose period ended.
 
     Args:
         client: of the account.
@@ -80,21 +83,43 @@ def changed_memberships(
         also: ids of others that may have changed.
     """
     found = Memberships()
+    changing = [row for row in stored if row.status in {*catalog.LIVING, *catalog.UNLISTABLE}]
+    if _TURN < len(stored) and len(changing) <= _EACH_NIGHT:
+        _add_listed(client, account_id, found, statuses=catalog.LIVING)
+        _add_listed(client, account_id, found, created_after=since)
+        gone = {row.id for row in changing}
+    else:
+        gone = _add_turn(client, account_id, stored, changing, since, moment, found)
+    _add_named(client, (gone | {*also}) - found.memberships.keys(), found)
+    _add_members(client, account_id, {row.member_id for row in stored if row.member_id}, since, found)
+    return found
+
+
+def _add_listed(client: WhopClient, account_id: str | None, found: Memberships, **asked: Any) -> None:
+    for membership in client.memberships(account_id, **asked):
+        found.memberships[membership["id"]] = membership
+
+
+def _add_turn(
+    client: WhopClient,
+    account_id: str | None,
+    stored: Sequence[MembershipRow],
+    changing: Sequence[MembershipRow],
+    since: datetime,
+    moment: datetime,
+    found: Memberships,
+) -> set[str]:
+    """Add the page of this turn and the new ones; returns the ids of those that must be among them or be asked for."""
     spans = turns([row.created_at for row in stored]) or [(since, None)]
     first, end = spans[moment.toordinal() % len(spans)]
     windows = [(min(first, since), None)] if end is None else [(first, end), (since, None)]
     for after, before in windows:
-        for membership in client.memberships(account_id, created_after=after, created_before=before):
-            found.memberships[membership["id"]] = membership
-    changing = [row for row in stored if row.status in {*catalog.LIVING, *catalog.UNLISTABLE}]
+        _add_listed(client, account_id, found, created_after=after, created_before=before)
     ended = {row.id for row in changing if row.current_period_end and since <= row.current_period_end <= moment}
-    if len((ended | {*also}) - found.memberships.keys()) > -(-len(changing) // catalog.PAGE_SIZE):
-        for membership in client.memberships(account_id, statuses=catalog.LIVING):
-            found.memberships[membership["id"]] = membership
     gone = {row.id for row in changing if row.created_at > windows[0][0] and (end is None or row.created_at < end)}
-    _add_named(client, (gone | ended | {*also}) - found.memberships.keys(), found)
-    _add_members(client, account_id, {row.member_id for row in stored if row.member_id}, since, found)
-    return found
+    if len(ended - found.memberships.keys()) > -(-len(changing) // catalog.PAGE_SIZE):
+        _add_listed(client, account_id, found, statuses=catalog.LIVING)
+    return gone | ended
 
 
 def turns(times: Iterable[datetime]) -> list[tuple[datetime, datetime | None]]:

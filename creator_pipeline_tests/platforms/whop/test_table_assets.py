@@ -87,6 +87,7 @@ def test_an_unchanged_night_of_six_hundred_memberships_takes_no_more(
     """Incident: 100 requests of an unchanged night, because an account had sold for years."""
     # Sixty in pages of ten are as many pages as six hundred are in pages of a hundred.
     monkeypatch.setattr(fetch_memberships, "_TURN", 9)
+    monkeypatch.setattr(fetch_memberships, "_EACH_NIGHT", 20)
     with sold(sqlite_warehouse, ring, monkeypatch, 60, days=30) as (server, instance):
         server.whop.page_limit = 10
         a_night(sqlite_warehouse, server, instance)
