@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     # ``storage: custom`` of dagster.yaml takes only a class that has this base.
     from dagster._core.storage.base_storage import DagsterStorage
 
+    # Dagster's code server, as this process sees it when it is one.
+    from dagster._grpc.server import DagsterApiServer
+
 __all__ = [
     "CheckRunHealthResult",
     "ConfigurableClassData",
@@ -45,13 +49,16 @@ __all__ = [
     "SubmitRunContext",
     "WorkerStatus",
     "add_backfill",
+    "call_is_waited_for",
     "end_waits_when_stopped",
     "is_preview",
+    "look_at_sensors_every",
     "log_materializations",
     "next_execution",
     "runs_of_location",
     "sqlite_storage",
     "stopped_in_step",
+    "watch_code_server",
     "when_wait_ends",
 ]
 
@@ -179,6 +186,49 @@ def is_preview(context: dg.SensorEvaluationContext) -> bool:
     """
     key = context.log_key
     return bool(key) and not str(key[-1]).isdigit()
+
+
+_call = threading.local()
+
+
+def watch_code_server() -> None:
+    """Where this process is one of Dagster's code servers, take note of each tick: see :func:`call_is_waited_for`.
+
+    A sensor's function isn't told who waits for it.
+    """
+    module = sys.modules.get("dagster._grpc.server")
+    if module is None or hasattr(module.DagsterApiServer, "_creator_pipeline"):
+        return
+    server: type[DagsterApiServer] = module.DagsterApiServer
+    evaluate: Any = server.SyncExternalSensorExecution
+
+    def tick(self: DagsterApiServer, request: Any, context: Any) -> Any:
+        _call.server, _call.context = self, context
+        try:
+            return evaluate(self, request, context)
+        finally:
+            del _call.server, _call.context
+
+    server.SyncExternalSensorExecution = tick
+    setattr(server, "_creator_pipeline", True)  # noqa: B010 - no attribute of its own
+
+
+def call_is_waited_for() -> bool:
+    """Whether this thread evaluates a sensor in a code server that goes on, for a daemon that still waits for it."""
+    server = getattr(_call, "server", None)
+    if server is None or server._shutdown_once_executions_finish_event.is_set():
+        return False
+    return bool(_call.context.is_active())
+
+
+def look_at_sensors_every(seconds: float) -> None:
+    """Let the daemon of this process, where it is one, look so often which sensors are due.
+
+    Dagster's five seconds can't be set, and are what a sensor's interval is rounded up to.
+    """
+    module = sys.modules.get("dagster._daemon.sensor")
+    if module is not None:
+        module.MIN_INTERVAL_LOOP_TIME = seconds
 
 
 def next_execution(schedule: dg.ScheduleDefinition, after: datetime) -> datetime:
