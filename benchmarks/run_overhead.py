@@ -48,14 +48,22 @@ EVENTS = 200
 # and be taken for dead when that step ends.
 LOCATION = """
 import json, os, time
-TICKS = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
-AGE = time.clock_gettime(time.CLOCK_BOOTTIME) - TICKS / os.sysconf("SC_CLK_TCK")
-MOMENTS = {"born": time.time() - AGE}
 from pathlib import Path
 import dagster as dg
 from creator_pipeline import definitions
 HOME = Path(os.environ["DAGSTER_HOME"])
 EXECUTORS = ("in_process", "multiprocess")
+
+def born():
+    ticks = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
+
+def note():
+    moment = born()
+    # What was imported before there was a process takes it no time.
+    moments = {"born": moment, "imported": max(moment, IMPORTED)}
+    (HOME / f"process-{os.getpid()}").write_text(json.dumps(moments))
 
 @dg.op
 def first():
@@ -81,8 +89,9 @@ def told(context):
         yield dg.RunRequest(run_key=f"{name}:{number}", job_name=job, tags={"bench": name})
 
 defs = dg.Definitions.merge(definitions.defs, dg.Definitions(jobs=bench, sensors=[told]))
-MOMENTS["imported"] = time.time()
-(HOME / f"process-{os.getpid()}").write_text(json.dumps(MOMENTS))
+IMPORTED = time.time()
+note()
+os.register_at_fork(after_in_child=note)
 """
 
 
@@ -204,7 +213,7 @@ def storage(name: str, folder: Path, options: argparse.Namespace) -> None:
         with daemon(home) as instance:
             if limit == options.limits[0]:
                 runs(home, instance, "in_process", 1, f"{name}-warm")
-            for executor in EXECUTORS:
+            for executor in options.executors:
                 if limit == options.limits[0]:
                     single = [
                         stages(home, instance, runs(home, instance, executor, 1, f"{name}-{executor}-{number}")[0])
@@ -230,6 +239,7 @@ def main() -> None:
     parser.add_argument("--limits", type=int, nargs="*", default=[4, 2, 1], help="concurrent runs")
     parser.add_argument("--rounds", type=int, default=5, help="runs whose stages are taken")
     parser.add_argument("--burst", type=int, default=12, help="runs of a burst")
+    parser.add_argument("--executors", nargs="*", default=EXECUTORS, choices=EXECUTORS)
     parser.add_argument("--storages", nargs="*", default=["sqlite", "postgresql"])
     options = parser.parse_args()
     if options.quick:

@@ -160,7 +160,7 @@ def stored_deliveries_sensor(context: dg.SensorEvaluationContext, warehouse: War
 
 
 def _wait_seconds(instance: dg.DagsterInstance, config: settings.Settings) -> float:
-    """How long a tick may wait: not at all where the daemon has no threads, for then every sensor would wait with it."""
+    """How long a tick may wait: not at all where the daemon has no threads, and every sensor would wait with it."""
     threads = instance.get_sensor_settings()
     waits = threads.get("use_threads") and (threads.get("num_workers") or 2) > 1
     return config.webhook_wait_seconds if waits else 0.0

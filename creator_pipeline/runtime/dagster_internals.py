@@ -28,6 +28,8 @@ from dagster._serdes import ConfigurableClassData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
     # Types of what an instance returns, for signatures.
     from dagster._core.execution.backfill import PartitionBackfill
     from dagster._core.scheduler.instigation import InstigatorState
@@ -35,11 +37,12 @@ if TYPE_CHECKING:
     # ``storage: custom`` of dagster.yaml takes only a class that has this base.
     from dagster._core.storage.base_storage import DagsterStorage
 
-    # Dagster's code server, as this process sees it when it is one.
+    # The code server, as a process sees it that is one.
     from dagster._grpc.server import DagsterApiServer
 
 __all__ = [
     "CheckRunHealthResult",
+    "CodeServer",
     "ConfigurableClassData",
     "DagsterStorage",
     "InstigatorState",
@@ -52,8 +55,8 @@ __all__ = [
     "call_is_waited_for",
     "end_waits_when_stopped",
     "is_preview",
-    "look_at_sensors_every",
     "log_materializations",
+    "look_at_sensors_every",
     "next_execution",
     "runs_of_location",
     "sqlite_storage",
@@ -188,37 +191,69 @@ def is_preview(context: dg.SensorEvaluationContext) -> bool:
     return bool(key) and not str(key[-1]).isdigit()
 
 
+class CodeServer:
+    """A code server of Dagster in this process."""
+
+    def __init__(self, servicer: DagsterApiServer) -> None:
+        self._servicer = servicer
+
+    @property
+    def module(self) -> str | None:
+        """Name of the module that holds its definitions; None where they come from elsewhere."""
+        origin = self._servicer._loadable_target_origin
+        return origin.module_name if origin else None
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end, and waits for what is under way."""
+        return self._servicer._shutdown_once_executions_finish_event.is_set()
+
+    def starts_runs(self) -> bool:
+        """Whether runs are its child processes, by the launcher of ``dagster.yaml``."""
+        instance = self._servicer._instance
+        return instance is not None and isinstance(instance.run_launcher, dg.DefaultRunLauncher)
+
+    def start_runs_by(self, processes: BaseContext) -> None:
+        """Let its runs be processes of this kind, in the place of new interpreters."""
+        self._servicer._mp_ctx = processes  # pyright: ignore[reportAttributeAccessIssue] - any context of multiprocessing
+
+
 _call = threading.local()
 
 
-def watch_code_server() -> None:
-    """Where this process is one of Dagster's code servers, take note of each tick: see :func:`call_is_waited_for`.
+def watch_code_server(before: Callable[[CodeServer], object]) -> None:
+    """Where this process is a code server of Dagster, take note of its ticks, and be called before each tick and each run.
 
-    A sensor's function isn't told who waits for it.
+    A sensor's function isn't told who waits for it, and what starts a run's process can't be configured.
+
+    Args:
+        before: must neither raise nor take long.
     """
     module = sys.modules.get("dagster._grpc.server")
     if module is None or hasattr(module.DagsterApiServer, "_creator_pipeline"):
         return
-    server: type[DagsterApiServer] = module.DagsterApiServer
-    evaluate: Any = server.SyncExternalSensorExecution
+    server: Any = module.DagsterApiServer
+    evaluate, start = server.SyncExternalSensorExecution, server.StartRun
 
     def tick(self: DagsterApiServer, request: Any, context: Any) -> Any:
-        _call.server, _call.context = self, context
+        before(CodeServer(self))
+        _call.now = (CodeServer(self), context)
         try:
             return evaluate(self, request, context)
         finally:
-            del _call.server, _call.context
+            del _call.now
 
-    server.SyncExternalSensorExecution = tick
-    setattr(server, "_creator_pipeline", True)  # noqa: B010 - no attribute of its own
+    def run(self: DagsterApiServer, request: Any, context: Any) -> Any:
+        before(CodeServer(self))
+        return start(self, request, context)
+
+    server.SyncExternalSensorExecution, server.StartRun, server._creator_pipeline = tick, run, True
 
 
 def call_is_waited_for() -> bool:
     """Whether this thread evaluates a sensor in a code server that goes on, for a daemon that still waits for it."""
-    server = getattr(_call, "server", None)
-    if server is None or server._shutdown_once_executions_finish_event.is_set():
-        return False
-    return bool(_call.context.is_active())
+    server, context = getattr(_call, "now", (None, None))
+    return server is not None and not server.is_ending and bool(context.is_active())
 
 
 def look_at_sensors_every(seconds: float) -> None:
