@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     # ``storage: custom`` of dagster.yaml takes only a class that has this base.
     from dagster._core.storage.base_storage import DagsterStorage
 
-    # The code server, as a process sees it that is one.
-    from dagster._grpc.server import DagsterApiServer
-
 __all__ = [
     "CheckRunHealthResult",
     "CodeServer",
@@ -194,66 +191,70 @@ def is_preview(context: dg.SensorEvaluationContext) -> bool:
 class CodeServer:
     """A code server of Dagster in this process."""
 
-    def __init__(self, servicer: DagsterApiServer) -> None:
-        self._servicer = servicer
+    def __init__(self, servicer: Any) -> None:
+        # What it holds has no public name.
+        self._held: dict[str, Any] = vars(servicer)
 
     @property
     def module(self) -> str | None:
         """Name of the module that holds its definitions; None where they come from elsewhere."""
-        origin = self._servicer._loadable_target_origin
+        origin = self._held["_loadable_target_origin"]
         return origin.module_name if origin else None
 
     @property
     def is_ending(self) -> bool:
         """Whether it was told to end, and waits for what is under way."""
-        return self._servicer._shutdown_once_executions_finish_event.is_set()
+        return self._held["_shutdown_once_executions_finish_event"].is_set()
 
+    @property
     def starts_runs(self) -> bool:
         """Whether runs are its child processes, by the launcher of ``dagster.yaml``."""
-        instance = self._servicer._instance
+        instance = self._held["_instance"]
         return instance is not None and isinstance(instance.run_launcher, dg.DefaultRunLauncher)
 
     def start_runs_by(self, processes: BaseContext) -> None:
         """Let its runs be processes of this kind, in the place of new interpreters."""
-        self._servicer._mp_ctx = processes  # pyright: ignore[reportAttributeAccessIssue] - any context of multiprocessing
+        self._held["_mp_ctx"] = processes
 
 
 _call = threading.local()
+_WATCHED = "_creator_pipeline"
 
 
 def watch_code_server(before: Callable[[CodeServer], object]) -> None:
-    """Where this process is a code server of Dagster, take note of its ticks, and be called before each tick and each run.
+    """Where this process is a code server of Dagster, take note of its ticks, and be called before each and each run.
 
     A sensor's function isn't told who waits for it, and what starts a run's process can't be configured.
 
     Args:
         before: must neither raise nor take long.
     """
-    module = sys.modules.get("dagster._grpc.server")
-    if module is None or hasattr(module.DagsterApiServer, "_creator_pipeline"):
+    module: Any = sys.modules.get("dagster._grpc.server")
+    if module is None or hasattr(module.DagsterApiServer, _WATCHED):
         return
-    server: Any = module.DagsterApiServer
+    server = module.DagsterApiServer
     evaluate, start = server.SyncExternalSensorExecution, server.StartRun
 
-    def tick(self: DagsterApiServer, request: Any, context: Any) -> Any:
-        before(CodeServer(self))
-        _call.now = (CodeServer(self), context)
+    def tick(servicer: Any, request: Any, context: Any) -> Any:
+        before(CodeServer(servicer))
+        _call.now = (CodeServer(servicer), context)
         try:
-            return evaluate(self, request, context)
+            return evaluate(servicer, request, context)
         finally:
             del _call.now
 
-    def run(self: DagsterApiServer, request: Any, context: Any) -> Any:
-        before(CodeServer(self))
-        return start(self, request, context)
+    def run(servicer: Any, request: Any, context: Any) -> Any:
+        before(CodeServer(servicer))
+        return start(servicer, request, context)
 
-    server.SyncExternalSensorExecution, server.StartRun, server._creator_pipeline = tick, run, True
+    server.SyncExternalSensorExecution, server.StartRun = tick, run
+    setattr(server, _WATCHED, True)
 
 
 def call_is_waited_for() -> bool:
     """Whether this thread evaluates a sensor in a code server that goes on, for a daemon that still waits for it."""
-    server, context = getattr(_call, "now", (None, None))
-    return server is not None and not server.is_ending and bool(context.is_active())
+    now = getattr(_call, "now", None)
+    return now is not None and not now[0].is_ending and bool(now[1].is_active())
 
 
 def look_at_sensors_every(seconds: float) -> None:
@@ -261,7 +262,7 @@ def look_at_sensors_every(seconds: float) -> None:
 
     Dagster's five seconds can't be set, and are what a sensor's interval is rounded up to.
     """
-    module = sys.modules.get("dagster._daemon.sensor")
+    module: Any = sys.modules.get("dagster._daemon.sensor")
     if module is not None:
         module.MIN_INTERVAL_LOOP_TIME = seconds
 

@@ -7,9 +7,9 @@ import io
 import logging
 import os
 from collections.abc import Mapping
-from multiprocessing import forkserver, popen_forkserver, spawn, util
+from multiprocessing import forkserver, popen_forkserver, reduction, spawn, util
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnProcess, reduction, set_spawning_popen
+from multiprocessing.context import ForkServerContext, ForkServerProcess, SpawnProcess, set_spawning_popen
 from typing import Any, ClassVar
 
 from creator_pipeline.runtime.forked_runs import ANSWER_SECONDS, ForkServer
@@ -42,7 +42,7 @@ class ForkedProcess(ForkServerProcess):
             except (OSError, EOFError):
                 _log.warning("No fork for a run: it gets an interpreter of its own.", exc_info=True)
                 forks.end()
-        return SpawnProcess._Popen(process_obj)
+        return SpawnProcess._Popen(process_obj)  # noqa: SLF001 - the one place where its kind is chosen
 
     def run(self) -> None:
         """Do the work, and what is to be done at exit: a fork ends without it."""
@@ -51,7 +51,7 @@ class ForkedProcess(ForkServerProcess):
         try:
             super().run()
         finally:
-            atexit._run_exitfuncs()
+            atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - has no public name
 
 
 Context.Process = ForkedProcess
@@ -60,6 +60,7 @@ Context.Process = ForkedProcess
 class _Fork(popen_forkserver.Popen):
     """The side of the code server."""
 
+    _fds: list[int]
     _pidfd: int | None = None
 
     def __init__(self, process_obj: Any, forks: ForkServer) -> None:
@@ -70,7 +71,7 @@ class _Fork(popen_forkserver.Popen):
         data = io.BytesIO()
         set_spawning_popen(self)
         try:
-            reduction.dump(spawn.get_preparation_data(process_obj._name), data)
+            reduction.dump(spawn.get_preparation_data(process_obj.name), data)
             reduction.dump(process_obj, data)
         finally:
             set_spawning_popen(None)
@@ -85,7 +86,7 @@ class _Fork(popen_forkserver.Popen):
             self._pidfd = os.pidfd_open(self.pid)
             files.append(self._pidfd)
             # Not before: what has no number here must not begin, because its run is begun otherwise then.
-            with open(os.dup(writing), "wb") as pipe:
+            with os.fdopen(os.dup(writing), "wb") as pipe:
                 pipe.write(data.getbuffer())
         except BaseException:
             self.finalizer()
@@ -93,12 +94,13 @@ class _Fork(popen_forkserver.Popen):
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """The exit code; None while it runs, whoever else has ended."""
-        if self.returncode is None and self._pidfd is not None:
-            # The fork server tells the end of each; without it that must not be taken for the end of all.
-            if not wait([self._pidfd], 0 if flag == os.WNOHANG else None):
-                return None
+        seconds = 0 if flag == os.WNOHANG else None
+        # The fork server tells the end of each; its own end must not be taken for the end of all.
+        if self.returncode is None and self._pidfd is not None and not wait([self._pidfd], seconds):
+            return None
         return super().poll(flag)
 
 
 def _close(files: list[int]) -> None:
-    util.close_fds(*files)
+    for file in files:
+        os.close(file)

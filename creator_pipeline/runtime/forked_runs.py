@@ -1,8 +1,8 @@
 """Runs forked from a process that has imported everything already, in the place of a new interpreter for each.
 
 The code server has a fork server of ``multiprocessing``: a process without threads, connections or handles, which has
-loaded the code location (:mod:`.preload`). Dagster's own launcher and code server start, watch, terminate and bury a run
-as they always do; only the kind of its process is another. Whatever the fork server can't do, Dagster's way does:
+loaded the code location (:mod:`.preload`). Dagster's own launcher and code server start, watch and terminate a run as
+they always do; only the kind of its process is another. Whatever the fork server can't do, Dagster's way does:
 
 * it isn't ready, has ended, doesn't answer, or a file of the code changed since: a new interpreter, as without it;
 * it was killed while a run began: the run's data reach a fork only after its number is known, so none begins twice;
@@ -74,7 +74,7 @@ def prepare(server: CodeServer) -> None:
         from creator_pipeline.runtime.forked_process import Context
 
         module = server.module
-        if sys.platform != "linux" or module is None or not settings.load().fork_runs or not server.starts_runs():
+        if sys.platform != "linux" or module is None or not settings.load().fork_runs or not server.starts_runs:
             return
         with _lock:
             if not _servers:
@@ -108,7 +108,7 @@ class ForkServer:
     @property
     def pid(self) -> int | None:
         """Its number; None where none runs."""
-        pid = self._forks._forkserver_pid
+        pid = vars(self._forks)["_forkserver_pid"]
         with contextlib.suppress(ChildProcessError):
             # Only a look: whoever starts the next one takes the end of this one.
             if pid is not None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -168,7 +168,7 @@ class ForkServer:
 def _state_of_files(module: str) -> tuple[int, int]:
     """Number of the code's files, and when the newest was written, in nanoseconds."""
     found = sys.modules.get(module)
-    moments = [os.stat(found.__file__).st_mtime_ns] if found is not None and found.__file__ else []
+    files = [Path(found.__file__)] if found is not None and found.__file__ else []
     for folder, _, names in os.walk(_PACKAGE):
-        moments += [os.stat(f"{folder}/{name}").st_mtime_ns for name in names if name.endswith(".py")]
-    return len(moments), max(moments)
+        files += [Path(folder, name) for name in names if name.endswith(".py")]
+    return len(files), max(file.stat().st_mtime_ns for file in files)
