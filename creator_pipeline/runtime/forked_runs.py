@@ -56,6 +56,7 @@ AHEAD = (
     "fsspec.implementations.local",
     "psycopg2.extras",
     "redis",
+    "sentry_sdk",
     "sqlalchemy.dialects.postgresql.psycopg2",
     "sqlalchemy.dialects.sqlite.pysqlite",
     "upath.implementations.local",
