@@ -3,8 +3,9 @@
 A real daemon with its code server and the project's ``dagster.yaml``, on Dagster's storage in SQLite and in
 PostgreSQL. A sensor's tick asks for runs of a job of two steps that do nothing, in the project's code location, under
 both executors: one run at a time for the stages, then bursts under several limits of concurrent runs. Stages are
-taken from the moments of the run's own events, and of its process from the operating system. Last: milliseconds of
-one materialization event, logged by itself and together with others.
+taken from the moments of the run's own events, and of its process from the operating system; ``processor`` is what a
+run's process had used by its second step (in process), which other work on the machine changes little. Last:
+milliseconds of one materialization event, logged by itself and together with others.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ ROOT = HERE.parent
 # As installed, with byte code that is kept: else each run's process would compile the house.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 EXECUTORS = ("in_process", "multiprocess")
-STAGES = ("tick", "queue", "launch", "import", "init", "first step", "step", "end", "all")
+STAGES = ("tick", "queue", "launch", "import", "init", "first step", "step", "end", "all", "processor")
 STARTED = re.compile(r"\(pid: (\d+)\)")
 EVENTS = 200
 
@@ -71,6 +72,7 @@ def first():
 
 @dg.op
 def second(first):
+    (HOME / f"cpu-{os.getpid()}").write_text(str(time.process_time()))
     return first
 
 @dg.graph
@@ -164,7 +166,9 @@ def stages(home: Path, instance: dg.DagsterInstance, record: dg.RunRecord) -> li
         moment["STEP_SUCCESS"],
         moment["PIPELINE_SUCCESS"],
     ]
-    return [after - before for before, after in itertools.pairwise(times)] + [times[-1] - times[0]]
+    spent = home / f"cpu-{process}"
+    processor = float(spent.read_text()) if spent.exists() else float("nan")
+    return [*(after - before for before, after in itertools.pairwise(times)), times[-1] - times[0], processor]
 
 
 def _tick_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:

@@ -16,7 +16,8 @@ from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.dagster_parts import Refresh
 from creator_pipeline.platforms.intake import jobs_of_waiting, waiting_for
 from creator_pipeline.queue.waiting import wait_for_job
-from creator_pipeline.runtime.dagster_internals import call_is_waited_for, is_preview
+from creator_pipeline.runtime.code_server import call_is_waited_for
+from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import PARTITION, RANGE_END, RANGE_START, SOON, run_tags

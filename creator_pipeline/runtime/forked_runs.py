@@ -28,7 +28,7 @@ from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from creator_pipeline.runtime.dagster_internals import CodeServer
+    from creator_pipeline.runtime.code_server import CodeServer
 
 ANSWER_SECONDS = 5.0
 """A fork server that is ready and doesn't answer for so long is ended."""

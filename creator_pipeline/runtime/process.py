@@ -24,7 +24,7 @@ definitions need to load (benchmarks/import_time.py)."""
 def start() -> None:
     """Set up this process; a second call does nothing."""
     from creator_pipeline.runtime import error_reports, forked_runs
-    from creator_pipeline.runtime.dagster_internals import watch_code_server
+    from creator_pipeline.runtime.code_server import watch_code_server
 
     # The pin in pyproject.toml makes these safe; without this each command begins with a page of them.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)

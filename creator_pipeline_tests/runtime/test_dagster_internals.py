@@ -5,13 +5,10 @@ Incident: an upgrade of Dagster that broke nineteen places, each in its own way.
 
 import inspect
 import logging
-import multiprocessing
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -32,10 +29,7 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.utils import FuturesAwareThreadPoolExecutor
 from dagster._daemon import sensor as sensor_daemon
-from dagster._grpc.server import DagsterApiServer
 from dagster._utils.error import SerializableErrorInfo
 from dagster_postgres import PostgresEventLogStorage
 
@@ -145,54 +139,6 @@ def add_backfill(instance: dg.DagsterInstance) -> None:
         title="of alice",
         description="two days",
     )
-
-
-@pytest.fixture
-def server_class(monkeypatch: pytest.MonkeyPatch) -> type[DagsterApiServer]:
-    """Dagster's code server, as it was before this process watched it, and is again afterwards."""
-    for name in ("StartRun", "SyncExternalSensorExecution"):
-        monkeypatch.setattr(DagsterApiServer, name, getattr(DagsterApiServer, name))
-    monkeypatch.setattr(internals, "_WATCHED", f"_watched_{uuid4().hex}")
-    return DagsterApiServer
-
-
-def test_code_server(tmp_path: Path, server_class: type[DagsterApiServer], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    target = LoadableTargetOrigin(module_name="creator_pipeline_tests.support.forked_location")
-    with FuturesAwareThreadPoolExecutor() as pool:
-        servicer = server_class(threading.Event(), logging.getLogger(), pool, target)
-        server = internals.CodeServer(servicer)
-        assert (server.module, server.is_ending, server.starts_runs) == (target.module_name, False, True)
-        processes = multiprocessing.get_context("fork")
-        server.start_runs_by(processes)
-        assert servicer._mp_ctx is processes
-        servicer.cleanup()
-    assert server.is_ending
-
-
-def test_watch_code_server(server_class: type[DagsterApiServer], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within a tick it is known whether somebody waits for it: its daemon may be gone, or the server be told to end."""
-    ending, active, seen, before = threading.Event(), [True], list[bool](), list[str]()
-    servicer = SimpleNamespace(_shutdown_once_executions_finish_event=ending, _loadable_target_origin=None)
-
-    def tick(_servicer: object, _request: object, _context: object) -> None:
-        seen.append(internals.call_is_waited_for())
-        active[0] = False
-        seen.append(internals.call_is_waited_for())
-        active[0] = True
-        ending.set()
-        seen.append(internals.call_is_waited_for())
-
-    monkeypatch.setattr(server_class, "SyncExternalSensorExecution", tick)
-    monkeypatch.setattr(server_class, "StartRun", lambda *_: before.append("run"))
-    for _ in range(2):
-        internals.watch_code_server(lambda _: before.append("asked"))
-    call = SimpleNamespace(is_active=lambda: active[0])
-    server_class.SyncExternalSensorExecution(servicer, None, call)
-    server_class.StartRun(servicer, None, call)
-    assert seen == [True, False, False]
-    assert before == ["asked", "asked", "run"]
-    assert not internals.call_is_waited_for()
 
 
 def test_look_at_sensors_every(monkeypatch: pytest.MonkeyPatch) -> None:

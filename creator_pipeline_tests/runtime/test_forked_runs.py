@@ -27,7 +27,7 @@ from dagster._grpc.types import CancelExecutionRequest, ExecuteExternalJobArgs, 
 from dagster._serdes import deserialize_value, serialize_value
 
 from creator_pipeline.runtime import forked_process, forked_runs, preload
-from creator_pipeline.runtime.dagster_internals import watch_code_server
+from creator_pipeline.runtime.code_server import watch_code_server
 from creator_pipeline.runtime.forked_process import Context
 from creator_pipeline.runtime.forked_runs import AHEAD, ForkServer
 from creator_pipeline_tests.support import forked_location
