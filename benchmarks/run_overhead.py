@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -104,25 +105,46 @@ def furnish(home: Path, limit: int) -> None:
     config["concurrency"]["runs"]["max_concurrent_runs"] = limit
     (home / "dagster.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (home / "bench_location.py").write_text(LOCATION, encoding="utf-8")
-    module = {"module_name": "bench_location", "working_directory": str(home), "location_name": "creator_pipeline"}
-    (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"python_module": module}]}), encoding="utf-8")
 
 
 @contextmanager
 def daemon(home: Path) -> Iterator[dg.DagsterInstance]:
-    """It runs within the block, and the code server with it."""
-    command = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(home / "workspace.yaml")]
+    """It runs within the block, and beside it the code server, as in an installation.
+
+    One of its own a daemon replaces each minute.
+    """
+    port = servers.free_port()
+    location = {"host": "127.0.0.1", "port": port, "location_name": "creator_pipeline"}
+    (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}), encoding="utf-8")
+    dagster = [sys.executable, "-m", "dagster"]
+    place = ["--host", "127.0.0.1", "--port", str(port), "--location-name", "creator_pipeline"]
+    commands = [
+        [*dagster, "api", "grpc", *place, "-m", "bench_location", "-d", str(home)],
+        [sys.executable, "-m", "dagster._daemon", "run", "-w", str(home / "workspace.yaml")],
+    ]
+    started: list[subprocess.Popen[bytes]] = []
     # The instance first: two processes that make Dagster's tables at once disagree.
     with dg.DagsterInstance.get() as instance, (home / "daemon.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, start_new_session=True)
         try:
+            for command in commands:
+                process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, start_new_session=True)
+                started.append(process)
+                # A daemon looks for a code server that isn't there yet only after a minute.
+                while not _listens(port) and process.poll() is None:
+                    time.sleep(0.1)
             yield instance
         finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            for process in reversed(started):
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def runs(home: Path, instance: dg.DagsterInstance, job: str, count: int, name: str) -> list[dg.RunRecord]:
