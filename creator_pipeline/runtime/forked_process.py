@@ -34,7 +34,7 @@ class ForkedProcess(ForkServerProcess):
     @staticmethod
     def _Popen(process_obj: Any) -> Any:  # noqa: N802 - the name in multiprocessing
         forks = ForkedProcess.forks
-        # Of the fork server it is older.
+        # What the fork server has is as old as it is.
         process_obj.environment = dict(os.environ)
         if forks.is_ready:
             try:

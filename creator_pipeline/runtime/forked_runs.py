@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 5.0
 """A fork server that is ready and doesn't answer for so long is ended."""
 RESTART_SECONDS = 30.0
-"""Between two starts of a fork server."""
+"""Between two starts of a fork server that doesn't stay."""
+LOOK_SECONDS = 5.0
+"""Between two looks whether it has the code of this moment; a run looks by itself."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PRELOAD = "creator_pipeline.runtime.preload"
 _VARIABLE = "CREATOR_PIPELINE_PRELOAD"
@@ -103,7 +105,8 @@ class ForkServer:
         self._forks.set_forkserver_preload([_PRELOAD])
         self._ready = Path(get_temp_dir()) / "fork_server"
         self._code: tuple[int, int] = (0, 0)
-        self._started = float("-inf")
+        self._started = self._looked = float("-inf")
+        self._own: int | None = None
         self._lock = threading.Lock()
 
     @property
@@ -132,19 +135,23 @@ class ForkServer:
             OSError: it can't be started.
         """
         with self._lock:
-            code = _state_of_files(self._module)
-            if self.pid is not None:
-                if code == self._code:
-                    return
-                self.end()
-            elif time.monotonic() - self._started < RESTART_SECONDS:
+            # One that multiprocessing itself has begun anew has nothing loaded.
+            runs = self.pid is not None and self.pid == self._own
+            if runs and time.monotonic() - self._looked < LOOK_SECONDS:
                 return
+            code, self._looked = _state_of_files(self._module), time.monotonic()
+            if runs and code == self._code:
+                return
+            if not runs and time.monotonic() - self._started < RESTART_SECONDS:
+                return
+            self.end()
             self._code, self._started = code, time.monotonic()
             # A preloaded module can be told nothing but by the environment.
             told = {"module": self._module, "ahead": self._ahead, "ready": str(self._ready), "path": sys.path}
             os.environ[_VARIABLE] = json.dumps(told)
             try:
                 self._forks.ensure_running()
+                self._own = self.pid
             finally:
                 del os.environ[_VARIABLE]
 
@@ -167,9 +174,9 @@ class ForkServer:
 
 
 def _state_of_files(module: str) -> tuple[int, int]:
-    """Number of the code's files, and when the newest was written, in nanoseconds."""
+    """Number of the code's files, and the sum of the moments when each was written."""
     found = sys.modules.get(module)
     files = [Path(found.__file__)] if found is not None and found.__file__ else []
     for folder, _, names in os.walk(_PACKAGE):
         files += [Path(folder, name) for name in names if name.endswith(".py")]
-    return len(files), max(file.stat().st_mtime_ns for file in files)
+    return len(files), sum(file.stat().st_mtime_ns for file in files)

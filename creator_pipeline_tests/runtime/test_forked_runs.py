@@ -56,7 +56,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def forks(_shared: ForkServer) -> ForkServer:
     """Ready; started anew where the test before has ended it."""
-    _shared._started = float("-inf")
+    _shared._started = _shared._looked = float("-inf")
     _shared.start()
     until(lambda: _shared.is_ready)
     return _shared
@@ -145,9 +145,21 @@ def test_other_code_is_loaded_anew(
     process = begin(forks, "meanwhile", tmp_path / "end")
     process.join()
     assert said(lines, "meanwhile") == [(process.pid, process.pid)]
+    forks._looked = float("-inf")
     forks.start()
     until(lambda: forks.is_ready)
     assert forks.pid != before
+
+
+def test_a_fork_server_that_nobody_told_what_to_load_is_replaced(forks: ForkServer) -> None:
+    """Guards: multiprocessing that begins its server anew by itself, and runs that are slow for ever after."""
+    forks.end()
+    forks._forks.ensure_running()
+    assert forks.pid is not None
+    assert not forks.is_ready
+    forks._started = float("-inf")
+    forks.start()
+    until(lambda: forks.is_ready)
 
 
 def test_the_state_of_files_tells_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,9 +168,12 @@ def test_the_state_of_files_tells_a_change(tmp_path: Path, monkeypatch: pytest.M
     states = [forked_runs._state_of_files(MODULE)]
     (tmp_path / "a.py").touch()
     states.append(forked_runs._state_of_files(MODULE))
-    os.utime(tmp_path / "a.py", ns=(1 << 61, 1 << 61))
+    (tmp_path / "b.py").touch()
     states.append(forked_runs._state_of_files(MODULE))
-    assert len(set(states)) == 3
+    # Also to an older one, as a copy that keeps the times of what it copies.
+    os.utime(tmp_path / "a.py", ns=(1, 1))
+    states.append(forked_runs._state_of_files(MODULE))
+    assert len(set(states)) == 4
 
 
 def test_a_process_with_threads_is_never_forked(tmp_path: Path) -> None:
