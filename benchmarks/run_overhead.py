@@ -135,7 +135,7 @@ def daemon(home: Path) -> Iterator[dg.DagsterInstance]:
             yield instance
         finally:
             for process in reversed(started):
-                process.send_signal(signal.SIGINT)
+                process.terminate()
                 try:
                     process.wait(30)
                 except subprocess.TimeoutExpired:
