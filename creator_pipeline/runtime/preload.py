@@ -26,7 +26,8 @@ def load(module: str, ahead: Iterable[str], ready: str) -> None:
 
     Args:
         module: that holds the definitions.
-        ahead: modules that runs import; of a package all its modules. One that can't be found is left out.
+        ahead: modules that runs import; of a package of this project all its modules. One that can't be imported is
+            left out: whoever needs it says so.
         ready: path of the file that gets this process's number.
 
     Raises:
@@ -36,7 +37,7 @@ def load(module: str, ahead: Iterable[str], ready: str) -> None:
 
     warnings.simplefilter("ignore")
     for name in _each(ahead):
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
     for value in list(vars(importlib.import_module(module)).values()):
         if isinstance(value, dg.Definitions):
@@ -53,11 +54,9 @@ def load(module: str, ahead: Iterable[str], ready: str) -> None:
 def _each(names: Iterable[str]) -> Iterable[str]:
     for name in names:
         yield name
-        found = sys.modules.get(name)
-        for one in pkgutil.walk_packages(getattr(found, "__path__", ()), f"{name}."):
-            # What a platform's stand-in for tests serves by, no run needs.
-            if ".sandbox" not in one.name:
-                yield one.name
+        own = getattr(sys.modules.get(name), "__path__", ()) if name.startswith("creator_pipeline.") else ()
+        # What a platform's stand-in for tests serves by, no run needs.
+        yield from (one.name for one in pkgutil.walk_packages(own, f"{name}.") if ".sandbox" not in one.name)
 
 
 def _begin() -> None:

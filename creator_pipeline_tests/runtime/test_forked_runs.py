@@ -176,6 +176,20 @@ def test_the_state_of_files_tells_a_change(tmp_path: Path, monkeypatch: pytest.M
     assert len(set(states)) == 4
 
 
+def test_the_code_of_this_project_can_be_loaded_ahead(lines: Path) -> None:
+    """Incident: a library's module that can't be imported was among those that are, and no run was ever forked."""
+    whole = ForkServer("creator_pipeline.definitions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        whole.start()
+    pid = whole.pid
+    until(lambda: whole.is_ready or whole.pid is None)
+    assert whole.pid == pid
+    assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
+    whole.end()
+    whole._forks._stop()
+
+
 def test_a_process_with_threads_is_never_forked(tmp_path: Path) -> None:
     """Guards: a lock that a thread held when its process was forked, and that nobody ever opens."""
     ended = threading.Event()
