@@ -129,7 +129,7 @@ def sales(system: System, names: Sequence[str], count: int) -> None:
     told = "', '".join(gumroad.add_sale(names[0], pings=True).id for _ in range(BURST))
     burst = until(lambda: system.ask(rows.format(told))[0][0] == BURST, "the rows of a burst")
     runs = system.ask(REFRESHES, "dagster")[0][0] - before
-    middle, late = statistics.median(waited), statistics.quantiles(waited, n=20)[-1]
+    middle, late = statistics.median(waited), statistics.quantiles(waited, n=20, method="inclusive")[-1]
     print(f"{count} sales: median {middle:.1f} s, p95 {late:.1f}, longest {max(waited):.1f}", flush=True)
     load = os.getloadavg()[0]
     print(f"{BURST} sales of one profile at once: {burst:.1f} s, {runs} runs; load {load:.1f}", flush=True)
