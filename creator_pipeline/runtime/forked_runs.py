@@ -103,7 +103,8 @@ class ForkServer:
         self._module, self._ahead = module, ahead
         self._forks: Any = Forks()
         self._forks.set_forkserver_preload([_PRELOAD])
-        self._ready = Path(get_temp_dir()) / "fork_server"
+        self._ready = Path(get_temp_dir()) / f"fork_server_{id(self)}"
+        self._loaded: int | None = None
         self._code: tuple[int, int] = (0, 0)
         self._started = self._looked = float("-inf")
         self._own: int | None = None
@@ -122,11 +123,14 @@ class ForkServer:
     @property
     def is_ready(self) -> bool:
         """Whether it has loaded everything, as it is on disk now."""
-        try:
-            loaded = self._ready.read_text(encoding="utf-8")
-        except OSError:
+        pid = self.pid
+        if pid is None:
             return False
-        return loaded == str(self.pid) and self._code == _state_of_files(self._module)
+        if self._loaded != pid:
+            # Read once: a folder of temporary files is emptied after days.
+            with contextlib.suppress(OSError):
+                self._loaded = int(self._ready.read_text(encoding="utf-8") or 0)
+        return self._loaded == pid and self._code == _state_of_files(self._module)
 
     def start(self) -> None:
         """Start it where it doesn't run, or has loaded other code than there is now. Doesn't wait until it is ready.
