@@ -8,6 +8,9 @@ to its row in the ledger, and from the hour of the nightly schedule to the end o
 * ``backfill``: while ``dagster job backfill`` of one profile has a run for each of many days in the queue,
 * ``first loads``: while those of more profiles than there are slots are at work.
 
+``--play sales`` is for itself: seconds from each of many sales of several profiles to its row, at moments that fit
+nobody's interval, and from a burst of sales of one profile to its last row, with the runs that it took.
+
 The machine is part of the figures: compare plays of one run of this command only.
 """
 
@@ -15,9 +18,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
+import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +46,8 @@ LOADS = ("dora", "emil", "fay", "gus", "hana", "ida")
 LOAD_SALES = 1_500
 """Of each first load: 150 requests, so 75 s of its token's pace."""
 AT_WORK = "SELECT count(*) FROM runs WHERE status IN ('STARTING', 'STARTED')"
+REFRESHES = "SELECT count(*) FROM runs WHERE pipeline_name = 'gumroad_refresh'"
+BURST = 20
 QUEUED = "SELECT count(*) FROM runs WHERE status = 'QUEUED'"
 
 
@@ -108,6 +115,26 @@ def first_loads(system: System, count: int) -> None:
         queue.enqueue(name, "gumroad", "initial_sync", span)
 
 
+def sales(system: System, names: Sequence[str], count: int) -> None:
+    """Print how long sales wait, one after the other, and a burst of them."""
+    gumroad, chance, waited = system.sandbox.world.gumroad, random.Random(7), list[float]()
+    rows = "SELECT count(*) FROM sales_events WHERE external_id IN ('{}')"
+    for number in range(count):
+        # Not in step with any interval, and after what follows a sale: the roll-up is a run, too.
+        time.sleep(chance.uniform(3, 9))
+        sale = gumroad.add_sale(names[number % len(names)], pings=True)
+        query = rows.format(sale.id)
+        waited.append(until(lambda query=query: system.ask(query)[0][0], "a row"))
+    before = system.ask(REFRESHES, "dagster")[0][0]
+    told = "', '".join(gumroad.add_sale(names[0], pings=True).id for _ in range(BURST))
+    burst = until(lambda: system.ask(rows.format(told))[0][0] == BURST, "the rows of a burst")
+    runs = system.ask(REFRESHES, "dagster")[0][0] - before
+    middle, late = statistics.median(waited), statistics.quantiles(waited, n=20, method="inclusive")[-1]
+    print(f"{count} sales: median {middle:.1f} s, p95 {late:.1f}, longest {max(waited):.1f}", flush=True)
+    load = os.getloadavg()[0]
+    print(f"{BURST} sales of one profile at once: {burst:.1f} s, {runs} runs; load {load:.1f}", flush=True)
+
+
 def play(name: str, options: argparse.Namespace) -> None:
     """One installation; prints both waits, and the runs at work and in the queue when they began."""
     small = dict.fromkeys((PINGED, NIGHTLY), 20) | {BIG: DAYS * 12}
@@ -126,6 +153,9 @@ def play(name: str, options: argparse.Namespace) -> None:
         names = (BIG, PINGED, NIGHTLY, *(LOADS if name == "first loads" else ()))
         system.add_profiles(*names)
         until(lambda: len(system.ask("SELECT 1 FROM dynamic_partitions", "dagster")) >= len(names), "partitions")
+        if name == "sales":
+            sales(system, names, options.sales)
+            return
         if name == "backfill":
             backfill(system, options.days)
         elif name == "first loads":
@@ -144,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a backfill of five days only")
     parser.add_argument("--play", nargs="*", default=["idle", "backfill", "first loads"])
+    parser.add_argument("--sales", type=int, default=40, help="of the play of this name")
     parser.add_argument("--days", type=int, default=40, help="runs of the backfill")
     options = parser.parse_args()
     if options.quick:

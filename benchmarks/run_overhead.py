@@ -3,8 +3,9 @@
 A real daemon with its code server and the project's ``dagster.yaml``, on Dagster's storage in SQLite and in
 PostgreSQL. A sensor's tick asks for runs of a job of two steps that do nothing, in the project's code location, under
 both executors: one run at a time for the stages, then bursts under several limits of concurrent runs. Stages are
-taken from the moments of the run's own events, and of its process from the operating system. Last: milliseconds of
-one materialization event, logged by itself and together with others.
+taken from the moments of the run's own events, and of its process from the operating system; ``processor`` is what a
+run's process had used by its second step (in process), which other work on the machine changes little. Last:
+milliseconds of one materialization event, logged by itself and together with others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -39,7 +41,7 @@ ROOT = HERE.parent
 # As installed, with byte code that is kept: else each run's process would compile the house.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 EXECUTORS = ("in_process", "multiprocess")
-STAGES = ("tick", "queue", "launch", "import", "init", "first step", "step", "end", "all")
+STAGES = ("tick", "queue", "launch", "import", "init", "first step", "step", "end", "all", "processor")
 STARTED = re.compile(r"\(pid: (\d+)\)")
 EVENTS = 200
 
@@ -48,14 +50,22 @@ EVENTS = 200
 # and be taken for dead when that step ends.
 LOCATION = """
 import json, os, time
-TICKS = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
-AGE = time.clock_gettime(time.CLOCK_BOOTTIME) - TICKS / os.sysconf("SC_CLK_TCK")
-MOMENTS = {"born": time.time() - AGE}
 from pathlib import Path
 import dagster as dg
 from creator_pipeline import definitions
 HOME = Path(os.environ["DAGSTER_HOME"])
 EXECUTORS = ("in_process", "multiprocess")
+
+def born():
+    ticks = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
+
+def note():
+    moment = born()
+    # What was imported before there was a process takes it no time.
+    moments = {"born": moment, "imported": max(moment, IMPORTED)}
+    (HOME / f"process-{os.getpid()}").write_text(json.dumps(moments))
 
 @dg.op
 def first():
@@ -63,6 +73,7 @@ def first():
 
 @dg.op
 def second(first):
+    (HOME / f"cpu-{os.getpid()}").write_text(str(time.process_time()))
     return first
 
 @dg.graph
@@ -81,8 +92,9 @@ def told(context):
         yield dg.RunRequest(run_key=f"{name}:{number}", job_name=job, tags={"bench": name})
 
 defs = dg.Definitions.merge(definitions.defs, dg.Definitions(jobs=bench, sensors=[told]))
-MOMENTS["imported"] = time.time()
-(HOME / f"process-{os.getpid()}").write_text(json.dumps(MOMENTS))
+IMPORTED = time.time()
+note()
+os.register_at_fork(after_in_child=note)
 """
 
 
@@ -93,25 +105,46 @@ def furnish(home: Path, limit: int) -> None:
     config["concurrency"]["runs"]["max_concurrent_runs"] = limit
     (home / "dagster.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (home / "bench_location.py").write_text(LOCATION, encoding="utf-8")
-    module = {"module_name": "bench_location", "working_directory": str(home), "location_name": "creator_pipeline"}
-    (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"python_module": module}]}), encoding="utf-8")
 
 
 @contextmanager
 def daemon(home: Path) -> Iterator[dg.DagsterInstance]:
-    """It runs within the block, and the code server with it."""
-    command = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(home / "workspace.yaml")]
+    """It runs within the block, and beside it the code server, as in an installation.
+
+    One of its own a daemon replaces each minute.
+    """
+    port = servers.free_port()
+    location = {"host": "127.0.0.1", "port": port, "location_name": "creator_pipeline"}
+    (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}), encoding="utf-8")
+    dagster = [sys.executable, "-m", "dagster"]
+    place = ["--host", "127.0.0.1", "--port", str(port), "--location-name", "creator_pipeline"]
+    commands = [
+        [*dagster, "api", "grpc", *place, "-m", "bench_location", "-d", str(home)],
+        [sys.executable, "-m", "dagster._daemon", "run", "-w", str(home / "workspace.yaml")],
+    ]
+    started: list[subprocess.Popen[bytes]] = []
     # The instance first: two processes that make Dagster's tables at once disagree.
     with dg.DagsterInstance.get() as instance, (home / "daemon.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, start_new_session=True)
         try:
+            for command in commands:
+                process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, start_new_session=True)
+                started.append(process)
+                # A daemon looks for a code server that isn't there yet only after a minute.
+                while not _listens(port) and process.poll() is None:
+                    time.sleep(0.1)
             yield instance
         finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            for process in reversed(started):
+                process.terminate()
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def runs(home: Path, instance: dg.DagsterInstance, job: str, count: int, name: str) -> list[dg.RunRecord]:
@@ -155,7 +188,9 @@ def stages(home: Path, instance: dg.DagsterInstance, record: dg.RunRecord) -> li
         moment["STEP_SUCCESS"],
         moment["PIPELINE_SUCCESS"],
     ]
-    return [after - before for before, after in itertools.pairwise(times)] + [times[-1] - times[0]]
+    spent = home / f"cpu-{process}"
+    processor = float(spent.read_text()) if spent.exists() else float("nan")
+    return [*(after - before for before, after in itertools.pairwise(times)), times[-1] - times[0], processor]
 
 
 def _tick_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
@@ -204,7 +239,7 @@ def storage(name: str, folder: Path, options: argparse.Namespace) -> None:
         with daemon(home) as instance:
             if limit == options.limits[0]:
                 runs(home, instance, "in_process", 1, f"{name}-warm")
-            for executor in EXECUTORS:
+            for executor in options.executors:
                 if limit == options.limits[0]:
                     single = [
                         stages(home, instance, runs(home, instance, executor, 1, f"{name}-{executor}-{number}")[0])
@@ -230,6 +265,7 @@ def main() -> None:
     parser.add_argument("--limits", type=int, nargs="*", default=[4, 2, 1], help="concurrent runs")
     parser.add_argument("--rounds", type=int, default=5, help="runs whose stages are taken")
     parser.add_argument("--burst", type=int, default=12, help="runs of a burst")
+    parser.add_argument("--executors", nargs="*", default=EXECUTORS, choices=EXECUTORS)
     parser.add_argument("--storages", nargs="*", default=["sqlite", "postgresql"])
     options = parser.parse_args()
     if options.quick:

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     whop_requests_per_minute: float = Field(default=600, ge=LEAST_RATE, allow_inf_nan=False)
     resend_requests_per_second: float = Field(default=2, ge=LEAST_RATE, allow_inf_nan=False)
 
+    fork_runs: bool = True
+    webhook_wait_seconds: float = Field(default=8, ge=0, le=15, allow_inf_nan=False)
+
     keep_webhooks_days: int = Field(default=90, ge=0)
     keep_jobs_days: int = Field(default=90, ge=0)
     keep_mails_days: int = Field(default=400, ge=0)

@@ -52,6 +52,10 @@ READ_ENVIRONMENT = {
     "runtime/event_batches.py",
     "runtime/storage.py",
     "core/transport.py",
+    # The environment as a whole, handed on to a process that began earlier.
+    "runtime/forked_process.py",
+    "runtime/forked_runs.py",
+    "runtime/preload.py",
 }
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import psutil
 import pytest
 from sqlalchemy import select
 
@@ -36,6 +37,16 @@ def days_of(warehouse, platform: str) -> set[str]:
         return {day.isoformat() for day in rows}
 
 
+def fork_servers(home) -> list[psutil.Process]:
+    """Those whose forks are the runs of an installation."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = " ".join(process.info["cmdline"] or [])
+        if "multiprocessing.forkserver" in words and process.info["cwd"] == str(home):
+            found.append(process)
+    return found
+
+
 def hand_over_two_days(project) -> None:
     """Today by our command, yesterday by Dagster's."""
     code, said = project.run(
@@ -53,7 +64,7 @@ def hand_over_two_days(project) -> None:
 @pytest.mark.timeout(480)
 def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped(with_alice, record_property):
     """Guards: backfills that say COMPLETED and did nothing, because a location's name differs; an upload that waits
-    for the night.
+    for the night; and the process that runs are forked from, which must be there and go when the daemon goes.
     """
     project, warehouse, inbox = with_alice, with_alice.warehouse, with_alice.root / "home" / "kdp_inbox" / "alice"
     hand_over_two_days(project)
@@ -71,6 +82,7 @@ def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped
             round(waited(lambda: kdp_landing.royalties(warehouse, "pages_read") != {}, daemon), 1),
         )
         waited(lambda: "rejected" in kdp_landing.statuses(warehouse).values(), daemon)
+        waited(lambda: fork_servers(project.root), daemon)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(daemon.pid, signal.SIGTERM)
@@ -79,3 +91,4 @@ def test_a_daemon_does_what_is_handed_to_it_and_takes_the_files_that_are_dropped
         except subprocess.TimeoutExpired:
             os.killpg(daemon.pid, signal.SIGKILL)
             daemon.wait()
+    assert psutil.wait_procs(fork_servers(project.root), timeout=60)[1] == []

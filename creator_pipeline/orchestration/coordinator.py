@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterRunStatus
 
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.runtime.dagster_internals import QueuedRunCoordinator
+from creator_pipeline.runtime.dagster_internals import QueuedRunCoordinator, look_at_sensors_every
 from creator_pipeline.runtime.liveness import HERE_TAG, NOT_HERE
 from creator_pipeline.runtime.run_here import NO_RETRY_TAG
 from creator_pipeline.runtime.tags import (
@@ -38,8 +38,22 @@ BY_HAND = "ui"
 """Why a run is there that no schedule, sensor or command asked for."""
 
 
+SENSOR_LOOP_SECONDS = 1.0
+"""Between two looks of the daemon which sensors are due: else up to five pass between two ticks of ``webhook_jobs``."""
+
+
 class Coordinator(QueuedRunCoordinator):
     """The queue of ``dagster.yaml``. A run that somebody launches in the UI waits for its account like any other."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Dagster makes this object in the daemon's process before its loops begin.
+        look_at_sensors_every(SENSOR_LOOP_SECONDS)
+
+    @property
+    def dequeue_interval_seconds(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride] - any number will do
+        """Seconds between two looks into the queue: half of what dagster.yaml says, where one is the least."""
+        return super().dequeue_interval_seconds / 2
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         """Put a run into the queue, tagged."""

@@ -1,6 +1,7 @@
 """Sensors: keep partitions in step with connections, and roll up what changed."""
 
 from datetime import UTC, timedelta
+from functools import partial
 
 import dagster as dg
 from sqlalchemy import func, select
@@ -14,6 +15,8 @@ from creator_pipeline.orchestration.sweep import sweep
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.dagster_parts import Refresh
 from creator_pipeline.platforms.intake import jobs_of_waiting, waiting_for
+from creator_pipeline.queue.waiting import wait_for_job
+from creator_pipeline.runtime.code_server import call_is_waited_for
 from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.queue_jobs import LEASE_SECONDS, job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
@@ -157,6 +160,13 @@ def stored_deliveries_sensor(context: dg.SensorEvaluationContext, warehouse: War
     return dg.SkipReason(told)
 
 
+def _wait_seconds(instance: dg.DagsterInstance, config: settings.Settings) -> float:
+    """How long a tick may wait: not at all where the daemon has no threads, and every sensor would wait with it."""
+    threads = instance.get_sensor_settings()
+    waits = threads.get("use_threads") and (threads.get("num_workers") or 2) > 1
+    return config.webhook_wait_seconds if waits else 0.0
+
+
 def webhook_jobs_sensor() -> dg.SensorDefinition:
     """The sensor ``webhook_jobs``, over the refresh jobs of all platforms."""
     refresh_of = refreshes()
@@ -169,17 +179,23 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
         description="Runs for the jobs of the queue: one for all jobs of a profile.",
     )
     def webhook_jobs(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-        """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does."""
+        """Hand out what waits in the queue: one run for all jobs of a profile. The run acks; this never does.
+
+        Where nothing waits, a tick of the daemon waits for it: the daemon itself looks seldom.
+        """
         config = settings.load()
         if is_preview(context):
             waits = job_queue(warehouse.open()).depth()
             return dg.SensorResult(skip_reason=f"A preview takes no job; what is in the queue: {waits or 'nothing'}.")
         sources = [source for source in refresh_of if config.enabled(source)]
         stored, budget = warehouse.open(), Budget()
+        claim = partial(job_queue(stored).claim_batches, lease_seconds=LEASE_SECONDS, limit=_JOBS_AT_ONCE)
         # Dagster's queue knows whose turn it is; the sweep renews the leases of a run that waits there.
-        batches = job_queue(stored).claim_batches(
-            lease_seconds=LEASE_SECONDS, sources=sources, limit=_JOBS_AT_ONCE, budget=budget
-        )
+        batches = claim(sources=sources, budget=budget)
+        if not batches and wait_for_job(stored, sources, _wait_seconds(context.instance, config), call_is_waited_for):
+            config, budget = settings.load(), Budget()
+            sources = [source for source in sources if config.enabled(source)]
+            batches = claim(sources=sources, budget=budget, ask_redis=False)
         if not batches:
             off = ", ".join(sorted(refresh_of.keys() - sources))
             return dg.SensorResult(skip_reason=f"No job waits ({off} switched off)." if off else "No job waits.")

@@ -101,8 +101,7 @@ class JobQueue:
 
     def dequeue(self, n: int, lease_seconds: float) -> list[Lease]:
         """Hand out up to ``n`` due jobs, each until its lease ends; the oldest first."""
-        ids = self._due(n, lease_seconds)
-        if ids == [] or (ids is None and not self._any_due()):
+        if (ids := self._due(n, lease_seconds)) == [] or (ids is None and not self._any_due()):
             return []
         self._idle.end()
         only = [] if ids is None else [table.jobs.c.id.in_(ids)]
@@ -119,6 +118,7 @@ class JobQueue:
         batches: int = 10,
         limit: int = 500,
         budget: Budget | None = None,
+        ask_redis: bool = True,
     ) -> list[Batch]:
         """Batches that may run now, the longest waiting first. What arrives while a run is at work makes up the next.
 
@@ -126,8 +126,9 @@ class JobQueue:
             lease_seconds: until the jobs may be handed out again.
             sources: only these; None for all.
             batches, limit, budget: at most so many, jobs in each, and how long batches are begun.
+            ask_redis: first, whether there is anything.
         """
-        if (ids := self._due(_DUE_IDS, 0.0)) == []:
+        if (ids := self._due(_DUE_IDS, 0.0) if ask_redis else None) == []:
             return []
         with self._warehouse.read() as connection:
             groups = table.waiting_groups(connection, sources)

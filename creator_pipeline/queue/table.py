@@ -13,7 +13,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, exists, func, select, update
 
 from creator_pipeline.store.leases import Lease, LeaseTable, database_time
 from creator_pipeline.store.locks import try_lock
@@ -187,6 +187,14 @@ def waiting_groups(connection: Connection, sources: Collection[str] | None) -> l
     )
     busy = {tuple(row) for row in connection.execute(select(*group).where(leased(connection)).distinct())}
     return [(row[0], row[1], row[2]) for row in waiting if tuple(row) not in busy]
+
+
+def any_waiting(connection: Connection, sources: Collection[str]) -> bool:
+    """Whether :func:`waiting_groups` finds one. It ends at the first row, so that it may be asked often."""
+    other = jobs.alias()
+    held = and_(other.c.status == "running", other.c.visible_at > database_time(connection))
+    same = [other.c[name] == jobs.c[name] for name in ("source", "profile_id", "kind")]
+    return LEASES.any_due(connection, jobs.c.source.in_(sources), ~exists().where(held, *same))
 
 
 def leased(connection: Connection) -> ColumnElement[bool]:

@@ -50,6 +50,7 @@ __all__ = [
     "end_waits_when_stopped",
     "is_preview",
     "log_materializations",
+    "look_at_sensors_every",
     "next_execution",
     "runs_of_location",
     "sqlite_storage",
@@ -184,6 +185,16 @@ def is_preview(context: dg.SensorEvaluationContext) -> bool:
     """
     key = context.log_key
     return bool(key) and not str(key[-1]).isdigit()
+
+
+def look_at_sensors_every(seconds: float) -> None:
+    """Let the daemon of this process, where it is one, look so often which sensors are due.
+
+    Dagster's five seconds can't be set, and are what a sensor's interval is rounded up to.
+    """
+    module: Any = sys.modules.get("dagster._daemon.sensor")
+    if module is not None:
+        module.MIN_INTERVAL_LOOP_TIME = seconds
 
 
 def next_execution(schedule: dg.ScheduleDefinition, after: datetime) -> datetime:

@@ -1,6 +1,8 @@
 """Whatever is launched by hand has the tags that the limits, the pages and the mails go by."""
 
+import sys
 import time
+import types
 
 import dagster as dg
 import pytest
@@ -57,6 +59,18 @@ def run(tags: dict[str, str], *keys: dg.AssetKey, job: str = "__ASSET_JOB") -> d
 def test_a_run_that_was_launched_by_hand_is_tagged(launched: dg.DagsterRun, tags: dict[str, str]) -> None:
     """Incident: two runs of one account at once: one of the night, one that somebody had started by a click."""
     assert missing_tags(launched) == tags
+
+
+def test_the_daemon_looks_as_often_as_somebody_waits(tmp_path, monkeypatch) -> None:
+    """Incident: a sale waited five seconds for a tick and one for its turn, and its work took half a second."""
+    loop = types.SimpleNamespace(MIN_INTERVAL_LOOP_TIME=5)
+    monkeypatch.setitem(sys.modules, "dagster._daemon.sensor", loop)
+    overrides = OVERRIDES | {
+        "run_coordinator": OVERRIDES["run_coordinator"] | {"config": {"dequeue_interval_seconds": 1}}
+    }
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as instance:
+        assert instance.run_coordinator.dequeue_interval_seconds == 0.5
+    assert loop.MIN_INTERVAL_LOOP_TIME == 1.0
 
 
 def test_the_queue_of_dagster_yaml_tags_what_it_takes(tmp_path) -> None:

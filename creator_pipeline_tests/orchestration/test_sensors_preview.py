@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from creator_pipeline.monitoring.health_sensor import pipeline_health
+from creator_pipeline.orchestration import sensors
 from creator_pipeline.orchestration.notifications import email_outbox_sensor
 from creator_pipeline.orchestration.sensors import profiles_sensor, stored_deliveries_sensor, webhook_jobs_sensor
 from creator_pipeline.platforms.kdp.sensor import kdp_inbox
@@ -58,6 +60,27 @@ def test_a_preview_changes_nothing(sensor: Any, sqlite_warehouse: Warehouse) -> 
         assert "A preview" in reason.skip_message
         assert not getattr(told, "run_requests", None)
     assert before == [rows(sqlite_warehouse, table) for table in (ingestion_jobs, email_messages, health_reports)]
+
+
+@pytest.mark.parametrize("threads", [True, False], ids=["with threads", "without threads"])
+def test_a_tick_waits_for_a_job_where_no_other_sensor_waits_with_it(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, threads: bool
+) -> None:
+    """Incident: a sale lay in the queue until the daemon's next look. Guards: every sensor behind one that waits."""
+    queue, looks = job_queue(sqlite_warehouse), list[float]()
+
+    def goes_on() -> bool:
+        looks.append(time.monotonic())
+        if len(looks) == 2:
+            queue.enqueue("alice", "gumroad", "webhook", {"sale_ids": ["x"]})
+        return True
+
+    monkeypatch.setattr(sensors, "call_is_waited_for", goes_on)
+    overrides = {"sensors": {"use_threads": threads}, "telemetry": {"enabled": False}}
+    with dg.DagsterInstance.ephemeral(settings=overrides) as instance:
+        told: Any = webhook_jobs_sensor()(context(instance, preview=False), warehouse=WarehouseResource())
+    assert len(told.run_requests or []) == threads
+    assert bool(looks) == threads
 
 
 def test_a_tick_takes_the_job(sqlite_warehouse: Warehouse) -> None:

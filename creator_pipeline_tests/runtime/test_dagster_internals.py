@@ -4,9 +4,11 @@ Incident: an upgrade of Dagster that broke nineteen places, each in its own way.
 """
 
 import inspect
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -27,6 +29,7 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._daemon import sensor as sensor_daemon
 from dagster._utils.error import SerializableErrorInfo
 from dagster_postgres import PostgresEventLogStorage
 
@@ -137,6 +140,18 @@ def add_backfill(instance: dg.DagsterInstance) -> None:
         title="of alice",
         description="two days",
     )
+
+
+def test_look_at_sensors_every(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensor_daemon, "MIN_INTERVAL_LOOP_TIME", sensor_daemon.MIN_INTERVAL_LOOP_TIME)
+    internals.look_at_sensors_every(0.25)
+    waits = list[float]()
+    shutdown = SimpleNamespace(wait=waits.append)
+    monkeypatch.setattr(sensor_daemon, "execute_sensor_iteration", lambda *_, **__: iter(()))
+    loop = sensor_daemon.execute_sensor_iteration_loop(None, logging.getLogger(), shutdown)
+    while not waits:
+        next(loop)
+    assert 0 < waits[0] <= 0.25
 
 
 @BY_DAGSTER

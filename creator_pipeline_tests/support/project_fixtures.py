@@ -26,6 +26,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
             "DAGSTER_HOME": str(tmp_path / "home"),
             "GUMROAD_API_URL": server.gumroad_url,
             "GUMROAD_REQUESTS_PER_MINUTE": "60000000",
+            # A daemon that is stopped waits for its tick.
+            "WEBHOOK_WAIT_SECONDS": "1",
             "APP_SECRET_KEYS": new_key(),
         }
         yield Project(tmp_path, server, env)
