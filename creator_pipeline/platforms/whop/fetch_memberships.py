@@ -84,7 +84,7 @@ def changed_memberships(
     """
     found = Memberships()
     changing = [row for row in stored if row.status in {*catalog.LIVING, *catalog.UNLISTABLE}]
-    if _TURN < len(stored) and len(changing) <= _EACH_NIGHT:
+    if len(stored) > _TURN and len(changing) <= _EACH_NIGHT:
         _add_listed(client, account_id, found, statuses=catalog.LIVING)
         _add_listed(client, account_id, found, created_after=since)
         gone = {row.id for row in changing}
