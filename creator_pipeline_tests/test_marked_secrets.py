@@ -148,6 +148,7 @@ def test_no_secret_is_anywhere(
     root.addHandler(lines)
     root.setLevel(logging.DEBUG)
     monkeypatch.setattr("creator_pipeline.core.retry.worth_waiting", lambda _: False)
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0.01)
     seen: dict[str, bytes] = {}
     try:
         with quoting() as url:

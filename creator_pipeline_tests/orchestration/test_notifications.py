@@ -192,8 +192,8 @@ def test_a_backfill_that_was_told_of_is_not_read_again(
     sync(instance, **{"dagster/backfill": backfill_id})
     told = notifications._digests(instance, loaded, settings.load(), {}, Budget())
     assert [kind for kind, _ in mails(loaded)] == ["backfill_finished"]
-    monkeypatch.setattr(hooks, "what_happened", lambda *_: pytest.fail("Its events were read."))
-    assert notifications._digests(instance, loaded, settings.load(), told, Budget()) == told
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(hooks, "what_happened", lambda *_: pytest.fail("Its events were read."))
+        assert notifications._digests(instance, loaded, settings.load(), told, Budget()) == told
     sync(instance, **{"dagster/backfill": backfill_id})
     assert notifications._digests(instance, loaded, settings.load(), told, Budget()) != told
