@@ -71,8 +71,9 @@ def changed_memberships(
 ) -> Memberships:
     """Memberships that may have changed: the new ones, the living ones, and those that were living and are no more.
 
-    No list tells what changed. An account of one page is read whole. Where the living ones fill too many pages for a
-    night, a page takes its turn, by time of creation, and beside it come those whose period ended.
+    No list tells what changed. A page by time of creation takes its turn, whatever the status of its memberships: an
+    account of one page is read whole each night. Beside it come the living ones, where they fill few pages, else those
+    whose period ended.
 
     Args:
         client: of the account.
@@ -83,14 +84,22 @@ def changed_memberships(
         also: ids of others that may have changed.
     """
     found = Memberships()
-    changing = [row for row in stored if row.status in {*catalog.LIVING, *catalog.UNLISTABLE}]
-    if len(stored) > _TURN and len(changing) <= _EACH_NIGHT:
+    spans = turns([row.created_at for row in stored]) or [(since, None)]
+    first, end = spans[moment.toordinal() % len(spans)]
+    windows = [(min(first, since), None)] if end is None else [(first, end), (since, None)]
+    for after, before in windows:
+        _add_listed(client, account_id, found, created_after=after, created_before=before)
+    living = [row for row in stored if row.status in catalog.LIVING]
+    changing = living + [row for row in stored if row.status in catalog.UNLISTABLE]
+    ended = {row.id for row in changing if row.current_period_end and since <= row.current_period_end <= moment}
+    gone = {row.id for row in changing if row.created_at > windows[0][0] and (end is None or row.created_at < end)}
+    few = len(living) <= _EACH_NIGHT
+    if few:
+        gone |= {row.id for row in living}
+    wanted = ended | gone | {*also}
+    if (few and len(spans) > 1) or len(wanted - found.memberships.keys()) > -(-len(living) // catalog.PAGE_SIZE):
         _add_listed(client, account_id, found, statuses=catalog.LIVING)
-        _add_listed(client, account_id, found, created_after=since)
-        gone = {row.id for row in changing}
-    else:
-        gone = _add_turn(client, account_id, stored, changing, since, moment, found)
-    _add_named(client, (gone | {*also}) - found.memberships.keys(), found)
+    _add_named(client, wanted - found.memberships.keys(), found)
     _add_members(client, account_id, {row.member_id for row in stored if row.member_id}, since, found)
     return found
 
@@ -98,28 +107,6 @@ def changed_memberships(
 def _add_listed(client: WhopClient, account_id: str | None, found: Memberships, **asked: Any) -> None:
     for membership in client.memberships(account_id, **asked):
         found.memberships[membership["id"]] = membership
-
-
-def _add_turn(
-    client: WhopClient,
-    account_id: str | None,
-    stored: Sequence[MembershipRow],
-    changing: Sequence[MembershipRow],
-    since: datetime,
-    moment: datetime,
-    found: Memberships,
-) -> set[str]:
-    """Add the page of this turn and the new ones; returns the ids of those that must be among them or be asked for."""
-    spans = turns([row.created_at for row in stored]) or [(since, None)]
-    first, end = spans[moment.toordinal() % len(spans)]
-    windows = [(min(first, since), None)] if end is None else [(first, end), (since, None)]
-    for after, before in windows:
-        _add_listed(client, account_id, found, created_after=after, created_before=before)
-    ended = {row.id for row in changing if row.current_period_end and since <= row.current_period_end <= moment}
-    gone = {row.id for row in changing if row.created_at > windows[0][0] and (end is None or row.created_at < end)}
-    if len(ended - found.memberships.keys()) > -(-len(changing) // catalog.PAGE_SIZE):
-        _add_listed(client, account_id, found, statuses=catalog.LIVING)
-    return gone | ended
 
 
 def turns(times: Iterable[datetime]) -> list[tuple[datetime, datetime | None]]:
