@@ -115,7 +115,7 @@ def test_a_backfill_that_is_stopped_goes_on_by_the_same_command_and_nobody_is_to
     todo = backfill.plan(gumroad_warehouse, gumroad_instance, "gumroad", "alice", WINDOW)
 
     def stop(_count: int) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(Stopped):
         backfill.execute(defs, gumroad_warehouse, gumroad_instance, todo, allow_shrink=False, on_progress=stop)

@@ -1,6 +1,5 @@
 """A run in this process ends when somebody stops it, wherever it is: real signals, real runs."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,7 +41,8 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
 
 
 def ctrl_c() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+    # To this thread: another one that the process's signal goes to may not have had a turn when the run is over.
+    signal.raise_signal(signal.SIGINT)
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
