@@ -1,6 +1,5 @@
 """Backfills here and now: planned, resumed, and honest about what failed."""
 
-import os
 import signal
 import subprocess
 import sys
