@@ -45,7 +45,7 @@ def delete_old_runs(
     """Delete runs that ended before a moment and say nothing that is the last word; returns how many of what.
 
     Left are: runs with the tag ``creator_pipeline/keep``; the newest run of each job and of each account; runs at work
-    and those that they were started from; runs of a backfill that isn't over; failed runs that an open problem is about.
+    and those that they were started from; runs of a backfill that isn't over; failed runs that a problem is about.
     Stopped anywhere, the next call goes on. Two at a time do no harm.
 
     Args:

@@ -69,7 +69,7 @@ def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None
 
 @dg.job(
     name="retention",
-    description="Deletes what has outlived its use: deliveries, jobs and mails that are over, solved problems, old runs.",
+    description="Deletes what has outlived its use: deliveries, jobs and mails that are over, solved problems, runs.",
     executor_def=dg.in_process_executor,
 )
 def retention() -> None:

@@ -1,8 +1,9 @@
 """What of old runs is still the newest word on something, and how the rest goes.
 
-Dagster's ``delete_run`` takes a run's events along, and with them what its pages show: a day is materialized for as long
-as one event says so. Every nightly run holds the last word on one day, so none of them could ever go. Here such an event
-is kept as one of no run, as Dagster keeps those that are reported from outside; it stays at its place in the order.
+Dagster's ``delete_run`` takes a run's events along, and with them what its pages show: a day is materialized for as
+long as one event says so. Every nightly run holds the last word on one day, so none of them could ever go. Here such an
+event is kept as one of no run, as Dagster keeps those that are reported from outside. It keeps its number, and so its
+place among the others.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def needed(instance: dg.DagsterInstance, run_ids: Collection[str], failed: Colle
         run_ids: a few hundred at most.
         failed: those of them that failed.
     """
-    with _connection(instance) as connection:
+    with transaction(instance) as connection:
         found = connection.execute(union(*_last_words(list(run_ids), list(failed))))
         return {str(row.run_id) for row in found}
 
@@ -119,12 +120,10 @@ def release(instance: dg.DagsterInstance, run_id: str, tags: Mapping[str, str]) 
         .limit(BATCH)
     )
     change = (
-        update(events)
-        .where(events.c.id == bindparam("at"))
-        .values(run_id="", step_key=None, event=bindparam("kept"))
+        update(events).where(events.c.id == bindparam("at")).values(run_id="", step_key=None, event=bindparam("kept"))
     )
     while True:
-        with _connection(instance) as connection:
+        with transaction(instance) as connection:
             rows = connection.execute(some).all()
             if not rows:
                 return count
@@ -135,13 +134,13 @@ def release(instance: dg.DagsterInstance, run_id: str, tags: Mapping[str, str]) 
 
 def tags_of(entry: dg.EventLogEntry) -> Mapping[str, str]:
     """What :func:`release` was told of the run that an event is of no more."""
-    return entry.get_dagster_event().logging_tags
+    return entry.get_dagster_event().logging_tags or {}
 
 
 def forget_checks(instance: dg.DagsterInstance, run_ids: Collection[str]) -> None:
     """Delete what checks said in these runs, which ``delete_run`` leaves."""
     table = dagster_internals.check_rows()
-    with _connection(instance) as connection:
+    with transaction(instance) as connection:
         connection.execute(delete(table).where(table.c.run_id.in_(list(run_ids))))
 
 
@@ -190,7 +189,7 @@ def _remove_file(path: Path) -> None:
 
 
 @contextmanager
-def _connection(instance: dg.DagsterInstance) -> Generator[Connection]:
+def transaction(instance: dg.DagsterInstance) -> Generator[Connection]:
     """A transaction in the storage that has the events of all runs."""
     storage: Any = instance.event_log_storage
     with storage.index_transaction() as connection:
