@@ -2,8 +2,7 @@
 
 One profile's night is run once for real against the sandbox: every job that Gumroad's schedules ask for at night. Its
 runs, events and checks are then copied by SQL for each profile and each night of a year, with their ids, days and
-times, and after each night Dagster's old runs are deleted as the job ``retention`` does it. PostgreSQL's own clean-up
-(autovacuum) has no time for that in a year of minutes, so ``VACUUM`` is called each simulated week.
+times, and after each night Dagster's old runs are deleted as the job ``retention`` does it.
 
 Printed: Dagster's storage by month, what 100 profiles would have by the same figures, and the asset page before and
 after the last ten nights' runs went. Anything that isn't as it was ends it with an error.
@@ -118,8 +117,6 @@ class Year(Installation):
                     cursor.execute(
                         "UPDATE asset_keys SET last_run_id = %s, last_materialization = %s WHERE asset_key = %s", last
                     )
-            if day % WEEK == 0:
-                cursor.execute("VACUUM")
         return first
 
     def _moved(self, row: tuple[Any, ...], name: str, ids: dict[str, str], ago: timedelta) -> Iterator[Any]:
@@ -144,9 +141,13 @@ class Year(Installation):
     def clean(self, day: int, days: int, keep: int) -> int:
         """What the job does after a night; returns how many runs went."""
         from creator_pipeline.orchestration.old_runs import delete_old_runs
+        from creator_pipeline.runtime.run_events import give_back
 
         before = datetime.now(UTC) - timedelta(days=days - day + keep)
-        return delete_old_runs(self.instance, self.warehouse, before)["runs"]
+        count = delete_old_runs(self.instance, self.warehouse, before)["runs"]
+        refused = give_back(self.instance, indexes=day % WEEK == 0 or day == days)
+        assert not refused, refused
+        return count
 
 
 class _Cursor:

@@ -11,9 +11,11 @@ from creator_pipeline.mail.kinds import KINDS, SECURITY
 from creator_pipeline.orchestration.old_runs import delete_old_runs
 from creator_pipeline.platforms import personal
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.run_events import give_back
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.retention import Keep, delete_old
 
+SUNDAY = 6
 SIGN_IN = tuple(kind.name for kind in KINDS.values() if kind.category == SECURITY)
 
 
@@ -59,6 +61,8 @@ def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None
     if config.keep_runs_days:
         before = now() - timedelta(days=config.keep_runs_days)
         counts |= delete_old_runs(context.instance, warehouse.open(), before)
+        if refused := give_back(context.instance, indexes=now().weekday() == SUNDAY):
+            context.log.warning("Dagster's storage keeps the room of what was deleted: %s", refused)
     if config.keep_run_output_days:
         before = now() - timedelta(days=config.keep_run_output_days)
         counts["print-outs of runs"] = forget_outputs(context.instance, before)

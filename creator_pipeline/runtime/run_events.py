@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Connection, Select, bindparam, delete, exists, func, or_, select, union, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, or_, select, text, union, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from creator_pipeline.runtime import dagster_internals
 
@@ -23,6 +24,9 @@ BATCH = 500
 _LANDED = dg.DagsterEventType.ASSET_MATERIALIZATION.value
 _PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
 _SEEN = dg.DagsterEventType.ASSET_OBSERVATION.value
+_TABLES = ("event_logs", "asset_check_executions", "runs", "run_tags")
+_INDEXES = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ANY(:tables)"
+_LOCK_SECONDS = 5
 _NOT_EVALUATED = "PLANNED"
 
 
@@ -175,6 +179,35 @@ def remove_files(instance: dg.DagsterInstance, before: float) -> int:
             _remove_file(some[run_id])
             count += 1
     return count
+
+
+def give_back(instance: dg.DagsterInstance, *, indexes: bool) -> str:
+    """Let PostgreSQL use the room of what was deleted; returns why it refused, where it did.
+
+    Its own autovacuum waits until a fifth of a table is dead. The indexes are another matter: what stays of each night
+    keeps a page of them that is nearly empty, which only building them anew ends. Writers wait meanwhile, a second or
+    two for each index of a hundred profiles.
+
+    Args:
+        instance: of another storage nothing is asked.
+        indexes: build them anew.
+    """
+    storage: Any = instance.event_log_storage
+    try:
+        with storage.index_connection() as opened:
+            if opened.dialect.name != "postgresql":
+                return ""
+            connection = opened.execution_options(isolation_level="AUTOCOMMIT")
+            for table in _TABLES:
+                connection.execute(text(f"VACUUM {table}"))
+            names = connection.execute(text(_INDEXES), {"tables": list(_TABLES)}).scalars().all() if indexes else []
+            # Who waits for a table's lock makes all others wait behind it.
+            connection.execute(text(f"SET lock_timeout = '{_LOCK_SECONDS}s'"))
+            for name in names:
+                connection.execute(text(f'REINDEX INDEX "{name}"'))
+    except SQLAlchemyError as error:
+        return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    return ""
 
 
 def _looks_like_run(name: str) -> bool:
