@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     keep_health_days: int = Field(default=90, ge=0)
     keep_buyers_days: int = Field(default=0, ge=0)
     keep_run_output_days: int = Field(default=30, ge=0)
+    keep_runs_days: int = Field(default=30, ge=0)
 
     enable_gumroad: bool = True
     enable_whop: bool = True
@@ -145,6 +146,14 @@ class Settings(BaseSettings):
         # Whop can replay a delivery of the last thirty days; a mail's link to turn it off must work as long.
         if 0 < value < 31:
             raise ValueError("must be 31 or more, or 0 to keep all")
+        return value
+
+    @field_validator("keep_runs_days")
+    @classmethod
+    def _a_week(cls, value: int) -> int:
+        # A run may be tried again, told of by mail or looked at for days after it ended.
+        if 0 < value < 7:
+            raise ValueError("must be 7 or more, or 0 to keep all")
         return value
 
     @property

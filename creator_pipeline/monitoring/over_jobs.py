@@ -14,6 +14,7 @@ from creator_pipeline.monitoring.platform_checks import checks_of
 from creator_pipeline.platforms import of_name
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.queue.jobs import Job
+from creator_pipeline.runtime.run_events import tags_of
 from creator_pipeline.runtime.tags import TRIGGER_TAG
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs, platform_connections
@@ -105,8 +106,10 @@ def _newest(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: set[str]
     for start in range(0, len(ids), _CHUNK):
         wanted = dg.EventRecordsFilter(_LANDED, asset_key=key, storage_ids=ids[start : start + _CHUNK])
         for record in storage.get_event_records(wanted):
-            if record.run_id not in partly:
+            if record.run_id and record.run_id not in partly:
                 run = instance.get_run_by_id(record.run_id)
                 partly[record.run_id] = run is not None and run.tags.get(TRIGGER_TAG) in _NAMED_ONLY
-            if record.partition_key and not partly[record.run_id]:
+            # The run of an event without one was deleted by the job ``retention``.
+            rows_only = partly.get(record.run_id, tags_of(record.event_log_entry).get(TRIGGER_TAG) in _NAMED_ONLY)
+            if record.partition_key and not rows_only:
                 yield record.partition_key, record.timestamp

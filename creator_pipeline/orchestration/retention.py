@@ -8,11 +8,14 @@ import dagster as dg
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail.kinds import KINDS, SECURITY
+from creator_pipeline.orchestration.old_runs import delete_old_runs
 from creator_pipeline.platforms import personal
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.run_events import give_back
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.retention import Keep, delete_old
 
+SUNDAY = 6
 SIGN_IN = tuple(kind.name for kind in KINDS.values() if kind.category == SECURITY)
 
 
@@ -33,7 +36,8 @@ def kept(config: Settings) -> Keep:
 def forget_outputs(instance: dg.DagsterInstance, before: datetime) -> int:
     """Delete what steps printed, of runs that printed last before a moment; returns how many runs' that was.
 
-    Dagster keeps it in a folder for each run and deletes it never. The runs and their events stay.
+    Dagster keeps it in a folder for each run and deletes it never. The runs and their events stay; when those go, what
+    they printed goes too.
 
     Args:
         instance: has the folders; where it keeps print-outs elsewhere, nothing is found.
@@ -54,6 +58,11 @@ def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None
     """Stopped anywhere, the next run goes on."""
     config = settings.load()
     counts = delete_old(warehouse.open(), kept(config), now(), personal())
+    if config.keep_runs_days:
+        before = now() - timedelta(days=config.keep_runs_days)
+        counts |= delete_old_runs(context.instance, warehouse.open(), before)
+        if refused := give_back(context.instance, indexes=now().weekday() == SUNDAY):
+            context.log.warning("Dagster's storage keeps the room of what was deleted: %s", refused)
     if config.keep_run_output_days:
         before = now() - timedelta(days=config.keep_run_output_days)
         counts["print-outs of runs"] = forget_outputs(context.instance, before)
@@ -64,7 +73,7 @@ def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None
 
 @dg.job(
     name="retention",
-    description="Deletes what has outlived its use: deliveries, jobs and mails that are over, solved problems.",
+    description="Deletes what has outlived its use: deliveries, jobs and mails that are over, solved problems, runs.",
     executor_def=dg.in_process_executor,
 )
 def retention() -> None:

@@ -30,8 +30,10 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from dagster._daemon import sensor as sensor_daemon
+from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.error import SerializableErrorInfo
 from dagster_postgres import PostgresEventLogStorage
+from sqlalchemy import select
 
 from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.orchestration.notifications import _ENDED
@@ -269,3 +271,35 @@ def test_active_execution_sleeps_where_it_waits() -> None:
 def test_an_interrupt_of_a_step_is_told_as_one() -> None:
     assert ErrorSource.INTERRUPT.value == "INTERRUPT"
     assert "error_source" in StepFailureData._fields
+
+
+def test_rows_of_events_and_checks(instance: dg.DagsterInstance) -> None:
+    instance.report_runless_asset_event(dg.AssetMaterialization("daily_asset", partition="2026-01-01"))
+    events, checks = internals.event_rows(), internals.check_rows()
+    assert {"asset_key", "check_name", "partition", "run_id", "execution_status"} <= set(checks.c.keys())
+    with instance.event_log_storage.index_transaction() as connection:  # pyright: ignore[reportAttributeAccessIssue]
+        row = connection.execute(select(events)).one()
+        assert connection.execute(select(checks)).all() == []
+    shown = (row.run_id, row.dagster_event_type, row.asset_key, row.partition, row.step_key)
+    assert shown == ("", "ASSET_MATERIALIZATION", '["daily_asset"]', "2026-01-01", None)
+
+
+def test_of_no_run_is_what_dagster_reports_without_one(instance: dg.DagsterInstance) -> None:
+    assert dg.materialize([daily_asset], partition_key="2026-01-02", instance=instance).success
+    wanted = dg.AssetRecordsFilter(dg.AssetKey("daily_asset"))
+    made = instance.fetch_materializations(wanted, limit=1).records[0].event_log_entry
+    kept = deserialize_value(internals.of_no_run(serialize_value(made), {"a": "b"}), dg.EventLogEntry)
+    assert made.asset_materialization is not None
+    instance.report_runless_asset_event(made.asset_materialization)
+    reported = instance.fetch_materializations(wanted, limit=1).records[0].event_log_entry
+    for name in ("run_id", "job_name", "step_key", "asset_materialization", "error_info"):
+        assert getattr(kept, name) == getattr(reported, name), name
+    assert kept.timestamp == made.timestamp
+    assert kept.get_dagster_event().logging_tags == {"a": "b"}
+
+
+def test_run_file(instance: dg.DagsterInstance) -> None:
+    run = dg.materialize([daily_asset], partition_key="2026-01-02", instance=instance)
+    assert Path(internals.run_file(instance, run.run_id)).is_file()
+    with dg.DagsterInstance.ephemeral() as other:
+        assert internals.run_file(other, run.run_id) == ""

@@ -226,6 +226,15 @@ def test_a_time_too_short_for_a_repeated_delivery_is_refused(monkeypatch: pytest
     assert kept(settings.load()).webhooks == 0
 
 
+def test_less_than_a_week_of_runs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incident: yesterday's failed run was gone before anybody came to look at it."""
+    monkeypatch.setenv("KEEP_RUNS_DAYS", "2")
+    with pytest.raises(ConfigError, match="KEEP_RUNS_DAYS"):
+        settings.load()
+    monkeypatch.setenv("KEEP_RUNS_DAYS", "0")
+    assert settings.load().keep_runs_days == 0
+
+
 def test_the_defaults_are_one() -> None:
     """Incident: docs of ninety days and a job of thirty."""
     assert replace(kept(Settings()), sign_in=()) == Keep()
