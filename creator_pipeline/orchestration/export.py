@@ -7,7 +7,18 @@ import dagster as dg
 
 from creator_pipeline import settings
 from creator_pipeline.datasets.arrow import fields
-from creator_pipeline.datasets.declared import DAILY_REVENUE, DATASETS, LEDGER, PAYOUTS, Dataset, shared
+from creator_pipeline.datasets.declared import (
+    DAILY_REVENUE,
+    DATASETS,
+    LEDGER,
+    PAYOUT_LINES,
+    PAYOUTS,
+    PRODUCTS_SOLD,
+    SUBSCRIPTIONS_DAILY,
+    UNEXPLAINED,
+    Dataset,
+    shared,
+)
 from creator_pipeline.export import run
 from creator_pipeline.export.manifest import SCHEMA_VERSION
 from creator_pipeline.platforms import PLATFORMS, sources
@@ -29,7 +40,11 @@ def _follows(dataset: Dataset) -> list[dg.AssetKey]:
         return [dg.AssetKey(["sales_events", source.provider]) for source in sources()]
     if dataset is DAILY_REVENUE:
         return [dg.AssetKey("daily_revenue")]
-    if dataset is PAYOUTS:
+    if dataset is PRODUCTS_SOLD:
+        return [dg.AssetKey("products")]
+    if dataset is SUBSCRIPTIONS_DAILY:
+        return [dg.AssetKey("subscriptions_daily")]
+    if dataset in (PAYOUTS, PAYOUT_LINES, UNEXPLAINED):
         return [dg.AssetKey(["books", platform.name]) for platform in PLATFORMS if platform.books is not None]
     return [dg.AssetKey(each.follows.split("/")) for each in shared(dataset.name)]
 
