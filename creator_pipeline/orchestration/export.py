@@ -35,7 +35,8 @@ def key_of(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["export", dataset.name])
 
 
-def _follows(dataset: Dataset) -> list[dg.AssetKey]:
+def follows(dataset: Dataset) -> list[dg.AssetKey]:
+    """The assets that a dataset's rows come from."""
     if dataset is LEDGER:
         return [dg.AssetKey(["sales_events", source.provider]) for source in sources()]
     if dataset is DAILY_REVENUE:
@@ -53,7 +54,7 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
     columns = [dg.TableColumn(one.name, one.type, one.about) for one in fields(dataset)]
     return dg.AssetSpec(
         key_of(dataset),
-        deps=_follows(dataset),
+        deps=follows(dataset),
         description=f"{dataset.about} As Parquet files below `EXPORT_URL`, by month and profile; only months that "
         "changed are written. `manifest.json` names the files that count.",
         group_name="export",
