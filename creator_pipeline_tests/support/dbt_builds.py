@@ -20,6 +20,7 @@ from sqlalchemy import Connection, insert, make_url
 from creator_pipeline.export import run
 from creator_pipeline.ledger.replace import note_changes
 from creator_pipeline.ledger.rollup import roll_up
+from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import products, sales_events, subscriptions_daily, unexplained
 from creator_pipeline_tests.support import exported, invented_year
@@ -147,37 +148,31 @@ def _fill(warehouse: Warehouse) -> None:
 
 
 def _put_other_events(connection: Connection) -> None:
-    """A few events of each kind that isn't in the year."""
+    """A few events of each kind that isn't in the year; and of cleo, of whom nearly all and next to nothing went back."""
+    profiles.add_profile(connection, "cleo", "cleo@example.com")
+    day = invented_year.SEEN.date()
     row = {
-        "profile_id": "alice",
-        "platform": "whop",
-        "product_id": "p2",
-        "product_name": "Class",
-        "currency": "EUR",
         "occurred_at": invented_year.SEEN,
-        "occurred_on": invented_year.SEEN.date(),
+        "occurred_on": day,
         "quantity": 1,
         "source": "test",
         "first_seen_at": invented_year.SEEN,
         "ingested_at": invented_year.SEEN,
         "fee_exact": True,
+        "fee_micros": 0,
     }
-    connection.execute(
-        insert(sales_events),
-        [
-            {
-                **row,
-                "id": kind,
-                "external_id": kind,
-                "event_type": kind,
-                "gross_micros": gross,
-                "fee_micros": 0,
-                "net_micros": gross,
-            }
-            for kind, gross in _OTHER_EVENTS
-        ],
-    )
-    note_changes(connection, "whop", "alice", [invented_year.SEEN.date()])
+    events = [("alice", "whop", "EUR", "p2", kind, gross) for kind, gross in _OTHER_EVENTS]
+    for currency, sold, back in (("USD", 1, 2**53 + 1), ("EUR", 2_000_000, 1)):
+        events += [("cleo", "whop", currency, None, "sale", sold), ("cleo", "whop", currency, None, "refund", -back)]
+    names = ("profile_id", "platform", "currency", "product_id", "event_type")
+    for number, (*values, gross) in enumerate(events):
+        told = {"id": f"other{number}", "external_id": f"other{number}", "product_name": "Class"}
+        money = {"gross_micros": gross, "net_micros": gross}
+        connection.execute(
+            insert(sales_events).values({**row, **dict(zip(names, values, strict=True)), **told, **money})
+        )
+    for name in ("alice", "cleo"):
+        note_changes(connection, "whop", name, [day])
 
 
 def _product(profile_id: str, work: str | None) -> dict[str, Any]:
