@@ -9,6 +9,7 @@ from creator_pipeline.monitoring import health_sensor
 from creator_pipeline.orchestration import (
     books,
     daily_revenue,
+    dbt_models,
     export,
     fx,
     jobs,
@@ -25,6 +26,7 @@ from creator_pipeline.runtime.resources import WarehouseResource
 def build() -> dg.Definitions:
     """The definitions of the platforms of this moment."""
     parts = {platform.name: platform.dagster.get() for platform in PLATFORMS}
+    models = dbt_models.assets()
     return dg.Definitions(
         assets=[
             *(asset for part in parts.values() for asset in part.assets),
@@ -34,6 +36,7 @@ def build() -> dg.Definitions:
             *books.all_books(),
             export.export_asset(),
             fx.rates_asset,
+            *models,
         ],
         asset_checks=[
             *(check for part in parts.values() for check in part.checks),
@@ -49,6 +52,7 @@ def build() -> dg.Definitions:
             *(sensor for part in parts.values() for sensor in part.sensors),
             *notifications.ALL,
             health_sensor.pipeline_health,
+            *dbt_models.sensors(models),
         ],
         resources={
             "warehouse": WarehouseResource(),

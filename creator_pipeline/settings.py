@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import dotenv
@@ -33,6 +34,7 @@ WHERE_TO_GET = {
     "RESEND_WEBHOOK_SECRET": "Resend: Webhooks; it begins with whsec_.",
     "SUPABASE_HOOK_SECRET": "Supabase: Authentication, Hooks, Send Email; it begins with v1,whsec_.",
     "EXPORT_URL": "A folder, or s3://bucket/folder: where Parquet files go; see docs/export.md.",
+    "DBT_DATABASE_URL": "The warehouse as the role pipeline_reader; see docs/dbt.md.",
     "BASE_CURRENCY": "The code of a currency, as EUR.",
     "DATABASE_URL": "postgresql://user:password@host/database.",
 }
@@ -81,6 +83,9 @@ class Settings(BaseSettings):
 
     kdp_inbox: str | None = None
     export_url: str | None = None
+    dbt_target: Literal["postgres", "duckdb"] | None = None
+    dbt_database_url: SecretStr | None = None
+    dbt_duckdb_path: str | None = None
     fx_url: str | None = None
     works_file: str | None = None
     base_currency: str | None = None

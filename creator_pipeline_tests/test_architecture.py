@@ -48,7 +48,8 @@ KNOW_DAGSTER = {
 READ_ENVIRONMENT = {
     "settings.py",
     "commands/demo.py",
-    # Variables of Dagster's own, and OpenSSL's.
+    # Variables of Dagster's own, OpenSSL's, and libpq's.
+    "orchestration/dbt_models.py",
     "runtime/event_batches.py",
     "runtime/storage.py",
     "core/transport.py",

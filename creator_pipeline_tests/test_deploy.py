@@ -42,7 +42,7 @@ FOREIGN = {
     ),
 }
 FAMILY = dict(
-    pin.split("==")
+    pin.split(";")[0].split("==")
     for pin in (
         *PROJECT["dependencies"],
         *(one for extra in PROJECT["optional-dependencies"].values() for one in extra),
@@ -70,6 +70,16 @@ def test_the_family_is_of_one_release() -> None:
         (dagster, ""),
         ("", dagster),
     }
+
+
+def test_the_image_gets_what_the_wheel_is_made_of() -> None:
+    """Guards: an image that couldn't be built, for a folder that the wheel takes in and the build had not got."""
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = whole["tool"]["hatch"]["build"]["targets"]["wheel"]
+    copied = {word for line in re.findall(r"^COPY (.*)$", TEXTS["Dockerfile"], re.MULTILINE) for word in line.split()}
+    assert {*wheel["packages"], *wheel["force-include"]} <= copied
+    let_in = {line[1:] for line in TEXTS["Dockerfile.dockerignore"].splitlines() if line.startswith("!")}
+    assert {*wheel["packages"], *wheel["force-include"]} <= let_in
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
-from uuid import uuid4
 
 import httpx
-import psycopg2
 import pytest
 from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.exc import ProgrammingError
@@ -25,7 +22,7 @@ from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
 from creator_pipeline.platforms.gumroad.sandbox.oauth import CLIENT_ID, CLIENT_SECRET
 from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.sandbox.resend import KEY
-from creator_pipeline.store import erasure, migrate, profile_keys, profiles, retention, token_keys
+from creator_pipeline.store import erasure, profile_keys, profiles, retention, token_keys
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import metadata, platform_connections, webhook_events
 from creator_pipeline_tests.support import installation as small
@@ -35,50 +32,10 @@ from creator_pipeline_tests.support.gateway import Gateway, signed, whop_event
 from creator_pipeline_tests.support.gumroad_oauth import come_back, said_at_gumroad, start
 from creator_pipeline_tests.support.kdp_landing import taken
 from creator_pipeline_tests.support.pages import Page
+from creator_pipeline_tests.support.roles import Database
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
-DEPLOY = paths.ROOT / "deploy" / "postgresql"
 REPORT = paths.FIXTURES / "kdp" / "csv_combined_utf8.csv"
-ROLES = ("owner", "app", "gateway", "reader")
-
-
-class Database:
-    """A database set up by the shipped files, with roles whose names are this test's own."""
-
-    def __init__(self) -> None:
-        self.url = servers.postgres().fresh_database()
-        self._prefix = f"test_{uuid4().hex[:8]}_"
-
-    def set_up(self) -> None:
-        """As docs/security.md says."""
-        self.run("roles.sql")
-        owner = open_warehouse(self.of("owner"))
-        assert migrate.upgrade(owner.engine)
-        owner.engine.dispose()
-        self.run("rights.sql", "owner")
-
-    def of(self, role: str) -> str:
-        """URL under which a session has a role's rights and no others."""
-        option = quote(f"-crole={self._prefix}{role}")
-        return make_url(self.url).update_query_string(f"options={option}").render_as_string(hide_password=False)
-
-    def run(self, name: str, role: str = "") -> None:
-        """What psql -f does."""
-        told = (DEPLOY / name).read_text(encoding="utf-8").replace("pipeline_", self._prefix)
-        connection = psycopg2.connect(self.of(role) if role else self.url)
-        with connection.cursor() as cursor:
-            cursor.execute(told)
-        connection.commit()
-        connection.close()
-
-    def close(self) -> None:
-        """Roles are of the whole server: none may stay."""
-        servers.postgres().drop(self.url)
-        connection = psycopg2.connect(make_url(self.url).set(database="postgres").render_as_string(hide_password=False))
-        with connection.cursor() as cursor:
-            cursor.execute("".join(f'DROP ROLE IF EXISTS "{self._prefix}{role}";' for role in ROLES))
-        connection.commit()
-        connection.close()
 
 
 @pytest.fixture(scope="module")

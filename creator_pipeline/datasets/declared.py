@@ -10,7 +10,15 @@ from sqlalchemy import Column, ColumnElement, SelectBase, Table, select, union_a
 
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.contract import Shared
-from creator_pipeline.store.tables import daily_revenue, payouts, sales_events
+from creator_pipeline.store.tables import (
+    daily_revenue,
+    payout_lines,
+    payouts,
+    products,
+    sales_events,
+    subscriptions_daily,
+    unexplained,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,22 @@ def _payouts() -> SelectBase:
     return _all_of(payouts, but=("raw", "differs", "lines_read_at"), platform="provider")
 
 
+def _payout_lines() -> SelectBase:
+    return _all_of(payout_lines, but=("sale_id", "reason"), platform="provider")
+
+
+def _products_sold() -> SelectBase:
+    return _all_of(products)
+
+
+def _subscriptions_daily() -> SelectBase:
+    return _all_of(subscriptions_daily)
+
+
+def _unexplained() -> SelectBase:
+    return _all_of(unexplained, platform="provider")
+
+
 def _of_platforms(name: str) -> SelectBase:
     statements = [each.statement for each in shared(name)]
     return union_all(*statements) if len(statements) > 1 else statements[0]
@@ -90,4 +114,33 @@ SUBSCRIPTIONS = Dataset(
     lambda: _of_platforms("subscriptions"),
     ("platform", "profile_id", "subscription_id"),
 )
-DATASETS = (LEDGER, DAILY_REVENUE, PAYOUTS, PRODUCTS, SUBSCRIPTIONS)
+PRODUCTS_SOLD = Dataset(
+    "products_sold",
+    "Each thing that a profile sold on a platform, with the work that it is an edition of.",
+    _products_sold,
+    ("profile_id", "platform", "product_id"),
+)
+SUBSCRIPTIONS_DAILY = Dataset(
+    "subscriptions_daily",
+    "Subscriptions by day, and their monthly recurring revenue; the formula is in docs/subscriptions.md.",
+    _subscriptions_daily,
+    ("day", "profile_id", "platform", "currency"),
+    "day",
+)
+PAYOUT_LINES = Dataset(
+    "payout_lines",
+    "What a payout is made of.",
+    _payout_lines,
+    ("platform", "profile_id", "payout_id", "line"),
+    "occurred_on",
+)
+UNEXPLAINED = Dataset(
+    "unexplained",
+    "Money that the books don't explain.",
+    _unexplained,
+    ("platform", "profile_id", "scope", "key", "currency", "reason"),
+)
+DATASETS = (
+    *(LEDGER, DAILY_REVENUE, PAYOUTS, PRODUCTS, SUBSCRIPTIONS),
+    *(PRODUCTS_SOLD, SUBSCRIPTIONS_DAILY, PAYOUT_LINES, UNEXPLAINED),
+)

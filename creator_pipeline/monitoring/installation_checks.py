@@ -19,7 +19,7 @@ from creator_pipeline.platforms import PLATFORMS, declared, declared_views, of_n
 from creator_pipeline.platforms.intake import waiting_for
 from creator_pipeline.queue.redis_client import connect
 from creator_pipeline.runtime.unknown_fields import PREFIX
-from creator_pipeline.settings import Settings
+from creator_pipeline.settings import WHERE_TO_GET, Settings
 from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import connect_as_is
 from creator_pipeline.store.tables import health_reports, metadata, webhook_events
@@ -52,6 +52,7 @@ def flags(config: Settings) -> Iterator[Finding]:
             text = f"Switched off; what arrives meanwhile is kept.{_deliveries_kept(config, source)}"
             yield Finding(name, "off", text, f"ENABLE_{source.upper()}=true")
     yield _streams(config)
+    yield from _models(config)
 
 
 def _streams(config: Settings) -> Finding:
@@ -65,6 +66,21 @@ def _streams(config: Settings) -> Finding:
     if off:
         return Finding("flag STREAMS", "off", f"Not read: {', '.join(off)}.", "STREAMS=all")
     return Finding("flag STREAMS", "ok", "every declared table is read")
+
+
+def _models(config: Settings) -> Iterator[Finding]:
+    """Whether the dbt models that ``DBT_TARGET`` switches on can be built; nothing while it is not set."""
+    if config.dbt_target is None:
+        return
+    name, needed = "flag DBT_TARGET", "EXPORT_URL" if config.dbt_target == "duckdb" else "DBT_DATABASE_URL"
+    if importlib.util.find_spec("dagster_dbt") is None:
+        yield Finding(
+            name, "no", "The extra dbt is not installed: there are no models.", "pip install 'creator-pipeline[dbt]'"
+        )
+    elif not config.variable(needed):
+        yield Finding(name, "no", f"{needed} is not set: no model can be built.", f"{needed}: {WHERE_TO_GET[needed]}")
+    else:
+        yield Finding(name, "ok", f"models on {config.dbt_target}")
 
 
 def _deliveries_kept(config: Settings, source: str) -> str:

@@ -7,7 +7,18 @@ import dagster as dg
 
 from creator_pipeline import settings
 from creator_pipeline.datasets.arrow import fields
-from creator_pipeline.datasets.declared import DAILY_REVENUE, DATASETS, LEDGER, PAYOUTS, Dataset, shared
+from creator_pipeline.datasets.declared import (
+    DAILY_REVENUE,
+    DATASETS,
+    LEDGER,
+    PAYOUT_LINES,
+    PAYOUTS,
+    PRODUCTS_SOLD,
+    SUBSCRIPTIONS_DAILY,
+    UNEXPLAINED,
+    Dataset,
+    shared,
+)
 from creator_pipeline.export import run
 from creator_pipeline.export.manifest import SCHEMA_VERSION
 from creator_pipeline.platforms import PLATFORMS, sources
@@ -24,12 +35,17 @@ def key_of(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["export", dataset.name])
 
 
-def _follows(dataset: Dataset) -> list[dg.AssetKey]:
+def follows(dataset: Dataset) -> list[dg.AssetKey]:
+    """The assets that a dataset's rows come from."""
     if dataset is LEDGER:
         return [dg.AssetKey(["sales_events", source.provider]) for source in sources()]
     if dataset is DAILY_REVENUE:
         return [dg.AssetKey("daily_revenue")]
-    if dataset is PAYOUTS:
+    if dataset is PRODUCTS_SOLD:
+        return [dg.AssetKey("products")]
+    if dataset is SUBSCRIPTIONS_DAILY:
+        return [dg.AssetKey("subscriptions_daily")]
+    if dataset in (PAYOUTS, PAYOUT_LINES, UNEXPLAINED):
         return [dg.AssetKey(["books", platform.name]) for platform in PLATFORMS if platform.books is not None]
     return [dg.AssetKey(each.follows.split("/")) for each in shared(dataset.name)]
 
@@ -38,7 +54,7 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
     columns = [dg.TableColumn(one.name, one.type, one.about) for one in fields(dataset)]
     return dg.AssetSpec(
         key_of(dataset),
-        deps=_follows(dataset),
+        deps=follows(dataset),
         description=f"{dataset.about} As Parquet files below `EXPORT_URL`, by month and profile; only months that "
         "changed are written. `manifest.json` names the files that count.",
         group_name="export",

@@ -69,7 +69,7 @@ def test_only_months_that_changed_are_written(warehouse: Warehouse, root: Path) 
     assert exported.manifest(root)["generation"] == generation
     change(warehouse, a_day(warehouse, "2026-03"))
     told = {one.table: one.written for one in run.export(warehouse, str(root))}
-    assert told == {"ledger": 1, "daily_revenue": 1, "payouts": 0, "products": 0, "subscriptions": 0}
+    assert {table: written for table, written in told.items() if written} == {"ledger": 1, "daily_revenue": 1}
     after = exported.files(root)
     assert {unit for unit in after if after[unit] != before[unit]} == {("2026-03", "alice")}
     assert exported.sums(root) == invented_year.ledger_sums(warehouse)

@@ -32,7 +32,7 @@ def duckdb_sums(root: Path) -> dict[tuple[str, str, str], Decimal]:
     found = re.search(r"```sql\n(.*?)```", page, re.DOTALL)
     assert found
     with duckdb.connect() as connection:
-        connection.execute(found.group(1).replace("/srv/export", str(root)))
+        connection.execute(found.group(1).replace("/srv/export", str(root).replace("'", "''")))
         return {(month, platform, currency): net for month, platform, currency, net in connection.fetchall()}
 
 

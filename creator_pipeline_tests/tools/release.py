@@ -25,6 +25,7 @@ BIN = Path(sys.executable).parent
 NAME = f"creator_pipeline-{__version__}"
 MUST = (
     "dagster.yaml",
+    "dbt_project/dbt_project.yml",
     "py.typed",
     "gateway/pages/me.html",
     "gateway/pages/style.css",
@@ -68,6 +69,7 @@ def contents(sdist: Path, wheel: Path) -> list[str]:
     wrong = [f"wheel has {name}" for name in sorted(built - allowed)]
     top = {
         "creator_pipeline",
+        "dbt",
         "dagster.yaml",
         "CHANGELOG.md",
         "LICENSE",

@@ -1,0 +1,22 @@
+select
+    id,
+    profile_id,
+    platform,
+    {{ month_of('occurred_on') }} as month,
+    occurred_on,
+    occurred_at,
+    settled_on,
+    belongs_to,
+    event_type,
+    external_id,
+    case when product_id is not null then {{ key_of(['profile_id', 'platform', 'product_id']) }} end as product_key,
+    product_id,
+    product_name,
+    quantity,
+    gross,
+    fee,
+    net,
+    currency,
+    fee_exact,
+    past_balance
+from {{ ref('stg_ledger') }}

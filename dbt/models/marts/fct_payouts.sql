@@ -1,0 +1,20 @@
+select
+    {{ key_of(['platform', 'profile_id', 'payout_id']) }} as payout_key,
+    platform,
+    profile_id,
+    payout_id,
+    cast(created_at at time zone 'UTC' as date) as created_on,
+    created_at,
+    processed_at,
+    period_end,
+    released_on,
+    state,
+    state = 'paid' as is_paid,
+    status,
+    amount,
+    currency,
+    balance,
+    balance_currency,
+    withheld,
+    estimated
+from {{ ref('stg_payouts') }}

@@ -1,0 +1,20 @@
+select
+    id,
+    profile_id,
+    platform,
+    event_type,
+    external_id,
+    product_id,
+    product_name,
+    occurred_at,
+    occurred_on,
+    settled_on,
+    belongs_to,
+    cast(quantity as bigint) as quantity,
+    gross,
+    fee,
+    net,
+    currency,
+    fee_exact,
+    past_balance
+from {{ ledger_rows() }}

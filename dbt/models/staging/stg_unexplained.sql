@@ -1,0 +1,10 @@
+select
+    {{ platform() }},
+    profile_id,
+    scope,
+    key,
+    currency,
+    reason,
+    {{ amount('amount') }},
+    since
+from {{ origin('unexplained') }}
