@@ -103,7 +103,6 @@ class Settings(BaseSettings):
     gumroad_requests_per_minute: float = Field(default=120, ge=LEAST_RATE, allow_inf_nan=False)
     whop_requests_per_minute: float = Field(default=600, ge=LEAST_RATE, allow_inf_nan=False)
     resend_requests_per_second: float = Field(default=2, ge=LEAST_RATE, allow_inf_nan=False)
-
     fork_runs: bool = True
     webhook_wait_seconds: float = Field(default=8, ge=0, le=15, allow_inf_nan=False)
 
@@ -275,13 +274,8 @@ def load_env_file() -> None:
 
 
 def handed_on(others: Iterable[str] = ()) -> list[str]:
-    """Names of the variables that a run on another machine, or in a container, needs of this environment.
-
-    Args:
-        others: beyond the settings; NAME=VALUE is kept as it is.
-    """
-    # Its home is its own.
-    names = [name.upper() for name in Settings.model_fields if name != "dagster_home"]
+    """Names of the variables that a run elsewhere needs of this environment; of ``others`` NAME=VALUE stays."""
+    names = [name.upper() for name in Settings.model_fields if name != "dagster_home"]  # its home is its own
     return [name for name in (*names, *others) if "=" in name or os.environ.get(name)]
 
 

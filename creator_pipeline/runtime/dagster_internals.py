@@ -173,10 +173,7 @@ def sqlite_storage(base_dir: str, inst_data: ConfigurableClassData | None) -> Da
 def log_materializations(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, materializations: Sequence[dg.AssetMaterialization]
 ) -> None:
-    """Log these events of a step in one write, where the storage has batches.
-
-    ``context.log_event`` writes each event by itself.
-    """
+    """Log these events of a step in one write, where the storage has batches; Dagster's way writes each by itself."""
     step, batch, last = context.get_step_execution_context(), str(uuid.uuid4()), len(materializations)
     for number, one in enumerate(materializations, 1):
         dg.DagsterEvent.asset_materialization(step, one, DagsterEventBatchMetadata(batch, is_end=number == last))
@@ -230,12 +227,10 @@ def add_backfill(
         instance: whose daemon takes it.
         graph: of the definitions that hold the assets.
         backfill_id: eight characters, as in the UI.
-        assets: which assets; all have the same partitions.
-        partitions: keys of the partitions.
+        assets, partitions: which assets, that all have the same partitions, and keys of these.
         created_at: now, aware.
         tags: of each of its runs.
-        title: one line for the UI.
-        description: a sentence for the UI.
+        title, description: a line and a sentence for the UI.
     """
     from dagster._core.execution.backfill import PartitionBackfill
 
