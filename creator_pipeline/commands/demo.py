@@ -82,7 +82,8 @@ def _play(processes: Processes, load_definitions: LoadDefinitions, *, odd: bool)
     Path(".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
     settings.ensure_home()
     story.prepare()
-    world = ["--port", _port(sandbox), "--days", str(story.WORLD_DAYS), *(["--odd"] if odd else [])]
+    world = ["--port", _port(sandbox), "--seed", str(story.WORLD_SEED), "--days", str(story.WORLD_DAYS)]
+    world += ["--odd"] if odd else []
     processes.start("sandbox", [python, "-m", "creator_pipeline", "sandbox", *world])
     processes.start("gateway", [python, "-m", "creator_pipeline", "gateway", "--port", _port(gateway)])
     processes.start("dagster", [python, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", _port(ui)])

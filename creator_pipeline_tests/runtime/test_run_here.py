@@ -40,6 +40,14 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _as_in_a_shell() -> Iterator[None]:
+    """A worker of the suite ignores Ctrl-C, or not, by what ran in it before."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def ctrl_c() -> None:
     # To this thread: another one that the process's signal goes to may not have had a turn when the run is over.
     signal.raise_signal(signal.SIGINT)

@@ -16,9 +16,13 @@ from creator_pipeline.platforms.gumroad.sandbox.shapes import Sale
 DAY = 86_400
 IN_TWO_PARTS = 0.1
 """Part of the refunds of less than everything that are made in two parts."""
+LISTED_AFTER = 28 * DAY
+"""Seconds after which a payout lists a refund, also where one before it came back."""
 
 
-def play(seller: GumroadSeller, rng: random.Random, first: date, midnight: int, fates: Mapping[int, str]) -> None:
+def play(
+    seller: GumroadSeller, rng: random.Random, first: date, midnight: int, fates: Mapping[int, str], *, odd: bool
+) -> None:
     """Books a seller's sales, and everything that followed from them, in the order of time, up to ``midnight``.
 
     Refunds and disputes come days after their sale; some in two parts, some fail, some are the service's own. Payouts
@@ -30,8 +34,10 @@ def play(seller: GumroadSeller, rng: random.Random, first: date, midnight: int, 
         first: UTC day on which the history begins.
         midnight: when the world's day begins, seconds since 1970; the last sales are a quarter of an hour younger.
         fates: what becomes of payouts that don't arrive, by their place.
+        odd: also refunds in two parts of which the last one is listed by no payout yet. Of these a reader who comes
+            only now can't know the first.
     """
-    past = _Past(seller, rng, midnight + 900)
+    past = _Past(seller, rng, midnight + 900, odd=odd)
     seller.books.run.fates |= fates
     for sale in sorted(seller.sales.values(), key=lambda one: one.key):
         if sale.counts:
@@ -44,8 +50,8 @@ def play(seller: GumroadSeller, rng: random.Random, first: date, midnight: int, 
 class _Past:
     """A queue of what happens."""
 
-    def __init__(self, seller: GumroadSeller, rng: random.Random, end: int) -> None:
-        self.seller, self.books, self.rng, self.end = seller, seller.books, rng, end
+    def __init__(self, seller: GumroadSeller, rng: random.Random, end: int, *, odd: bool) -> None:
+        self.seller, self.books, self.rng, self.end, self.odd = seller, seller.books, rng, end, odd
         self._queue: list[tuple[int, int, Callable[[date], object]]] = []
         self._order = count()
 
@@ -69,10 +75,15 @@ class _Past:
         parts = [refunded] if refunded else []
         if refunded > 1 and luck < IN_TWO_PARTS:
             parts = [refunded // 3 or 1, refunded - (refunded // 3 or 1)]
-        for cents in parts:
+        times = list[int]()
+        for _ in parts:
             at = self._later(at, 12 if self.rng.random() < 0.7 else 45)
+            times.append(at)
+        if len(parts) > 1 and not self.odd and times[-1] > self.end - LISTED_AFTER:
+            parts, at = [refunded], times[0]
+        for moment, cents in zip(times, parts, strict=False):
             fraud = luck > 0.8 and not sale.processor and cents == parts[-1]
-            self._at(at, self._refund(sale, cents, fraud=fraud))
+            self._at(moment, self._refund(sale, cents, fraud=fraud))
         if sale.disputed:
             at = self._later(at, 25)
             self._at(at, lambda day: self.books.dispute(sale, day))

@@ -69,7 +69,6 @@ def _seller(name: str, at: int, count: int, days: int, clock: WorldClock, *, odd
     )
     seller.grant({"view_profile", "view_sales", "view_payouts"})
     seller.load(inventor.history(invented_times(rng, today, days, count)))
-    play(
-        seller, random.Random(f"{name}/money"), today - timedelta(days=days - 1), clock.midnight, FATES.get(profile, {})
-    )
+    first, fates = today - timedelta(days=days - 1), FATES.get(profile, {})
+    play(seller, random.Random(f"{name}/money"), first, clock.midnight, fates, odd=odd)
     return seller
