@@ -103,6 +103,17 @@ def process(place: Installation, *words: str) -> Iterator[None]:
             os.killpg(running.pid, signal.SIGKILL)
 
 
+def wait_for_webserver(ui: httpx.Client, url: str) -> None:
+    """Return once Dagster's webserver answers."""
+    while True:
+        try:
+            ui.get(f"{url}/server_info")
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+
+
 def page(place: Installation) -> dict[str, str]:
     """The asset page's queries: first, again, and how large the answer is."""
     port, found = servers.free_port(), dict[str, str]()
@@ -110,12 +121,7 @@ def page(place: Installation) -> dict[str, str]:
     words = ["-p", str(port), "-w", "workspace.yaml", "--db-statement-timeout", str(place.statement_ms)]
     with process(place, "dagster_webserver", *words), httpx.Client(timeout=600) as ui:
         url = f"http://127.0.0.1:{port}"
-        while True:
-            try:
-                ui.get(f"{url}/server_info")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        wait_for_webserver(ui, url)
         found["webserver with code location up"] = f"{time.monotonic() - began:.1f}"
 
         def ask(query: str, variables: dict[str, Any]) -> int:

@@ -29,7 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import dagster as dg
 import httpx
 import psycopg2
-from growth import HEALTH, KEY, LIVE, process
+from growth import HEALTH, KEY, LIVE, process, wait_for_webserver
 from growth_fill import REAL, REAL_DAYS, Installation
 from psycopg2.extras import execute_values
 
@@ -171,12 +171,7 @@ def pages(place: Year) -> tuple[list[Any], float]:
         httpx.Client(timeout=300) as ui,
     ):
         url = f"http://127.0.0.1:{port}"
-        while True:
-            try:
-                ui.get(f"{url}/server_info")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        wait_for_webserver(ui, url)
 
         def ask(query: str, variables: dict[str, Any]) -> dict[str, Any]:
             answer = ui.post(f"{url}/graphql", json={"query": query, "variables": variables}).json()

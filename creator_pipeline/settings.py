@@ -250,7 +250,7 @@ def load() -> Settings:
         raise ConfigError(f"The environment can't be read. {'; '.join(parts)}.", hint="See .env.example.") from None
 
 
-# 12 ms each time, by the fields' types; a request, a tick and a run ask several times.
+# 3 ms each time, by the fields' types; a request, a tick and a run ask several times.
 @lru_cache(maxsize=4)
 def _load(environment: frozenset[tuple[str, str]], written: frozenset[tuple[str, str | None]]) -> Settings:
     del environment  # a part of the cache's key: read by the class itself

@@ -277,7 +277,7 @@ def test_rows_of_events_and_checks(instance: dg.DagsterInstance) -> None:
     instance.report_runless_asset_event(dg.AssetMaterialization("daily_asset", partition="2026-01-01"))
     events, checks = internals.event_rows(), internals.check_rows()
     assert {"asset_key", "check_name", "partition", "run_id", "execution_status"} <= set(checks.c.keys())
-    with instance.event_log_storage.index_transaction() as connection:  # pyright: ignore[reportAttributeAccessIssue]
+    with instance.event_log_storage.index_transaction() as connection:
         row = connection.execute(select(events)).one()
         assert connection.execute(select(checks)).all() == []
     shown = (row.run_id, row.dagster_event_type, row.asset_key, row.partition, row.step_key)
