@@ -75,8 +75,9 @@ class PayoutCalls:
         return optional(lambda: object_of(self._get(f"/v2/payouts/{quote(payout_id, safe='')}", asked), "payout"))
 
     def upcoming(self) -> list[Json] | None:
-        """The planned payouts, earliest first; None on servers that don't know the call: it reads as an id there."""
-        return optional(lambda: objects_of(self._get("/v2/payouts/upcoming", {}), "payouts"))
+        """The planned payouts with their lines, earliest first; None on servers that read the call as an id."""
+        asked = {"include_sales": "false", "include_transactions": "true"}
+        return optional(lambda: objects_of(self._get("/v2/payouts/upcoming", asked), "payouts"))
 
     def earnings(self, year: int) -> Json | None:
         """Gumroad's totals of a year; None where it has none of that year.

@@ -79,6 +79,8 @@ PIECED_TYPES = frozenset({AFFILIATE_CREDIT, TECHNICAL_ADJUSTMENT, *CONNECT_SHARE
 """Lines that sum up what several sales did: they are stored in pieces, which name the sales."""
 WRITTEN_OFF = "written off"
 """In the word of a line by which a kept fee comes back that couldn't be collected; the word itself was never seen."""
+UNSOLD = frozenset({AFFILIATE_CREDIT, CREDIT}) | FAILED_REFUND_TYPES
+"""Lines whose money the list of sales doesn't tell: until it is paid, only the plan of a payout shows it."""
 LINE_TYPES = (
     frozenset({SALE, CHARGEBACK, CREDIT, AFFILIATE_CREDIT})
     | REFUNDS

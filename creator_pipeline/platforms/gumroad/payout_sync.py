@@ -10,7 +10,6 @@ from datetime import date, datetime
 from sqlalchemy import Connection, and_
 
 from creator_pipeline.core.errors import DataError, RejectedError
-from creator_pipeline.core.money import from_decimal
 from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.payouts import PayoutRow
 from creator_pipeline.platforms.books import NotReadable
@@ -268,20 +267,24 @@ def _store_rest(
 ) -> None:
     """The planned payouts, and which parts can be read."""
     upcoming, moment = client.payouts.upcoming(), now()
-    balances: dict[str, int] = {}
+    balances: dict[tuple[str, str], int] = {}
     if upcoming is not None:
         found.odd.whole.add(PLANNED)
+        # What is planned is told in dollars, whatever the payout's currency; nothing planned is told as nothing.
+        balances = {} if upcoming else {("USD", "upcoming"): 0}
     for item in upcoming or ():
         try:
-            currency = str(item.get("currency") or "usd").upper()
-            balances[currency] = balances.get(currency, 0) + from_decimal(str(item.get("amount")))
-        except ValueError:
-            found.odd.add(PLANNED, item, payouts.FIELDS.bad("planned payout", item, "amount", "decimal text"))
+            currency, amount, unsold = payouts.planned(item)
+        except DataError as error:
+            found.odd.add(PLANNED, item, error)
+            continue
+        for part, micros in (("upcoming", amount), ("upcoming_credits", unsold)):
+            if micros or part == "upcoming":
+                balances[currency, part] = balances.get((currency, part), 0) + micros
     columns = platform_balances.c
-    mine = and_(columns.provider == PLATFORM, columns.profile_id == profile_id, columns.part == "upcoming")
-    rows = [(PLATFORM, profile_id, currency, "upcoming", micros, moment) for currency, micros in balances.items()]
-    if upcoming is not None and not rows:
-        rows = [(PLATFORM, profile_id, "USD", "upcoming", 0, moment)]
+    parts = columns.part.in_(("upcoming", "upcoming_credits"))
+    mine = and_(columns.provider == PLATFORM, columns.profile_id == profile_id, parts)
+    rows = [(PLATFORM, profile_id, *key, micros, moment) for key, micros in balances.items()]
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
         replace(connection, platform_balances, rows, mine, what=f"planned payouts of {profile_id}", allow_shrink=True)

@@ -116,20 +116,39 @@ def reading(item: Json) -> Reading:
     Raises:
         DataError: a key that matters is missing or has another type.
     """
-    told = item.get("transactions")
     new = frozenset(item) - payout_catalog.PAYOUT_KEYS
     made = head({key: value for key, value in item.items() if key != "transactions"})
-    if told is None:
+    rows = _rows(item)
+    if rows is None:
         return Reading(made, None, frozenset(), new)
-    if not isinstance(told, list) or not all(isinstance(each, dict) for each in cast("list[Any]", told)):
-        raise FIELDS.bad("payout", item, "transactions", "a list of objects")
-    rows = cast("list[Json]", told)
     lines = sorted((_line(row, place) for place, row in enumerate(rows, 1)), key=_order)
     listed = item.get("sales")
     sold = {line.sale_id for line in lines if line.type == payout_catalog.SALE and line.sale_id}
     elsewhere = frozenset(sold - set(cast("list[str]", listed))) if isinstance(listed, list) else frozenset[str]()
     new |= {key for row in rows for key in row.keys() - payout_catalog.LINE_KEYS}
     return Reading(made, lines, elsewhere, new)
+
+
+def planned(item: Json) -> tuple[str, int, int]:
+    """A planned payout: its currency, its amount, and what its lines add to it that no sale tells, in micros.
+
+    Raises:
+        DataError: the amount or a line can't be read.
+    """
+    try:
+        amount = from_decimal(str(item.get("amount")))
+    except ValueError:
+        raise FIELDS.bad("planned payout", item, "amount", "decimal text") from None
+    lines = [_line(row, place) for place, row in enumerate(_rows(item) or (), 1)]
+    unsold = sum(line.net_micros for line in lines if line.type in payout_catalog.UNSOLD)
+    return str(item.get("currency") or "usd").upper(), amount, unsold
+
+
+def _rows(item: Json) -> list[Json] | None:
+    told = item.get("transactions")
+    if told is not None and not (isinstance(told, list) and all(isinstance(each, dict) for each in told)):
+        raise FIELDS.bad("payout", item, "transactions", "a list of objects")
+    return cast("list[Json] | None", told)
 
 
 def _line(row: Json, place: int) -> Line:
