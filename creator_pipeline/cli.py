@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from creator_pipeline import __version__, settings
+from creator_pipeline.core import logging
 from creator_pipeline.core.errors import ConfigError, PipelineError
 
 COMMANDS = {
@@ -78,6 +79,7 @@ def _words() -> None:
 
 def main() -> None:
     """The console script."""
+    logging.set_up_command()
     try:
         _words()
         # Without standalone mode click returns the code of an Exit instead of raising it.

@@ -18,6 +18,7 @@ from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import platform_connections
 
 _GATEWAY_SECONDS = 3.0
+_SHOWN = 5
 
 
 @click.command("move")
@@ -38,7 +39,7 @@ def command(url: str, dagster_url: str | None) -> None:
     stored, target = warehouse(), open_warehouse(url)
     with instance() as dagster:
         move_history.require_quiet(dagster)
-        _require_no_gateway(config)
+        _require_no_gateway(config, stored)
         moved = move.move(stored, target)
         for name, count in sorted(moved.rows.items()):
             click.echo(f"{name:28}{count:>12}")
@@ -59,21 +60,21 @@ def command(url: str, dagster_url: str | None) -> None:
     click.echo("  APP_SECRET_KEYS as before; where it was not set, keep DAGSTER_HOME/app_secret_keys")
 
 
-def _require_no_gateway(config: Settings) -> None:
+def _require_no_gateway(config: Settings, stored: Warehouse) -> None:
     """Refuse while deliveries are taken: they would be stored in the old warehouse.
 
     Raises:
-        ConfigError: something answers at PUBLIC_URL as the gateway does.
+        ConfigError: a gateway answers at PUBLIC_URL, or another process has the warehouse's file open.
     """
+    hint = "Stop every process: the platforms send again what they could not deliver."
+    if others := move.who_has_it_open(stored):
+        raise ConfigError(f"The warehouse is in use by {', '.join(others[:_SHOWN])}.", hint=hint)
     try:
         answer = httpx.get(f"{config.public_url}/healthz", timeout=_GATEWAY_SECONDS)
     except httpx.HTTPError:
         return
     if answer.is_success:
-        raise ConfigError(
-            f"A gateway answers at {config.public_url}.",
-            hint="Stop it: the platforms send again what they could not deliver.",
-        )
+        raise ConfigError(f"A gateway answers at {config.public_url}.", hint=hint)
 
 
 def _say_tokens(stored: Warehouse) -> None:

@@ -1,4 +1,4 @@
-"""Logs as JSON lines, of the gateway and of runs: without secrets, rows and addresses.
+"""Logs as JSON lines, of the gateway, of runs and of commands: without secrets, rows and addresses.
 
 What a request carried is never in them: its route's template is, its path and query are not.
 """
@@ -60,3 +60,24 @@ def set_up(level: int = logging.INFO) -> None:
     logging.captureWarnings(capture=True)
     # It names every request with its URL.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def set_up_command() -> None:
+    """Send what a command logs to standard error: its answer on standard output stays clean.
+
+    People at a terminal get text; what a service or a scheduler keeps gets JSON lines, as of every other process.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Text() if sys.stderr.isatty() else JsonLines())
+    handler.setLevel(logging.WARNING)
+    # Dagster writes its own there itself.
+    handler.addFilter(lambda record: record.name.partition(".")[0] != "dagster")
+    logging.getLogger().addHandler(handler)
+    logging.captureWarnings(capture=True)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        told = record.exc_info[1] if record.exc_info else None
+        after = f" ({type(told).__name__})" if told is not None else ""
+        return f"{record.levelname.lower()}: {clean(record.getMessage())}{after}"

@@ -32,6 +32,8 @@ DAEMON_SILENT_SECONDS = 300.0
 """Dagster's daemons tell of themselves every 30 s."""
 SILENT_SECONDS = 600.0
 """A sensor that says nothing for so long, and for ten of its intervals, is dead."""
+SILENT = "daemon/silent"
+"""Cause of everything that says nothing: a daemon that was down is one mail."""
 SCHEDULE_GRACE = timedelta(hours=1)
 """How late a schedule may tick: the daemon catches up after a restart."""
 _ERROR_CHARACTERS = 300
@@ -152,7 +154,7 @@ def sensors(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -
         if last is not None and (now() - last).total_seconds() > silent:
             text = f"Sensor {state.name} has said nothing since {last:%Y-%m-%d %H:%M} UTC."
             hint = "Restart dagster-daemon; does its code location load (UI, Deployment)?"
-            yield Finding(f"sensor/{state.name}", "no", text, hint, f"Sensor {state.name}")
+            yield Finding(f"sensor/{state.name}", "no", text, hint, "The daemon", cause=SILENT)
 
 
 def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> Iterator[Finding]:
@@ -172,7 +174,7 @@ def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition)
         if now() > due + SCHEDULE_GRACE:
             text = f"Schedule {state.name} was due at {due:%Y-%m-%d %H:%M} UTC and did not run."
             hint = "Restart dagster-daemon; what it missed is read by the weekly look-back, or by the command backfill."
-            yield Finding(f"schedule/{state.name}", "no", text, hint, f"Schedule {state.name}")
+            yield Finding(f"schedule/{state.name}", "no", text, hint, "The daemon", cause=SILENT)
 
 
 def _running(instance: dg.DagsterInstance) -> Iterator[InstigatorState]:

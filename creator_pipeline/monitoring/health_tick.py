@@ -16,6 +16,7 @@ from creator_pipeline.core.windows import now, today
 from creator_pipeline.monitoring import (
     dagster_checks,
     failed_partitions,
+    gaps,
     health,
     heartbeat,
     lateness,
@@ -44,6 +45,7 @@ def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Sensor
         *platform_checks.health_checks(warehouse, config),
         *run_queue_checks.health_checks(instance),
         lateness.check(instance, warehouse, config),
+        gaps.check(instance, warehouse),
     ]
     if (repository := context.repository_def) is not None:
         checks += dagster_checks.health_checks(instance, repository)

@@ -30,6 +30,8 @@ LONGEST_RUN = timedelta(hours=48)
 """A run that reads the account for less than this is work and no silence: a first load can take a day."""
 _STARTED = {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED}
 _RUNS = 20
+_OF_RUNS = {"failed", "queue", "hangs", "nothing"}
+"""Words for causes that are about the account's runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +153,13 @@ def _finding(
 
 
 def _told(told: AbstractSet[str], platform: Platform, owner: str, word: str) -> bool:
-    """Whether what explains it is an open problem of its own."""
-    if word == "failed":
-        begins = (f"partitions/{platform.name}", f"job/{platform.name}_", f"dead/{platform.name}/")
-        return any(name.startswith(begins) and f"/{owner}/" in f"{name}/" for name in told)
+    """Whether what explains it is an open problem of its own.
+
+    What failed and was told explains it also while the next run waits, or has found nothing else to say.
+    """
+    begins = (f"partitions/{platform.name}", f"job/{platform.name}_", f"dead/{platform.name}/")
+    if word in _OF_RUNS and any(name.startswith(begins) and f"/{owner}/" in f"{name}/" for name in told):
+        return True
     schedule = platform.daily.schedule if platform.daily else ""
     explained = {"partition": "sensor/profiles", "queue": "run_queue/waiting", "nothing": f"schedule/{schedule}"}
     return explained.get(word) in told

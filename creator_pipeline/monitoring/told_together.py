@@ -37,6 +37,7 @@ ELSEWHERE = "elsewhere"
 SHOWN = 50
 """Most problems that a mail lists."""
 
+_REQUEST = re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE) /\S*:? ")
 _DIFFERS = re.compile(r"\S*\d\S*|'[^']*'|\"[^\"]*\"")
 
 Row = Mapping[str, Any]
@@ -48,13 +49,16 @@ def cause_of(problem: Finding) -> str | None:
 
 
 def failed_cause(source: str, owner: str, message: str) -> str:
-    """The cause of a failure: its message without what differs between profiles, days and runs.
+    """The cause of a failure: its message without what differs between profiles, days, endpoints and runs.
+
+    A platform that is down fails each of its endpoints, and is one cause.
 
     Args:
         source: what was read.
         owner: whose profile; its id is no part of the cause.
         message: of the error.
     """
+    message = _REQUEST.sub("", message)
     words = _DIFFERS.sub("#", message.replace(owner, "#") if owner else message)
     return f"{FAILED}{source}/{' '.join(words.split())[:120]}"
 

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 TRANSPORT_KINDS = frozenset(
     {
         "400",
+        "404",
         "429",
         "429_retry_after",
         "502",
@@ -126,6 +127,11 @@ class Faults:
             self._limit = (n, seconds)
             self._passed.clear()
 
+    def stop(self) -> None:
+        """Nothing goes wrong any more; what was counted stays."""
+        with self._lock:
+            self._rules = []
+
     def next_fault(self, path: str, token: str) -> str | None:
         """Count a request; return how it fails: a kind, ``throttled``, or None."""
         with self._lock:
@@ -168,6 +174,8 @@ class Faults:
             return HTMLResponse("<html>502 Bad Gateway</html>", 502)
         if kind == "500":
             return HTMLResponse("<!DOCTYPE html><title>Something went wrong</title>", 500)
+        if kind == "404":
+            return HTMLResponse("<!DOCTYPE html><title>The page you were looking for doesn't exist</title>", 404)
         if kind == "400":
             return PlainTextResponse('{"success":false,"message":"Bad request"}', 400, media_type="application/json")
         if kind == "bad_json":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Boolean, Connection, Integer, Table, case, func, inspect, select, text
@@ -64,6 +67,25 @@ def move(source: Warehouse, target: Warehouse) -> Moved:
             if found := differences(old, new):
                 raise DataError(f"Not the same after copying: {'; '.join(found)}. Nothing was written.")
             return Moved(_rows(new), copied=True)
+
+
+def who_has_it_open(warehouse: Warehouse) -> list[str]:
+    """Other processes of this machine that have a warehouse's file open, by number and name.
+
+    None where it is no file, or where the system doesn't tell (no ``/proc``; processes of others for who is not root).
+    """
+    engine = warehouse.engine
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return []
+    file, found = Path(engine.url.database).resolve(), list[str]()
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        with suppress(OSError):
+            if any(each.readlink() == file for each in (process / "fd").iterdir()):
+                words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                found.append(f"process {process.name} ({' '.join(words[:4]).strip()})")
+    return found
 
 
 def differences(old: Connection, new: Connection) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from creator_pipeline.cli import cli
 from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.runtime import move_history
+from creator_pipeline.runtime.dagster_internals import moving
 from creator_pipeline.store import move, profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import email_messages, metadata, platform_connections, sales_events
@@ -167,6 +170,23 @@ def test_it_refuses_while_somebody_works(home: dg.DagsterInstance) -> None:
         move_history.require_quiet(home)
 
 
+def test_it_refuses_while_a_process_has_the_warehouse_open(filled: Warehouse, target: str) -> None:
+    """Incident: PUBLIC_URL could not be reached from the server itself, and the gateway behind it still took deliveries."""
+    assert move.who_has_it_open(filled) == []
+    holds = "import sys; file = open(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", holds, str(filled.engine.url.database)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        [found] = move.who_has_it_open(filled)
+        assert found.startswith(f"process {other.pid} (")
+        refused = CliRunner().invoke(cli, ["move", "--to", target])
+        assert isinstance(refused.exception, ConfigError)
+        assert f"in use by process {other.pid}" in refused.exception.message
+        other.communicate()
+    assert move.who_has_it_open(filled) == []
+
+
 @pytest.mark.parametrize("data", [SensorInstigatorData(cursor="4711"), ScheduleInstigatorData("10 2 * * *", 1.0)])
 def test_a_switch_stays_on_and_makes_up_for_nothing(data) -> None:
     """Guards: a sensor that looks for event 4711 of a storage that begins with 1; five nights in one minute."""
@@ -177,7 +197,7 @@ def test_a_switch_stays_on_and_makes_up_for_nothing(data) -> None:
         def with_data(self, new):
             return new
 
-    new = move_history._from_now_on(State())
+    new = moving.from_now_on(State())
     assert getattr(new, "cursor", None) is None
     assert getattr(new, "start_timestamp", time.time()) > time.time() - 60
 

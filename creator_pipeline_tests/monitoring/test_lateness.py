@@ -170,6 +170,30 @@ class Month:
             return [dict(row) for row in connection.execute(select(health_reports.health_reports)).mappings()]
 
 
+def test_who_is_late_by_a_failure_that_was_told_is_not_told_again_while_the_next_run_waits(
+    sqlite_warehouse: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Incident: a night failed and was told; at the next one's begin a second mail named the same sellers as late."""
+    monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
+    month = Month(sqlite_warehouse, ring, monkeypatch)
+    seller = next(one for one in month.sellers if one.platform is GUMROAD)
+    for day in range(2):
+        month.moment = BEGIN + timedelta(days=day, hours=3)
+        for one in month.sellers:
+            if day == 0 or one is not seller:
+                month.read(one, month.night(6))
+        month.tick()
+    month.failing.add(("gumroad", seller.name))
+    for seen in (Seen(failed="0123"), Seen(queued_since=month.moment, failed="0123"), Seen(), Seen(failed="0123")):
+        month.runs["gumroad", seller.name] = seen
+        for _ in range(3):
+            month.moment += timedelta(hours=1)
+            month.tick()
+    late = month.seen[f"late/gumroad/{seller.name}"]
+    assert (late["resolved_at"], late["told_at"]) == (None, None)
+    assert month.seen[f"partitions/gumroad/{seller.name}"]["told_at"] is not None
+
+
 Stop = Callable[[Month, Seller], object]
 
 

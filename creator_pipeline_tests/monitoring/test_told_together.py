@@ -109,4 +109,8 @@ def test_a_cause_is_the_same_for_other_days_profiles_and_runs() -> None:
     one = failed_cause("gumroad", "alice", "alice: HTTP 503 of 'abc' after 4 tries")
     assert one == failed_cause("gumroad", "bob", "bob: HTTP 502 of 'x' after 12 tries")
     assert one != failed_cause("gumroad", "bob", "bob: no answer")
+    # Incident: a platform was down for a night, and a mail for each of its nine endpoints told of it.
+    assert failed_cause("gumroad", "", "transient GET /v2/sales: HTTP 500.") == failed_cause(
+        "gumroad", "", "transient GET /v2/products: HTTP 500."
+    )
     assert one != failed_cause("whop", "bob", "bob: HTTP 502 of 'x' after 12 tries")

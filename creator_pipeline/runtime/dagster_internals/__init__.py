@@ -1,6 +1,7 @@
 """Every private part of Dagster that the package uses, each with its reason: Dagster 1.13 has no public way to do it.
 
-``creator_pipeline_tests/runtime/test_dagster_internals.py`` has a test of each, so an upgrade fails there by name.
+``creator_pipeline_tests/runtime/test_dagster_internals.py`` has a test of each, so an upgrade fails there by name;
+:mod:`.moving` has its own.
 """
 
 from __future__ import annotations
