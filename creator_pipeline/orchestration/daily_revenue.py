@@ -12,10 +12,11 @@ from creator_pipeline.ledger.chart import as_markdown, draw, sums, words
 from creator_pipeline.ledger.rollup import both_sums, last_days, roll_up
 from creator_pipeline.platforms import PLATFORMS, sources
 from creator_pipeline.runtime.describe import OWNERS, column_schema, plotted
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.tables import daily_revenue, sales_events
 
-DAILY_REVENUE = dg.AssetKey("daily_revenue")
+DAILY_REVENUE = asset_key("daily_revenue")
 PICTURE_DAYS = 90
 _OF_SALES = ("sale", "refund", "chargeback", "chargeback_reversal")
 
@@ -25,7 +26,7 @@ def daily_revenue_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         key=DAILY_REVENUE,
-        deps=[dg.AssetKey(["sales_events", source.provider]) for source in sources()],
+        deps=[asset_key("sales_events", source.provider) for source in sources()],
         group_name="ledger",
         kinds={"python", "table"},
         owners=OWNERS,

@@ -21,6 +21,7 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.datasets.declared import DAILY_REVENUE, DATASETS, LEDGER
 from creator_pipeline.orchestration import export
 from creator_pipeline.runtime.describe import OWNERS
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
 from creator_pipeline.settings import Settings
@@ -73,7 +74,7 @@ def sensors(models: list[dg.AssetsDefinition]) -> list[dg.SensorDefinition]:
     return [
         dg.AutomationConditionSensorDefinition(
             "dbt_models",
-            target=dg.AssetSelection.groups(GROUP),
+            target=dg.AssetSelection.assets(*models),
             default_status=dg.DefaultSensorStatus.RUNNING,
             run_tags=run_tags("dbt"),
             description="Builds the dbt models after what they read has changed, at most once an hour.",
@@ -192,7 +193,7 @@ def _models(config: Settings, target: str) -> dg.AssetsDefinition:
         def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
             name = dbt_resource_props["name"]
             source = dbt_resource_props.get("source_name")
-            return dg.AssetKey([GROUP, name] if source is None else [GROUP, "source", source, name])
+            return asset_key(GROUP, name) if source is None else asset_key(GROUP, "source", source, name)
 
         def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002 - dagster-dbt's
             return GROUP

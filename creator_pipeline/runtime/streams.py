@@ -14,6 +14,7 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import Place, places_of
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import ledger_preview, ledger_totals, plotted
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.outcome import CHANGED_BY, Outcome
 from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.runtime.step_checks import StepCheck, Tally
@@ -128,7 +129,7 @@ class DailyStream(Generic[Resource]):
     @property
     def ledger(self) -> dg.AssetKey:
         """The platform's part of the ledger."""
-        return dg.AssetKey(["sales_events", self.source.provider])
+        return asset_key("sales_events", self.source.provider)
 
     def report(self, outcome: Outcome, profile_id: str, landed: Landed, *, rows: bool = True) -> None:
         """Log every day of a committed part, its rows and its part of the ledger: both are written together.

@@ -10,13 +10,14 @@ from creator_pipeline.core.text import number
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.ledger import is_from_payout
 from creator_pipeline.platforms.gumroad.sync import Loaded
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected
 
-SALES = dg.AssetKey(["gumroad", "sales"])
-EVENTS = dg.AssetKey(["sales_events", "gumroad"])
+SALES = asset_key("gumroad", "sales")
+EVENTS = asset_key("sales_events", "gumroad")
 
 PAGES_COMPLETE = "pages_complete"
 READ_AGAIN = "creator-pipeline backfill gumroad --profile PROFILE --from DAY --to DAY"
@@ -146,7 +147,7 @@ class Tally:
 
 
 @dg.asset_check(
-    asset=dg.AssetKey("daily_revenue"),
+    asset=asset_key("daily_revenue"),
     name="agrees_with_gumroad",
     description="The ledger equals Gumroad's own totals of each day, as the last drift scan saw them. Sales that the "
     "totals leave out or count on another day are named and no difference.",
@@ -181,7 +182,7 @@ def agreement(stored: Warehouse) -> dg.AssetCheckResult:
     if waiting:
         hints.append("The job gumroad_drift compares each night; servers without totals can't be compared.")
     return dg.AssetCheckResult(
-        asset_key=dg.AssetKey("daily_revenue"),
+        asset_key=asset_key("daily_revenue"),
         check_name="agrees_with_gumroad",
         passed=not lines and not waiting,
         severity=dg.AssetCheckSeverity.ERROR if sure else dg.AssetCheckSeverity.WARN,

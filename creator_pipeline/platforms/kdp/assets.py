@@ -30,6 +30,7 @@ from creator_pipeline.runtime.describe import (
     preview,
 )
 from creator_pipeline.runtime.hooks import hooks_of
+from creator_pipeline.runtime.keys import asset_key, named_key
 from creator_pipeline.runtime.outcome import AUTO_RETRY_TAG, CHANGED_BY, RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.resources import WarehouseResource, require_enabled
 from creator_pipeline.runtime.streams import shown_events
@@ -37,10 +38,10 @@ from creator_pipeline.runtime.tags import FILES_TAG
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_files, kdp_royalties, payouts, sales_events
 
-ROYALTIES = dg.AssetKey(["kdp", "royalties"])
-PAYMENTS = dg.AssetKey(["kdp", "payments"])
-EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
-UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions)
+ROYALTIES = asset_key("kdp", "royalties")
+PAYMENTS = asset_key("kdp", "payments")
+EVENTS = asset_key("sales_events", "amazon_kdp")
+UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions_name)
 """A partition for each content that was uploaded; its key is the beginning of the content's SHA-256."""
 PARTIAL_TAG = "creator_pipeline/partial"
 """Tag of a run whose reports hold only a part: what they lack stays."""
@@ -100,10 +101,10 @@ def _spec(
         ),
         *(
             _spec(
-                dg.AssetKey(view.asset.split("/")),
+                named_key(view.asset),
                 view.table,
                 group="kdp",
-                deps=[dg.AssetKey(view.follows.split("/"))],
+                deps=[named_key(view.follows)],
                 kind="view",
                 description=f"{view.about} {view.rule} A partition has the rows that its report counts for.",
             )
@@ -133,7 +134,7 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
         landed = _ingest_all(context, store, outcome)
     for view, partition, rows in changed(before, _counts(context, store), context.partition_keys):
         told = {} if partition in context.partition_keys else {CHANGED_BY: ROYALTIES.to_user_string()}
-        outcome.materialized(dg.AssetKey(view.asset.split("/")), partition, rows, told)
+        outcome.materialized(named_key(view.asset), partition, rows, told)
     # Checks over nothing would be green beside a step that failed.
     if landed:
         for result in checks.results(store, landed):

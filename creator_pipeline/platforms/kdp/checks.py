@@ -15,11 +15,12 @@ from creator_pipeline.platforms.kdp.ledger import PLATFORM
 from creator_pipeline.platforms.kdp.ledger_rewrite import EVENT_TYPES, snapshots
 from creator_pipeline.platforms.kdp.models import Report, next_period, slice_month
 from creator_pipeline.platforms.kdp.precedence import Decision, decide
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_royalties, sales_events
 
-_ROYALTIES = dg.AssetKey(["kdp", "royalties"])
-_EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
+_ROYALTIES = asset_key("kdp", "royalties")
+_EVENTS = asset_key("sales_events", "amazon_kdp")
 _SHOWN = 20
 
 SPECS = [

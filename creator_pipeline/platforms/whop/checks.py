@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import dagster as dg
 import orjson
 
 from creator_pipeline.platforms.whop.sync import LoadedPayments
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
 
-MEMBERSHIPS = dg.AssetKey(["whop", "memberships"])
-PAYMENTS = dg.AssetKey(["whop", "payments"])
-EVENTS = dg.AssetKey(["sales_events", "whop"])
+MEMBERSHIPS = asset_key("whop", "memberships")
+PAYMENTS = asset_key("whop", "payments")
+EVENTS = asset_key("sales_events", "whop")
 
 MEMBERSHIP_CHECKS = (
     StepCheck(

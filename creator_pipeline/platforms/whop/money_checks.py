@@ -14,10 +14,11 @@ from creator_pipeline.platforms.whop.line_types import Family, contradicts
 from creator_pipeline.platforms.whop.money_fees import Fees
 from creator_pipeline.platforms.whop.sync_money import LoadedMoney
 from creator_pipeline.platforms.whop.sync_payouts import LoadedPayouts
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
 
-FEED = dg.AssetKey(["whop", "financial_activity"])
-PAYOUTS = dg.AssetKey(["whop", "payouts"])
+FEED = asset_key("whop", "financial_activity")
+PAYOUTS = asset_key("whop", "payouts")
 
 
 def _readable(asset: dg.AssetKey) -> StepCheck:
