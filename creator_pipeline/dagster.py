@@ -4,8 +4,6 @@ Dagster's ``dg`` finds it by the entry point ``dagster_dg_cli.registry_modules``
 component is built, so that ``dg list components`` stays fast.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Optional
@@ -15,36 +13,48 @@ from dagster.components.resolved.model import Resolver
 
 from creator_pipeline.core.errors import ConfigError
 
+# Dagster reads the annotations of the attributes, so this module has no "from __future__ import annotations".
 OTHERS_RUNS = {"KEEP_RUNS_DAYS": "0", "KEEP_RUN_OUTPUT_DAYS": "0"}
 """An instance that is shared has runs of others: the job ``retention`` leaves all of them, unless it is told to."""
 
 
+def _told(description: str, **more: Any) -> Any:
+    """What ``dg`` shows of an attribute."""
+    return Resolver.default(description=description, **more)
+
+
 @dataclass
 class CreatorLedgerComponent(dg.Component, dg.Resolvable):
-    """Sales, payouts and subscriptions of creators' platforms in one ledger, with jobs, schedules, sensors and checks.
+    """Sales, payouts and subscriptions of creators' platforms in one ledger, all that belongs to it in Dagster."""
 
-    Attributes:
-        platforms: names of those whose assets this code location has; all where it is left out.
-        warehouse: SQLAlchemy URL of the database; the variable DATABASE_URL where it is left out.
-        key_prefix: begins each asset key and the names of the dynamic partitions, as creators or team/creators; the
-            variable ASSET_KEY_PREFIX where it is left out.
-        schedules: whether the schedules are on from the start; they can be switched in the UI.
-        sensors: the same of the sensors. Without them no webhook is worked off, and no mail is sent.
-        owners: of each asset, as team:data or an e-mail address.
-        automation_condition: of the assets that are made of the ledger, as "{{ automation_condition.eager() }}".
-            What reads a platform is asked for by schedules, sensors and webhooks only.
-    """
-
-    platforms: Sequence[str] | None = None
-    warehouse: str | None = None
-    key_prefix: str | None = None
-    schedules: bool = False
-    sensors: bool = True
-    owners: Sequence[str] | None = None
+    platforms: Annotated[
+        Sequence[str] | None, _told("Names of those whose assets this code location has; all where it is left out.")
+    ] = None
+    warehouse: Annotated[
+        str | None, _told("SQLAlchemy URL of the database; the variable DATABASE_URL where it is left out.")
+    ] = None
+    key_prefix: Annotated[
+        str | None,
+        _told(
+            "Begins each asset key and the names of the dynamic partitions: creators, or team/creators. The variable "
+            "ASSET_KEY_PREFIX where it is left out."
+        ),
+    ] = None
+    schedules: Annotated[
+        bool, _told("Whether the schedules are on from the start; they can be switched in the UI.")
+    ] = False
+    sensors: Annotated[
+        bool, _told("The same of the sensors. Without them no webhook is worked off and no mail is sent.")
+    ] = True
+    owners: Annotated[Sequence[str] | None, _told("Of each asset: team:data, or an e-mail address.")] = None
     automation_condition: Annotated[
         dg.AutomationCondition[Any] | None,
-        # Dagster makes a pydantic model of it, which wants the older form of a type.
-        Resolver.default(model_field_type=Optional[str]),  # noqa: UP045
+        _told(
+            "Of the assets that are made of the ledger. What reads a platform is asked for by schedules, sensors and "
+            "webhooks only.",
+            # Dagster makes a pydantic model of it, which wants the older form of a type.
+            model_field_type=Optional[str],  # noqa: UP045
+        ),
     ] = None
 
     @classmethod
@@ -102,10 +112,13 @@ class CreatorLedgerComponent(dg.Component, dg.Resolvable):
         )
 
     def _spec(self, spec: dg.AssetSpec) -> dg.AssetSpec:
+        from creator_pipeline.orchestration.external import GROUP
+
         told: dict[str, Any] = {}
         if self.owners is not None and spec.owners:
             told["owners"] = list(self.owners)
         # Those of the ledger; a partition of a platform is read when its night or its webhook comes.
-        if self.automation_condition is not None and spec.partitions_def is None and spec.deps:
+        made = spec.partitions_def is None and spec.deps and spec.group_name != GROUP
+        if self.automation_condition is not None and made:
             told["automation_condition"] = self.automation_condition
         return spec.replace_attributes(**told) if told else spec

@@ -13,6 +13,7 @@ from creator_pipeline.orchestration import (
     daily_revenue,
     dbt_models,
     export,
+    external,
     fx,
     jobs,
     notifications,
@@ -44,6 +45,7 @@ def build(platforms: Sequence[Platform] = PLATFORMS) -> dg.Definitions:
             export.export_asset(),
             fx.rates_asset,
             *models,
+            *external.specs(platforms),
         ],
         asset_checks=[
             *(check for part in parts.values() for check in part.checks),

@@ -26,6 +26,7 @@ from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema, preview
 from creator_pipeline.runtime.keys import asset_key, named_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.store.engine import Warehouse
@@ -115,11 +116,12 @@ def books_asset(platform: Platform, books: Books) -> dg.AssetsDefinition:
                     asset_key("sales_events", platform.in_ledger),
                 ],
                 description=f"The books of {platform.label}: payouts beside the ledger, and what isn't explained "
-                "(table `unexplained`). Each check is an equation with its figures.",
+                "(table `unexplained`). Each check is an equation with its figures."
+                f"{see('books.md')}",
                 group_name="books",
                 kinds={platform.name, "python", "table"},
                 owners=OWNERS,
-                metadata=column_schema(unexplained),
+                metadata={**column_schema(unexplained), **code(books.identities, settle)},
                 freshness_policy=NIGHTLY,
             )
         ],

@@ -17,11 +17,13 @@ import dagster as dg
 from sqlalchemy import make_url
 
 from creator_pipeline import settings
+from creator_pipeline.core.declared import Place
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.datasets.declared import DAILY_REVENUE, DATASETS, LEDGER
 from creator_pipeline.orchestration import export
 from creator_pipeline.runtime.describe import OWNERS
 from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
 from creator_pipeline.settings import Settings
@@ -187,6 +189,8 @@ def _manifest(config: Settings, target: str) -> Path:
 def _models(config: Settings, target: str) -> dg.AssetsDefinition:
     from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
+    there = project()
+
     class Translator(DagsterDbtTranslator):
         """Keys, owners and upstream assets as the rest of the pipeline has them."""
 
@@ -207,8 +211,14 @@ def _models(config: Settings, target: str) -> dg.AssetsDefinition:
                 for one in manifest["sources"].values()
             }
             found = dict.fromkeys(key for dep in spec.deps for key in sources.get(dep.asset_key, [dep.asset_key]))
+            model = Place(str(there / manifest["nodes"][unique_id]["original_file_path"]), 1)
             return spec.replace_attributes(
-                deps=list(found), owners=OWNERS, automation_condition=condition(), freshness_policy=NIGHTLY
+                deps=list(found),
+                owners=OWNERS,
+                automation_condition=condition(),
+                freshness_policy=NIGHTLY,
+                description=f"{spec.description}{see('dbt.md')}",
+                metadata={**spec.metadata, **code(model)},
             )
 
     @dbt_assets(manifest=_manifest(config, target), dagster_dbt_translator=Translator(), name="build_dbt_models")

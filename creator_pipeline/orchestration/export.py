@@ -25,6 +25,7 @@ from creator_pipeline.platforms import PLATFORMS, sources
 from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS
 from creator_pipeline.runtime.keys import asset_key, named_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
@@ -58,11 +59,15 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
         key_of(dataset),
         deps=follows(dataset),
         description=f"{dataset.about} As Parquet files below `EXPORT_URL`, by month and profile; only months that "
-        "changed are written. `manifest.json` names the files that count.",
+        f"changed are written. `manifest.json` names the files that count.{see('export.md')}",
         group_name="export",
         kinds={"python", "parquet"},
         owners=OWNERS,
-        metadata={"dagster/column_schema": dg.TableSchema(columns=columns), "schema_version": SCHEMA_VERSION},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "schema_version": SCHEMA_VERSION,
+            **code(run.export),
+        },
         freshness_policy=NIGHTLY,
         skippable=True,
     )

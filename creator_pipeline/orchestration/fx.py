@@ -12,6 +12,7 @@ from creator_pipeline.fx.rates import load
 from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.outcome import RETRY
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
@@ -27,11 +28,12 @@ OFF = "FX_URL is not set: no rates are fetched. Those of a file are stored by: c
     specs=[
         dg.AssetSpec(
             KEY,
-            description="The European Central Bank's rates: one euro in units of each currency, by working day.",
+            description="The European Central Bank's rates: one euro in units of each currency, by working day."
+            f"{see('fx.md')}",
             group_name="fx",
             kinds={"python", "table"},
             owners=OWNERS,
-            metadata=column_schema(fx_rates),
+            metadata={**column_schema(fx_rates), **code(fetch)},
             freshness_policy=NIGHTLY,
             skippable=True,
         )

@@ -19,6 +19,7 @@ from creator_pipeline.platforms import PLATFORMS, of_provider, sources
 from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
@@ -100,8 +101,9 @@ def _rows(connection: Connection, profile_id: str, works: Mapping[str, Work]) ->
     kinds={"python", "table"},
     owners=OWNERS,
     description="A row for each thing that a profile sold on a platform, with its work, series and author where the "
-    "file at `WORKS_FILE` says them.",
-    metadata=column_schema(products),
+    "file at `WORKS_FILE` says them."
+    f"{see('products.md')}",
+    metadata={**column_schema(products), **code(build)},
     freshness_policy=NIGHTLY,
 )
 def list_products(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:

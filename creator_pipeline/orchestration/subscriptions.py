@@ -14,6 +14,7 @@ from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.keys import asset_key, named_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
@@ -69,8 +70,8 @@ def subscriptions_asset() -> dg.AssetsDefinition:
         kinds={"python", "table"},
         owners=OWNERS,
         description="Active, new, cancelled and lost subscriptions of each day, and their monthly recurring revenue, "
-        "by profile, platform and currency; the formula is in docs/subscriptions.md.",
-        metadata=column_schema(subscriptions_daily),
+        f"by profile, platform and currency.{see('subscriptions.md')}",
+        metadata={**column_schema(subscriptions_daily), **code(build)},
         freshness_policy=NIGHTLY,
     )
     def count_subscriptions(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:

@@ -212,6 +212,7 @@ class Platform:
         shared, daily: table of all platforms to what it has of it; the schedule that reads two days of every profile.
         first_load: whether ``NAME_refresh`` takes jobs of kind ``initial_sync``.
         origin: where its rows come from: the first asset of its lineage.
+        page: of the folder ``docs`` that tells of it, as ``NAME.md``; empty where there is none.
     """
 
     name: str
@@ -247,6 +248,7 @@ class Platform:
     daily: Daily | None = None
     first_load: bool = False
     origin: Origin | None = None
+    page: str = ""
 
     @property
     def in_ledger(self) -> str:
@@ -265,6 +267,8 @@ class Platform:
             self.named_unit,
             self.unit_name,
             self.daily.at if self.daily else None,
+            self.origin is not None,
+            self.page,
         )
 
     @property

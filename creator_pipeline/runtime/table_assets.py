@@ -18,7 +18,7 @@ from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 from creator_pipeline.runtime.keys import asset_key, named_key
 from creator_pipeline.runtime.partitions import profile_partitions
 from creator_pipeline.runtime.profile_jobs import Work
-from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict
+from creator_pipeline.runtime.step_checks import StepCheck, Verdict
 from creator_pipeline.runtime.stream_assets import snapshot_asset
 from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream
 from creator_pipeline.runtime.table_lists import Account, OpenAccount, TableRead
@@ -52,7 +52,7 @@ class _Tally:
         """What came out; nothing where nothing was read."""
         if self.read:
             good = not self.refused and not self.odd
-            yield Verdict(READABLE, good, {"not_readable": self.refused[:SHOWN], "odd": self.odd[:SHOWN]})
+            yield Verdict(READABLE, good, {"not_readable": self.refused, "odd": self.odd})
 
 
 def table_stream(source: Source, stream: TableStream, account: OpenAccount) -> SnapshotStream[Any]:
@@ -105,6 +105,8 @@ def table_stream(source: Source, stream: TableStream, account: OpenAccount) -> S
                 "The other tables go on. An object that can't be read keeps its row as it was.",
             ),
         ),
+        declared=stream.declared,
+        page="tables.md",
         follows=[named_key(stream.parents.follows)] if stream.parents and stream.parents.follows else [],
     )
 

@@ -12,6 +12,7 @@ from creator_pipeline.ledger.replace import Place
 from creator_pipeline.platforms.gumroad import checks
 from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
 from creator_pipeline.platforms.gumroad.ledger import partition_day
+from creator_pipeline.platforms.gumroad.lineage import LINEAGE
 from creator_pipeline.platforms.gumroad.models import SaleRow
 from creator_pipeline.platforms.gumroad.product_sync import load_products
 from creator_pipeline.platforms.gumroad.sync import Loaded, load_sales, rebuild_ledger, stored_days
@@ -156,6 +157,7 @@ SALES_STREAM = DailyStream(
     shown=_shown,
     tally=checks.Tally,
     checks=checks.CHECKS,
+    lineage=LINEAGE,
     follows=PRODUCTS,
     ends_sync=True,
 )

@@ -20,7 +20,7 @@ from creator_pipeline.platforms.gumroad.earnings import load_earnings
 from creator_pipeline.platforms.gumroad.payout_sync import PayoutsRead, load_payouts
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 from creator_pipeline.runtime.keys import asset_key
-from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict
+from creator_pipeline.runtime.step_checks import StepCheck, Verdict
 from creator_pipeline.runtime.stream_assets import snapshot_asset
 from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream
 from creator_pipeline.store.engine import Warehouse
@@ -100,13 +100,13 @@ class Tally:
         """What came out; nothing where nothing was read."""
         if not self.estimated:
             return
-        yield Verdict("payouts_readable", not self.unreadable, {"not_readable": self.unreadable[:SHOWN]})
+        yield Verdict("payouts_readable", not self.unreadable, {"not_readable": self.unreadable})
         yield Verdict(
             "payouts_usable",
             not self.odd and not self.words,
-            {"odd": self.odd[:SHOWN], "new_words": sorted(self.words)[:SHOWN]},
+            {"odd": self.odd, "new_words": sorted(self.words)},
         )
-        yield Verdict("readings_agree", not self.differing, {"differ": self.differing[:SHOWN]})
+        yield Verdict("readings_agree", not self.differing, {"differ": self.differing})
         guessed, old, net = (sum(figures) for figures in zip(*self.estimated.values(), strict=True))
         share = old / abs(net) if net else float(old > 0)
         yield Verdict(
