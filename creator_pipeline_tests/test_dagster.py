@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -178,6 +179,9 @@ def test_everything_goes_by_the_prefix(
         stored = connection.execute(select(func.count()).where(gumroad_sales.c.partition_day == today())).scalar_one()
     assert (
         stored
-        == sum(sale.created_at.date() == today() for sale in gumroad_sandbox.world.gumroad["alice"].sales.values())
+        == sum(
+            datetime.fromtimestamp(sale.created, UTC).date() == today()
+            for sale in gumroad_sandbox.world.gumroad["alice"].sales.values()
+        )
         > 0
     )

@@ -68,6 +68,18 @@ def column_lineage(lineage: Lineage) -> dict[str, Any]:
     return {"dagster/column_lineage": dg.TableColumnLineage(made)} if made else {}
 
 
+def origins(lineage: Lineage) -> dict[str, str]:
+    """The same for people: each column of the ledger to ``gumroad/sales (price_micros, fee_micros)``."""
+    made: dict[str, dict[str, list[str]]] = {}
+    for asset, columns in lineage.items():
+        for column, gives in columns.items():
+            for name in gives:
+                made.setdefault(name, {}).setdefault(asset, []).append(column)
+    return {
+        name: ", ".join(f"{asset} ({', '.join(columns)})" for asset, columns in of.items()) for name, of in made.items()
+    }
+
+
 def external(name: str) -> dg.AssetKey:
     """The key of what is outside of the pipeline: a platform by its name, or ``bank``."""
     return asset_key("external", name)

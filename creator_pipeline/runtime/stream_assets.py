@@ -12,7 +12,7 @@ from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.hooks import hooks_of
-from creator_pipeline.runtime.links import code, column_lineage, external, see
+from creator_pipeline.runtime.links import code, column_lineage, external, origins, see
 from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink, since
 from creator_pipeline.runtime.partitions import DATE, PROFILE, daily, days_by_profile
 from creator_pipeline.runtime.refused_tokens import noting_refusals
@@ -73,7 +73,7 @@ def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
                 kinds={"python", "table"},
                 owners=OWNERS,
                 metadata={
-                    **column_schema(sales_events),
+                    **column_schema(sales_events, origins(stream.lineage)),
                     **column_lineage(stream.lineage),
                     **code(stream.rebuild, stream.load),
                 },

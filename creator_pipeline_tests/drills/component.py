@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +180,10 @@ def play(folder: Path) -> list[str]:
             count = "SELECT count(*) FROM gumroad_sales WHERE profile_id = 'alice'"
             rows = int(connection.execute(text(count)).scalar_one())
         engine.dispose()
-        there = sum(str(sale.created_at.date()) == day for sale in world.gumroad["alice"].sales.values())
+        there = sum(
+            str(datetime.fromtimestamp(sale.created, UTC).date()) == day
+            for sale in world.gumroad["alice"].sales.values()
+        )
         print(f"  {rows} sales of {day} have landed, the sandbox has {there}")
         wrong += [f"{rows} sales have landed, the sandbox has {there}."] if rows != there or not rows else []
         wrong += locations(project.asked())

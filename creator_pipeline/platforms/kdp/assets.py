@@ -32,7 +32,7 @@ from creator_pipeline.runtime.describe import (
 )
 from creator_pipeline.runtime.hooks import hooks_of
 from creator_pipeline.runtime.keys import asset_key, named_key
-from creator_pipeline.runtime.links import Lineage, code, column_lineage, external, see
+from creator_pipeline.runtime.links import Lineage, code, column_lineage, external, origins, see
 from creator_pipeline.runtime.outcome import AUTO_RETRY_TAG, CHANGED_BY, RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.resources import WarehouseResource, require_enabled
 from creator_pipeline.runtime.streams import shown_events
@@ -69,7 +69,7 @@ def _spec(
         group_name=group,
         kinds={"python", kind},
         owners=OWNERS,
-        metadata={**column_schema(table), **code(*made_by), **column_lineage(lineage or {})},
+        metadata={**column_schema(table, origins(lineage or {})), **code(*made_by), **column_lineage(lineage or {})},
         freshness_policy=MONTHLY,
         skippable=True,
     )
