@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from creator_pipeline import __version__
@@ -11,6 +13,7 @@ from creator_pipeline.orchestration import (
     daily_revenue,
     dbt_models,
     export,
+    external,
     fx,
     jobs,
     notifications,
@@ -20,12 +23,17 @@ from creator_pipeline.orchestration import (
     subscriptions,
 )
 from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.resources import WarehouseResource
 
 
-def build() -> dg.Definitions:
-    """The definitions of the platforms of this moment."""
-    parts = {platform.name: platform.dagster.get() for platform in PLATFORMS}
+def build(platforms: Sequence[Platform] = PLATFORMS) -> dg.Definitions:
+    """The definitions of some platforms, and what is made of all of them.
+
+    Args:
+        platforms: all of this moment by default.
+    """
+    parts = {platform.name: platform.dagster.get() for platform in platforms}
     models = dbt_models.assets()
     return dg.Definitions(
         assets=[
@@ -33,10 +41,11 @@ def build() -> dg.Definitions:
             daily_revenue.daily_revenue_asset(),
             subscriptions.subscriptions_asset(),
             products.list_products,
-            *books.all_books(),
+            *books.all_books(platforms),
             export.export_asset(),
             fx.rates_asset,
             *models,
+            *external.specs(platforms),
         ],
         asset_checks=[
             *(check for part in parts.values() for check in part.checks),
@@ -45,10 +54,10 @@ def build() -> dg.Definitions:
             products.money_is_mapped,
             health_sensor.pipeline_is_healthy,
         ],
-        jobs=[*(job for part in parts.values() for job in part.jobs), *jobs.OWN, *books.job()],
-        schedules=schedules.all_schedules(),
+        jobs=[*(job for part in parts.values() for job in part.jobs), *jobs.OWN, *books.job(platforms)],
+        schedules=schedules.all_schedules(platforms),
         sensors=[
-            *sensors.all_sensors(),
+            *sensors.all_sensors(platforms),
             *(sensor for part in parts.values() for sensor in part.sensors),
             *notifications.ALL,
             health_sensor.pipeline_health,

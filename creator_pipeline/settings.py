@@ -121,6 +121,9 @@ class Settings(BaseSettings):
     enable_kdp: bool = True
     enable_email: bool = True
     streams: str = "all"
+    asset_key_prefix: str | None = Field(default=None, pattern=r"^\w+(/\w+)*$")
+    docs_url: str | None = None
+    source_url: str | None = None
 
     @field_validator(
         "public_url",
@@ -131,6 +134,8 @@ class Settings(BaseSettings):
         "resend_api_url",
         "auth_confirm_url",
         "fx_url",
+        "docs_url",
+        "source_url",
     )
     @classmethod
     def _no_trailing_slash(cls, value: str | None) -> str | None:
@@ -176,6 +181,15 @@ class Settings(BaseSettings):
     def inbox(self) -> str:
         """Directory, or fsspec URL, that is watched for KDP uploads."""
         return self.kdp_inbox or str(self.home / "kdp_inbox")
+
+    @property
+    def key_prefix(self) -> tuple[str, ...]:
+        """The words before each asset key."""
+        return tuple(self.asset_key_prefix.split("/")) if self.asset_key_prefix else ()
+
+    def shared_name(self, name: str) -> str:
+        """A name that all code locations of Dagster's instance share, as dynamic partitions' are."""
+        return "_".join((*self.key_prefix, name))
 
     @property
     def ops_addresses(self) -> list[str]:
@@ -281,20 +295,3 @@ def handed_on(others: Iterable[str] = ()) -> list[str]:
 
 def _not_utf8() -> ConfigError:
     return ConfigError(".env can't be read: it is not UTF-8 text.", hint="Save it as UTF-8; see .env.example.")
-
-
-def dagster_yaml() -> Path | None:
-    """Dagster's settings: the project's, in its root, else those that came with the package."""
-    places = (Path("dagster.yaml").absolute(), Path(__file__).with_name("dagster.yaml"))
-    return next((place for place in places if place.is_file()), None)
-
-
-def ensure_home() -> Path:
-    """Make ``DAGSTER_HOME`` exist, name it in the environment, and put Dagster's settings into it."""
-    home = load().home
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ["DAGSTER_HOME"] = str(home)
-    target, source = home / "dagster.yaml", dagster_yaml()
-    if source is not None and source != target and not target.exists():
-        target.symlink_to(source)
-    return home

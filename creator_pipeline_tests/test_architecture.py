@@ -25,7 +25,7 @@ LEVELS = [
     ("frames", "export"),
     ("orchestration", "monitoring", "gateway"),
     ("commands", "definitions", "dagster_support"),
-    ("cli",),
+    ("cli", "dagster"),
     ("__main__",),
 ]
 """Rooms of the package, lowest first. A room imports from those below it and from itself; rooms of one level, and the
@@ -44,6 +44,7 @@ KNOW_DAGSTER = {
     "commands",
     "cli",
     "dagster_support",
+    "dagster",
 }
 READ_ENVIRONMENT = {
     "settings.py",
@@ -53,6 +54,9 @@ READ_ENVIRONMENT = {
     "runtime/event_batches.py",
     "runtime/storage.py",
     "core/transport.py",
+    # What the installation's folder and a project's YAML say, for libraries and processes that read it there.
+    "runtime/given.py",
+    "runtime/home.py",
     # The environment as a whole, handed on to a process that began earlier.
     "runtime/forked_process.py",
     "runtime/forked_runs.py",

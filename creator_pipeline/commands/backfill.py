@@ -95,7 +95,7 @@ def _days(
             days = number(window.days, "day")
             click.echo(f"Backfill {backfill_id}: {days} handed to the daemon. See Runs, Backfills in the UI.")
             return True
-        dagster.add_dynamic_partitions(backfill.parts_of(source)[0].partitions, [profile_id])
+        dagster.add_dynamic_partitions(backfill.parts_of(source)[0].partitions_name, [profile_id])
         with alone(f"The same backfill of {profile_id}", source, profile_id, window):
             todo = backfill.plan(stored, dagster, source, profile_id, window)
             if todo.resumed:

@@ -16,6 +16,7 @@ import click
 
 from creator_pipeline import settings
 from creator_pipeline.commands.processes import Processes, free_port
+from creator_pipeline.runtime.home import dagster_yaml, ensure_home
 
 if TYPE_CHECKING:
     from creator_pipeline.runtime.run_here import LoadDefinitions
@@ -59,7 +60,7 @@ def _fresh_home() -> Path:
     home = Path(".data/demo").absolute()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    if source := settings.dagster_yaml():
+    if source := dagster_yaml():
         shutil.copy(source, home)
     # Only what the demo itself sets: a key or a database of the person's own must not be touched.
     for name in settings.Settings.model_fields:
@@ -80,7 +81,7 @@ def _play(processes: Processes, load_definitions: LoadDefinitions, *, odd: bool)
     variables = {"DAGSTER_HOME": str(Path.cwd())} | story.environment(sandbox, ui, gateway)
     os.environ |= variables
     Path(".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
-    settings.ensure_home()
+    ensure_home()
     story.prepare()
     world = ["--port", _port(sandbox), "--seed", str(story.WORLD_SEED), "--days", str(story.WORLD_DAYS)]
     world += ["--odd"] if odd else []

@@ -128,7 +128,7 @@ def _backfill(
     from creator_pipeline.runtime.run_here import run_here
     from creator_pipeline.runtime.tags import TRIGGER_TAG, account_tags
 
-    dagster.add_dynamic_partitions(platform.partitions, [profile_id])
+    dagster.add_dynamic_partitions(platform.partitions_name, [profile_id])
     tags = {**account_tags(platform.name, profile_id), TRIGGER_TAG: "backfill"}
     snapshot = backfill.parts_of(platform.name)[1].snapshot
     failures = run_here(defs, dagster, snapshot, tags, partition_key=profile_id)

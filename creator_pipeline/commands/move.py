@@ -47,7 +47,7 @@ def command(url: str, dagster_url: str | None) -> None:
         done = "were copied and are the same on both sides" if moved.copied else "were there already and are the same"
         click.echo(f"{rows} of {number(len(moved.rows), 'table')} {done}.")
         if dagster_url:
-            found = move_history.move_history(dagster, dagster_url, [one.partitions for one in PLATFORMS])
+            found = move_history.move_history(dagster, dagster_url, [one.partitions_name for one in PLATFORMS])
             click.echo(
                 f"Dagster: {number(found.partitions, 'key')} of partitions, {number(found.landed, 'event')} of what "
                 f"has landed, {number(found.switches, 'switch', 'switches')}. Its runs and logs stay in DAGSTER_HOME."

@@ -164,12 +164,12 @@ def _keep_in_step(stored: Warehouse, profile_id: str) -> None:
             for platform in PLATFORMS:
                 if not platform.connects:
                     continue
-                there = dagster.has_dynamic_partition(platform.partitions, profile_id)
+                there = dagster.has_dynamic_partition(platform.partitions_name, profile_id)
                 wanted = profile_id in profiles.connected(stored, platform.in_ledger)
                 if wanted and not there:
-                    dagster.add_dynamic_partitions(platform.partitions, [profile_id])
+                    dagster.add_dynamic_partitions(platform.partitions_name, [profile_id])
                 elif there and not wanted and profile_id not in busy:
-                    dagster.delete_dynamic_partition(platform.partitions, profile_id)
+                    dagster.delete_dynamic_partition(platform.partitions_name, profile_id)
             if not named:
                 home = settings.load().home
                 click.echo(f"DAGSTER_HOME is not set. For Dagster's own commands: export DAGSTER_HOME={home}", err=True)

@@ -19,6 +19,7 @@ from creator_pipeline.monitoring.told_together import ELSEWHERE
 from creator_pipeline.platforms import of_name, of_provider
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.hooks import LEDGER
+from creator_pipeline.runtime.keys import path_of
 from creator_pipeline.store import freshness, health_reports
 from creator_pipeline.store.engine import Warehouse
 
@@ -57,7 +58,7 @@ def failed_partitions(
     graph, blamed = repository.asset_graph, set[str]()
     for key, attempts in sorted(_failed(instance, bad, tried).items(), key=lambda one: one[0].to_user_string()):
         definition = graph.get(key).partitions_def if graph.has(key) else None
-        if definition is None:
+        if definition is None or not path_of(key):
             continue
         failed, blamed = list(attempts), blamed | set(attempts.values())
         # What was deleted, or is a removed profile's, can't be tried again.
@@ -66,7 +67,7 @@ def failed_partitions(
         platform = _platform_of(key)
         if platform is not None:
             failed = checks_of(platform).without_verdict(warehouse, failed)
-        source = platform.name if platform else key.path[0]
+        source = platform.name if platform else path_of(key)[0]
         daily = isinstance(definition, dg.MultiPartitionsDefinition)
         unit = "days" if daily else key.to_user_string()
         for partition in failed:
@@ -110,7 +111,8 @@ def _there(instance: dg.DagsterInstance, definition: dg.PartitionsDefinition[Any
 
 
 def _platform_of(key: dg.AssetKey) -> Platform | None:
-    return of_provider(key.path[-1]) if key.path[0] == LEDGER else of_name(key.path[0])
+    path = path_of(key)
+    return of_provider(path[-1]) if path[0] == LEDGER else of_name(path[0])
 
 
 def _failed(instance: dg.DagsterInstance, bad: Sequence[str], tried: set[str]) -> dict[dg.AssetKey, dict[str, str]]:

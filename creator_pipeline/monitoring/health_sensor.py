@@ -3,9 +3,10 @@
 import dagster as dg
 
 from creator_pipeline.runtime.dagster_internals import is_preview
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.resources import WarehouseResource
 
-_DAILY_REVENUE = dg.AssetKey("daily_revenue")
+_DAILY_REVENUE = asset_key("daily_revenue")
 
 
 @dg.sensor(

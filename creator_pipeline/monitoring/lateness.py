@@ -71,7 +71,7 @@ def check(instance: dg.DagsterInstance, warehouse: Warehouse, config: Settings) 
 
 def asked(instance: dg.DagsterInstance) -> Dagster:
     """What Dagster knows at this moment."""
-    names = [one.partitions for one in PLATFORMS if one.daily]
+    names = [one.partitions_name for one in PLATFORMS if one.daily]
     return Dagster(
         {name: frozenset(instance.get_dynamic_partitions(name)) for name in names},
         {state.name: state.is_running for state in instance.all_instigator_state()},
@@ -176,7 +176,7 @@ def _why(platform: Platform, one: Freshness, dagster: Dagster, seen: Seen) -> tu
             f"its connection is {one.status}.",
             platform.where_to_connect.format(profile_id=one.profile_id),
         )
-    if one.profile_id not in dagster.partitions.get(platform.partitions, frozenset()):
+    if one.profile_id not in dagster.partitions.get(platform.partitions_name, frozenset()):
         return (
             "partition",
             "Dagster has no partition of it, so no run can read it.",

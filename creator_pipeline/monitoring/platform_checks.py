@@ -17,7 +17,8 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import now
 from creator_pipeline.monitoring import lateness
 from creator_pipeline.platforms import PLATFORMS, of_name, of_provider
-from creator_pipeline.platforms.contract import Checks, Platform
+from creator_pipeline.platforms.checks import Checks
+from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.runtime.unknown_fields import PREFIX
 from creator_pipeline.settings import Settings

@@ -261,7 +261,7 @@ def submit(
         allow_shrink: accept that most of what is stored goes away.
     """
     platform, backfill = parts_of(source)
-    instance.add_dynamic_partitions(platform.partitions, [profile_id])
+    instance.add_dynamic_partitions(platform.partitions_name, [profile_id])
     backfill_id = uuid.uuid4().hex[:8]
     add_backfill(
         instance,

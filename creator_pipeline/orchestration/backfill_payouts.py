@@ -57,7 +57,7 @@ def execute(
         profile_id: whose account.
         first: UTC day.
     """
-    instance.add_dynamic_partitions(platform.partitions, [profile_id])
+    instance.add_dynamic_partitions(platform.partitions_name, [profile_id])
     tags = {**account_tags(platform.name, profile_id), TRIGGER_TAG: "backfill", SINCE_TAG: first.isoformat()}
     return run_here(defs, instance, job, tags, partition_key=profile_id)
 

@@ -23,7 +23,10 @@ from creator_pipeline.orchestration.book_checks import identities, keep_unexplai
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.platforms.books import Books, Identity
 from creator_pipeline.platforms.contract import Platform
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema, preview
+from creator_pipeline.runtime.keys import asset_key, named_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.store.engine import Warehouse
@@ -34,9 +37,9 @@ PICTURE_WEEKS = 26
 _SHOWN = 20
 
 
-def with_books() -> list[tuple[Platform, Books]]:
-    """The platforms that have books, with them."""
-    return [(platform, platform.books.get()) for platform in PLATFORMS if platform.books is not None]
+def with_books(platforms: Sequence[Platform] = PLATFORMS) -> list[tuple[Platform, Books]]:
+    """Those of some platforms that have books, with them."""
+    return [(platform, platform.books.get()) for platform in platforms if platform.books is not None]
 
 
 def rebuild(warehouse: Warehouse, profile_id: str) -> int:
@@ -100,7 +103,7 @@ def books_asset(platform: Platform, books: Books) -> dg.AssetsDefinition:
     Raises:
         dg.Failure: the books of a profile could not be checked; those of the others were.
     """
-    key = dg.AssetKey(["books", platform.name])
+    key = asset_key("books", platform.name)
     names = names_of(books)
 
     @dg.multi_asset(
@@ -109,15 +112,16 @@ def books_asset(platform: Platform, books: Books) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 key,
                 deps=[
-                    *(dg.AssetKey(name.split("/")) for name in books.follows),
-                    dg.AssetKey(["sales_events", platform.in_ledger]),
+                    *(named_key(name) for name in books.follows),
+                    asset_key("sales_events", platform.in_ledger),
                 ],
                 description=f"The books of {platform.label}: payouts beside the ledger, and what isn't explained "
-                "(table `unexplained`). Each check is an equation with its figures.",
+                "(table `unexplained`). Each check is an equation with its figures."
+                f"{see('books.md')}",
                 group_name="books",
                 kinds={platform.name, "python", "table"},
                 owners=OWNERS,
-                metadata=column_schema(unexplained),
+                metadata={**column_schema(unexplained), **code(books.identities, settle)},
                 freshness_policy=NIGHTLY,
             )
         ],
@@ -243,21 +247,21 @@ def _weeks(warehouse: Warehouse, platform: Platform) -> list[Week]:
     return [Week(monday, currency, *micros) for (monday, currency), micros in sorted(weeks.items())]
 
 
-def all_books() -> list[dg.AssetsDefinition]:
-    """One for each platform that has books."""
-    return [books_asset(platform, books) for platform, books in with_books()]
+def all_books(platforms: Sequence[Platform]) -> list[dg.AssetsDefinition]:
+    """One for each of these platforms that has books."""
+    return [books_asset(platform, books) for platform, books in with_books(platforms)]
 
 
-def job() -> list[Any]:
-    """The job ``books``, where a platform has any."""
-    keys = [dg.AssetKey(["books", platform.name]) for platform, _ in with_books()]
+def job(platforms: Sequence[Platform]) -> list[Any]:
+    """The job ``books``, where one of these platforms has any."""
+    keys = [asset_key("books", platform.name) for platform, _ in with_books(platforms)]
     if not keys:
         return []
     return [
-        dg.define_asset_job(
+        asset_job(
             "books",
-            selection=dg.AssetSelection.assets(*keys),
-            description="Checks the books of every platform: payouts beside the ledger.",
+            keys,
+            "Checks the books of every platform: payouts beside the ledger.",
         )
     ]
 

@@ -117,8 +117,9 @@ def _days(tags: Mapping[str, str]) -> int:
 
 def _platform(run: dg.DagsterRun) -> Platform | None:
     """The platform whose assets a run makes, or whose job it is."""
+    # Whatever is before the platform's word: the prefix is known where the code is, and this is the daemon.
     keys = run.asset_selection or ()
     for platform in PLATFORMS:
-        if any(platform.name == key.path[0] or platform.in_ledger == key.path[-1] for key in keys):
+        if any(platform.name in key.path[:-1] or platform.in_ledger == key.path[-1] for key in keys):
             return platform
     return next((one for one in PLATFORMS if run.job_name.startswith(f"{one.name}_")), None)

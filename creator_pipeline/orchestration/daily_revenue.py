@@ -12,10 +12,13 @@ from creator_pipeline.ledger.chart import as_markdown, draw, sums, words
 from creator_pipeline.ledger.rollup import both_sums, last_days, roll_up
 from creator_pipeline.platforms import PLATFORMS, sources
 from creator_pipeline.runtime.describe import OWNERS, column_schema, plotted
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
+from creator_pipeline.runtime.step_checks import figures
 from creator_pipeline.store.tables import daily_revenue, sales_events
 
-DAILY_REVENUE = dg.AssetKey("daily_revenue")
+DAILY_REVENUE = asset_key("daily_revenue")
 PICTURE_DAYS = 90
 _OF_SALES = ("sale", "refund", "chargeback", "chargeback_reversal")
 
@@ -25,13 +28,14 @@ def daily_revenue_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         key=DAILY_REVENUE,
-        deps=[dg.AssetKey(["sales_events", source.provider]) for source in sources()],
+        deps=[asset_key("sales_events", source.provider) for source in sources()],
         group_name="ledger",
         kinds={"python", "table"},
         owners=OWNERS,
         description="Units, refunds and money per day, profile, platform and currency. Only days whose ledger changed "
-        "are added up again; the picture shows the net revenue of the last 90 days.",
-        metadata=column_schema(daily_revenue),
+        "are added up again; the picture shows the net revenue of the last 90 days."
+        f"{see('dagster.md')}",
+        metadata={**column_schema(daily_revenue), **code(roll_up)},
         freshness_policy=dg.FreshnessPolicy.time_window(
             fail_window=timedelta(hours=48), warn_window=timedelta(hours=26)
         ),
@@ -75,11 +79,14 @@ def equals_ledger(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     wrong = {currency for currency in ledger.keys() | rolled.keys() if ledger.get(currency) != rolled.get(currency)}
     return dg.AssetCheckResult(
         passed=not wrong,
-        metadata={
-            "currencies_that_differ": sorted(wrong),
-            "ledger": {currency: to_text(net, currency) for currency, net in ledger.items()},
-            "hint": "creator-pipeline migrate; then materialize daily_revenue" if wrong else "",
-        },
+        metadata=figures(
+            {
+                "currencies_that_differ": wrong,
+                "ledger": {currency: to_text(net, currency) for currency, net in ledger.items()},
+                "hint": "creator-pipeline migrate; then materialize daily_revenue" if wrong else "",
+            },
+            passed=not wrong,
+        ),
     )
 
 
@@ -109,4 +116,6 @@ def refunds_within_sales(warehouse: WarehouseResource) -> dg.AssetCheckResult:
             for sale in platform.checks.get().gave_more(connection, [(one[0], one[1]) for one in mine])
         }
     wrong = [row for row in rows if tuple(row) not in known]
-    return dg.AssetCheckResult(passed=not wrong, metadata={"sales": [" ".join(row) for row in wrong[:20]]})
+    return dg.AssetCheckResult(
+        passed=not wrong, metadata=figures({"sales": [" ".join(row) for row in wrong]}, passed=not wrong)
+    )

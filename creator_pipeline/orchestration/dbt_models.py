@@ -17,10 +17,13 @@ import dagster as dg
 from sqlalchemy import make_url
 
 from creator_pipeline import settings
+from creator_pipeline.core.declared import Place
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.datasets.declared import DAILY_REVENUE, DATASETS, LEDGER
 from creator_pipeline.orchestration import export
 from creator_pipeline.runtime.describe import OWNERS
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
 from creator_pipeline.settings import Settings
@@ -73,7 +76,7 @@ def sensors(models: list[dg.AssetsDefinition]) -> list[dg.SensorDefinition]:
     return [
         dg.AutomationConditionSensorDefinition(
             "dbt_models",
-            target=dg.AssetSelection.groups(GROUP),
+            target=dg.AssetSelection.assets(*models),
             default_status=dg.DefaultSensorStatus.RUNNING,
             run_tags=run_tags("dbt"),
             description="Builds the dbt models after what they read has changed, at most once an hour.",
@@ -186,13 +189,15 @@ def _manifest(config: Settings, target: str) -> Path:
 def _models(config: Settings, target: str) -> dg.AssetsDefinition:
     from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
+    there = project()
+
     class Translator(DagsterDbtTranslator):
         """Keys, owners and upstream assets as the rest of the pipeline has them."""
 
         def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
             name = dbt_resource_props["name"]
             source = dbt_resource_props.get("source_name")
-            return dg.AssetKey([GROUP, name] if source is None else [GROUP, "source", source, name])
+            return asset_key(GROUP, name) if source is None else asset_key(GROUP, "source", source, name)
 
         def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002 - dagster-dbt's
             return GROUP
@@ -206,8 +211,14 @@ def _models(config: Settings, target: str) -> dg.AssetsDefinition:
                 for one in manifest["sources"].values()
             }
             found = dict.fromkeys(key for dep in spec.deps for key in sources.get(dep.asset_key, [dep.asset_key]))
+            model = Place(str(there / manifest["nodes"][unique_id]["original_file_path"]), 1)
             return spec.replace_attributes(
-                deps=list(found), owners=OWNERS, automation_condition=condition(), freshness_policy=NIGHTLY
+                deps=list(found),
+                owners=OWNERS,
+                automation_condition=condition(),
+                freshness_policy=NIGHTLY,
+                description=f"{spec.description}{see('dbt.md')}",
+                metadata={**spec.metadata, **code(model)},
             )
 
     @dbt_assets(manifest=_manifest(config, target), dagster_dbt_translator=Translator(), name="build_dbt_models")

@@ -22,7 +22,10 @@ from creator_pipeline.datasets.declared import (
 from creator_pipeline.export import run
 from creator_pipeline.export.manifest import SCHEMA_VERSION
 from creator_pipeline.platforms import PLATFORMS, sources
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS
+from creator_pipeline.runtime.keys import asset_key, named_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
@@ -32,22 +35,22 @@ OFF = "EXPORT_URL is not set: nothing is exported."
 
 def key_of(dataset: Dataset) -> dg.AssetKey:
     """The asset of an exported table."""
-    return dg.AssetKey(["export", dataset.name])
+    return asset_key("export", dataset.name)
 
 
 def follows(dataset: Dataset) -> list[dg.AssetKey]:
     """The assets that a dataset's rows come from."""
     if dataset is LEDGER:
-        return [dg.AssetKey(["sales_events", source.provider]) for source in sources()]
+        return [asset_key("sales_events", source.provider) for source in sources()]
     if dataset is DAILY_REVENUE:
-        return [dg.AssetKey("daily_revenue")]
+        return [asset_key("daily_revenue")]
     if dataset is PRODUCTS_SOLD:
-        return [dg.AssetKey("products")]
+        return [asset_key("products")]
     if dataset is SUBSCRIPTIONS_DAILY:
-        return [dg.AssetKey("subscriptions_daily")]
+        return [asset_key("subscriptions_daily")]
     if dataset in (PAYOUTS, PAYOUT_LINES, UNEXPLAINED):
-        return [dg.AssetKey(["books", platform.name]) for platform in PLATFORMS if platform.books is not None]
-    return [dg.AssetKey(each.follows.split("/")) for each in shared(dataset.name)]
+        return [asset_key("books", platform.name) for platform in PLATFORMS if platform.books is not None]
+    return [named_key(each.follows) for each in shared(dataset.name)]
 
 
 def _spec(dataset: Dataset) -> dg.AssetSpec:
@@ -56,11 +59,15 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
         key_of(dataset),
         deps=follows(dataset),
         description=f"{dataset.about} As Parquet files below `EXPORT_URL`, by month and profile; only months that "
-        "changed are written. `manifest.json` names the files that count.",
+        f"changed are written. `manifest.json` names the files that count.{see('export.md')}",
         group_name="export",
         kinds={"python", "parquet"},
         owners=OWNERS,
-        metadata={"dagster/column_schema": dg.TableSchema(columns=columns), "schema_version": SCHEMA_VERSION},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "schema_version": SCHEMA_VERSION,
+            **code(run.export),
+        },
         freshness_policy=NIGHTLY,
         skippable=True,
     )
@@ -90,10 +97,10 @@ def export_asset() -> dg.AssetsDefinition:
     return export_files
 
 
-JOB = dg.define_asset_job(
+JOB = asset_job(
     "export",
-    selection=dg.AssetSelection.groups("export"),
-    description="Writes the months that changed as Parquet files below EXPORT_URL.",
+    map(key_of, DATASETS),
+    "Writes the months that changed as Parquet files below EXPORT_URL.",
 )
 
 

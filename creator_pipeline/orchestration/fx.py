@@ -9,14 +9,17 @@ import dagster as dg
 from creator_pipeline import settings
 from creator_pipeline.fx.fetch import fetch
 from creator_pipeline.fx.rates import load
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.outcome import RETRY
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
 from creator_pipeline.store.tables import fx_rates
 
-KEY = dg.AssetKey(["fx", "rates"])
+KEY = asset_key("fx", "rates")
 OFF = "FX_URL is not set: no rates are fetched. Those of a file are stored by: creator-pipeline fx load FILE"
 
 
@@ -25,11 +28,12 @@ OFF = "FX_URL is not set: no rates are fetched. Those of a file are stored by: c
     specs=[
         dg.AssetSpec(
             KEY,
-            description="The European Central Bank's rates: one euro in units of each currency, by working day.",
+            description="The European Central Bank's rates: one euro in units of each currency, by working day."
+            f"{see('fx.md')}",
             group_name="fx",
             kinds={"python", "table"},
             owners=OWNERS,
-            metadata=column_schema(fx_rates),
+            metadata={**column_schema(fx_rates), **code(fetch)},
             freshness_policy=NIGHTLY,
             skippable=True,
         )
@@ -49,9 +53,7 @@ def rates_asset(context: dg.AssetExecutionContext, warehouse: WarehouseResource)
     yield dg.MaterializeResult(asset_key=KEY, metadata={**told, **change.metadata()})
 
 
-JOB = dg.define_asset_job(
-    "fx_rates", selection=dg.AssetSelection.assets(KEY), description="Fetches the rates of exchange of FX_URL."
-)
+JOB = asset_job("fx_rates", [KEY], "Fetches the rates of exchange of FX_URL.")
 
 
 @dg.schedule(

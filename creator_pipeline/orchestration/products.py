@@ -16,7 +16,10 @@ from creator_pipeline.core.money import to_text
 from creator_pipeline.core.windows import now
 from creator_pipeline.ledger.works import Work, read_works, work_of
 from creator_pipeline.platforms import PLATFORMS, of_provider, sources
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
@@ -25,7 +28,7 @@ from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import products, profiles, sales_events
 
-KEY = dg.AssetKey("products")
+KEY = asset_key("products")
 _SHOWN = 20
 
 
@@ -93,13 +96,14 @@ def _rows(connection: Connection, profile_id: str, works: Mapping[str, Work]) ->
 
 @dg.asset(
     key=KEY,
-    deps=[dg.AssetKey(["sales_events", source.provider]) for source in sources()],
+    deps=[asset_key("sales_events", source.provider) for source in sources()],
     group_name="facts",
     kinds={"python", "table"},
     owners=OWNERS,
     description="A row for each thing that a profile sold on a platform, with its work, series and author where the "
-    "file at `WORKS_FILE` says them.",
-    metadata=column_schema(products),
+    "file at `WORKS_FILE` says them."
+    f"{see('products.md')}",
+    metadata={**column_schema(products), **code(build)},
     freshness_policy=NIGHTLY,
 )
 def list_products(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
@@ -152,10 +156,10 @@ def unmapped(connection: Connection) -> list[str]:
     ]
 
 
-JOB = dg.define_asset_job(
+JOB = asset_job(
     "product_works",
-    selection=dg.AssetSelection.assets(KEY),
-    description="Lists each thing that was sold, with its work.",
+    [KEY],
+    "Lists each thing that was sold, with its work.",
 )
 
 

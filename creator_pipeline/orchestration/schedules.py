@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -133,10 +133,14 @@ def books_nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
     return dg.RunRequest(run_key=f"books:{moment:%Y-%m-%dT%H:%M}", tags=run_tags("nightly"))
 
 
-def all_schedules() -> list[dg.ScheduleDefinition]:
-    """Those of the platforms, then the installation's own."""
-    tables = [(platform, line) for platform in PLATFORMS for line in platform.dagster.get().schedules]
-    own = [books_nightly] if books.with_books() else []
+def all_schedules(platforms: Sequence[Platform] = PLATFORMS) -> list[dg.ScheduleDefinition]:
+    """Those of the platforms, then the installation's own.
+
+    Args:
+        platforms: all by default.
+    """
+    tables = [(platform, line) for platform in platforms for line in platform.dagster.get().schedules]
+    own = [books_nightly] if books.with_books(platforms) else []
     return [
         *(_schedule(platform, line) for platform, line in tables),
         weekly_digest,

@@ -1,5 +1,6 @@
 """Sensors: keep partitions in step with connections, and roll up what changed."""
 
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 from functools import partial
 
@@ -13,6 +14,7 @@ from creator_pipeline.core.windows import now, today
 from creator_pipeline.orchestration.jobs import ledger
 from creator_pipeline.orchestration.sweep import sweep
 from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.dagster_parts import Refresh
 from creator_pipeline.platforms.intake import jobs_of_waiting, waiting_for
 from creator_pipeline.queue.waiting import wait_for_job
@@ -25,9 +27,9 @@ from creator_pipeline.store.profiles import connected
 from creator_pipeline.store.tables import ledger_changes, webhook_events
 
 
-def refreshes() -> dict[str, Refresh]:
+def refreshes(platforms: Sequence[Platform] = PLATFORMS) -> dict[str, Refresh]:
     """Source to the job that works off its jobs of the queue."""
-    found = {platform.name: platform.dagster.get().refresh for platform in PLATFORMS}
+    found = {platform.name: platform.dagster.get().refresh for platform in platforms}
     return {name: refresh for name, refresh in found.items() if refresh}
 
 
@@ -79,9 +81,9 @@ def profiles_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseRes
         if not platform.connects:
             continue
         # In this order: a profile is connected first and gets its partition then, so whoever is there is wanted.
-        there = set(context.instance.get_dynamic_partitions(platform.partitions))
+        there = set(context.instance.get_dynamic_partitions(platform.partitions_name))
         wanted = set(connected(stored, platform.in_ledger))
-        definition = dg.DynamicPartitionsDefinition(name=platform.partitions)
+        definition = dg.DynamicPartitionsDefinition(name=platform.partitions_name)
         if new := sorted(wanted - there):
             requests.append(definition.build_add_request(new))
             context.log.info("%s: partitions made for %s.", platform.label, _named(new))
@@ -167,9 +169,9 @@ def _wait_seconds(instance: dg.DagsterInstance, config: settings.Settings) -> fl
     return config.webhook_wait_seconds if waits else 0.0
 
 
-def webhook_jobs_sensor() -> dg.SensorDefinition:
-    """The sensor ``webhook_jobs``, over the refresh jobs of all platforms."""
-    refresh_of = refreshes()
+def webhook_jobs_sensor(platforms: Sequence[Platform] = PLATFORMS) -> dg.SensorDefinition:
+    """The sensor ``webhook_jobs``, over the refresh jobs of these platforms."""
+    refresh_of = refreshes(platforms)
 
     @dg.sensor(
         name="webhook_jobs",
@@ -222,6 +224,11 @@ def webhook_jobs_sensor() -> dg.SensorDefinition:
     return webhook_jobs
 
 
-def all_sensors() -> list[dg.SensorDefinition]:
-    """Those of this module."""
-    return [profiles_sensor, ledger_changes_sensor, webhook_jobs_sensor(), stored_deliveries_sensor]
+def all_sensors(platforms: Sequence[Platform] = PLATFORMS) -> list[dg.SensorDefinition]:
+    """Those of this module.
+
+    Args:
+        platforms: whose jobs of the queue are worked off.
+    """
+    refreshing = [webhook_jobs_sensor(platforms)] if refreshes(platforms) else []
+    return [profiles_sensor, ledger_changes_sensor, *refreshing, stored_deliveries_sensor]

@@ -11,7 +11,10 @@ from sqlalchemy import Connection, func, select, union
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.ledger.subscriptions import daily
 from creator_pipeline.platforms import PLATFORMS
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema
+from creator_pipeline.runtime.keys import asset_key, named_key
+from creator_pipeline.runtime.links import code, see
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
@@ -20,7 +23,7 @@ from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import platform_connections, profiles, subscriptions_daily
 
-KEY = dg.AssetKey("subscriptions_daily")
+KEY = asset_key("subscriptions_daily")
 
 
 def build(warehouse: Warehouse) -> Change:
@@ -62,13 +65,13 @@ def subscriptions_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         key=KEY,
-        deps=[dg.AssetKey(name.split("/")) for one in spans for name in one.follows],
+        deps=[named_key(name) for one in spans for name in one.follows],
         group_name="facts",
         kinds={"python", "table"},
         owners=OWNERS,
         description="Active, new, cancelled and lost subscriptions of each day, and their monthly recurring revenue, "
-        "by profile, platform and currency; the formula is in docs/subscriptions.md.",
-        metadata=column_schema(subscriptions_daily),
+        f"by profile, platform and currency.{see('subscriptions.md')}",
+        metadata={**column_schema(subscriptions_daily), **code(build)},
         freshness_policy=NIGHTLY,
     )
     def count_subscriptions(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
@@ -82,9 +85,7 @@ def subscriptions_asset() -> dg.AssetsDefinition:
     return count_subscriptions
 
 
-JOB = dg.define_asset_job(
-    "subscriptions", selection=dg.AssetSelection.assets(KEY), description="Counts the subscriptions of each day."
-)
+JOB = asset_job("subscriptions", [KEY], "Counts the subscriptions of each day.")
 
 
 @dg.schedule(

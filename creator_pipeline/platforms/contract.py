@@ -20,6 +20,7 @@ platform leaves out (None, or an empty tuple) is left out everywhere:
 ``account_of_token``  whose account a token is isn't asked, so another account's is not noticed
 ``own_rates``         its rows have no rate of exchange of its own; those of the ECB count
 ``tables``            no tables by declaration
+``origin``            the lineage of its assets begins with them
 ``other_ids``         a product has the ledger's id alone
 ``spans``, ``shared``  none of it in ``subscriptions_daily``; no products, no subscriptions in frames and exports
 ``stand_in``           the sandbox and the demo do without it
@@ -32,12 +33,11 @@ What needs Dagster, HTTP or the sandbox stands in a module of the folder and is 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.store.source import Source, last_dimension
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
     from creator_pipeline.core.http import Pace
     from creator_pipeline.ledger.subscriptions import Span
     from creator_pipeline.platforms.books import Books
+    from creator_pipeline.platforms.checks import Checks
     from creator_pipeline.platforms.dagster_parts import DagsterParts
     from creator_pipeline.platforms.oauth import OAuth
     from creator_pipeline.platforms.uploads import Uploads
-    from creator_pipeline.platforms.webhooks import Account, Webhooks
-    from creator_pipeline.queue.jobs import Job
+    from creator_pipeline.platforms.webhooks import Webhooks
     from creator_pipeline.settings import Settings
     from creator_pipeline.store.accounts import SellerAccount
     from creator_pipeline.store.engine import Warehouse
@@ -124,37 +124,6 @@ class Rate:
         return float(config.variable(self.variable) or self.default)
 
 
-@dataclass(frozen=True, slots=True)
-class Checks:
-    """What doctor, health and smoke ask of the platform, beyond flag, connection and token.
-
-    Attributes:
-        setup: (settings) to checks of what is set up once: an OAuth application, a webhook's secret, an inbox.
-        account: (settings, account, token) to findings about one connected account: reachable, scopes, clock,
-            webhooks. AuthError and PipelineError become findings by themselves.
-        health: (warehouse, settings) to checks that ask no platform, on each tick.
-        daily: (warehouse, settings, profile id) to the check that asks the platform, once a day for each profile.
-        daily_prefix: begins the names of daily checks; what one found is solved when ``daily`` gives it no more.
-        smoke: (warehouse, settings) to checks of the figures, after a deployment.
-        gave_more: (connection, (profile id, external id) of sales that gave back too much) to those that really did.
-        days_named: (connection, job of the queue) to the UTC days that hold what the job names; None where that isn't
-            known. A job that ended badly is over once those days are read.
-        without_verdict: (warehouse, failed partitions) to those that are a problem; others have their verdict.
-    """
-
-    setup: Callable[[Settings], Sequence[Check]] = lambda _config: ()
-    account: Callable[[Settings, Account, str], Iterator[Finding]] | None = None
-    health: Callable[[Warehouse, Settings], Sequence[Check]] = lambda _warehouse, _config: ()
-    daily: Callable[[Warehouse, Settings, str], Check | None] = lambda _warehouse, _config, _profile: None
-    daily_prefix: str = ""
-    smoke: Callable[[Warehouse, Settings], Sequence[Check]] = lambda _warehouse, _config: ()
-    gave_more: Callable[[Connection, Collection[tuple[str, str]]], AbstractSet[tuple[str, str]]] = (
-        lambda _connection, _sales: frozenset()
-    )
-    days_named: Callable[[Connection, Job], Collection[date] | None] = lambda _connection, _job: None
-    without_verdict: Callable[[Warehouse, Sequence[str]], Sequence[str]] = lambda _warehouse, failed: failed
-
-
 OwnRates = Callable[["Connection", "Sequence[Row[Any]]"], "Mapping[str, tuple[str, int, int, date, str]]"]
 """To a row's id: currency, micros of it, for so many micros of the row's, day, source."""
 
@@ -195,6 +164,18 @@ class Daily(NamedTuple):
     at: time
 
 
+class Origin(NamedTuple):
+    """What a platform's rows are read from, outside of the pipeline.
+
+    Attributes:
+        about: a sentence for people.
+        url: of the platform's own page about it.
+    """
+
+    about: str
+    url: str
+
+
 class PageLine(NamedTuple):
     """The platform's line on the creator's page, where it has no connection."""
 
@@ -229,6 +210,8 @@ class Platform:
         tables, views: plain tables, read or made of stored rows, by declaration.
         shared, daily: table of all platforms to what it has of it; the schedule that reads two days of every profile.
         first_load: whether ``NAME_refresh`` takes jobs of kind ``initial_sync``.
+        origin: where its rows come from: the first asset of its lineage.
+        page: of the folder ``docs`` that tells of it, as ``NAME.md``; empty where there is none.
     """
 
     name: str
@@ -263,6 +246,8 @@ class Platform:
     shared: Mapping[str, Later[Shared]] = field(default_factory=dict[str, "Later[Shared]"])
     daily: Daily | None = None
     first_load: bool = False
+    origin: Origin | None = None
+    page: str = ""
 
     @property
     def in_ledger(self) -> str:
@@ -281,7 +266,16 @@ class Platform:
             self.named_unit,
             self.unit_name,
             self.daily.at if self.daily else None,
+            self.origin is not None,
+            self.page,
         )
+
+    @property
+    def partitions_name(self) -> str:
+        """What Dagster's instance calls the dynamic partitions."""
+        from creator_pipeline import settings
+
+        return settings.load().shared_name(self.partitions)
 
     def pace(self, config: Settings, token: str) -> Pace:
         """The pace of one token's requests, shared by all processes."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
+from creator_pipeline.runtime.home import ensure_home
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def alone(what: str, *parts: object) -> Generator[None]:
         ConfigError: another process is at it.
     """
     said = "\n".join([settings.load().warehouse_url, *map(str, parts)])
-    folder = settings.ensure_home() / "locks"
+    folder = ensure_home() / "locks"
     folder.mkdir(exist_ok=True)
     with (folder / hashlib.sha256(said.encode()).hexdigest()[:24]).open("w", encoding="utf-8") as file:
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.secrets import KeyRing
+from creator_pipeline.runtime.home import ensure_home
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.token_keys import installation_ring
 
@@ -31,7 +32,7 @@ def instance() -> dg.DagsterInstance:
     Raises:
         ConfigError: its storage can't be reached.
     """
-    settings.ensure_home()
+    ensure_home()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import dagster as dg

@@ -15,13 +15,19 @@ PREVIEW_ROWS = 10
 OWNERS = ["team:data"]
 
 
-def column_schema(table: Table) -> dict[str, Any]:
-    """Definition metadata: the columns with their descriptions, made from ``tables.py``."""
+def column_schema(table: Table, origins: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Definition metadata: the columns with their descriptions, made from ``tables.py``.
+
+    Args:
+        table: of the asset.
+        origins: column to the columns that it is made of, in words.
+    """
+    made_of = {name: f". Of {told}" for name, told in (origins or {}).items()}
     columns = [
         dg.TableColumn(
             name=column.name,
             type=column.type.__class__.__name__.lower(),
-            description=column.comment,
+            description=f"{column.comment or ''}{made_of.get(column.name, '')}" or None,
             constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=False),
         )
         for column in table.c

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from creator_pipeline import settings
 from creator_pipeline.core.windows import DayWindow, partition_key
+from creator_pipeline.runtime.keys import asset_key, is_own, path_of
 from creator_pipeline.runtime.outcome import CHANGED_BY
 from creator_pipeline.runtime.tags import (
     BACKFILL_TAG,
@@ -62,9 +63,11 @@ class Told:
 
 def sources_of(run: dg.DagsterRun, sources: Iterable[Source]) -> list[Source]:
     """The platforms that a run reads, by its job and assets; none where it reads no platform."""
-    chosen = run.asset_selection or set[dg.AssetKey]()
-    names = [run.job_name, *(key.path[0] for key in chosen)]
-    ledgers = {key.path[-1] for key in chosen if key.path[0] == LEDGER}
+    if not is_own(run):
+        return []
+    chosen = [path for key in run.asset_selection or () if (path := path_of(key))]
+    names = [run.job_name, *(path[0] for path in chosen)]
+    ledgers = {path[-1] for path in chosen if path[0] == LEDGER}
     return [
         source
         for source in sources
@@ -111,7 +114,7 @@ def what_happened(warehouse: Warehouse, instance: dg.DagsterInstance, source: So
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             if (event.step_key or "").startswith(f"{source.name}_"):
                 _note_failure(warehouse, source, told, event)
-        elif event.asset_key and event.asset_key.path == [LEDGER, source.provider] and event.partition:
+        elif event.asset_key and event.asset_key == asset_key(LEDGER, source.provider) and event.partition:
             profile = source.owner_of_partition(warehouse, event.partition)
             metadata: Any = event.step_materialization_data.materialization.metadata
             count = metadata.get("dagster/partition_row_count")

@@ -20,7 +20,7 @@ daily = dg.DailyPartitionsDefinition(
 
 def profile_partitions(source: Source) -> dg.DynamicPartitionsDefinition:
     """The dynamic partitions that hold a platform's connected profiles."""
-    return dg.DynamicPartitionsDefinition(name=f"{source.name}_profiles")
+    return dg.DynamicPartitionsDefinition(name=settings.load().shared_name(f"{source.name}_profiles"))
 
 
 def days_by_profile(keys: Iterable[str]) -> dict[str, list[date]]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from creator_pipeline.queue.jobs import Job
 from creator_pipeline.runtime import step_checks
+from creator_pipeline.runtime.keys import own_tags
 from creator_pipeline.runtime.outcome import RETRY, Outcome
 from creator_pipeline.runtime.queue_jobs import ClaimedJobs, process_jobs
 from creator_pipeline.runtime.refused_tokens import noting_refusals
@@ -181,6 +182,7 @@ def refresh_job(
         name=f"{source.name}_refresh",
         description="Re-reads from the API what webhooks named: one run for all waiting deliveries of a profile.",
         executor_def=dg.in_process_executor,
+        tags=own_tags(),
     )
     def job() -> None:
         body()
@@ -216,7 +218,7 @@ def profile_job(
             read(Work(context, warehouse, resource, config.profile_id, outcome))
         outcome.raise_if_failed()
 
-    @dg.job(name=name, description=description["job"], executor_def=dg.in_process_executor)
+    @dg.job(name=name, description=description["job"], executor_def=dg.in_process_executor, tags=own_tags())
     def job() -> None:
         body()
 

@@ -111,6 +111,9 @@ def _whose(meta: dict[str, Any], told: dict[str, object]) -> dict[str, object]:
         profile = named[0]
     named, asset = str(meta.get("job_name") or ""), str(told.get("asset") or "")
     if asset:
+        from creator_pipeline.runtime.keys import INSTALLATION
+
+        asset = asset.removeprefix(f"{INSTALLATION}/")
         # An asset of the ledger is named after the provider; its step after the platform.
         named = str(meta.get("step_key") or "") if asset.startswith("sales_events/") else asset.partition("/")[0]
     first = named.partition("_")[0]

@@ -34,7 +34,10 @@ class StepCheck:
 
 
 class Verdict(NamedTuple):
-    """What came out of one check. ``text`` says it in a sentence where it failed."""
+    """What came out of one check. ``text`` says it in a sentence where it failed.
+
+    Its metadata holds whole collections: :func:`figures` counts them and shows the first.
+    """
 
     name: str
     passed: bool
@@ -52,6 +55,25 @@ class Tally(Protocol):
     def verdicts(self) -> Iterator[Verdict]:
         """What came out; nothing where nothing was read."""
         ...
+
+
+def figures(metadata: Mapping[str, Any], *, passed: bool) -> dict[str, Any]:
+    """Metadata of a result, with a number at least: the UI plots numbers only.
+
+    Args:
+        metadata: figures, texts and whole collections. Of a collection NAME the first are shown, and NAME_count says
+            how many there are; where ``count`` says it already, or it is of hints, nothing does.
+        passed: whether the check passed; told as a number where there is no other.
+    """
+    told = dict[str, Any]()
+    for name, value in metadata.items():
+        if isinstance(value, AbstractSet):
+            value = sorted(value)  # noqa: PLW2901 - the same, in an order
+        if isinstance(value, (list, tuple, Mapping)) and name != "hint" and "count" not in metadata:
+            told[f"{name}_count"] = len(value)
+        told[name] = list(value[:SHOWN]) if isinstance(value, (list, tuple)) else value
+    numbers = [value for value in told.values() if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return told if numbers else {**told, "failed": int(not passed)}
 
 
 def known_fields(asset: dg.AssetKey) -> StepCheck:
@@ -140,5 +162,5 @@ def _result(check: StepCheck, verdict: Verdict) -> dg.AssetCheckResult:
         passed=verdict.passed,
         severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
         description=verdict.text,
-        metadata={**verdict.metadata, **hint},
+        metadata={**figures(verdict.metadata, passed=verdict.passed), **hint},
     )

@@ -12,6 +12,7 @@ from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.hooks import hooks_of
+from creator_pipeline.runtime.links import code, column_lineage, external, origins, see
 from creator_pipeline.runtime.outcome import RETRY, Outcome, allow_shrink, since
 from creator_pipeline.runtime.partitions import DATE, PROFILE, daily, days_by_profile
 from creator_pipeline.runtime.refused_tokens import noting_refusals
@@ -21,9 +22,19 @@ from creator_pipeline.runtime.turns import Turn, in_turns
 from creator_pipeline.runtime.unknown_fields import report_unknown
 from creator_pipeline.store.freshness import mark_fresh, reads_the_present
 from creator_pipeline.store.profiles import mark_synced
+from creator_pipeline.store.source import Source
 from creator_pipeline.store.tables import sales_events
 
 NIGHTLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
+
+
+def _outside(source: Source) -> list[dg.AssetKey]:
+    """What a platform's tables are read from."""
+    return [external(source.name)] if source.external else []
+
+
+def _page(source: Source) -> str:
+    return see(source.page) if source.page else ""
 
 
 def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
@@ -33,7 +44,8 @@ def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
     the ledger is selected it is made anew from what is stored.
     """
     rows_key, ledger_key = stream.key, stream.ledger
-    follows = (
+    source = stream.source
+    follows: list[Any] = (
         [dg.AssetDep(stream.follows, partition_mapping=dg.MultiToSingleDimensionPartitionMapping(PROFILE))]
         if stream.follows
         else []
@@ -44,23 +56,27 @@ def daily_asset(stream: DailyStream[Any]) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 rows_key,
-                deps=follows,
-                description=stream.description,
+                deps=[*follows, *_outside(source)],
+                description=f"{stream.description}{_page(source)}",
                 group_name=stream.source.name,
                 kinds={stream.source.name, "python", "table"},
                 owners=OWNERS,
-                metadata=column_schema(stream.table),
+                metadata={**column_schema(stream.table), **code(stream.load)},
                 freshness_policy=NIGHTLY,
                 skippable=True,
             ),
             dg.AssetSpec(
                 ledger_key,
                 deps=[rows_key],
-                description=stream.ledger_description,
+                description=f"{stream.ledger_description}{_page(source)}",
                 group_name="ledger",
                 kinds={"python", "table"},
                 owners=OWNERS,
-                metadata=column_schema(sales_events),
+                metadata={
+                    **column_schema(sales_events, origins(stream.lineage)),
+                    **column_lineage(stream.lineage),
+                    **code(stream.rebuild, stream.load),
+                },
                 freshness_policy=NIGHTLY,
                 skippable=True,
             ),
@@ -159,12 +175,12 @@ def snapshot_asset(*streams: SnapshotStream[Any], name: str = "") -> dg.AssetsDe
         specs=[
             dg.AssetSpec(
                 stream.key,
-                deps=list(stream.follows),
-                description=stream.description,
+                deps=[*stream.follows, *_outside(source)],
+                description=f"{stream.description}{see(stream.page) if stream.page else _page(source)}",
                 group_name=source.name,
                 kinds={source.name, "python", "table"},
                 owners=OWNERS,
-                metadata=column_schema(stream.table),
+                metadata={**column_schema(stream.table), **code(stream.declared or stream.load)},
                 freshness_policy=NIGHTLY,
                 skippable=True,
             )

@@ -9,11 +9,14 @@ from typing import Any, Generic, TypeVar
 import dagster as dg
 from sqlalchemy import Table
 
+from creator_pipeline.core.declared import Place as Declared
 from creator_pipeline.core.windows import DayWindow, partition_key
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.ledger.replace import Place, places_of
 from creator_pipeline.runtime import step_checks
 from creator_pipeline.runtime.describe import ledger_preview, ledger_totals, plotted
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.links import Lineage
 from creator_pipeline.runtime.outcome import CHANGED_BY, Outcome
 from creator_pipeline.runtime.resources import PlatformResource
 from creator_pipeline.runtime.step_checks import StepCheck, Tally
@@ -106,6 +109,7 @@ class DailyStream(Generic[Resource]):
         follows: the asset by profile that must be there before.
         ends_sync: whether a load to the end of its days is a sync: what changed before it is never looked for again.
         partition_of: the day of the partition that a row of the ledger comes from; None where it comes from none.
+        lineage: the columns that the ledger's are made of.
     """
 
     source: Source
@@ -124,11 +128,12 @@ class DailyStream(Generic[Resource]):
     follows: dg.AssetKey | None = None
     ends_sync: bool = False
     partition_of: Callable[[Place], date | None] = partition_of
+    lineage: Lineage = field(default_factory=dict[str, "Mapping[str, tuple[str, ...]]"])
 
     @property
     def ledger(self) -> dg.AssetKey:
         """The platform's part of the ledger."""
-        return dg.AssetKey(["sales_events", self.source.provider])
+        return asset_key("sales_events", self.source.provider)
 
     def report(self, outcome: Outcome, profile_id: str, landed: Landed, *, rows: bool = True) -> None:
         """Log every day of a committed part, its rows and its part of the ledger: both are written together.
@@ -248,6 +253,7 @@ class SnapshotStream(Generic[Resource]):
         load: reads all of one profile and stores it.
         follows: assets by profile that go before.
         touches: whose part of the ledger a load changes; None where it changes none.
+        declared, page: where it is declared, and its page of the docs; ``load`` and the platform's by default.
     """
 
     source: Source
@@ -261,6 +267,8 @@ class SnapshotStream(Generic[Resource]):
     checks: Sequence[StepCheck] = ()
     follows: Sequence[dg.AssetKey] = ()
     touches: DailyStream[Any] | None = None
+    declared: Declared | None = None
+    page: str = ""
 
     def report(
         self, outcome: Outcome, warehouse: Warehouse, profile_id: str, read: Snapshot, touched: Tally | None

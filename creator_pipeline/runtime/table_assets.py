@@ -13,10 +13,12 @@ from creator_pipeline.core.errors import AuthError, RejectedError
 from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
 from creator_pipeline.runtime import table_store
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
+from creator_pipeline.runtime.keys import asset_key, named_key
 from creator_pipeline.runtime.partitions import profile_partitions
 from creator_pipeline.runtime.profile_jobs import Work
-from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict
+from creator_pipeline.runtime.step_checks import StepCheck, Verdict
 from creator_pipeline.runtime.stream_assets import snapshot_asset
 from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream
 from creator_pipeline.runtime.table_lists import Account, OpenAccount, TableRead
@@ -50,7 +52,7 @@ class _Tally:
         """What came out; nothing where nothing was read."""
         if self.read:
             good = not self.refused and not self.odd
-            yield Verdict(READABLE, good, {"not_readable": self.refused[:SHOWN], "odd": self.odd[:SHOWN]})
+            yield Verdict(READABLE, good, {"not_readable": self.refused, "odd": self.odd})
 
 
 def table_stream(source: Source, stream: TableStream, account: OpenAccount) -> SnapshotStream[Any]:
@@ -61,7 +63,7 @@ def table_stream(source: Source, stream: TableStream, account: OpenAccount) -> S
         stream: the declaration.
         account: opens a profile's account.
     """
-    key = dg.AssetKey([source.name, stream.name])
+    key = asset_key(source.name, stream.name)
 
     def load(request: Request[Any]) -> Snapshot:
         if not settings.load().stream_on(stream.asset):
@@ -103,7 +105,9 @@ def table_stream(source: Source, stream: TableStream, account: OpenAccount) -> S
                 "The other tables go on. An object that can't be read keeps its row as it was.",
             ),
         ),
-        follows=[dg.AssetKey(stream.parents.follows.split("/"))] if stream.parents and stream.parents.follows else [],
+        declared=stream.declared,
+        page="tables.md",
+        follows=[named_key(stream.parents.follows)] if stream.parents and stream.parents.follows else [],
     )
 
 
@@ -131,7 +135,7 @@ def refresh_table(work: Work, stream: TableStream, account: Account, ids: Sequen
     # Its own part of what the run has asked: the sales of the same account were read before.
     usage = {name: round(value - before.get(name, 0), 3) for name, value in account.lists.usage().items()}
     figures = {**change.metadata(), **usage, "rows_gone": gone}
-    work.outcome.materialized(dg.AssetKey([stream.platform, stream.name]), work.profile_id, there, figures)
+    work.outcome.materialized(asset_key(stream.platform, stream.name), work.profile_id, there, figures)
 
 
 def description(stream: TableStream) -> str:
@@ -230,9 +234,9 @@ def table_assets(
         account: opens a profile's account.
     """
     made = snapshot_asset(*(table_stream(source, one, account) for one in streams), name=f"{source.name}_tables_read")
-    job = dg.define_asset_job(
+    job = asset_job(
         f"{source.name}_tables",
-        selection=dg.AssetSelection.assets(*(dg.AssetKey([source.name, one.name]) for one in streams)),
-        description=f"The declared tables of a profile: {', '.join(one.name for one in streams)}.",
+        (asset_key(source.name, one.name) for one in streams),
+        f"The declared tables of a profile: {', '.join(one.name for one in streams)}.",
     )
     return made, job

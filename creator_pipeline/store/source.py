@@ -29,6 +29,8 @@ class Source:
         named_unit: whether a partition is a thing of its own in mails (a file), and not a day of the source.
         unit_name: (warehouse, partition key) to what people call that thing; None where the key is its name.
         daily_at: when its days are read, UTC; None where no schedule reads them.
+        external: whether what it is read from is an asset, outside of the pipeline.
+        page: of the folder ``docs``; empty where there is none.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Source:
     named_unit: bool = False
     unit_name: Callable[[Warehouse, str], str] | None = None
     daily_at: time | None = None
+    external: bool = False
+    page: str = ""
 
 
 def label_of(sources: Iterable[Source], provider: str) -> str:

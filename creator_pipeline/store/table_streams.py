@@ -5,14 +5,14 @@ What a declaration doesn't name is not kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Integer, Table
 
-from creator_pipeline.store.personal import Buyers
+from creator_pipeline.core.declared import Place, caller
 from creator_pipeline.store.tables import metadata
 from creator_pipeline.store.types import ExactNumber, PlainText, UtcDateTime
 
@@ -159,6 +159,7 @@ class TableStream:
         told_by: job that reads the list each night anyway, and stores its rows here.
         last_used: column with the time from which ``KEEP_BUYERS_DAYS`` counts.
         table: made of all this.
+        declared: where that is.
     """
 
     platform: str
@@ -180,6 +181,7 @@ class TableStream:
     told_by: str = ""
     last_used: str = "ingested_at"
     table: Table = field(init=False)
+    declared: Place = field(init=False)
 
     def __post_init__(self) -> None:
         made = Table(
@@ -193,6 +195,8 @@ class TableStream:
             comment=self.about,
         )
         object.__setattr__(self, "table", made)
+        # Above this stands the method that the dataclass makes.
+        object.__setattr__(self, "declared", caller(2))
 
     @property
     def asset(self) -> str:
@@ -213,26 +217,6 @@ class TableStream:
     def of_buyer(self) -> tuple[str, ...]:
         """Columns that are emptied when the person of a row is forgotten."""
         return tuple(one.name for one in self.fields if one.of_buyer or one.kind == "address")
-
-
-def tables_of(streams: Iterable[TableStream]) -> tuple[Table, ...]:
-    """Their tables, whose rows go with their profile."""
-    return tuple(stream.table for stream in streams)
-
-
-def buyers_of(streams: Iterable[TableStream]) -> tuple[Buyers, ...]:
-    """What their rows tell of persons."""
-    return tuple(
-        Buyers(
-            stream.table,
-            stream.table.c[stream.address.name],
-            dict.fromkeys(stream.of_buyer),
-            known=stream.table.c[stream.address.name].is_not(None),
-            last_used=stream.table.c[stream.last_used],
-        )
-        for stream in streams
-        if stream.address
-    )
 
 
 def text(name: str, about: str, path: str = "", *, null: bool = False, of_buyer: bool = False) -> Field:

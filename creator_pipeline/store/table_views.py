@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Column, MetaData, Table
 
+from creator_pipeline.core.declared import Place, caller
 from creator_pipeline.store.table_streams import Field, column_of
 from creator_pipeline.store.types import PlainText
 
@@ -29,6 +30,7 @@ class TableView:
         fields: the columns after ``profile_id``.
         key: columns that name a row of a profile.
         table: made of all this, to read from.
+        declared: where that is.
     """
 
     platform: str
@@ -39,6 +41,7 @@ class TableView:
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     table: Table = field(init=False)
+    declared: Place = field(init=False)
 
     def __post_init__(self) -> None:
         made = Table(
@@ -49,6 +52,8 @@ class TableView:
             comment=f"{self.about} {self.rule}",
         )
         object.__setattr__(self, "table", made)
+        # Above this stands the method that the dataclass makes.
+        object.__setattr__(self, "declared", caller(2))
 
     @property
     def asset(self) -> str:

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.platforms.contract import Checks, Platform
+from creator_pipeline.platforms.checks import Checks
+from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.platforms.dagster_parts import DagsterParts
 from creator_pipeline.platforms.oauth import OAuth
 from creator_pipeline.platforms.uploads import Uploads

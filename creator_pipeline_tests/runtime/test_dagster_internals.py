@@ -303,3 +303,14 @@ def test_run_file(instance: dg.DagsterInstance) -> None:
     assert Path(internals.run_file(instance, run.run_id)).is_file()
     with dg.DagsterInstance.ephemeral() as other:
         assert internals.run_file(other, run.run_id) == ""
+
+
+def test_with_default_status() -> None:
+    schedule = dg.ScheduleDefinition(name="nightly", cron_schedule="0 2 * * *", target=[daily_asset])
+    on = internals.with_default_status(schedule, running=True)
+    assert (on.name, on.default_status) == ("nightly", dg.DefaultScheduleStatus.RUNNING)
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    sensor = dg.SensorDefinition(
+        name="looks", job_name="some", evaluation_fn=lambda _: None, default_status=dg.DefaultSensorStatus.RUNNING
+    )
+    assert internals.with_default_status(sensor, running=False).default_status == dg.DefaultSensorStatus.STOPPED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 
-from creator_pipeline.platforms.contract import Credential, Daily, Later, Platform, Rate
+from creator_pipeline.platforms.contract import Credential, Daily, Later, Origin, Platform, Rate
 from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.payout_catalog import (
     LINE_KEYS,
@@ -37,6 +37,10 @@ PLATFORM = Platform(
     },
     daily=Daily("gumroad_nightly", time(2, 10)),
     first_load=True,
+    origin=Origin(
+        "Gumroad: sales, products, payouts and subscribers by its API v2, and its pings.", "https://gumroad.com/api"
+    ),
+    page="gumroad.md",
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),

@@ -12,10 +12,12 @@ from creator_pipeline.ledger.replace import Place
 from creator_pipeline.platforms.gumroad import checks
 from creator_pipeline.platforms.gumroad.access import SOURCE, GumroadResource
 from creator_pipeline.platforms.gumroad.ledger import partition_day
+from creator_pipeline.platforms.gumroad.lineage import LINEAGE
 from creator_pipeline.platforms.gumroad.models import SaleRow
 from creator_pipeline.platforms.gumroad.product_sync import load_products
 from creator_pipeline.platforms.gumroad.sync import Loaded, load_sales, rebuild_ledger, stored_days
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.partitions import profile_partitions
 from creator_pipeline.runtime.stream_assets import daily_asset, snapshot_asset
 from creator_pipeline.runtime.streams import (
@@ -33,7 +35,7 @@ from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import gumroad_products, gumroad_sales
 
-PRODUCTS = dg.AssetKey(["gumroad", "products"])
+PRODUCTS = asset_key("gumroad", "products")
 PROFILES = profile_partitions(SOURCE)
 
 
@@ -155,6 +157,7 @@ SALES_STREAM = DailyStream(
     shown=_shown,
     tally=checks.Tally,
     checks=checks.CHECKS,
+    lineage=LINEAGE,
     follows=PRODUCTS,
     ends_sync=True,
 )

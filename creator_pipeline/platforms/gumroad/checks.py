@@ -10,13 +10,14 @@ from creator_pipeline.core.text import number
 from creator_pipeline.platforms.gumroad import drift
 from creator_pipeline.platforms.gumroad.ledger import is_from_payout
 from creator_pipeline.platforms.gumroad.sync import Loaded
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.resources import WarehouseResource
-from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
+from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, figures, known_fields
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.profiles import connected
 
-SALES = dg.AssetKey(["gumroad", "sales"])
-EVENTS = dg.AssetKey(["sales_events", "gumroad"])
+SALES = asset_key("gumroad", "sales")
+EVENTS = asset_key("sales_events", "gumroad")
 
 PAGES_COMPLETE = "pages_complete"
 READ_AGAIN = "creator-pipeline backfill gumroad --profile PROFILE --from DAY --to DAY"
@@ -108,20 +109,20 @@ class Tally:
             "refunds_known",
             not self.unknown_refunds and not self.estimated_refunds,
             {
-                "without_amount": self.unknown_refunds[:SHOWN],
-                "estimated_to_the_cent": self.estimated_refunds[:SHOWN],
+                "without_amount": self.unknown_refunds,
+                "estimated_to_the_cent": self.estimated_refunds,
             },
         )
         yield Verdict(
             "fees_known",
             not self.without_fee,
-            {"without_fee": self.without_fee[:SHOWN]},
+            {"without_fee": self.without_fee},
             f"{number(len(self.without_fee), 'sale tells', 'sales tell')} no fee" if self.without_fee else None,
         )
         yield Verdict(
             PAGES_COMPLETE,
             not self.skipped,
-            {"on_no_page": sorted(self.skipped)[:SHOWN]},
+            {"on_no_page": sorted(self.skipped)},
             f"{number(len(self.skipped), 'sale stands', 'sales stand')} on no page of Gumroad's list"
             if self.skipped
             else None,
@@ -129,7 +130,7 @@ class Tally:
         yield Verdict(
             "sales_readable",
             not self.odd,
-            {"odd": [f"{sale}: {why}" for sale, why in sorted(self.odd.items())][:SHOWN]},
+            {"odd": [f"{sale}: {why}" for sale, why in sorted(self.odd.items())]},
             f"{number(len(self.odd), 'sale')} can't be read" if self.odd else None,
         )
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
@@ -140,13 +141,13 @@ class Tally:
                 "sales": self.sales,
                 "gross_micros_of_sales": self.gross_micros,
                 "gross_micros_of_ledger": self.ledger_micros,
-                "refunded_more_than_sold": self.over_refunded[:SHOWN],
+                "refunded_more_than_sold": self.over_refunded,
             },
         )
 
 
 @dg.asset_check(
-    asset=dg.AssetKey("daily_revenue"),
+    asset=asset_key("daily_revenue"),
     name="agrees_with_gumroad",
     description="The ledger equals Gumroad's own totals of each day, as the last drift scan saw them. Sales that the "
     "totals leave out or count on another day are named and no difference.",
@@ -181,16 +182,19 @@ def agreement(stored: Warehouse) -> dg.AssetCheckResult:
     if waiting:
         hints.append("The job gumroad_drift compares each night; servers without totals can't be compared.")
     return dg.AssetCheckResult(
-        asset_key=dg.AssetKey("daily_revenue"),
+        asset_key=asset_key("daily_revenue"),
         check_name="agrees_with_gumroad",
         passed=not lines and not waiting,
         severity=dg.AssetCheckSeverity.ERROR if sure else dg.AssetCheckSeverity.WARN,
-        metadata={
-            "days_compared": days,
-            "differences": lines[:20],
-            "hint": hints[:20],
-            "counted_otherwise": known[:20],
-            "not_compared_yet": waiting[:SHOWN],
-        },
+        metadata=figures(
+            {
+                "days_compared": days,
+                "differences": lines,
+                "hint": hints,
+                "counted_otherwise": known,
+                "not_compared_yet": waiting,
+            },
+            passed=not lines and not waiting,
+        ),
         description=first_line,
     )

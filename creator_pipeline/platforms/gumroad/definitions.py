@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dagster as dg
-
 from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
 from creator_pipeline.platforms.gumroad import assets, checks, jobs, payout_assets, table_assets
 from creator_pipeline.platforms.gumroad.access import GumroadResource
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.tags import LOAD_DAYS
 
 NIGHTLY_DAYS = 7
@@ -17,21 +16,21 @@ LOOKBACK_DAYS = LOAD_DAYS
 SWEEP_DAYS = 180
 """Days of the monthly sweep: banks take disputes for four months and more, and Gumroad's totals don't show them."""
 
-_SYNC = dg.define_asset_job(
+_SYNC = asset_job(
     "gumroad_sync",
-    selection=dg.AssetSelection.assets(checks.SALES, checks.EVENTS),
-    description="Sales of the days and profiles of the partition or range, and their ledger rows.",
+    [checks.SALES, checks.EVENTS],
+    "Sales of the days and profiles of the partition or range, and their ledger rows.",
 )
-_CATALOGUE = dg.define_asset_job(
+_CATALOGUE = asset_job(
     "gumroad_catalogue",
-    selection=dg.AssetSelection.assets(assets.PRODUCTS),
-    description="The catalogue of a profile.",
+    [assets.PRODUCTS],
+    "The catalogue of a profile.",
 )
 
-_PAYOUTS = dg.define_asset_job(
+_PAYOUTS = asset_job(
     "gumroad_payouts",
-    selection=dg.AssetSelection.assets(payout_assets.PAYOUTS),
-    description="The payouts of a profile with their lines, and the ledger rows that follow.",
+    [payout_assets.PAYOUTS],
+    "The payouts of a profile with their lines, and the ledger rows that follow.",
 )
 
 PARTS = DagsterParts(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-import dagster as dg
 from sqlalchemy import and_, case, func, select
 
 from creator_pipeline.core.money import to_text
@@ -20,14 +19,15 @@ from creator_pipeline.platforms.gumroad.assets import PROFILES, SALES_STREAM
 from creator_pipeline.platforms.gumroad.earnings import load_earnings
 from creator_pipeline.platforms.gumroad.payout_sync import PayoutsRead, load_payouts
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
-from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.step_checks import StepCheck, Verdict
 from creator_pipeline.runtime.stream_assets import snapshot_asset
 from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import payouts as table
 from creator_pipeline.store.tables import sales_events
 
-PAYOUTS = dg.AssetKey(["gumroad", "payouts"])
+PAYOUTS = asset_key("gumroad", "payouts")
 CHECKS = (
     StepCheck(
         PAYOUTS,
@@ -100,13 +100,13 @@ class Tally:
         """What came out; nothing where nothing was read."""
         if not self.estimated:
             return
-        yield Verdict("payouts_readable", not self.unreadable, {"not_readable": self.unreadable[:SHOWN]})
+        yield Verdict("payouts_readable", not self.unreadable, {"not_readable": self.unreadable})
         yield Verdict(
             "payouts_usable",
             not self.odd and not self.words,
-            {"odd": self.odd[:SHOWN], "new_words": sorted(self.words)[:SHOWN]},
+            {"odd": self.odd, "new_words": sorted(self.words)},
         )
-        yield Verdict("readings_agree", not self.differing, {"differ": self.differing[:SHOWN]})
+        yield Verdict("readings_agree", not self.differing, {"differ": self.differing})
         guessed, old, net = (sum(figures) for figures in zip(*self.estimated.values(), strict=True))
         share = old / abs(net) if net else float(old > 0)
         yield Verdict(

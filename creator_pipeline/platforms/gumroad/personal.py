@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import or_
 
 from creator_pipeline.platforms.gumroad.tables import STREAMS
+from creator_pipeline.store.declared_personal import buyers_of, tables_of
 from creator_pipeline.store.personal import Buyers, Personal
-from creator_pipeline.store.table_streams import buyers_of, tables_of
 from creator_pipeline.store.tables import gumroad_earnings, gumroad_products, gumroad_sales
 
 _SALES = gumroad_sales.c

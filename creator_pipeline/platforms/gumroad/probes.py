@@ -12,7 +12,7 @@ from creator_pipeline.core.checks import Check, Finding, NothingKnown
 from creator_pipeline.core.errors import AuthError, TransientError
 from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import days_up_to, today
-from creator_pipeline.platforms.contract import Checks
+from creator_pipeline.platforms.checks import Checks
 from creator_pipeline.platforms.gumroad import PLATFORM, drift, oauth
 from creator_pipeline.platforms.gumroad.access import SOURCE, gumroad_client
 from creator_pipeline.platforms.gumroad.answers import NoScopeError, classify, optional

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from creator_pipeline.platforms.contract import Later, Platform
+from creator_pipeline.platforms.contract import Later, Origin, Platform
 from creator_pipeline.platforms.kdp.owner import file_name_of_partition, owner_of_partition
 
 _HERE = "creator_pipeline.platforms.kdp"
@@ -13,6 +13,10 @@ PLATFORM = Platform(
     colour="#146eb4",
     provider="amazon_kdp",
     partitions="kdp_uploads",
+    origin=Origin(
+        "Amazon KDP: reports that the author downloads and uploads here. There is no API.", "https://kdp.amazon.com"
+    ),
+    page="kdp.md",
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     owner_of_partition=owner_of_partition,
     named_unit=True,

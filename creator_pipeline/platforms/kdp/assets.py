@@ -16,7 +16,8 @@ from creator_pipeline.platforms.kdp.child_process import one_reader
 from creator_pipeline.platforms.kdp.inbox import file_of
 from creator_pipeline.platforms.kdp.ingest import Ingested, ingest
 from creator_pipeline.platforms.kdp.inspect import period
-from creator_pipeline.platforms.kdp.ledger import PARTITION_DIGITS
+from creator_pipeline.platforms.kdp.ledger import PARTITION_DIGITS, kdp_event
+from creator_pipeline.platforms.kdp.lineage import LINEAGE
 from creator_pipeline.platforms.kdp.models import Report, total
 from creator_pipeline.platforms.kdp.payments_shown import payments_metadata
 from creator_pipeline.platforms.kdp.touched import touched
@@ -30,6 +31,8 @@ from creator_pipeline.runtime.describe import (
     preview,
 )
 from creator_pipeline.runtime.hooks import hooks_of
+from creator_pipeline.runtime.keys import asset_key, named_key
+from creator_pipeline.runtime.links import Lineage, code, column_lineage, external, origins, see
 from creator_pipeline.runtime.outcome import AUTO_RETRY_TAG, CHANGED_BY, RETRY, Outcome, allow_shrink
 from creator_pipeline.runtime.resources import WarehouseResource, require_enabled
 from creator_pipeline.runtime.streams import shown_events
@@ -37,10 +40,10 @@ from creator_pipeline.runtime.tags import FILES_TAG
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_files, kdp_royalties, payouts, sales_events
 
-ROYALTIES = dg.AssetKey(["kdp", "royalties"])
-PAYMENTS = dg.AssetKey(["kdp", "payments"])
-EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
-UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions)
+ROYALTIES = asset_key("kdp", "royalties")
+PAYMENTS = asset_key("kdp", "payments")
+EVENTS = asset_key("sales_events", "amazon_kdp")
+UPLOAD_PARTITIONS = dg.DynamicPartitionsDefinition(name=PLATFORM.partitions_name)
 """A partition for each content that was uploaded; its key is the beginning of the content's SHA-256."""
 PARTIAL_TAG = "creator_pipeline/partial"
 """Tag of a run whose reports hold only a part: what they lack stays."""
@@ -56,15 +59,17 @@ def _spec(
     description: str,
     deps: Sequence[dg.AssetKey] = (),
     kind: str = "table",
+    made_by: Sequence[Any] = (),
+    lineage: Lineage | None = None,
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         key,
         deps=deps,
-        description=description,
+        description=f"{description}{see(PLATFORM.page)}",
         group_name=group,
         kinds={"python", kind},
         owners=OWNERS,
-        metadata=column_schema(table),
+        metadata={**column_schema(table, origins(lineage or {})), **code(*made_by), **column_lineage(lineage or {})},
         freshness_policy=MONTHLY,
         skippable=True,
     )
@@ -77,6 +82,8 @@ def _spec(
             ROYALTIES,
             kdp_royalties,
             group="kdp",
+            deps=[external(PLATFORM.name)],
+            made_by=[ingest],
             description="Every source row of an uploaded KDP report. Where reports overlap, one counts per month or "
             "day: final before monthly before daily, later before earlier. A report that can't be used, or holds "
             "less than what it would replace, fails here with the place and the hint.",
@@ -85,6 +92,8 @@ def _spec(
             PAYMENTS,
             payouts,
             group="kdp",
+            deps=[external(PLATFORM.name)],
+            made_by=[ingest],
             description="Payments to the bank and what each is made of, from all Payments reports of a profile "
             "together: the newest reading of a payment counts, and one that is missing in it stays. A partition that "
             "is another report brings no payments and stays empty.",
@@ -94,17 +103,20 @@ def _spec(
             sales_events,
             group="ledger",
             deps=[ROYALTIES, PAYMENTS],
+            made_by=[kdp_event, ingest],
+            lineage=LINEAGE,
             description="The ledger's rows of Amazon KDP: one per month or day, book, shop, royalty type and "
             "transaction, from the upload that counts. Estimates until the final report is uploaded. Of payments only "
             "their adjustments.",
         ),
         *(
             _spec(
-                dg.AssetKey(view.asset.split("/")),
+                named_key(view.asset),
                 view.table,
                 group="kdp",
-                deps=[dg.AssetKey(view.follows.split("/"))],
+                deps=[named_key(view.follows)],
                 kind="view",
+                made_by=[view.declared],
                 description=f"{view.about} {view.rule} A partition has the rows that its report counts for.",
             )
             for view in VIEWS
@@ -133,7 +145,7 @@ def royalties(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -
         landed = _ingest_all(context, store, outcome)
     for view, partition, rows in changed(before, _counts(context, store), context.partition_keys):
         told = {} if partition in context.partition_keys else {CHANGED_BY: ROYALTIES.to_user_string()}
-        outcome.materialized(dg.AssetKey(view.asset.split("/")), partition, rows, told)
+        outcome.materialized(named_key(view.asset), partition, rows, told)
     # Checks over nothing would be green beside a step that failed.
     if landed:
         for result in checks.results(store, landed):

@@ -15,12 +15,13 @@ from creator_pipeline.platforms.kdp.ledger import PLATFORM
 from creator_pipeline.platforms.kdp.ledger_rewrite import EVENT_TYPES, snapshots
 from creator_pipeline.platforms.kdp.models import Report, next_period, slice_month
 from creator_pipeline.platforms.kdp.precedence import Decision, decide
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.step_checks import figures
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_royalties, sales_events
 
-_ROYALTIES = dg.AssetKey(["kdp", "royalties"])
-_EVENTS = dg.AssetKey(["sales_events", "amazon_kdp"])
-_SHOWN = 20
+_ROYALTIES = asset_key("kdp", "royalties")
+_EVENTS = asset_key("sales_events", "amazon_kdp")
 
 SPECS = [
     dg.AssetCheckSpec(
@@ -165,5 +166,5 @@ def _result(spec: dg.AssetCheckSpec, lines: Sequence[str]) -> dg.AssetCheckResul
         passed=not lines,
         severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
         description=lines[0] if lines else None,
-        metadata={"found": list(lines[:_SHOWN])},
+        metadata=figures({"found": lines}, passed=not lines),
     )

@@ -52,7 +52,7 @@ class Together:
             records = instance.get_run_records(dg.RunsFilter(tags={FILES_TAG: profile_id}), limit=1)
             if records:
                 last[profile_id] = records[0]
-        keys = instance.get_dynamic_partitions(PLATFORM.partitions) if found.together else ()
+        keys = instance.get_dynamic_partitions(PLATFORM.partitions_name) if found.together else ()
         at_work = {profile_id for profile_id, record in last.items() if _is_open(record.dagster_run)}
         places = {key: place for place, key in enumerate(keys)}
         return cls(found.ready, places, last, found.together, at_work)

@@ -10,7 +10,7 @@ from sqlalchemy import inspect, or_, select
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now
-from creator_pipeline.platforms.contract import Checks
+from creator_pipeline.platforms.checks import Checks
 from creator_pipeline.platforms.kdp.files import ListedFile, listing
 from creator_pipeline.platforms.kdp.ledger import PARTITION_DIGITS
 from creator_pipeline.settings import Settings

@@ -15,6 +15,7 @@ from creator_pipeline.platforms.kdp.drops import Together, tell_of_drop
 from creator_pipeline.platforms.kdp.files import File
 from creator_pipeline.platforms.kdp.held import work_off
 from creator_pipeline.platforms.kdp.inbox import Scan, scan
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import FILES_TAG, RANGE_END, RANGE_START, TRIGGER_TAG, run_tags
@@ -25,10 +26,10 @@ MOST_PER_TICK = 10
 """Runs over a single file that one tick asks for."""
 _SHOWN = 5
 
-KDP_INGEST = dg.define_asset_job(
+KDP_INGEST = asset_job(
     "kdp_ingest",
-    selection=dg.AssetSelection.assets(ROYALTIES, PAYMENTS, EVENTS),
-    description="Uploaded KDP reports, the payments they tell, and the ledger of the months they touch.",
+    [ROYALTIES, PAYMENTS, EVENTS],
+    "Uploaded KDP reports, the payments they tell, and the ledger of the months they touch.",
 )
 
 

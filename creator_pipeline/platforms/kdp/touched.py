@@ -15,12 +15,13 @@ from creator_pipeline.platforms.kdp.ledger import PARTITION_DIGITS, PLATFORM
 from creator_pipeline.platforms.kdp.view_counts import changed, counts
 from creator_pipeline.platforms.kdp.withdraw import Withdrawn
 from creator_pipeline.runtime import step_checks
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.outcome import CHANGED_BY
 from creator_pipeline.runtime.streams import shown_events
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import sales_events
 
-_EVENTS, _ROYALTIES = dg.AssetKey(["sales_events", PLATFORM]), dg.AssetKey(["kdp", "royalties"])
+_EVENTS, _ROYALTIES = asset_key("sales_events", PLATFORM), asset_key("kdp", "royalties")
 
 
 def touched(warehouse: Warehouse, places: Iterable[Place], *, by: str) -> list[tuple[str, int, dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 
-from creator_pipeline.platforms.contract import Credential, Daily, Later, Platform, Rate
+from creator_pipeline.platforms.contract import Credential, Daily, Later, Origin, Platform, Rate
 from creator_pipeline.platforms.whop.catalog import ACCESS, MEMBERSHIP_KEYS, PAYMENT_KEYS
 from creator_pipeline.platforms.whop.money_catalog import LINE_KEYS, PAYOUT_KEYS
 
@@ -33,6 +33,10 @@ PLATFORM = Platform(
     buyer_accounts="user_",
     daily=Daily("whop_changes_nightly", time(2, 35)),
     first_load=True,
+    origin=Origin(
+        "Whop: payments, memberships and the account's money by its API v1, and its webhooks.", "https://docs.whop.com"
+    ),
+    page="whop.md",
     personal=Later(f"{_HERE}.personal", "PERSONAL"),
     dagster=Later(f"{_HERE}.definitions", "PARTS"),
     webhooks=Later(f"{_HERE}.webhook", "WEBHOOKS"),

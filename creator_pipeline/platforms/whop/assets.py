@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from creator_pipeline.core.windows import partition_key
 from creator_pipeline.platforms.whop import checks, metadata
 from creator_pipeline.platforms.whop.access import SOURCE, WhopResource, check_account
+from creator_pipeline.platforms.whop.lineage import LINEAGE
 from creator_pipeline.platforms.whop.sync import LoadedPayments, load_payments, quarters, rebuild_ledger, stored_days
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships, TierChange, load_memberships
 from creator_pipeline.platforms.whop.table_assets import store_read
@@ -155,6 +156,7 @@ PAYMENTS_STREAM = DailyStream(
     shown=metadata.payments,
     tally=checks.Payments,
     checks=checks.PAYMENT_CHECKS,
+    lineage=LINEAGE,
 )
 memberships = snapshot_asset(MEMBERSHIPS_STREAM)
 payments = daily_asset(PAYMENTS_STREAM)

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import dagster as dg
 import orjson
 
 from creator_pipeline.platforms.whop.sync import LoadedPayments
 from creator_pipeline.platforms.whop.sync_memberships import LoadedMemberships
-from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.step_checks import StepCheck, Verdict, known_fields
 
-MEMBERSHIPS = dg.AssetKey(["whop", "memberships"])
-PAYMENTS = dg.AssetKey(["whop", "payments"])
-EVENTS = dg.AssetKey(["sales_events", "whop"])
+MEMBERSHIPS = asset_key("whop", "memberships")
+PAYMENTS = asset_key("whop", "payments")
+EVENTS = asset_key("sales_events", "whop")
 
 MEMBERSHIP_CHECKS = (
     StepCheck(
@@ -141,10 +141,10 @@ class Memberships:
         if not self.read:
             return
         yield Verdict("statuses_known", not self.unknown, {"unknown": sorted(self.unknown)})
-        yield Verdict("memberships_readable", not self.odd, {"count": len(self.odd), "objects": self.odd[:SHOWN]})
+        yield Verdict("memberships_readable", not self.odd, {"count": len(self.odd), "objects": self.odd})
         yield Verdict("addresses_readable", not self.hidden, {"profiles": self.hidden})
         yield Verdict("account_sells", not self.empty, {"profiles": self.empty})
-        yield Verdict("memberships_still_there", not self.gone, {"gone": self.gone[:SHOWN]})
+        yield Verdict("memberships_still_there", not self.gone, {"gone": self.gone})
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
 
 
@@ -201,11 +201,11 @@ class Payments:
         """What came out; nothing where nothing was read."""
         if not self.read:
             return
-        yield Verdict("refunds_agree", not self.not_explained, {"payments": self.not_explained[:SHOWN]})
-        yield Verdict("objects_readable", not self.odd, {"count": len(self.odd), "objects": self.odd[:SHOWN]})
-        yield Verdict("amounts_exact", not self.rounded, {"count": len(self.rounded), "amounts": self.rounded[:SHOWN]})
+        yield Verdict("refunds_agree", not self.not_explained, {"payments": self.not_explained})
+        yield Verdict("objects_readable", not self.odd, {"count": len(self.odd), "objects": self.odd})
+        yield Verdict("amounts_exact", not self.rounded, {"count": len(self.rounded), "amounts": self.rounded})
         yield Verdict("alerts_listed", not self.alerts_refused, {"refused": self.alerts_refused})
-        yield Verdict("payments_still_there", not self.gone, {"gone": self.gone[:SHOWN]})
+        yield Verdict("payments_still_there", not self.gone, {"gone": self.gone})
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
         yield Verdict("disputes_listed", self.disputes_listed, {})
         # Sums over all currencies mean nothing to people, but must be equal all the same.

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-import dagster as dg
-
 from creator_pipeline.core.windows import DayWindow
 from creator_pipeline.platforms.dagster_parts import Backfill, DagsterParts, Refresh, Schedule
 from creator_pipeline.platforms.whop import assets, checks, jobs, money_assets, table_assets
 from creator_pipeline.platforms.whop.access import WhopResource
+from creator_pipeline.runtime.asset_jobs import asset_job
 
-_SYNC = dg.define_asset_job(
+_SYNC = asset_job(
     "whop_sync",
-    selection=dg.AssetSelection.assets(checks.PAYMENTS, checks.EVENTS),
-    description="Payments of the days and profiles of the partition or range, and their ledger rows.",
+    [checks.PAYMENTS, checks.EVENTS],
+    "Payments of the days and profiles of the partition or range, and their ledger rows.",
 )
-_MEMBERSHIPS = dg.define_asset_job(
+_MEMBERSHIPS = asset_job(
     "whop_memberships_scan",
-    selection=dg.AssetSelection.assets(checks.MEMBERSHIPS),
-    description="All memberships of a profile's account, and the tiers that follow.",
+    [checks.MEMBERSHIPS],
+    "All memberships of a profile's account, and the tiers that follow.",
 )
 
 

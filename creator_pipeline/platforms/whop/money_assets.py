@@ -15,6 +15,7 @@ from creator_pipeline.platforms.whop.ledger_store import stored_families
 from creator_pipeline.platforms.whop.money_fees import told_fees
 from creator_pipeline.platforms.whop.sync_money import LoadedMoney, load_money
 from creator_pipeline.platforms.whop.sync_payouts import LoadedPayouts, load_payouts
+from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import PREVIEW_ROWS, preview
 from creator_pipeline.runtime.stream_assets import snapshot_asset
 from creator_pipeline.runtime.streams import Request, Snapshot, SnapshotStream, Usage
@@ -154,9 +155,9 @@ PAYOUTS_STREAM = SnapshotStream(
 )
 money = snapshot_asset(MONEY_STREAM, PAYOUTS_STREAM)
 """The feed goes before the payouts: they are told by its lines."""
-BOOKS_JOB = dg.define_asset_job(
+BOOKS_JOB = asset_job(
     "whop_books",
-    selection=dg.AssetSelection.assets(checks.FEED, checks.PAYOUTS),
-    description="What is new in the money of a profile's account: feed, balance, reports, payouts and their "
+    [checks.FEED, checks.PAYOUTS],
+    "What is new in the money of a profile's account: feed, balance, reports, payouts and their "
     "statements. The run tag creator_pipeline/since reads everything since that day again.",
 )

@@ -14,10 +14,11 @@ from creator_pipeline.platforms.whop.line_types import Family, contradicts
 from creator_pipeline.platforms.whop.money_fees import Fees
 from creator_pipeline.platforms.whop.sync_money import LoadedMoney
 from creator_pipeline.platforms.whop.sync_payouts import LoadedPayouts
-from creator_pipeline.runtime.step_checks import SHOWN, StepCheck, Verdict, known_fields
+from creator_pipeline.runtime.keys import asset_key
+from creator_pipeline.runtime.step_checks import StepCheck, Verdict, known_fields
 
-FEED = dg.AssetKey(["whop", "financial_activity"])
-PAYOUTS = dg.AssetKey(["whop", "payouts"])
+FEED = asset_key("whop", "financial_activity")
+PAYOUTS = asset_key("whop", "payouts")
 
 
 def _readable(asset: dg.AssetKey) -> StepCheck:
@@ -142,13 +143,13 @@ class Feed:
         if not self.read:
             return
         yield Verdict("money_readable", not self.refused, {"refused": self.refused})
-        yield Verdict("lines_readable", not self.odd, {"count": len(self.odd), "lines": self.odd[:SHOWN]})
+        yield Verdict("lines_readable", not self.odd, {"count": len(self.odd), "lines": self.odd})
         yield Verdict(
             "line_types_known",
             not self.unknown and not self.contradicting,
             {"unknown": self.unknown, "with_profit_or_loss": sorted(self.contradicting)},
         )
-        yield Verdict("lines_stand", not self.moved, {"count": len(self.moved), "lines": self.moved[:SHOWN]})
+        yield Verdict("lines_stand", not self.moved, {"count": len(self.moved), "lines": self.moved})
         yield Verdict("fees_agree", not self.fees, {"differ": self.fees})
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})
 
@@ -186,7 +187,7 @@ class Payouts:
         if not self.read:
             return
         yield Verdict("money_readable", not self.refused, {"refused": self.refused})
-        yield Verdict("lines_readable", not self.odd, {"count": len(self.odd), "lines": self.odd[:SHOWN]})
+        yield Verdict("lines_readable", not self.odd, {"count": len(self.odd), "lines": self.odd})
         yield Verdict("payout_statuses_known", not self.statuses, {"unknown": sorted(self.statuses)})
         yield Verdict("payouts_stand", not self.differing, {"differ": self.differing})
         yield Verdict("known_fields", not self.new_keys, {"new_fields": sorted(self.new_keys)})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import and_, func
 
 from creator_pipeline.platforms.whop.tables import STREAMS
+from creator_pipeline.store.declared_personal import buyers_of, tables_of
 from creator_pipeline.store.personal import Buyers, Personal
-from creator_pipeline.store.table_streams import buyers_of, tables_of
 from creator_pipeline.store.tables import (
     whop_financial_activity,
     whop_financial_reports,

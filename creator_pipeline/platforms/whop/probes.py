@@ -14,7 +14,7 @@ from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.errors import AuthError, RejectedError
 from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import days_up_to
-from creator_pipeline.platforms.contract import Checks
+from creator_pipeline.platforms.checks import Checks
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.platforms.whop import PLATFORM, catalog, money_catalog
 from creator_pipeline.platforms.whop.access import account_id_of

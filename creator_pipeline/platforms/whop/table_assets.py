@@ -6,8 +6,6 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-import dagster as dg
-
 from creator_pipeline import settings
 from creator_pipeline.core.errors import AuthError, PipelineError
 from creator_pipeline.core.json_fields import FieldReader
@@ -17,6 +15,7 @@ from creator_pipeline.platforms.whop.odd import NOT_NARROWING
 from creator_pipeline.platforms.whop.table_calls import TableCalls
 from creator_pipeline.platforms.whop.tables import ALERTS, DISPUTES, MEMBERS, REFUNDS, STREAMS, VARIANTS
 from creator_pipeline.runtime import table_store
+from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.profile_jobs import Work
 from creator_pipeline.runtime.streams import Request
 from creator_pipeline.runtime.table_assets import remember, table_assets
@@ -104,7 +103,7 @@ def keep_told(work: Work, access: WhopAccess) -> None:
         with work.warehouse.read() as connection:
             there, gone = table_store.counts(connection, stream, work.profile_id)
         figures = {**read.change.metadata(), "rows_gone": gone}
-        work.outcome.materialized(dg.AssetKey([stream.platform, stream.name]), work.profile_id, there, figures)
+        work.outcome.materialized(asset_key(stream.platform, stream.name), work.profile_id, there, figures)
 
 
 ASSETS, JOB = table_assets(SOURCE, STREAMS, opened)

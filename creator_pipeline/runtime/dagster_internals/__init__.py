@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import time
 import uuid
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from dagster._core.storage.base_storage import DagsterStorage
     from sqlalchemy import Table
 
+# What is imported here for others; the functions below need no such word.
 __all__ = [
     "CheckRunHealthResult",
     "ConfigurableClassData",
@@ -45,23 +47,8 @@ __all__ = [
     "InstigatorState",
     "PartitionBackfill",
     "QueuedRunCoordinator",
-    "RetryErrors",
     "SubmitRunContext",
     "WorkerStatus",
-    "add_backfill",
-    "check_rows",
-    "end_waits_when_stopped",
-    "event_rows",
-    "is_preview",
-    "log_materializations",
-    "look_at_sensors_every",
-    "next_execution",
-    "of_no_run",
-    "run_file",
-    "runs_of_location",
-    "sqlite_storage",
-    "stopped_in_step",
-    "when_wait_ends",
 ]
 
 
@@ -198,6 +185,19 @@ def look_at_sensors_every(seconds: float) -> None:
     module: Any = sys.modules.get("dagster._daemon.sensor")
     if module is not None:
         module.MIN_INTERVAL_LOOP_TIME = seconds
+
+
+def with_default_status(definition: Any, *, running: bool) -> Any:
+    """A schedule or sensor that is on or off from the start; Dagster takes that only where it is made.
+
+    Args:
+        definition: a schedule or a sensor.
+        running: whether it is on until somebody switches it.
+    """
+    kind = dg.DefaultScheduleStatus if isinstance(definition, dg.ScheduleDefinition) else dg.DefaultSensorStatus
+    made = copy.copy(definition)
+    vars(made)["_default_status"] = kind.RUNNING if running else kind.STOPPED
+    return made
 
 
 def next_execution(schedule: dg.ScheduleDefinition, after: datetime) -> datetime:

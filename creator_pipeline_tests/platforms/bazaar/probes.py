@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from creator_pipeline.core.caller import Caller
 from creator_pipeline.core.checks import Check, Finding
-from creator_pipeline.platforms.contract import Checks
+from creator_pipeline.platforms.checks import Checks
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
