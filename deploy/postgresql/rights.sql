@@ -25,6 +25,7 @@ GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, 
 GRANT UPDATE (answer) ON kdp_uploads TO pipeline_gateway;
 -- What /metrics tells.
 GRANT SELECT (id, since, resolved_at) ON health_reports TO pipeline_gateway;
+GRANT SELECT (id, channel, status, created_at) ON alert_messages TO pipeline_gateway;
 GRANT UPDATE (notify, signed_out_at) ON profiles TO pipeline_gateway;
 -- Connecting an account writes tokens; nothing here reads one.
 GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_error, last_synced_at, created_at,
@@ -79,4 +80,5 @@ GRANT SELECT (id, profile_id, source, kind, status, attempts, visible_at, run_id
 GRANT SELECT (provider, delivery_id, received_at, profile_id, event_type, status, job_id, repeats, account_id, note)
     ON webhook_events TO pipeline_reader;
 GRANT SELECT (id, kind, profile_id, status, attempts, created_at, sent_at) ON email_messages TO pipeline_reader;
+GRANT SELECT (id, channel, kind, profile_id, status, attempts, created_at, sent_at) ON alert_messages TO pipeline_reader;
 COMMIT;
