@@ -18,7 +18,13 @@ from creator_pipeline.gateway.dagster_storage import runs_of_a_day
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.retention import OPEN_MAILS, STATES
-from creator_pipeline.store.tables import email_messages, health_reports, platform_connections, webhook_events
+from creator_pipeline.store.tables import (
+    alert_messages,
+    email_messages,
+    health_reports,
+    platform_connections,
+    webhook_events,
+)
 
 
 class PipelineCollector(Collector):
@@ -43,6 +49,7 @@ class PipelineCollector(Collector):
                 yield from _connections(connection, moment)
                 yield from _problems(connection)
                 yield from _mails(connection, moment)
+                yield from _notices(connection, moment)
                 yield _oldest_webhook(connection, moment)
         except PipelineError:
             return
@@ -105,6 +112,20 @@ def _mails(connection: Connection, moment: datetime) -> Iterator[Metric]:
         count, oldest = found.get(status, (0, None))
         outbox.add_metric([status], count)
         age.add_metric([status], (moment - oldest).total_seconds() if oldest else 0)
+    yield outbox
+    yield age
+
+
+def _notices(connection: Connection, moment: datetime) -> Iterator[Metric]:
+    table = alert_messages.c
+    waiting = select(table.channel, func.count(), func.min(table.created_at)).where(
+        table.status.in_(("queued", "sending"))
+    )
+    outbox = GaugeMetricFamily("pipeline_alerts", "Notices that are not sent yet", labels=["channel"])
+    age = GaugeMetricFamily("pipeline_alerts_age_seconds", "Since the oldest of them was written", labels=["channel"])
+    for channel, count, oldest in connection.execute(waiting.group_by(table.channel)):
+        outbox.add_metric([channel], count)
+        age.add_metric([channel], (moment - oldest).total_seconds())
     yield outbox
     yield age
 

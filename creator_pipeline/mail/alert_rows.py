@@ -97,7 +97,14 @@ def settle(connection: Connection, channels: Collection[str], keyed: Collection[
 def claim(
     connection: Connection, channel: str, lease_seconds: float, ids: Collection[str] | None = None
 ) -> Claimed | None:
-    """The notice of a channel that has waited the longest; None where none is due."""
+    """The notice of a channel that has waited the longest; None where none is due.
+
+    Args:
+        connection: a write transaction.
+        channel: its name.
+        lease_seconds: until its sender counts as gone.
+        ids: only these notices.
+    """
     columns = [table.c.id, table.c.kind, table.c.payload]
     found = LEASES.lock_due(connection, columns, 1, table.c.channel == channel, *_only(ids), first=table.c.created_at)
     if not found:

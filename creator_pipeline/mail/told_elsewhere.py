@@ -26,6 +26,7 @@ def tell_backfill(
     source: Source,
     left: Mapping[str, Sequence[str]],
     partitions: int,
+    page: str = "",
 ) -> list[str]:
     """Tell that a backfill ended; once more when it was resumed and ends otherwise. Returns the notices' ids.
 
@@ -36,6 +37,7 @@ def tell_backfill(
         source: the platform that was read.
         left: partitions that did not land, by profile; nothing for one whose partitions all landed.
         partitions: number of partitions of all profiles.
+        page: its address in the Dagster UI, where it has one.
     """
     if not alerts.wanted(settings, "backfill"):
         return []
@@ -52,7 +54,7 @@ def tell_backfill(
         facts.append(("", f"And of {number(len(bad) - alerts.SHOWN, 'more profile')}."))
     if failed:
         facts.append(("Next step", "Run the same backfill again: it does only what is left."))
-    facts.append(("Backfill", f"{settings.dagster_url}/runs/b/{backfill_id}"))
+    facts.append(("Backfill", page))
     notice = Notice(
         event_key(word, backfill_id, source.name, digest(*sorted(bad)) if bad else "all"),
         "backfill",

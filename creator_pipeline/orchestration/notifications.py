@@ -161,7 +161,8 @@ def _digest(
             events_count=count.get(profile),
         )
     if left:
-        told_elsewhere.tell_backfill(warehouse, config, backfill.backfill_id, source, left, number_of)
+        page = f"{config.dagster_url}/runs/b/{backfill.backfill_id}"
+        told_elsewhere.tell_backfill(warehouse, config, backfill.backfill_id, source, left, number_of, page)
 
 
 @dg.sensor(
