@@ -5,6 +5,8 @@ Asked of the warehouse and of Dagster's storage at every scrape; what can't be r
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -14,7 +16,7 @@ from sqlalchemy import Connection, func, select
 
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.windows import now
-from creator_pipeline.gateway.dagster_storage import runs_of_a_day
+from creator_pipeline.gateway.dagster_storage import last_sensor_tick, runs_of_a_day
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.retention import OPEN_MAILS, STATES
@@ -44,6 +46,8 @@ class PipelineCollector(Collector):
         for status, count in runs_of_a_day(self._config, moment - timedelta(days=1)).items():
             runs.add_metric([status.lower()], count)
         yield runs
+        yield _daemon(self._config, moment)
+        yield from _disk(self._config)
         try:
             with self._warehouse.read() as connection:
                 yield from _connections(connection, moment)
@@ -53,6 +57,25 @@ class PipelineCollector(Collector):
                 yield _oldest_webhook(connection, moment)
         except PipelineError:
             return
+
+
+def _daemon(config: Settings, moment: datetime) -> Metric:
+    age = GaugeMetricFamily("pipeline_sensor_tick_age_seconds", "Since Dagster's daemon last evaluated a sensor")
+    if (last := last_sensor_tick(config)) is not None:
+        age.add_metric([], (moment - last).total_seconds())
+    return age
+
+
+def _disk(config: Settings) -> Iterator[Metric]:
+    """Of the volume that DAGSTER_HOME is on: Dagster's files, the inbox, the embedded warehouse."""
+    free = GaugeMetricFamily("pipeline_disk_free_bytes", "Free on the volume of DAGSTER_HOME")
+    size = GaugeMetricFamily("pipeline_disk_bytes", "Size of the volume of DAGSTER_HOME")
+    with contextlib.suppress(OSError):
+        usage = shutil.disk_usage(config.home)
+        free.add_metric([], usage.free)
+        size.add_metric([], usage.total)
+    yield free
+    yield size
 
 
 def _connections(connection: Connection, moment: datetime) -> Iterator[Metric]:

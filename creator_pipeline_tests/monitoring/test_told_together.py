@@ -133,10 +133,8 @@ def test_a_failure_is_one_notice_with_check_profile_amount_step_and_run(
     assert sorted(notices(sqlite_warehouse)) == [("json", title, body), ("slack", title, body)]
     told()
     told()
-    assert sorted(one[:2] for one in notices(sqlite_warehouse))[:2] == [
-        ("discord", f"Over: {title}"),
-        ("json", f"Over: {title}"),
-    ]
+    over = [one[:2] for one in notices(sqlite_warehouse) if one[1].startswith("Over")]
+    assert sorted(over) == [("discord", f"Over: {title}"), ("json", f"Over: {title}")]
     assert len(notices(sqlite_warehouse)) == 4
     assert len(tick.mails()) == 2
 
