@@ -40,7 +40,7 @@ GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_roya
     kdp_payments, fx_rates, gumroad_offer_codes, gumroad_reviews, gumroad_variant_categories, gumroad_variants,
     gumroad_custom_fields, gumroad_utm_links, whop_products, whop_variants, whop_promo_codes, whop_affiliates,
     whop_waiting_list, whop_reviews, whop_refunds, whop_disputes, whop_dispute_alerts, whop_transfers, stream_reads, subscriptions_daily, products,
-    sync_status, daily_revenue_amounts, daily_revenue_local, payout_amounts, kdp_books, kdp_kenp_rates, kdp_orders,
+    sync_status, daily_revenue_amounts, daily_revenue_local, payout_amounts, kdp_books, kdp_kenp_rates, kdp_kenp_estimates, kdp_orders,
     kdp_orders_placed, kdp_payments_counted
     TO pipeline_reader;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, processed_at,
