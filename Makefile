@@ -46,7 +46,7 @@ requirements: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		pyproject.toml requirements/build.in -o requirements/main.txt
 	$(BIN)/uv pip compile --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		-c requirements/main.txt --extra dev --extra dbt pyproject.toml requirements/build.in -o requirements/dev.txt
+		-c requirements/main.txt --extra dev --extra alerts --extra dbt pyproject.toml requirements/build.in -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) .data

@@ -13,6 +13,7 @@ from creator_pipeline.core import logging
 from creator_pipeline.core.errors import ConfigError, PipelineError
 
 COMMANDS = {
+    "alerts": "creator_pipeline.commands.alerts",
     "backfill": "creator_pipeline.commands.backfill",
     "books": "creator_pipeline.commands.books",
     "demo": "creator_pipeline.commands.demo",

@@ -12,13 +12,13 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from creator_pipeline.core import addresses
+from creator_pipeline.core import addresses, secrets
 from creator_pipeline.core.errors import ConfigError
 
 WHERE_TO_GET = {
@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     from_email: str | None = None
     resend_webhook_secret: SecretStr | None = None
     ops_email: str | None = None
+    alert_urls: SecretStr | None = None
     supabase_hook_secret: SecretStr | None = None
     app_secret_keys: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
@@ -213,7 +214,9 @@ class Settings(BaseSettings):
         values = (getattr(self, name) for name in type(self).model_fields)
         found = dict[str, None]()
         for value in (each.get_secret_value() for each in values if isinstance(each, SecretStr)):
-            found |= dict.fromkeys([value, *value.split(","), *_passwords(value)])
+            found |= dict.fromkeys([value, *value.split(","), *secrets.passwords(value)])
+        if self.alert_urls is not None:
+            found |= dict.fromkeys(secrets.url_parts(self.alert_urls.get_secret_value()))
         # Short ones are no secrets, and would black out words of a message.
         return [each for each in found if len(each) >= 8]
 
@@ -237,14 +240,6 @@ class Settings(BaseSettings):
             return os.environ.get(name, "")
         value = getattr(self, name.lower())
         return str(value.get_secret_value() if isinstance(value, SecretStr) else "" if value is None else value)
-
-
-def _passwords(url: str) -> list[str]:
-    try:
-        password = urlsplit(url).password or ""
-    except ValueError:
-        return []
-    return [password, unquote(password)]
 
 
 def load() -> Settings:

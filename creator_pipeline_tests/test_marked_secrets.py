@@ -22,7 +22,7 @@ from creator_pipeline import cli, settings
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
-from creator_pipeline.mail import outbox
+from creator_pipeline.mail import alert_outbox, outbox
 from creator_pipeline.monitoring import health_sensor
 from creator_pipeline.platforms import sources
 from creator_pipeline.platforms.gumroad.oauth import CALLBACK_PATH
@@ -56,6 +56,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "whop_webhook_secret": lambda: f"ws_{secrets.token_hex(16)}",
         "gumroad_webhook_secret": lambda: secrets.token_hex(16),
         "sentry_dsn": lambda: "",
+        "alert_urls": lambda: f"failure=json://u:{quote(marker(), safe='')}@127.0.0.1:9/x",
     }
     for name in sorted(SECRET_VARIABLES):
         value = special.get(name, marker)()
@@ -154,6 +155,8 @@ def test_no_secret_is_anywhere(
         with quoting() as url:
             for name in ("GUMROAD_API_URL", "WHOP_API_URL", "RESEND_API_URL"):
                 monkeypatch.setenv(name, url)
+            channel = settings.load().require("ALERT_URLS").replace("127.0.0.1:9", urlsplit(url).netloc)
+            monkeypatch.setenv("ALERT_URLS", channel)
             monkeypatch.setenv("GUMROAD_CLIENT_ID", "client")
             monkeypatch.setenv("FROM_EMAIL", "from@example.com")
             monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
@@ -203,11 +206,14 @@ def test_no_secret_is_anywhere(
                 Quoting.dead = True
                 runs(instance, warehouse)
             outbox.flush(warehouse, config)
+            assert alert_outbox.flush(warehouse, config) != alert_outbox.AlertReport()
             for words in (
                 ("doctor", "--json"),
                 ("profiles", "list"),
                 ("profiles", "export", "alice"),
                 ("webhooks", "list"),
+                ("alerts", "test"),
+                ("alerts", "list"),
             ):
                 said += said_by(capsys, monkeypatch, *words)
         with warehouse.read() as connection:

@@ -61,7 +61,13 @@ def findings(
         load_definitions: of the code location.
         profiles: only these are asked of at the platforms; all where none is given.
     """
-    from creator_pipeline.monitoring import dagster_checks, installation_checks, mail_checks, platform_checks
+    from creator_pipeline.monitoring import (
+        alert_checks,
+        dagster_checks,
+        installation_checks,
+        mail_checks,
+        platform_checks,
+    )
     from creator_pipeline.runtime.context import instance, key_ring
 
     checks = [
@@ -69,6 +75,7 @@ def findings(
         Check("dagster storage", lambda: dagster_checks.storage(instance, load_definitions)),
         *platform_checks.doctor_checks(config, key_ring, profiles),
         *mail_checks.setup(config),
+        *alert_checks.setup(config),
     ]
     return run(checks, config)
 

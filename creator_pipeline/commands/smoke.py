@@ -24,7 +24,7 @@ _TOO_MUCH = ("table ", "flag ")
 
 
 @click.command("smoke")
-@click.option("--staging", is_flag=True, help="Write, too: a mail to OPS_EMAIL, a delivery of our own.")
+@click.option("--staging", is_flag=True, help="Write, too: a mail, a notice to each channel, a delivery of our own.")
 @doctor.selection
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable: a list of {name, state, detail, hint}.")
 @click.pass_obj

@@ -25,6 +25,8 @@ class Finding:
         told: another finding tells of it, or the same cause: no mail is sent of this one.
         cause: findings of one cause are told in one mail; empty where it is told by itself.
         since: when it began; when it was found where None.
+        amount: money that it is about, for people; empty where it is about none.
+        run_id: of the Dagster run that failed; empty where it is no run.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Finding:
     told: bool = False
     cause: str = ""
     since: datetime | None = None
+    amount: str = ""
+    run_id: str = ""
 
     def as_json(self) -> dict[str, str]:
         """For ``--json``."""

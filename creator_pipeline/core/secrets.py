@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from creator_pipeline.core.errors import ConfigError
 
@@ -19,6 +20,7 @@ _SECRET_PARAMETER = re.compile(r"(?i)((?:access_token|refresh_token|client_secre
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"',]+")
 # Bounded as addresses are: what a platform quotes can be a long line without one, and must not cost its square.
 _ADDRESS = re.compile(r"[\w.+%-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+")
+_BETWEEN = re.compile(r"[/?&=@:]")
 _ESCAPES = {
     '"': ('\\"', "&quot;"),
     "'": ("\\'", "&apos;"),
@@ -229,6 +231,30 @@ def _forms(secret: str) -> re.Pattern[str]:
         plain = secret.encode("utf-8", "replace")
         forms += [re.escape(secret[::-1]), f"(?i:{plain.hex()})", *_base64(plain)]
     return re.compile("|".join(forms))
+
+
+def passwords(url: str) -> list[str]:
+    """The password of an address, as it stands there and decoded; none where it has none."""
+    try:
+        password = urlsplit(url).password or ""
+    except ValueError:
+        return []
+    return [password, unquote(password)]
+
+
+def url_parts(text: str) -> Iterator[str]:
+    """What is secret in addresses whose path is the secret: each whole, its password, and what looks like a token.
+
+    Args:
+        text: addresses, separated by spaces.
+    """
+    for address in text.split():
+        yield address
+        yield from passwords(address)
+        for part in _BETWEEN.split(address.partition("://")[2]):
+            # Words of a path (services, webhook) are no tokens, and would black out words of a message.
+            if len(part) >= 20 or any(map(str.isdigit, part)) or part not in {part.lower(), part.capitalize()}:
+                yield from (part, unquote(part))
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

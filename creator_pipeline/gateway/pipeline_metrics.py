@@ -5,6 +5,8 @@ Asked of the warehouse and of Dagster's storage at every scrape; what can't be r
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -14,11 +16,17 @@ from sqlalchemy import Connection, func, select
 
 from creator_pipeline.core.errors import PipelineError
 from creator_pipeline.core.windows import now
-from creator_pipeline.gateway.dagster_storage import runs_of_a_day
+from creator_pipeline.gateway.dagster_storage import last_sensor_tick, runs_of_a_day
 from creator_pipeline.settings import Settings
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.retention import OPEN_MAILS, STATES
-from creator_pipeline.store.tables import email_messages, health_reports, platform_connections, webhook_events
+from creator_pipeline.store.tables import (
+    alert_messages,
+    email_messages,
+    health_reports,
+    platform_connections,
+    webhook_events,
+)
 
 
 class PipelineCollector(Collector):
@@ -38,14 +46,36 @@ class PipelineCollector(Collector):
         for status, count in runs_of_a_day(self._config, moment - timedelta(days=1)).items():
             runs.add_metric([status.lower()], count)
         yield runs
+        yield _daemon(self._config, moment)
+        yield from _disk(self._config)
         try:
             with self._warehouse.read() as connection:
                 yield from _connections(connection, moment)
                 yield from _problems(connection)
                 yield from _mails(connection, moment)
+                yield from _notices(connection, moment)
                 yield _oldest_webhook(connection, moment)
         except PipelineError:
             return
+
+
+def _daemon(config: Settings, moment: datetime) -> Metric:
+    age = GaugeMetricFamily("pipeline_sensor_tick_age_seconds", "Since Dagster's daemon last evaluated a sensor")
+    if (last := last_sensor_tick(config)) is not None:
+        age.add_metric([], (moment - last).total_seconds())
+    return age
+
+
+def _disk(config: Settings) -> Iterator[Metric]:
+    """Of the volume that DAGSTER_HOME is on: Dagster's files, the inbox, the embedded warehouse."""
+    free = GaugeMetricFamily("pipeline_disk_free_bytes", "Free on the volume of DAGSTER_HOME")
+    size = GaugeMetricFamily("pipeline_disk_bytes", "Size of the volume of DAGSTER_HOME")
+    with contextlib.suppress(OSError):
+        usage = shutil.disk_usage(config.home)
+        free.add_metric([], usage.free)
+        size.add_metric([], usage.total)
+    yield free
+    yield size
 
 
 def _connections(connection: Connection, moment: datetime) -> Iterator[Metric]:
@@ -105,6 +135,20 @@ def _mails(connection: Connection, moment: datetime) -> Iterator[Metric]:
         count, oldest = found.get(status, (0, None))
         outbox.add_metric([status], count)
         age.add_metric([status], (moment - oldest).total_seconds() if oldest else 0)
+    yield outbox
+    yield age
+
+
+def _notices(connection: Connection, moment: datetime) -> Iterator[Metric]:
+    table = alert_messages.c
+    waiting = select(table.channel, func.count(), func.min(table.created_at)).where(
+        table.status.in_(("queued", "sending"))
+    )
+    outbox = GaugeMetricFamily("pipeline_alerts", "Notices that are not sent yet", labels=["channel"])
+    age = GaugeMetricFamily("pipeline_alerts_age_seconds", "Since the oldest of them was written", labels=["channel"])
+    for channel, count, oldest in connection.execute(waiting.group_by(table.channel)):
+        outbox.add_metric([channel], count)
+        age.add_metric([channel], (moment - oldest).total_seconds())
     yield outbox
     yield age
 

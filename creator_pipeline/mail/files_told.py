@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from creator_pipeline.core.windows import now
-from creator_pipeline.mail import history, outbox
+from creator_pipeline.mail import history, outbox, told_elsewhere
 from creator_pipeline.mail.outbox import Mail, digest, event_key
 from creator_pipeline.mail.render import one_line
 from creator_pipeline.mail.wording import moment_text
@@ -42,11 +42,12 @@ def write_files_told(
         source: the platform.
         files: all of them, at least one.
     """
+    bad = sum(not each.good for each in files)
+    key = event_key("files", profile_id, digest(*sorted(each.id for each in files)))
+    told_elsewhere.tell_files(connection, settings, key, source, profile_id, len(files), bad)
     owner = history.owner_of(connection, profile_id)
     if owner is None or owner.notify == "none":
         return None
-    bad = sum(not each.good for each in files)
-    key = event_key("files", profile_id, digest(*sorted(each.id for each in files)))
     values = {
         "source": source.label,
         "files": len(files),

@@ -80,6 +80,11 @@ KINDS = {
         Kind("weekly_digest", "Your week {{ week }} in figures", "digest"),
         Kind("ops_failure", "[ops] {{ title | truncate(120) }}", OPS),
         Kind("ops_mended", "[ops] Mended: {{ title | truncate(110) }}", OPS),
+        Kind(
+            "ops_alert_lost",
+            "[ops] {{ channel }}: a notice {{ 'may be missing' if missing else 'was not sent' }}",
+            OPS,
+        ),
         Kind("ops_test", "[ops] Mails are delivered", OPS),
     )
 }

@@ -222,4 +222,5 @@ def jobs(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> I
                 why = ended_runs.newest(instance, {run.run_id})
                 text = f"The last run of job {job.name} failed: run {run.run_id}. {why.message}".strip()
                 cause = why.cause(next((one.name for one in sources_of(run, sources())), job.name), owner)
-                yield Finding(name, "no", text, _HINT_OF_JOB, f"Job {job.name}", owner, cause=cause)
+                subject = f"Job {job.name}"
+                yield Finding(name, "no", text, _HINT_OF_JOB, subject, owner, cause=cause, run_id=run.run_id)

@@ -33,11 +33,13 @@ class Ended(NamedTuple):
         message: the error's first line; what is said of a killed process where it left none.
         code: of a PipelineError; empty where it was another one.
         backfill: the backfill that the run belongs to.
+        run_id: of the run.
     """
 
     message: str
     code: str = ""
     backfill: str = ""
+    run_id: str = ""
 
     @property
     def needs_access(self) -> bool:
@@ -104,4 +106,4 @@ def _read(instance: dg.DagsterInstance, run_id: str) -> Ended:
             # Without the partitions, which stand before it in the description.
             message = str(errors.value[0]["message"])
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return Ended(lines[0] if lines else KILLED, code, backfill)
+    return Ended(lines[0] if lines else KILLED, code, backfill, run_id)

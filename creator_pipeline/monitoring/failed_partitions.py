@@ -98,7 +98,8 @@ def _as_it_was(row: Mapping[str, Any]) -> Finding:
     cause = row["cause"] or ""
     told = cause == ELSEWHERE
     words = (str(row["text"]), str(row["hint"]), row["subject"] or "", row["profile_id"] or "")
-    return Finding(str(row["id"]), "no", *words, told=told, cause="" if told else cause)
+    cause, run_id = "" if told else cause, row["run_id"] or ""
+    return Finding(str(row["id"]), "no", *words, told=told, cause=cause, run_id=run_id)
 
 
 def _there(instance: dg.DagsterInstance, definition: dg.PartitionsDefinition[Any]) -> set[str] | None:
@@ -165,4 +166,5 @@ def _partitions_left(source: str, unit: str, owner: str, keys: list[str], why: E
         subject = unit
         hint = f"dagster asset materialize -m creator_pipeline.definitions --select {unit} --partition {owner}"
     name = _name(source, unit, owner)
-    return Finding(name, "no", text, hint, subject, owner, told=told, cause=why.cause(source, owner))
+    cause = why.cause(source, owner)
+    return Finding(name, "no", text, hint, subject, owner, told=told, cause=cause, run_id=why.run_id)

@@ -43,12 +43,12 @@ class Changes:
 
 
 def run(checks: Iterable[Check], warehouse: Warehouse, settings: Settings, budget: Budget | None = None) -> Changes:
-    """Run the checks, store what changed, and mail it to OPS_EMAIL: what broke once, and once that it is solved.
+    """Run the checks, store what changed, and tell operators of it: what broke once, and once that it is solved.
 
-    What has one cause is one mail: see :mod:`.told_together`.
+    What has one cause is one mail, and one notice: see :mod:`.told_together`.
 
-    What broke while OPS_EMAIL was not set is told when it is, if it is still broken. Findings that are ``ok`` or
-    ``off`` are no problems.
+    What broke while neither OPS_EMAIL nor ALERT_URLS was set is told when one is, if it is still broken. Findings that
+    are ``ok`` or ``off`` are no problems.
 
     Args:
         checks: are run in this order.
@@ -97,7 +97,13 @@ def _store(connection: Connection, settings: Settings, found: Mapping[str, list[
     problems = {problem.name: problem for part in found.values() for problem in part}
     for problem in problems.values():
         row = known.get(problem.name)
-        told_by = {"cause": cause_of(problem), "subject": problem.subject, "profile_id": problem.profile_id or None}
+        told_by = {
+            "cause": cause_of(problem),
+            "subject": problem.subject,
+            "profile_id": problem.profile_id or None,
+            "amount": problem.amount or None,
+            "run_id": problem.run_id or None,
+        }
         if row is None:
             since = problem.since or moment
             health_reports.opened(connection, problem.name, problem.detail, problem.hint, since, **told_by)

@@ -14,6 +14,7 @@ from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.text import number
 from creator_pipeline.core.windows import now, today
 from creator_pipeline.monitoring import (
+    alert_checks,
     dagster_checks,
     failed_partitions,
     gaps,
@@ -24,6 +25,7 @@ from creator_pipeline.monitoring import (
     platform_checks,
     queue_checks,
     run_queue_checks,
+    told_together,
 )
 from creator_pipeline.platforms import PLATFORMS
 from creator_pipeline.runtime.queue_jobs import job_queue
@@ -42,6 +44,7 @@ def tick(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.Sensor
     checks = [
         *queue_checks.health_checks(warehouse, config, job_queue(warehouse), instance),
         Check("mail/", lambda: mail_checks.delivery(warehouse, config)),
+        Check(told_together.CHANNEL, lambda: alert_checks.delivery(warehouse, config)),
         *platform_checks.health_checks(warehouse, config),
         *run_queue_checks.health_checks(instance),
         lateness.check(instance, warehouse, config),

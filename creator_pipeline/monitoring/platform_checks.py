@@ -195,7 +195,8 @@ def unexplained_money(warehouse: Warehouse) -> Iterator[Finding]:
         amount = for_people(first.amount_micros, first.currency)
         text = f"{word} of {profile_id}: {amount} of {first.scope} {first.key}: {first.reason}{more}."
         hint = f"creator-pipeline books show --profile {profile_id}; see docs/books.md."
-        yield Finding(f"books/{provider}/{profile_id}", "no", text, hint, f"The books of {word}", profile_id)
+        name = f"books/{provider}/{profile_id}"
+        yield Finding(name, "no", text, hint, f"The books of {word}", profile_id, amount=amount)
 
 
 def unreadable_objects(warehouse: Warehouse) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Checks after a deployment, beside the doctor's: figures, error rates, mail, a delivery of our own.
 
-Only the checks of :func:`writing` write: one mail to OPS_EMAIL, and one delivery that is signed with our own secret and
-about nothing.
+Only the checks of :func:`writing` write: one mail to OPS_EMAIL, one notice to each channel of ALERT_URLS, and one
+delivery that is signed with our own secret and about nothing.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from creator_pipeline.core.text import number
 from creator_pipeline.core.tls import tls_context
 from creator_pipeline.core.windows import now
 from creator_pipeline.ledger import rollup
-from creator_pipeline.mail import messages, outbox
+from creator_pipeline.mail import alerts, messages, outbox
 from creator_pipeline.mail.outbox import Mail, event_key
 from creator_pipeline.mail.wording import moment_text
-from creator_pipeline.monitoring import mail_checks
+from creator_pipeline.monitoring import alert_checks, mail_checks
 from creator_pipeline.monitoring.dagster_checks import OpenInstance
 from creator_pipeline.monitoring.platform_checks import checks_of
 from creator_pipeline.platforms import PLATFORMS
@@ -51,6 +51,7 @@ def reading(config: Settings, warehouse: Warehouse, open_instance: OpenInstance)
         Check("errors: gateway", lambda: gateway_errors(config)),
         Check("gateway: ready", lambda: ready(config)),
         Check("mails: outbox", lambda: mails(config, warehouse)),
+        Check("alerts: outbox", lambda: notices(config, warehouse)),
     ]
 
 
@@ -58,6 +59,7 @@ def writing(config: Settings, warehouse: Warehouse) -> list[Check]:
     """Checks that write."""
     return [
         Check("mails: one of our own", lambda: mail_arrives(config, warehouse)),
+        Check("alerts: one of our own", lambda: notice_arrives(config, warehouse)),
         Check("webhooks: one of our own", lambda: delivery_arrives(config)),
     ]
 
@@ -146,6 +148,26 @@ def mails(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     yield from (replace(one, name=f"mails: {one.name.partition('/')[2]}") for one in wrong)
     if not wrong:
         yield Finding("mails: outbox", "ok", "nothing is stuck, bounces and complaints are within bounds")
+
+
+def notices(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+    """Notices that a channel doesn't take."""
+    if config.alert_urls is None:
+        yield Finding("alerts: outbox", "off", "ALERT_URLS is not set.")
+        return
+    wrong = list(alert_checks.delivery(warehouse, config))
+    yield from (replace(one, name=f"alerts: {one.name.partition('/')[2]}") for one in wrong)
+    if not wrong:
+        yield Finding("alerts: outbox", "ok", "nothing is stuck")
+
+
+def notice_arrives(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+    """Send a notice to each channel of ALERT_URLS."""
+    names = [one.name for one in alerts.channels(config)]
+    if not names:
+        yield Finding("alerts: one of our own", "off", "ALERT_URLS names no channel.", "See docs/alerts.md.")
+    for one in alert_checks.send_test(warehouse, config, names):
+        yield replace(one, name=f"alerts: one to {one.name.partition(' ')[2]}")
 
 
 def mail_arrives(config: Settings, warehouse: Warehouse) -> Iterator[Finding]:

@@ -1,4 +1,6 @@
-"""What operators are told of problems: one mail for each cause, with all whose problem it is; and one that it is over.
+"""What operators are told of problems: once for each cause, with all whose problem it is; and once that it is over.
+
+By mail to OPS_EMAIL, and by a notice to each channel of ALERT_URLS that wants it.
 
 Each problem is told once while it is open. One that is solved and comes back is told again, however soon. Problems of
 one cause rarely come in one moment, so a cause is told once nothing has been added to it for a while.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +18,8 @@ from sqlalchemy import Connection
 
 from creator_pipeline.core.checks import Finding
 from creator_pipeline.core.text import number
-from creator_pipeline.mail import outbox
+from creator_pipeline.mail import alerts, outbox
+from creator_pipeline.mail.alerts import Notice
 from creator_pipeline.mail.outbox import digest, event_key
 from creator_pipeline.mail.wording import moment_text
 from creator_pipeline.settings import Settings
@@ -36,6 +39,8 @@ ELSEWHERE = "elsewhere"
 """Cause of what another problem tells of."""
 SHOWN = 50
 """Most problems that a mail lists."""
+CHANNEL = "alerts/"
+"""Ids of problems of a channel begin with it; its name follows."""
 
 _REQUEST = re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE) /\S*:? ")
 _DIFFERS = re.compile(r"\S*\d\S*|'[^']*'|\"[^\"]*\"")
@@ -70,11 +75,11 @@ def fails_otherwise(row: Row, problem: Finding) -> bool:
 
 
 def tell(connection: Connection, settings: Settings, found: Collection[str], moment: datetime) -> None:
-    """Write the mails to OPS_EMAIL that are due.
+    """Write the mails and notices that are due.
 
     Args:
         connection: of the transaction that stored the problems.
-        settings: of this installation. Without an address what is open is told when there is one.
+        settings: of this installation. Without an address or a channel what is open is told when there is one.
         found: ids of problems that were found now; what couldn't be looked at isn't told.
         moment: now.
     """
@@ -83,9 +88,9 @@ def tell(connection: Connection, settings: Settings, found: Collection[str], mom
     new = [row for row in rows if row["id"] in found and row["told_at"] is None and row["cause"] != ELSEWHERE]
     for cause, group in _by_cause(new).items():
         joins = cause in last and moment - last[cause] < AGAIN
-        if not settings.ops_addresses or joins or _may_grow(group, moment, lambda row: row["since"]):
+        if not _somebody(settings, "failure", group) or joins or _may_grow(group, moment, lambda row: row["since"]):
             continue
-        _mail(connection, settings, "health", "ops_failure", group)
+        _tell(connection, settings, "health", "failure", group)
         for row in group:
             health_reports.changed(connection, row["id"], told_at=moment)
     _tell_solved(connection, settings, moment)
@@ -93,11 +98,12 @@ def tell(connection: Connection, settings: Settings, found: Collection[str], mom
 
 def _tell_solved(connection: Connection, settings: Settings, moment: datetime) -> None:
     for group in _by_cause(health_reports.solved_ones(connection)).values():
-        told = [row for row in group if row["cause"] != ELSEWHERE] if settings.ops_addresses else []
+        told = [row for row in group if row["cause"] != ELSEWHERE]
+        told = told if told and _somebody(settings, "mended", told) else []
         if told and _may_grow(told, moment, lambda row: row["resolved_at"]):
             continue
         if told:
-            _mail(connection, settings, "health-mended", "ops_mended", told)
+            _tell(connection, settings, "health-mended", "mended", told)
         for row in group:
             health_reports.changed(connection, row["id"], mended_told_at=moment)
 
@@ -124,13 +130,55 @@ def _may_grow(group: Sequence[Row], moment: datetime, when: Callable[[Row], date
     return grows and moment - max(moments) < QUIET and moment - min(moments) < LONGEST
 
 
-def _mail(connection: Connection, settings: Settings, word: str, kind: str, group: Sequence[Row]) -> None:
-    """A mail to each operator. Its key is made of the problems, so that the same ones are told once."""
+def _somebody(settings: Settings, word: str, group: Sequence[Row]) -> bool:
+    return bool(settings.ops_addresses) or alerts.wanted(settings, _topic(word, group))
+
+
+def _topic(word: str, group: Sequence[Row]) -> str:
+    return f"{word}/{str(group[0]['id']).partition('/')[0]}"
+
+
+def _tell(connection: Connection, settings: Settings, word: str, topic: str, group: Sequence[Row]) -> None:
+    """A mail to each operator, and a notice. Their key is made of the problems, so that the same ones are told once."""
     key = event_key(word, digest(*(f"{row['id']} {row['since'].isoformat()}" for row in group)))
-    outbox.add_each(connection, settings, *outbox.to_ops(settings, key, kind, values(group)))
+    said = values(group, settings)
+    outbox.add_each(connection, settings, *outbox.to_ops(settings, key, f"ops_{topic}", said))
+    owners = {row["profile_id"] for row in group}
+    notice = Notice(
+        key,
+        _topic(topic, group),
+        said["title"] if topic == "failure" else f"Over: {said['title']}",
+        list(_facts(said)),
+        "failure" if topic == "failure" else "success",
+        next(iter(owners)) if len(owners) == 1 else None,
+        # A channel that is down is told of by the others.
+        frozenset(str(row["id"]).removeprefix(CHANNEL) for row in group if str(row["id"]).startswith(CHANNEL)),
+    )
+    alerts.add(connection, settings, notice)
 
 
-def values(group: Sequence[Row]) -> dict[str, Any]:
+def _facts(said: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """The lines of a notice."""
+    many = len(said["problems"]) > 1
+    if many:
+        yield "Profiles", said["profiles"]
+    for one in said["problems"][: alerts.SHOWN]:
+        if many:
+            yield "", f"{one['whose']}: {one['what']}"
+        else:
+            yield "Profile", said["profiles"]
+        yield "Check", one["id"]
+        yield "Amount", one["amount"]
+        yield "Since", one["since"]
+        yield "Over", one["mended_at"]
+        yield "Next step", one["hint"]
+        yield "Run", one["run_url"]
+    if (more := len(said["problems"]) - alerts.SHOWN + said["more"]) > 0:
+        yield "", f"And {more} more: creator-pipeline doctor --only-problems"
+    yield "Next step", said["next_step"]
+
+
+def values(group: Sequence[Row], settings: Settings) -> dict[str, Any]:
     """What the templates of ``ops_failure`` and ``ops_mended`` name."""
     first, owners = group[0], sorted({row["profile_id"] for row in group if row["profile_id"]})
     hints = {row["hint"] for row in group}
@@ -151,6 +199,8 @@ def values(group: Sequence[Row]) -> dict[str, Any]:
                 "since": moment_text(row["since"]),
                 "mended_at": moment_text(row["resolved_at"]),
                 "told": row["told_at"] is not None,
+                "amount": row["amount"] or "",
+                "run_url": alerts.run_url(settings, row["run_id"]),
             }
             for row in group[:SHOWN]
         ],

@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.core.windows import DayWindow, contiguous, now, partition_key, today
+from creator_pipeline.mail import told_elsewhere
 from creator_pipeline.mail.notify import notify_backfill
 from creator_pipeline.orchestration.backfill_progress import landed_since, refuse_second
 from creator_pipeline.platforms import PLATFORMS
@@ -211,9 +212,11 @@ def execute(
         raise
     _ended(warehouse, todo.job_id, "failed" if failures else "completed", failures)
     missing = [key for day in todo.days if (key := partition_key(day, todo.profile_id)) not in landed]
+    left, config = {todo.profile_id: missing}, settings.load()
+    told_elsewhere.tell_backfill(warehouse, config, todo.job_id, platform.source, left, len(todo.days))
     notify_backfill(
         warehouse,
-        settings.load(),
+        config,
         profile_id=todo.profile_id,
         backfill_id=todo.job_id,
         source=platform.source,

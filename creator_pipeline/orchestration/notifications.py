@@ -131,7 +131,7 @@ def _digest(
     runs: Sequence[dg.DagsterRun],
     source: Source,
 ) -> None:
-    from creator_pipeline.mail import notify
+    from creator_pipeline.mail import notify, told_elsewhere
 
     landed, failed, count = dict[str, set[str]](), dict[str, set[str]](), dict[str, int]()
     for run in runs:
@@ -145,8 +145,10 @@ def _digest(
             for profile in hooks.profiles_of(warehouse, source, run):
                 failed.setdefault(profile, set()).add(run.tags.get("dagster/partition", run.run_id))
     stopped = backfill.status.value == "CANCELED"
+    left, number_of = dict[str, list[str]](), 0
     for profile in failed.keys() if stopped else landed.keys() | failed.keys():
         lost = sorted(failed.get(profile, set()) - landed.get(profile, set()))
+        left[profile], number_of = lost, number_of + len(landed.get(profile, set()) | failed.get(profile, set()))
         notify.notify_backfill(
             warehouse,
             config,
@@ -158,6 +160,26 @@ def _digest(
             failed_partitions=lost,
             events_count=count.get(profile),
         )
+    if left:
+        page = f"{config.dagster_url}/runs/b/{backfill.backfill_id}"
+        told_elsewhere.tell_backfill(warehouse, config, backfill.backfill_id, source, left, number_of, page)
 
 
-ALL = [run_completed, run_failed, email_outbox_sensor]
+@dg.sensor(
+    name="alert_outbox",
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Sends the notices that wait for the channels of ALERT_URLS.",
+)
+def alert_outbox_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+    """Send the notices that wait. A sensor of its own: a channel that is slow or down must not keep mails waiting."""
+    from creator_pipeline.mail import alert_outbox
+
+    if is_preview(context):
+        return dg.SensorResult(skip_reason="A preview sends no notice.")
+    report = alert_outbox.flush(warehouse.open(), settings.load(), limit=_PER_TICK, budget=Budget())
+    context.log.info("%s", report)
+    return dg.SensorResult(skip_reason=str(report))
+
+
+ALL = [run_completed, run_failed, email_outbox_sensor, alert_outbox_sensor]

@@ -216,17 +216,18 @@ def _abandoned(
     warehouse: Warehouse, config: settings.Settings, source: Source, run: dg.DagsterRun, told: Told
 ) -> list[str]:
     """The digest of a backfill whose command was killed in the middle of a run, and can't tell by itself."""
-    from creator_pipeline.mail import notify
+    from creator_pipeline.mail import notify, told_elsewhere
 
     (first, profile), (last, _) = (run.tags[tag].split("|") for tag in (RANGE_START, RANGE_END))
     days = DayWindow(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
     asked = [partition_key(day, profile) for day in days.each()]
-    left = sorted(set(asked) - set(told.partitions.get(profile, ())))
+    left, backfill_id = sorted(set(asked) - set(told.partitions.get(profile, ()))), run.tags[BACKFILL_TAG]
+    told_elsewhere.tell_backfill(warehouse, config, backfill_id, source, {profile: left}, len(asked))
     return notify.notify_backfill(
         warehouse,
         config,
         profile_id=profile,
-        backfill_id=run.tags[BACKFILL_TAG],
+        backfill_id=backfill_id,
         source=source,
         partitions=len(asked),
         failed=len(left),

@@ -18,6 +18,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.personal import Personal
 from creator_pipeline.store.tables import (
+    alert_messages,
     balance_movements,
     closed_ledger,
     closed_months,
@@ -70,6 +71,7 @@ DELETED = (
     platform_connections,
     platform_accounts,
     email_messages,
+    alert_messages,
     email_suppressions,
     health_reports,
 )

@@ -11,6 +11,9 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.store.tables import health_reports
 from creator_pipeline.store.upserts import insert_into
 
+DETAILS = ("cause", "subject", "profile_id", "amount", "run_id")
+"""Columns that are null where there is nothing to say."""
+
 
 def opened(
     connection: Connection,
@@ -28,10 +31,10 @@ def opened(
         text: what was found, for people.
         hint: the command or the step that fixes it.
         since: when it began; now where not given.
-        more: ``cause``, ``subject`` and ``profile_id``.
+        more: ``cause``, ``subject``, ``profile_id``, ``amount`` and ``run_id``.
     """
     table = health_reports
-    fresh = dict.fromkeys(("told_at", "resolved_at", "mended_told_at", "cause", "subject", "profile_id"))
+    fresh = dict.fromkeys(("told_at", "resolved_at", "mended_told_at", *DETAILS))
     values = {**fresh, "text": text, "hint": hint, "since": since or now(), **more}
     statement = insert_into(connection, table).values(id=report_id, **values)
     statement = statement.on_conflict_do_update(

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select, 
 from creator_pipeline.store import erasure
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import (
+    alert_messages,
     email_messages,
     health_reports,
     ingestion_jobs,
@@ -41,7 +42,7 @@ class Keep:
     Attributes:
         webhooks: deliveries that were worked off, with the ids that repeats are known by.
         jobs: jobs that were completed.
-        mails: messages that were sent or given up, with their keys and recipients.
+        mails: messages and notices that were sent or given up, with their keys and recipients.
         bodies, sign_in_bodies: their text; of the mails whose kind is in ``sign_in``, whose links have a short life.
         health: problems that were solved.
         buyers: the keyed hash, country and JSON of a sale's buyer, from the sale on; of a membership's holder, since
@@ -114,6 +115,9 @@ def _rules(keep: Keep, moment: datetime, platforms: erasure.Platforms) -> Iterat
     if keep.mails:
         over = and_(mails.status.not_in(OPEN_MAILS), mails.created_at < _before(moment, keep.mails))
         yield "email_messages", Rule(email_messages, over)
+        notices = alert_messages.c
+        over = and_(notices.status.not_in(("queued", "sending")), notices.created_at < _before(moment, keep.mails))
+        yield "alert_messages", Rule(alert_messages, over)
     if keep.health:
         yield "health_reports", Rule(health_reports, health_reports.c.resolved_at < _before(moment, keep.health))
     if keep.buyers:

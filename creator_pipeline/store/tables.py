@@ -760,6 +760,24 @@ email_messages = Table(
     Index(None, "provider_id"),
 )
 
+alert_messages = Table(
+    "alert_messages",
+    metadata,
+    _text("id", "Key of the event, and the channel", key=True),
+    _text("channel", "Name of an entry of ALERT_URLS: slack, pagerduty-2"),
+    _text("kind", "Notice: failure/books, mended/books, backfill, files, lost or test"),
+    _text("profile_id", "Whose event; null for several or the installation's", null=True),
+    _text("payload", "What is sent, JSON; empty once it was sent or given up"),
+    _text("status", "queued, sending, sent, failed or unknown"),
+    _int("attempts", "Times it was handed out"),
+    _text("error", "Why it is not sent", null=True),
+    _time("created_at", "When the event happened"),
+    _time("next_attempt_at", "Not tried before; while it is sent, the end of the lease"),
+    _time("sent_at", "When the channel took it", null=True),
+    Index(None, "status", "next_attempt_at"),
+    comment="Notices for chat and on-call channels: one row for each event and channel.",
+)
+
 email_suppressions = Table(
     "email_suppressions",
     metadata,
@@ -803,6 +821,8 @@ health_reports = Table(
     _text("subject", "What it is about, for the subject of a mail", null=True),
     _text("profile_id", "Whose it is; null for the installation's", null=True),
     _time("mended_told_at", "When it was told that it is solved; null until then", null=True),
+    _text("amount", "Money that it is about, for people: 12.34 USD", null=True),
+    _text("run_id", "Dagster run that failed, where it is one", null=True),
     Index(None, "resolved_at"),
     comment="What the sensor pipeline_health has found: each problem is told once, and once when it is solved.",
 )

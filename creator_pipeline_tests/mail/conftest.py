@@ -16,10 +16,11 @@ from creator_pipeline.sandbox.resend import KEY, ResendApi
 from creator_pipeline.settings import Settings
 from creator_pipeline.store import profiles, tables
 from creator_pipeline.store.engine import Warehouse, open_warehouse
-from creator_pipeline_tests.support import servers
+from creator_pipeline_tests.support import channels, servers
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 _CLEARED = [
+    tables.alert_messages,
     tables.email_messages,
     tables.health_reports,
     tables.email_suppressions,
@@ -89,6 +90,15 @@ def settings(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Settings
     monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
     monkeypatch.setenv("PUBLIC_URL", "https://pipeline.example.com")
     return environment.load()
+
+
+@pytest.fixture
+def slack(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[channels.Channels]:
+    """A stand-in of Slack, which ``ALERT_URLS`` names."""
+    with channels.running() as server:
+        channels.slack_at(server.url)
+        monkeypatch.setenv("ALERT_URLS", f"slack://{channels.TOKENS}")
+        yield server
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from sqlalchemy import select
 
@@ -13,7 +14,7 @@ from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.monitoring import health
 from creator_pipeline.monitoring.told_together import failed_cause
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import email_messages
+from creator_pipeline.store.tables import alert_messages, email_messages
 
 CAUSE = failed_cause("gumroad", "", "Gumroad can't be reached.")
 
@@ -102,6 +103,66 @@ def test_what_another_problem_tells_of_is_open_and_told_by_none(tick: Ticks) -> 
     """Guards: the refused token and the run that it ended, in two mails."""
     quiet = replace(failure("alice"), told=True, cause="")
     assert tick(quiet) + tick(quiet) + tick(quiet) + tick() + tick() + tick() == []
+
+
+def notices(warehouse: Warehouse) -> list[tuple[str, str, str]]:
+    with warehouse.read() as connection:
+        found = connection.execute(select(alert_messages).order_by(alert_messages.c.created_at)).mappings().all()
+    said = [orjson.loads(row["payload"]) for row in found]
+    return [(row["channel"], each["title"], each["body"]) for row, each in zip(found, said, strict=True)]
+
+
+def test_a_failure_is_one_notice_with_check_profile_amount_step_and_run(
+    tick: Ticks, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a channel that says that something is wrong, and nothing by which anybody could begin."""
+    monkeypatch.setenv("ALERT_URLS", "failure/books=slack://a/b/c json://127.0.0.1/x mended/books=discord://1/2")
+    monkeypatch.setenv("DAGSTER_URL", "https://dagster.example.com")
+    broken = replace(failure("alice"), name="books/gumroad/alice", amount="12.34 USD", run_id="5b1f6a1c", cause="")
+
+    def told(*found: Finding) -> None:
+        health.run([Check("books/", lambda: found)], sqlite_warehouse, settings.load())
+
+    for _ in range(3):
+        told(broken)
+    body = (
+        "Profile: alice\nCheck: books/gumroad/alice\nAmount: 12.34 USD\nSince: 28 November 2026, 02:11 UTC\n"
+        "Run: https://dagster.example.com/runs/5b1f6a1c\nNext step: backfill alice"
+    )
+    title = "1 partition of gumroad failed: 2026-11-27|alice."
+    assert sorted(notices(sqlite_warehouse)) == [("json", title, body), ("slack", title, body)]
+    told()
+    told()
+    over = [one[:2] for one in notices(sqlite_warehouse) if one[1].startswith("Over")]
+    assert sorted(over) == [("discord", f"Over: {title}"), ("json", f"Over: {title}")]
+    assert len(notices(sqlite_warehouse)) == 4
+    assert len(tick.mails()) == 2
+
+
+def test_one_cause_of_many_profiles_is_one_notice_without_an_address(
+    tick: Ticks, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: twenty-four messages of one cause, and a seller's address in the channel. There is no OPS_EMAIL."""
+    monkeypatch.setenv("OPS_EMAIL", "")
+    monkeypatch.setenv("ALERT_URLS", "slack://a/b/c")
+    broken = [replace(failure(f"p{number:02}"), detail="Of a@example.com: not there.") for number in range(24)]
+    assert tick(*broken) == tick(*broken, minutes=2) == tick(*broken) == []
+    [(_, title, body)] = notices(sqlite_warehouse)
+    assert title == "Some days, 24 profiles: Of [address]: not there."
+    assert body.count("Check: ") == 5
+    assert "And 19 more" in body
+    assert "@" not in body
+
+
+def test_a_channel_that_is_down_is_told_of_by_the_others(
+    tick: Ticks, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: "Slack is down", written to Slack."""
+    monkeypatch.setenv("ALERT_URLS", "slack://a/b/c json://127.0.0.1/x")
+    down = Finding("alerts/slack", "no", "2 notices to slack wait.", "Look.", "The channel slack")
+    health.run([Check("alerts/", lambda: [down])], sqlite_warehouse, settings.load())
+    assert [one[0] for one in notices(sqlite_warehouse)] == ["json"]
+    assert len(tick.mails()) == 1
 
 
 def test_a_cause_is_the_same_for_other_days_profiles_and_runs() -> None:

@@ -176,7 +176,7 @@ def test_a_broken_hook_fails_no_run(
 def test_the_net_is_over_all_locations_and_on_by_default() -> None:
     """Incident: runs from the command line belong to no location, and a sensor that was off told nothing."""
     by_name = {sensor.name: sensor for sensor in notifications.ALL}
-    assert set(by_name) == {"run_completed", "run_failed", "email_outbox"}
+    assert set(by_name) == {"run_completed", "run_failed", "email_outbox", "alert_outbox"}
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in notifications.ALL)
 
 

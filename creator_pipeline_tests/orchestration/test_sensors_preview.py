@@ -9,16 +9,18 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
+from creator_pipeline import settings
+from creator_pipeline.mail import alerts
 from creator_pipeline.monitoring.health_sensor import pipeline_health
 from creator_pipeline.orchestration import sensors
-from creator_pipeline.orchestration.notifications import email_outbox_sensor
+from creator_pipeline.orchestration.notifications import alert_outbox_sensor, email_outbox_sensor
 from creator_pipeline.orchestration.sensors import profiles_sensor, stored_deliveries_sensor, webhook_jobs_sensor
 from creator_pipeline.platforms.kdp.sensor import kdp_inbox
 from creator_pipeline.runtime.dagster_internals import is_preview
 from creator_pipeline.runtime.queue_jobs import job_queue
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import email_messages, health_reports, ingestion_jobs
+from creator_pipeline.store.tables import alert_messages, email_messages, health_reports, ingestion_jobs
 from creator_pipeline_tests.support.tables import rows
 
 
@@ -43,6 +45,7 @@ def context(instance: dg.DagsterInstance, *, preview: bool) -> Any:
     [
         webhook_jobs_sensor(),
         email_outbox_sensor,
+        alert_outbox_sensor,
         pipeline_health,
         profiles_sensor,
         stored_deliveries_sensor,
@@ -50,16 +53,23 @@ def context(instance: dg.DagsterInstance, *, preview: bool) -> Any:
     ],
     ids=lambda one: one.name,
 )
-def test_a_preview_changes_nothing(sensor: Any, sqlite_warehouse: Warehouse) -> None:
+def test_a_preview_changes_nothing(sensor: Any, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Incident: a look at webhook_jobs took a job that no run worked on, and one at email_outbox sent a mail."""
+    monkeypatch.setenv("ALERT_URLS", "json://127.0.0.1:9/x")
+    with sqlite_warehouse.write() as connection:
+        alerts.add(connection, settings.load(), alerts.Notice("a", "failure", "A title"))
     job_queue(sqlite_warehouse).enqueue("alice", "gumroad", "webhook", {"sale_ids": ["x"]})
     with dg.DagsterInstance.ephemeral() as instance:
-        before = [rows(sqlite_warehouse, table) for table in (ingestion_jobs, email_messages, health_reports)]
+        before = [
+            rows(sqlite_warehouse, table) for table in (ingestion_jobs, email_messages, alert_messages, health_reports)
+        ]
         told = sensor(context(instance, preview=True), warehouse=WarehouseResource())
         reason = told if isinstance(told, dg.SkipReason) else told.skip_reason
         assert "A preview" in reason.skip_message
         assert not getattr(told, "run_requests", None)
-    assert before == [rows(sqlite_warehouse, table) for table in (ingestion_jobs, email_messages, health_reports)]
+    assert before == [
+        rows(sqlite_warehouse, table) for table in (ingestion_jobs, email_messages, alert_messages, health_reports)
+    ]
 
 
 @pytest.mark.parametrize("threads", [True, False], ids=["with threads", "without threads"])

@@ -165,7 +165,7 @@ def test_money_stays_whatever_is_set(warehouse: Warehouse) -> None:
         left = {
             t.name for t in metadata.sorted_tables if connection.execute(select(func.count()).select_from(t)).scalar()
         }
-    assert set(metadata.tables) - left == {"health_reports", "email_messages"} | NOBODYS
+    assert set(metadata.tables) - left == {"health_reports", "email_messages", "alert_messages"} | NOBODYS
     assert not any(retention.delete_old(warehouse, strict, now() + OLD, personal()).values())
 
 

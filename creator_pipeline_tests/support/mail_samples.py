@@ -80,6 +80,8 @@ _PROBLEMS = [
         "since": _WHEN,
         "mended_at": "23 November 2026, 20:31 UTC",
         "told": name == "alice",
+        "amount": "12.34 USD" if name == "alice" else "",
+        "run_url": _RUN if name == "alice" else "",
     }
     for name in ("alice", "bob")
 ]
@@ -160,6 +162,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "problems": _PROBLEMS,
         "next_step": "In the UI under Automation, or: dagster schedule start gumroad_nightly -w workspace.yaml",
         "more": 3,
+    },
+    "ops_alert_lost": {
+        "channel": "slack",
+        "title": "Gumroad is not read, 2 profiles: the schedule gumroad_nightly is switched off.",
+        "reason": "Its sender was stopped while it was sent.",
+        "missing": True,
+        "noted_at": _WHEN,
     },
     "ops_test": {"sent_at": _WHEN},
     "ops_mended": {

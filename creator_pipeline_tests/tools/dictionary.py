@@ -28,7 +28,7 @@ all of them.
 | `daily_revenue_amounts` | row of `daily_revenue` | UTC day: `units`, `refunds`, `gross`, `fee`, `net` |
 | `daily_revenue_local` | seller's day, profile, platform, currency | the same figures by `local_day`, added up from the ledger |
 | `payout_amounts` | payout | `amount`, `balance`, `withheld`, each with its currency |
-| `kdp_books`, `kdp_kenp_rates`, `kdp_orders`, `kdp_orders_placed`, `kdp_payments_counted` | see [declared tables](tables.md) | at the end of this page |
+| `kdp_books`, `kdp_kenp_rates`, `kdp_kenp_estimates`, `kdp_orders`, `kdp_orders_placed`, `kdp_payments_counted` | see [declared tables](tables.md) | at the end of this page |
 | `sync_status` | connected account | `connection`, `last_success`, `expected_by`, `late_since`, `reason`, `hint`: see the [runbook](runbook.md#who-is-late) |
 """
 

@@ -25,6 +25,7 @@ GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, 
 GRANT UPDATE (answer) ON kdp_uploads TO pipeline_gateway;
 -- What /metrics tells.
 GRANT SELECT (id, since, resolved_at) ON health_reports TO pipeline_gateway;
+GRANT SELECT (id, channel, status, created_at) ON alert_messages TO pipeline_gateway;
 GRANT UPDATE (notify, signed_out_at) ON profiles TO pipeline_gateway;
 -- Connecting an account writes tokens; nothing here reads one.
 GRANT SELECT (provider, profile_id, external_account_id, scopes, status, last_error, last_synced_at, created_at,
@@ -39,7 +40,7 @@ GRANT SELECT ON sales_events, daily_revenue, revenue, gumroad_products, kdp_roya
     kdp_payments, fx_rates, gumroad_offer_codes, gumroad_reviews, gumroad_variant_categories, gumroad_variants,
     gumroad_custom_fields, gumroad_utm_links, whop_products, whop_variants, whop_promo_codes, whop_affiliates,
     whop_waiting_list, whop_reviews, whop_refunds, whop_disputes, whop_dispute_alerts, whop_transfers, stream_reads, subscriptions_daily, products,
-    sync_status, daily_revenue_amounts, daily_revenue_local, payout_amounts, kdp_books, kdp_kenp_rates, kdp_orders,
+    sync_status, daily_revenue_amounts, daily_revenue_local, payout_amounts, kdp_books, kdp_kenp_rates, kdp_kenp_estimates, kdp_orders,
     kdp_orders_placed, kdp_payments_counted
     TO pipeline_reader;
 GRANT SELECT (provider, profile_id, payout_id, amount_micros, currency, status, state, created_at, processed_at,
@@ -79,4 +80,5 @@ GRANT SELECT (id, profile_id, source, kind, status, attempts, visible_at, run_id
 GRANT SELECT (provider, delivery_id, received_at, profile_id, event_type, status, job_id, repeats, account_id, note)
     ON webhook_events TO pipeline_reader;
 GRANT SELECT (id, kind, profile_id, status, attempts, created_at, sent_at) ON email_messages TO pipeline_reader;
+GRANT SELECT (id, channel, kind, profile_id, status, attempts, created_at, sent_at) ON alert_messages TO pipeline_reader;
 COMMIT;

@@ -160,6 +160,40 @@ def uploads(profile_ids: tuple[str, ...], *, as_json: bool) -> None:
             click.echo(f"    counts in the place of {', '.join(each.supersedes)}")
 
 
+@command.command("estimate")
+@click.option("--profile", "profile_ids", multiple=True, help="Of this profile only; may be given several times.")
+@click.option(
+    "--rate", "words", multiple=True, metavar="[SHOP=]RATE", help="Your own, of a page; may be given for each shop."
+)
+@click.option("--drop", type=click.FloatRange(0, 99), default=0, help="Percent that last month's rates are lowered by.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of text.")
+def estimate(profile_ids: tuple[str, ...], words: tuple[str, ...], *, drop: float, as_json: bool) -> None:
+    """Say what pages without money may be worth: at last month's rates, or at your own. It is in no sum anywhere."""
+    from decimal import Decimal
+
+    from creator_pipeline.core.money import to_text
+    from creator_pipeline.platforms.kdp.estimates import estimates, own_rates
+    from creator_pipeline.store.profiles import every_id, get_profile
+
+    store, rates = warehouse(), own_rates(words)
+    names = [get_profile(store, one)["id"] for one in dict.fromkeys(profile_ids)] or every_id(store)
+    with store.read() as connection:
+        found = estimates(connection, names, rates, Decimal(str(drop)) / 100)
+    if as_json:
+        click.echo(orjson.dumps([each._asdict() for each in found], default=str, option=orjson.OPT_INDENT_2).decode())
+        return
+    for each in found:
+        worth = "no estimate"
+        if each.micros is not None:
+            worth = f"about {to_text(each.micros, each.currency or '')} {each.currency or 'of an unknown currency'}"
+        click.echo(
+            f"{each.month:%Y-%m}  {each.profile_id:12}  {each.marketplace:14}  {each.pages:>9,} pages  {worth}  "
+            f"({each.rate_source})"
+        )
+    if not found:
+        click.echo("Every page that is known has its money.")
+
+
 @command.command("withdraw")
 @click.argument("upload", metavar="UPLOAD")
 @click.pass_obj

@@ -84,6 +84,27 @@ KENP_RATES = TableView(
         text("upload_id", "The report that counts; of several the last by id"),
     ),
 )
+KENP_ESTIMATES = TableView(
+    platform=_NAME,
+    name="kenp_estimates",
+    about="What the pages of a month at a marketplace may be worth while KDP has not closed it. An estimate, no money.",
+    follows="kdp/royalties",
+    rule="Pages that count in the ledger and have no money yet, at the newest final rate of the same marketplace, at "
+    "most three months old: never another shop's, never a converted one. Where there is none the row has pages only. "
+    "It is gone when the final report is there. No table, view, frame, export or mail adds it to anything.",
+    key=("month", "marketplace"),
+    fields=(
+        _day("month", "First day of the month"),
+        text("marketplace", "Amazon.com, …"),
+        whole("pages", "Pages read (KENP), as far as they are told"),
+        _ratio("rate", "Royalty of a page in rate_month, in units of the currency"),
+        _day("rate_month", "Month that the rate is of", null=True),
+        _micros("estimated_micros", "Pages by rate, rounded once", null=True),
+        text("currency", "Of the rate", null=True),
+        text("finality", "estimate, always"),
+        text("upload_id", "The report that the pages are from; of several the last by id"),
+    ),
+)
 ORDERS = _orders("orders", "Orders of a book at a marketplace that were processed: Orders Processed of the dashboard.")
 ORDERS_PLACED = _orders(
     "orders_placed",
@@ -119,4 +140,4 @@ PAYMENTS_COUNTED = TableView(
         text("upload_id", "The report that counts"),
     ),
 )
-VIEWS = (BOOKS, KENP_RATES, ORDERS, ORDERS_PLACED, PAYMENTS_COUNTED)
+VIEWS = (BOOKS, KENP_RATES, KENP_ESTIMATES, ORDERS, ORDERS_PLACED, PAYMENTS_COUNTED)
