@@ -15,7 +15,16 @@ from creator_pipeline.ledger.replace import note_changes, replace_sales
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.ledger import SaleLedger, sale_ledger
 from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE
-from creator_pipeline.platforms.gumroad.sale_history import Flags, Seen, first_ids, history_of, news, next_ids
+from creator_pipeline.platforms.gumroad.sale_history import (
+    NOTHING,
+    Flags,
+    History,
+    Seen,
+    first_ids,
+    history_of,
+    news,
+    next_ids,
+)
 from creator_pipeline.platforms.gumroad.sale_lines import Place, SaleLine
 from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
 from creator_pipeline.store.load import Change
@@ -123,8 +132,13 @@ def _seen_before(connection: Connection, ids: Iterable[str]) -> dict[str, Seen]:
     return known
 
 
-def _seen(connection: Connection, profile_id: str, sales: Iterable[GumroadSale], moment: datetime) -> dict[str, Seen]:
-    """When what went back of these sales was first seen; what wasn't seen before is seen now."""
+def _histories(
+    connection: Connection, profile_id: str, sales: Iterable[GumroadSale], moment: datetime
+) -> dict[str, History]:
+    """When what went back of these sales was first seen, of those of which something went back, by their ids.
+
+    What wasn't seen before is seen now.
+    """
     told = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale"}
     flags = {id_: one for id_, one in told.items() if one.refunded_micros != 0 or one.lost}
     known = dict[str, Seen]()
@@ -140,7 +154,7 @@ def _seen(connection: Connection, profile_id: str, sales: Iterable[GumroadSale],
     if new:
         at = first_seen(connection, PLATFORM, profile_id, new, moment)
         known |= {id_: Seen(gross, at[id_]) for id_, gross in new.items()}
-    return known
+    return {sale_id: history_of(profile_id, sale_id, known) for sale_id in flags}
 
 
 def ledgers_of(
@@ -150,6 +164,7 @@ def ledgers_of(
     moment: datetime,
     *,
     heads: Mapping[str, StoredPayout] | None = None,
+    written: Mapping[str, GumroadSale] | None = None,
 ) -> dict[str, tuple[GumroadSale | None, SaleLedger]]:
     """Everything that is known of these sales, and the rows that follow; ids of which nothing is known are left out.
 
@@ -159,18 +174,22 @@ def ledgers_of(
         sale_ids: Gumroad's ids.
         moment: when the rows are made.
         heads: of :func:`stored_payouts`, where they are at hand.
+        written: sales by id that this transaction has just stored, as they are stored: they are not read again.
     """
     paid = stored_payouts(connection, profile_id) if heads is None else heads
+    at_hand = written or {}
     found: dict[str, tuple[GumroadSale | None, SaleLedger]] = {}
     for some in chunks(sale_ids):
-        sales = _stored_sales(connection, profile_id, some)
+        sales = {sale_id: at_hand[sale_id] for sale_id in some if sale_id in at_hand}
+        if len(sales) < len(some):
+            sales |= _stored_sales(connection, profile_id, [sale_id for sale_id in some if sale_id not in sales])
         lines = _lines_of(connection, profile_id, some, paid) if paid else {}
-        seen = _seen(connection, profile_id, sales.values(), moment)
+        histories = _histories(connection, profile_id, sales.values(), moment)
         for sale_id in some:
             sale, told = sales.get(sale_id), lines.get(sale_id, ())
             if sale is None and not told:
                 continue
-            history = history_of(profile_id, sale_id, seen)
+            history = histories.get(sale_id, NOTHING)
             found[sale_id] = sale, sale_ledger(profile_id, sale_id, sale, told, history, moment)
     return found
 
