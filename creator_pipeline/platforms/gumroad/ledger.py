@@ -69,7 +69,7 @@ def sale_ledger(
         history: when what went back was first seen.
         moment: when the rows were made, and when what was never seen before was seen.
     """
-    rows = distinct(lines)
+    rows = distinct(lines) if lines else []
     if sale is not None and sale.kind != "sale":
         return SaleLedger(sale.created_at.date(), [], {}, rows)
     sold = [row for row in rows if row.type == payout_catalog.SALE]

@@ -116,6 +116,10 @@ def _stored_sales(connection: Connection, profile_id: str, sale_ids: Sequence[st
     return {sale.id: sale for sale in (GumroadSale(*row) for row in rows)}
 
 
+def _gone_back(sale: GumroadSale) -> bool:
+    return sale.refunded_micros != 0 or sale.chargedback or sale.dispute_won
+
+
 def _flags(sale: GumroadSale) -> Flags:
     partly = sale.refunded_micros is None
     won = sale.dispute_won and not sale.chargedback
@@ -139,8 +143,7 @@ def _histories(
 
     What wasn't seen before is seen now.
     """
-    told = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale"}
-    flags = {id_: one for id_, one in told.items() if one.refunded_micros != 0 or one.lost}
+    flags = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale" and _gone_back(sale)}
     known = dict[str, Seen]()
     ids, left, number = [id_ for sale_id in flags for id_ in first_ids(profile_id, sale_id)], set(flags), 0
     while ids:
@@ -151,9 +154,9 @@ def _histories(
     new: dict[str, int | None] = {}
     for sale_id, one in flags.items():
         new |= news(profile_id, sale_id, one, history_of(profile_id, sale_id, known))
-    if new:
-        at = first_seen(connection, PLATFORM, profile_id, new, moment)
-        known |= {id_: Seen(gross, at[id_]) for id_, gross in new.items()}
+    for some in chunks(new):
+        at = first_seen(connection, PLATFORM, profile_id, {id_: new[id_] for id_ in some}, moment)
+        known |= {id_: Seen(new[id_], at[id_]) for id_ in some}
     return {sale_id: history_of(profile_id, sale_id, known) for sale_id in flags}
 
 
@@ -177,18 +180,18 @@ def ledgers_of(
         written: sales by id that this transaction has just stored, as they are stored: they are not read again.
     """
     paid = stored_payouts(connection, profile_id) if heads is None else heads
-    at_hand = written or {}
+    ids = sorted(set(sale_ids))
+    sales = {sale_id: written[sale_id] for sale_id in ids if sale_id in written} if written else {}
+    for some in chunks(sale_id for sale_id in ids if sale_id not in sales):
+        sales |= _stored_sales(connection, profile_id, some)
+    lines: dict[str, list[SaleLine]] = {}
+    for some in chunks(ids) if paid else ():
+        lines |= _lines_of(connection, profile_id, some, paid)
+    histories = _histories(connection, profile_id, sales.values(), moment)
     found: dict[str, tuple[GumroadSale | None, SaleLedger]] = {}
-    for some in chunks(sale_ids):
-        sales = {sale_id: at_hand[sale_id] for sale_id in some if sale_id in at_hand}
-        if len(sales) < len(some):
-            sales |= _stored_sales(connection, profile_id, [sale_id for sale_id in some if sale_id not in sales])
-        lines = _lines_of(connection, profile_id, some, paid) if paid else {}
-        histories = _histories(connection, profile_id, sales.values(), moment)
-        for sale_id in some:
-            sale, told = sales.get(sale_id), lines.get(sale_id, ())
-            if sale is None and not told:
-                continue
+    for sale_id in ids:
+        sale, told = sales.get(sale_id), lines.get(sale_id, ())
+        if sale is not None or told:
             history = histories.get(sale_id, NOTHING)
             found[sale_id] = sale, sale_ledger(profile_id, sale_id, sale, told, history, moment)
     return found
