@@ -215,6 +215,14 @@ def differences(one: Any, other: Any, where: str = "") -> list[str]:
     return [] if one == other else [f"{where}: {str(one)[:200]} -> {str(other)[:200]}"]
 
 
+def grown(place: Year, first: dict[str, tuple[int, int]]) -> None:
+    """Print which tables are larger than they were at first."""
+    for name, (rows, indexes) in place.relations().items():
+        if (rows, indexes) != first[name]:
+            told = f"{name}: {first[name][0] / 1e3:,.0f} -> {rows / 1e3:,.0f} kB of rows, "
+            print(told + f"{first[name][1] / 1e3:,.0f} -> {indexes / 1e3:,.0f} kB of indexes", flush=True)
+
+
 def play(place: Year, nights: int, keep: int) -> None:
     """The year, its table, and what must be as it was."""
     empty, month, deleted = place.size("dagster"), 0, 0
@@ -243,10 +251,8 @@ def play(place: Year, nights: int, keep: int) -> None:
             deleted += place.clean(day, days, keep)
         if day == nights or (day < nights and day % MONTH == 0):
             line(day)
-    for name, (rows, indexes) in place.relations().items():
-        if (rows, indexes) != first[name]:
-            told = f"{name}: {first[name][0] / 1e3:,.0f} -> {rows / 1e3:,.0f} kB of rows, "
-            print(told + f"{first[name][1] / 1e3:,.0f} -> {indexes / 1e3:,.0f} kB of indexes", flush=True)
+        if day == nights:
+            grown(place, first)
     shown, seconds = pages(place)
     began = time.monotonic()
     last = place.clean(days, days, keep)
