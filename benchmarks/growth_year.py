@@ -101,6 +101,15 @@ class Year(Installation):
         """A cursor of Dagster's database; each statement is a transaction."""
         return _Cursor(self.urls["dagster"])
 
+    def relations(self) -> dict[str, tuple[int, int]]:
+        """Bytes of the rows of each table, with what lies beside them, and of all its indexes."""
+        with self.connection() as cursor:
+            cursor.execute(
+                "SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class"
+                " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            )
+            return {name: (rows, indexes) for name, rows, indexes in cursor.fetchall()}
+
     def night(self, day: int, days: int) -> list[str]:
         """Copy the real night, as it was so many days ago; returns the first profile's runs."""
         ago = timedelta(days=days - day)
@@ -206,14 +215,23 @@ def differences(one: Any, other: Any, where: str = "") -> list[str]:
     return [] if one == other else [f"{where}: {str(one)[:200]} -> {str(other)[:200]}"]
 
 
+def grown(place: Year, first: dict[str, tuple[int, int]]) -> None:
+    """Print which tables are larger than they were at first."""
+    for name, (rows, indexes) in place.relations().items():
+        if (rows, indexes) != first[name]:
+            told = f"{name}: {first[name][0] / 1e3:,.0f} -> {rows / 1e3:,.0f} kB of rows, "
+            print(told + f"{first[name][1] / 1e3:,.0f} -> {indexes / 1e3:,.0f} kB of indexes", flush=True)
+
+
 def play(place: Year, nights: int, keep: int) -> None:
     """The year, its table, and what must be as it was."""
     empty, month, deleted = place.size("dagster"), 0, 0
+    first = dict[str, tuple[int, int]]()
 
     def line(day: int) -> None:
-        nonlocal month
+        nonlocal month, first
         size = place.size("dagster") - empty
-        month = month or size
+        month, first = month or size, first or place.relations()
         each, count = size / len(place.names) * 100 / 1e6, place.instance.get_runs_count()
         told = (
             f"{day:>6}{size / 1e6:>9.1f}{size / month:>12.2f}{each:>18,.0f}{count:>8,}{place.rows():>12,}{deleted:>9,}"
@@ -233,6 +251,8 @@ def play(place: Year, nights: int, keep: int) -> None:
             deleted += place.clean(day, days, keep)
         if day == nights or (day < nights and day % MONTH == 0):
             line(day)
+        if day == nights:
+            grown(place, first)
     shown, seconds = pages(place)
     began = time.monotonic()
     last = place.clean(days, days, keep)

@@ -1,8 +1,9 @@
 """A fast stand-in of Gumroad's sales list, so that what is measured is the client: ``python standin.py``.
 
-Prints its URL, then serves until its input closes. A token names its account: ``3-500-50`` is account 3 with 500 sales
-and 50 ms before each answer. Sales are a function of their number, so a million of them cost no memory. Pages are as
-Gumroad's: ten sales, newest first, keyset keys, whole days of ``after`` and ``before``; there is no summary.
+Prints its URL, then serves until its input closes. ``standin.py 0.4`` spends so many milliseconds more on each page.
+A token names its account: ``3-500-50`` is account 3 with 500 sales and 50 ms before each answer. Sales are a function
+of their number, so a million of them cost no memory. Pages are as Gumroad's: ten sales, newest first, keyset keys,
+whole days of ``after`` and ``before``; there is no summary.
 ``/_requests`` tells and resets the count of pages served.
 """
 
@@ -11,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import orjson
 
+WORK = float(sys.argv[1]) / 1000 if __name__ == "__main__" and sys.argv[1:] else 0.0
 PAGE = 10
 SPAN = 730 * 86_400
 END = int(datetime.now(UTC).timestamp()) // 86_400 * 86_400 - 1
@@ -204,6 +207,9 @@ class Connection(asyncio.Protocol):
             self._write(b"200 OK", b"application/json", body)
         elif path == "/v2/sales" and token:
             Connection.served += 1
+            until = time.perf_counter() + WORK
+            while time.perf_counter() < until:
+                pass
             body = page(token, query)
             delay = int(token.rpartition("-")[2]) / 1000
             if delay:

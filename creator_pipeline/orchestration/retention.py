@@ -8,8 +8,9 @@ import dagster as dg
 from creator_pipeline import settings
 from creator_pipeline.core.windows import now
 from creator_pipeline.mail.kinds import KINDS, SECURITY
+from creator_pipeline.orchestration.asset_pages import read_statuses
 from creator_pipeline.orchestration.old_runs import delete_old_runs
-from creator_pipeline.platforms import personal
+from creator_pipeline.platforms import PLATFORMS, personal
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.run_events import give_back
 from creator_pipeline.settings import Settings
@@ -67,6 +68,8 @@ def forget(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None
     if config.keep_run_output_days:
         before = now() - timedelta(days=config.keep_run_output_days)
         counts["print-outs of runs"] = forget_outputs(context.instance, before)
+    # After the night's runs: the first look at an asset's page in the morning reads what came since.
+    read_statuses(context.instance, (asset for one in PLATFORMS for asset in one.dagster.get().assets))
     context.add_output_metadata(dict(counts))
     for name, count in counts.items():
         context.log.info("%s: %d rows", name, count)

@@ -7,11 +7,14 @@ day, which took longer than to read the days' sales.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from sqlalchemy import func, select
+
+from creator_pipeline.runtime.dagster_internals import event_rows
 
 if TYPE_CHECKING:
     from creator_pipeline.runtime.dagster_internals import ConfigurableClassData
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 500
 """Events of one statement: about a megabyte."""
 _BATCHED = (dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+_PLANNED_LANDED = [kind.value for kind in reversed(_BATCHED)]
 
 
 def switch_on() -> None:
@@ -46,6 +50,30 @@ class BatchingEventLogStorage(PostgresEventLogStorage):
         for one in events:
             if one.dagster_event_type not in _BATCHED:
                 self.store_event(one)
+
+    def get_latest_asset_partition_materialization_attempts_without_materializations(
+        self, asset_key: dg.AssetKey, after_storage_id: int | None = None
+    ) -> Mapping[str, tuple[str, int]]:
+        """Partitions whose newest planned event no materialization has followed, to the run and the event.
+
+        Dagster's own fetches the newest events of all partitions, by two statements that each look for them anew, and
+        then leaves out what has landed afterwards: nearly everything of an asset page's first look.
+        """
+        events = event_rows().c
+        planned, landed = (func.max(events.id).filter(events.dagster_event_type == kind) for kind in _PLANNED_LANDED)
+        newest = select(planned).where(
+            events.asset_key == asset_key.to_string(),
+            events.partition.is_not(None),
+            events.dagster_event_type.in_(_PLANNED_LANDED),
+        )
+        if after_storage_id is not None:
+            newest = newest.where(events.id > after_storage_id)
+        newest = newest.group_by(events.partition).having(planned > func.coalesce(landed, 0))
+        newest = self._add_assets_wipe_filter_to_query(newest, self._get_assets_details([asset_key]), [asset_key])
+        with self.index_connection() as connection:
+            ids = connection.execute(newest).scalars().all()
+            rows = connection.execute(select(events.partition, events.run_id, events.id).where(events.id.in_(ids)))
+            return {partition: (run_id, at) for partition, run_id, at in rows}
 
 
 class BatchingStorage(DagsterPostgresStorage):

@@ -23,7 +23,7 @@ definitions need to load (benchmarks/import_time.py)."""
 @cache
 def start() -> None:
     """Set up this process; a second call does nothing."""
-    from creator_pipeline.runtime import error_reports, forked_runs
+    from creator_pipeline.runtime import error_reports, forked_runs, partition_keys
     from creator_pipeline.runtime.code_server import watch_code_server
 
     # The pin in pyproject.toml makes these safe; without this each command begins with a page of them.
@@ -35,4 +35,5 @@ def start() -> None:
     # At exit Python collects once more, which costs each run a third of a second for memory that is freed anyway.
     atexit.register(gc.freeze)
     error_reports.start()
+    partition_keys.make_quickly()
     watch_code_server(forked_runs.prepare)

@@ -24,7 +24,7 @@ BATCH = 500
 _LANDED = dg.DagsterEventType.ASSET_MATERIALIZATION.value
 _PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
 _SEEN = dg.DagsterEventType.ASSET_OBSERVATION.value
-_TABLES = ("event_logs", "asset_check_executions", "runs", "run_tags")
+_TABLES = ("event_logs", "asset_check_executions", "asset_keys", "runs", "run_tags")
 _INDEXES = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = ANY(:tables)"
 _LOCK_SECONDS = 5
 _NOT_EVALUATED = "PLANNED"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from creator_pipeline.core.errors import DataError, RejectedError
+from creator_pipeline.core.errors import DataError, RejectedError, TransientError
 from creator_pipeline.core.json_fields import FieldReader, Json
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.runtime.table_rows import Row, RowMaker
@@ -176,8 +176,24 @@ def whole(account: Account, stream: TableStream, maker: RowMaker, parent: Parent
         parent: of the list.
         found: where new keys are told.
     """
+    try:
+        return _read(account, stream, maker, parent, found, stream.asked)
+    except TransientError:
+        if not stream.in_pages:
+            raise
+        return _read(account, stream, maker, parent, found, {**stream.asked, **stream.in_pages})
+
+
+def _read(
+    account: Account,
+    stream: TableStream,
+    maker: RowMaker,
+    parent: ParentRow,
+    found: TableRead,
+    parameters: Mapping[str, str],
+) -> Listed:
     listed = Listed()
-    asked = {name.format(**parent.values): value for name, value in stream.asked.items()}
+    asked = {name.format(**parent.values): value for name, value in parameters.items()}
     for page in account.lists.pages(stream.path.format(**parent.values), asked, stream.list_key):
         listed.pages += 1
         add_page(stream, maker, parent, page, listed, found)

@@ -1,6 +1,5 @@
 """Tables by declaration: what a plain table of a platform is, as data. :mod:`creator_pipeline.runtime.table_assets`
-makes an asset of each; the warehouse's table, erasure, docs and the doctor's lines follow from the declaration too.
-What a declaration doesn't name is not kept.
+makes assets; tables, erasure, docs and the doctor's lines follow too. What a declaration doesn't name is not kept.
 """
 
 from __future__ import annotations
@@ -131,8 +130,8 @@ class Field:
 def column_of(each: Field, *, key: bool) -> Column[Any]:
     """The column of a field."""
     unit = ", in millionths of the currency's unit" if each.kind == "micros" else ""
-    about, null = each.about + unit, each.null and not key
-    return Column(each.name, _TYPES[each.kind], primary_key=key, nullable=null, comment=about)
+    null = each.null and not key
+    return Column(each.name, _TYPES[each.kind], primary_key=key, nullable=null, comment=each.about + unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,9 +148,9 @@ class TableStream:
         personal: keys of an object that tell of a person, and are dropped.
         left_out: keys of an object that are of no use.
         asked: parameters of the list, their names with the parent's values in braces.
+        in_pages: parameters that split the list into pages, for when the server can't give it as one in time.
         parents: None where one list has all rows of an account.
-        single: None where a row can't be read by itself.
-        scope: that the token needs; empty where every token reads it.
+        single, scope: None where a row can't be read by itself; what the token needs, empty where every token reads it.
         webhooks: the platform's words for events after which the named rows are read again.
         turns: None where it is read each night.
         newest_first: column with the time by which the list is ordered, newest first, and which it can be asked for by
@@ -172,6 +171,7 @@ class TableStream:
     personal: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     asked: Mapping[str, str] = field(default_factory=dict[str, str])
+    in_pages: Mapping[str, str] = field(default_factory=dict[str, str])
     parents: Parents | None = None
     single: Single | None = None
     scope: str = ""

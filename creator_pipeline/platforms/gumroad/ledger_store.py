@@ -15,7 +15,16 @@ from creator_pipeline.ledger.replace import note_changes, replace_sales
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.ledger import SaleLedger, sale_ledger
 from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE
-from creator_pipeline.platforms.gumroad.sale_history import Flags, Seen, first_ids, history_of, news, next_ids
+from creator_pipeline.platforms.gumroad.sale_history import (
+    NOTHING,
+    Flags,
+    History,
+    Seen,
+    first_ids,
+    history_of,
+    news,
+    next_ids,
+)
 from creator_pipeline.platforms.gumroad.sale_lines import Place, SaleLine
 from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
 from creator_pipeline.store.load import Change
@@ -107,6 +116,10 @@ def _stored_sales(connection: Connection, profile_id: str, sale_ids: Sequence[st
     return {sale.id: sale for sale in (GumroadSale(*row) for row in rows)}
 
 
+def _gone_back(sale: GumroadSale) -> bool:
+    return sale.refunded_micros != 0 or sale.chargedback or sale.dispute_won
+
+
 def _flags(sale: GumroadSale) -> Flags:
     partly = sale.refunded_micros is None
     won = sale.dispute_won and not sale.chargedback
@@ -123,10 +136,14 @@ def _seen_before(connection: Connection, ids: Iterable[str]) -> dict[str, Seen]:
     return known
 
 
-def _seen(connection: Connection, profile_id: str, sales: Iterable[GumroadSale], moment: datetime) -> dict[str, Seen]:
-    """When what went back of these sales was first seen; what wasn't seen before is seen now."""
-    told = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale"}
-    flags = {id_: one for id_, one in told.items() if one.refunded_micros != 0 or one.lost}
+def _histories(
+    connection: Connection, profile_id: str, sales: Iterable[GumroadSale], moment: datetime
+) -> dict[str, History]:
+    """When what went back of these sales was first seen, of those of which something went back, by their ids.
+
+    What wasn't seen before is seen now.
+    """
+    flags = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale" and _gone_back(sale)}
     known = dict[str, Seen]()
     ids, left, number = [id_ for sale_id in flags for id_ in first_ids(profile_id, sale_id)], set(flags), 0
     while ids:
@@ -137,10 +154,10 @@ def _seen(connection: Connection, profile_id: str, sales: Iterable[GumroadSale],
     new: dict[str, int | None] = {}
     for sale_id, one in flags.items():
         new |= news(profile_id, sale_id, one, history_of(profile_id, sale_id, known))
-    if new:
-        at = first_seen(connection, PLATFORM, profile_id, new, moment)
-        known |= {id_: Seen(gross, at[id_]) for id_, gross in new.items()}
-    return known
+    for some in chunks(new):
+        at = first_seen(connection, PLATFORM, profile_id, {id_: new[id_] for id_ in some}, moment)
+        known |= {id_: Seen(new[id_], at[id_]) for id_ in some}
+    return {sale_id: history_of(profile_id, sale_id, known) for sale_id in flags}
 
 
 def ledgers_of(
@@ -150,6 +167,7 @@ def ledgers_of(
     moment: datetime,
     *,
     heads: Mapping[str, StoredPayout] | None = None,
+    written: Mapping[str, GumroadSale] | None = None,
 ) -> dict[str, tuple[GumroadSale | None, SaleLedger]]:
     """Everything that is known of these sales, and the rows that follow; ids of which nothing is known are left out.
 
@@ -159,18 +177,22 @@ def ledgers_of(
         sale_ids: Gumroad's ids.
         moment: when the rows are made.
         heads: of :func:`stored_payouts`, where they are at hand.
+        written: sales by id that this transaction has just stored, as they are stored: they are not read again.
     """
     paid = stored_payouts(connection, profile_id) if heads is None else heads
+    ids = sorted(set(sale_ids))
+    sales = {sale_id: written[sale_id] for sale_id in ids if sale_id in written} if written else {}
+    for some in chunks(sale_id for sale_id in ids if sale_id not in sales):
+        sales |= _stored_sales(connection, profile_id, some)
+    lines: dict[str, list[SaleLine]] = {}
+    for some in chunks(ids) if paid else ():
+        lines |= _lines_of(connection, profile_id, some, paid)
+    histories = _histories(connection, profile_id, sales.values(), moment)
     found: dict[str, tuple[GumroadSale | None, SaleLedger]] = {}
-    for some in chunks(sale_ids):
-        sales = _stored_sales(connection, profile_id, some)
-        lines = _lines_of(connection, profile_id, some, paid) if paid else {}
-        seen = _seen(connection, profile_id, sales.values(), moment)
-        for sale_id in some:
-            sale, told = sales.get(sale_id), lines.get(sale_id, ())
-            if sale is None and not told:
-                continue
-            history = history_of(profile_id, sale_id, seen)
+    for sale_id in ids:
+        sale, told = sales.get(sale_id), lines.get(sale_id, ())
+        if sale is not None or told:
+            history = histories.get(sale_id, NOTHING)
             found[sale_id] = sale, sale_ledger(profile_id, sale_id, sale, told, history, moment)
     return found
 

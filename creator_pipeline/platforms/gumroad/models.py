@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from creator_pipeline.core.json_fields import FieldReader, Json, is_whole, stored
@@ -15,6 +16,7 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.gumroad import catalog
 from creator_pipeline.platforms.gumroad.answers import without_processor
 from creator_pipeline.platforms.gumroad.personal import BUYER
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
 
 _FEE_TOLD = re.compile(r'"gumroad_fee":\s*[0-9]')
 _NOT_KEPT = catalog.VOLATILE | catalog.PERSONAL
@@ -223,6 +225,14 @@ def _processor(sale: Json) -> str | None:
     """Whose account took the money past Gumroad's balance; the key is there for such sales only."""
     told = sale.get("payment_processor")
     return told.lower() if isinstance(told, str) and told.lower() in catalog.OWN_PROCESSORS else None
+
+
+_LEDGER = attrgetter(*GumroadSale._fields)
+
+
+def ledger_sale(row: SaleRow) -> GumroadSale:
+    """What the ledger needs of a row: what would be read of it once it is stored."""
+    return GumroadSale(*_LEDGER(row))
 
 
 def without_buyers(rows: Sequence[SaleRow], hashes: Collection[str]) -> Sequence[SaleRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -28,10 +28,11 @@ from creator_pipeline.platforms.gumroad.ledger_store import (
     settle_lines,
     stored_payouts,
 )
-from creator_pipeline.platforms.gumroad.models import SaleRow, sale_row, without_buyers
+from creator_pipeline.platforms.gumroad.models import SaleRow, ledger_sale, sale_row, without_buyers
 from creator_pipeline.platforms.gumroad.odd import OddSales, keep_odd
 from creator_pipeline.platforms.gumroad.payout_store import matters_to_payouts, rewrite_payouts
 from creator_pipeline.platforms.gumroad.refunds import RefundSettler
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
 from creator_pipeline.platforms.gumroad.skipped_sales import SkippedSales
 from creator_pipeline.platforms.gumroad.window_reader import Chunk
 from creator_pipeline.store import erasure
@@ -120,7 +121,8 @@ def load_sales(
     odd = OddSales(window)
 
     def make_row(sale: Json) -> SaleRow | None:
-        new_keys.update(unknown_keys([sale], SALE_KEYS))
+        if not SALE_KEYS.issuperset(sale):
+            new_keys.update(unknown_keys([sale], SALE_KEYS))
         # Asked for here, the database answers while the second page is on its way, and not before the first one.
         return odd.row(sale, lambda item: sale_row(profile_id, item, listed_in(), ring, moment))
 
@@ -156,17 +158,19 @@ def _store(
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
         before = _ids(connection, profile_id, window)
+        kept = without_buyers(rows, erasure.forgotten(connection))
         sales_change = replace(
             connection,
             gumroad_sales,
-            without_buyers(rows, erasure.forgotten(connection)),
+            kept,
             _in_window(profile_id, window),
             what=what,
             allow_shrink=allow_shrink,
         )
-        gone = before - {row.id for row in rows}
+        sales = {row.id: ledger_sale(row) for row in kept}
+        gone = before - sales.keys()
         events, ledger_change = write_window(
-            connection, profile_id, window, {row.id for row in rows}, moment, allow_shrink=allow_shrink
+            connection, profile_id, window, sales.keys(), moment, allow_shrink=allow_shrink, written=sales
         )
         if gone:
             # Lines of payouts may tell of them still, on another day.
@@ -189,6 +193,7 @@ def write_window(
     moment: datetime,
     *,
     allow_shrink: bool = False,
+    written: Mapping[str, GumroadSale] | None = None,
 ) -> tuple[list[LedgerEvent], Change]:
     """Make the ledger rows of the sales of a window what everything that is stored says.
 
@@ -199,6 +204,7 @@ def write_window(
         sale_ids: the stored sales of these days.
         moment: when the rows are made.
         allow_shrink: accept that most rows go away.
+        written: those sales that this transaction has just stored, as they are stored.
 
     Returns:
         the rows, and what became of the ledger.
@@ -207,7 +213,7 @@ def write_window(
     ids = set(sale_ids)
     if heads:
         ids |= known_by_lines(connection, profile_id, window)
-    found = ledgers_of(connection, profile_id, ids, moment, heads=heads)
+    found = ledgers_of(connection, profile_id, ids, moment, heads=heads, written=written)
     ledgers = [ledger for _, ledger in found.values() if window.start <= ledger.day < window.end]
     events = [event for ledger in ledgers for event in ledger.events]
     what = f"sales_events/gumroad {window.start} to {window.end} of {profile_id}"

@@ -96,7 +96,7 @@ SUBSCRIBERS = TableStream(
     name="subscribers",
     about="A person who has, or had, a membership of a product.",
     path="/v2/products/{product_id}/subscribers",
-    asked={"paginated": "true"},
+    in_pages={"paginated": "true"},
     list_key="subscribers",
     parents=Parents(_products(having=_MEMBERSHIP), ("product_id",), "gumroad/products"),
     single=Single("/v2/subscribers/{id}", "subscriber", lambda item: item.get("status") in _ACTIVE),

@@ -94,6 +94,22 @@ def test_an_unchanged_night_asks_for_what_can_have_changed_only(tables: Tables) 
     assert first == 2 + 1 + 3 * len(tables.seller.products) + 2 * with_variants + 1
 
 
+def test_a_list_comes_as_one_and_in_pages_where_that_takes_too_long(tables: Tables) -> None:
+    """Incident: forty requests a night for the four thousand members of an account in which nothing had changed."""
+    tables.seller.overlay.page = 2
+    tables.catalogue()
+    before = requests(tables)
+    tables.read(SUBSCRIBERS)
+    assert requests(tables) - before == 1
+    whole = tables.here(SUBSCRIBERS)
+    assert len(whole) > 2
+    path = f"/v2/products/{tables.studio}/subscribers"
+    tables.server.faults.every(1, "timeout_400", path=path, times=1)
+    assert not tables.read(SUBSCRIBERS).change.any
+    assert requests(tables) - before == 1 + 1 + -(-len(whole) // 2)
+    assert tables.here(SUBSCRIBERS) == whole
+
+
 def test_who_left_stays_with_the_day_and_the_last_state(tables: Tables) -> None:
     """Incident: churn that nobody could count, because who cancelled was gone from the table."""
     tables.night()
