@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,7 +13,8 @@ from pathlib import Path
 from time import sleep
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from sqlalchemy.event import listens_for
 
 from creator_pipeline import platforms, settings
 from creator_pipeline.core.secrets import KeyRing, new_key
@@ -54,6 +56,13 @@ def _wait_for_midnight(config: pytest.Config) -> None:
     if whole and left < SUITE_SECONDS:
         sys.stderr.write(f"{left:.0f} s to midnight UTC: the suite begins after it.\n")
         sleep(left + 1)
+
+
+@listens_for(Engine, "connect")
+def _without_waiting_for_the_disk(connection: object, _record: object) -> None:
+    """No test cuts the machine's power: of the warehouse's files and of Dagster's, in this process."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture(autouse=True)
