@@ -27,7 +27,6 @@ from dagster._serdes import ConfigurableClassData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from creator_pipeline.core.errors import PipelineError
-from creator_pipeline.runtime import sqlite_files
 
 if TYPE_CHECKING:
     # Types of what an instance returns, for signatures.
@@ -162,10 +161,12 @@ def runs_of_location(instance: dg.DagsterInstance, location: str) -> Generator[N
 
 
 def sqlite_storage(base_dir: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:
-    """Dagster's own in SQLite files below ``base_dir``: ``storage: sqlite`` in YAML can't depend on a variable."""
+    """Dagster's own storage in SQLite files below ``base_dir``, which is made if it doesn't exist.
+
+    The class is private, and ``storage: sqlite`` of dagster.yaml can't depend on a variable.
+    """
     from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
-    sqlite_files.keep_engines(DagsterSqliteStorage)
     return DagsterSqliteStorage.from_local(base_dir, inst_data)
 
 

@@ -5,34 +5,41 @@ statement opens a connection, and each event is three transactions of statements
 makes an instance or two and stores some hundred events. What is read, and all that runs ask, stays Dagster's own;
 ``test_quick_instances`` compares the rows.
 
-An instance in files starts four processes for what a run prints, and waits for the disk after each event.
+An instance in files has a new engine of SQLAlchemy for each connection, so that each statement is compiled anew, loads
+some forty migration scripts for each storage that is opened and for each run, and starts four processes for what a run
+prints.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import dagster as dg
+from alembic.runtime.migration import MigrationContext
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log.in_memory import InMemoryEventLogStorage
 from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.runs.in_memory import InMemoryRunStorage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteEventLogStorage
+from dagster._core.storage.sql import check_alembic_revision, get_alembic_config
+from dagster._core.storage.sqlite_storage import SqliteEventLogStorage, SqliteRunStorage, SqliteScheduleStorage
 from sqlalchemy import Connection, Engine, Insert, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.pool import QueuePool
-
-from creator_pipeline.runtime.sqlite_files import keep_engines
+from sqlalchemy.pool import Pool, QueuePool
 
 CONNECTIONS = 20
+ENGINES = 64
+_begin_file_of_dagster = SqliteEventLogStorage._initdb
 
 
 def make_cheaper() -> None:
@@ -50,7 +57,11 @@ def make_cheaper() -> None:
     for kind in (InMemoryEventLogStorage, SqliteEventLogStorage):
         kind.has_table = lambda *_: True
         kind._has_asset_key_index_cols_on_connection = lambda *_: True
-    keep_engines(DagsterSqliteStorage)
+    for storage in (SqliteRunStorage, SqliteEventLogStorage, SqliteScheduleStorage):
+        names = vars(sys.modules[storage.__module__])
+        names["create_engine"] = _engine_of
+        names["check_alembic_revision"] = _revision
+    SqliteEventLogStorage._initdb = _begin_file
     LocalComputeLogManager.capture_logs = NoOpComputeLogManager.capture_logs
 
 
@@ -137,3 +148,43 @@ class _Statements:
                 index_elements=["asset_key"], set_={name: statement.excluded[name] for name in columns}
             )
         return self._of_asset[columns]
+
+
+def _engine_of(url: str, *, poolclass: type[Pool], connect_args: Mapping[str, Any] | None = None) -> Engine:
+    return _kept_engine(url, poolclass, tuple((connect_args or {}).items()))
+
+
+@lru_cache(maxsize=ENGINES)
+def _kept_engine(url: str, poolclass: type[Pool], connect_args: tuple[tuple[str, Any], ...]) -> Engine:
+    return create_engine(url, poolclass=poolclass, connect_args=dict(connect_args))
+
+
+def _revision(_config: object, connection: Connection) -> tuple[str | None, str]:
+    """Of the database, and the newest of Dagster's."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    return found, _newest_revision()
+
+
+@cache
+def _newest_revision() -> str:
+    module = sys.modules[SqliteEventLogStorage.__module__]
+    with create_engine("sqlite://").connect() as connection:
+        newest = check_alembic_revision(get_alembic_config(str(module.__file__)), connection)[1]
+    assert isinstance(newest, str)
+    return newest
+
+
+_empty_file: list[bytes] = []
+"""What a run's file is before its first event, once it was made."""
+
+
+def _begin_file(self: SqliteEventLogStorage, engine: Engine, for_index_shard: bool = False) -> None:
+    file = Path(str(engine.url.database))
+    if for_index_shard or file.exists():
+        _begin_file_of_dagster(self, engine, for_index_shard)
+    elif _empty_file:
+        file.write_bytes(_empty_file[0])
+    else:
+        _begin_file_of_dagster(self, engine)
+        with closing(sqlite3.connect(file)) as connection:
+            _empty_file.append(connection.serialize())
