@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,7 +13,8 @@ from pathlib import Path
 from time import sleep
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from sqlalchemy.event import listens_for
 
 from creator_pipeline import platforms, settings
 from creator_pipeline.core.secrets import KeyRing, new_key
@@ -37,13 +39,19 @@ def pytest_configure(config: pytest.Config) -> None:
     for text_of_warning in ("The `__fields__` attribute is deprecated",):
         config.addinivalue_line("filterwarnings", f"ignore:{text_of_warning}")
     _wait_for_midnight(config)
+    if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
+        gc.enable()  # it only starts those that collect
+
+
+# While modules are imported and tests collected nearly all objects stay: to look for others took two seconds.
+gc.disable()
 
 
 def pytest_collection_finish() -> None:
     """What is loaded stays to the end: to look through it again and again was a fifth of the tests' processor time."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def _wait_for_midnight(config: pytest.Config) -> None:
@@ -54,6 +62,13 @@ def _wait_for_midnight(config: pytest.Config) -> None:
     if whole and left < SUITE_SECONDS:
         sys.stderr.write(f"{left:.0f} s to midnight UTC: the suite begins after it.\n")
         sleep(left + 1)
+
+
+@listens_for(Engine, "connect")
+def _without_waiting_for_the_disk(connection: object, _record: object) -> None:
+    """No test cuts the machine's power: of the warehouse's files and of Dagster's, in this process."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture(autouse=True)

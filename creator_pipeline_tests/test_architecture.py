@@ -205,9 +205,7 @@ def test_only_settings_read_the_environment():
     assert reading <= READ_ENVIRONMENT
 
 
-LONG = sorted(
-    path for path in ROOT.rglob("*.py") if path.is_relative_to(PACKAGE) and "migrations/versions" not in path.as_posix()
-)
+LONG = [path for path in files() if "migrations/versions" not in path.as_posix()]
 
 
 def test_files_are_short():

@@ -20,7 +20,7 @@ from creator_pipeline.queue.pace import LocalPace
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline_tests.support import installation as small
-from creator_pipeline_tests.support import whop_installation
+from creator_pipeline_tests.support import quick_instances, whop_installation
 from creator_pipeline_tests.support.health import PUBLIC, Watched
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
@@ -32,6 +32,11 @@ def _reports_reader() -> Iterator[None]:
     """One process reads the reports of all tests: each that is started imports the reader anew."""
     with one_reader():
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_instances() -> None:
+    quick_instances.make_cheaper()
 
 
 @pytest.fixture
