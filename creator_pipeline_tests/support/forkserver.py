@@ -41,6 +41,8 @@ PRELOADED = (
     "creator_pipeline.gateway.server",
     "creator_pipeline.platforms.kdp.child_process",
     "dagster_postgres",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.dates",
     "resend",
 )
 """What a child may need: what is imported here costs a child nothing."""
@@ -171,20 +173,25 @@ def _script(name: str) -> str:
     return found.value
 
 
-def run(
-    command: str, *arguments: str, environment: Mapping[str, str], folder: Path, seconds: float = 200.0
-) -> tuple[int, str]:
-    """Exit code of a console script of this environment in a process of its own, and all that it said.
+def start(command: str, *arguments: str, environment: Mapping[str, str], folder: Path, log: Path) -> Child:
+    """A console script of this environment in a process of its own.
 
     Args:
         command: its name, as ``creator-pipeline`` or ``dagster``.
         arguments: what stands after the name.
         environment: all of its variables.
         folder: where it works.
-        seconds: it is killed after so long.
+        log: what it says is added to this file.
     """
+    return shared().fork(_script(command), (command, *arguments), environment, folder, log)
+
+
+def run(
+    command: str, *arguments: str, environment: Mapping[str, str], folder: Path, seconds: float = 200.0
+) -> tuple[int, str]:
+    """Exit code of :func:`start`, and all that it said; it is killed after ``seconds``."""
     with tempfile.NamedTemporaryFile(mode="r", encoding="utf-8", errors="replace") as log:
-        child = shared().fork(_script(command), (command, *arguments), environment, folder, Path(log.name))
+        child = start(command, *arguments, environment=environment, folder=folder, log=Path(log.name))
         try:
             code = child.wait(seconds)
         finally:
