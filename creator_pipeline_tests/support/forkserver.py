@@ -211,6 +211,10 @@ def load() -> None:
 def main(warm_up: str) -> None:
     """The server's side."""
     _resolve(warm_up)()
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            # A timer that was cancelled ends at once.
+            thread.join(2)
     assert threading.active_count() == 1, "a fork would lose these threads"
     # A child that collects garbage would copy every page of what is loaded.
     gc.collect()
