@@ -1,8 +1,12 @@
 """Wrong words on the command line: a sentence, the hint, and an honest exit code."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
+import click
 import pytest
 from sqlalchemy import insert
 
@@ -12,7 +16,9 @@ from creator_pipeline.store import migrate
 from creator_pipeline.store.engine import open_warehouse
 from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.support import installation as small
+from creator_pipeline_tests.support.kdp_samples import ESTIMATOR
 from creator_pipeline_tests.support.ledger_samples import event
+from creator_pipeline_tests.support.paths import ROOT
 
 TODAY, TOMORROW, OLD = today().isoformat(), (today() + timedelta(days=1)).isoformat(), "2019-01-01"
 YESTERDAY = (today() - timedelta(days=1)).isoformat()
@@ -131,3 +137,33 @@ def test_a_new_key_is_one_that_can_be_used(monkeypatch, capsys):
     code, said = call(monkeypatch, capsys, "keys", "new")
     assert code == 0
     assert KeyRing([said.strip()]).decrypt(KeyRing([said.strip()]).encrypt("x")) == "x"
+
+
+HEAVY = {"alembic", "dagster", "httpx", "matplotlib", "pandas", "pyarrow"}
+
+
+@pytest.mark.parametrize("words", [("--help",), ("kdp", "inspect", str(ESTIMATOR))], ids=["help", "kdp inspect"])
+def test_a_command_loads_what_it_needs(words, tmp_path):
+    """Incident: two seconds for a page of help, because each command was loaded, and Dagster for each command."""
+    line = [sys.executable, "-X", "importtime", "-c", "from creator_pipeline.cli import main; main()", *words]
+    done = subprocess.run(
+        line, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    loaded = {name.rpartition("|")[2].strip() for name in done.stderr.splitlines() if name.startswith("import time:")}
+    assert loaded & HEAVY == set()
+    assert loaded & {"creator_pipeline.cli"}
+    assert done.stdout
+
+
+def test_the_page_of_help_says_of_each_command_what_it_says_itself(monkeypatch, capsys):
+    """Guards: a list that is read from the sources and lacks a command, or tells something else."""
+    monkeypatch.setenv("COLUMNS", "300")
+    _, said = call(monkeypatch, capsys, "--help")
+    listed = dict(line.split(maxsplit=1) for line in said.partition("Commands:\n")[2].splitlines())
+    context = click.Context(cli.cli)
+    names = cli.cli.list_commands(context)
+    assert listed.keys() == set(names)
+    for name in names:
+        command = cli.cli.get_command(context, name)
+        assert command is not None
+        assert listed[name].removesuffix("...") in command.get_short_help_str(300), name

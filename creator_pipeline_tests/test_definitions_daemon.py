@@ -49,12 +49,12 @@ def fork_servers(home) -> list[psutil.Process]:
 
 def hand_over_two_days(project) -> None:
     """Today by our command, yesterday by Dagster's."""
-    code, said = project.run(
+    code, said = project.fork(
         *("creator-pipeline", "backfill", "gumroad", "--profile", "alice"), "--from", TODAY, "--to", TODAY, "--submit"
     )
     assert code == 0, said
     assert "handed to the daemon" in said
-    code, said = project.run(
+    code, said = project.fork(
         *("dagster", "job", "backfill", "-w", "workspace.yaml", "-j", "gumroad_sync"),
         *("--partitions", f"{YESTERDAY}|alice", "--noprompt"),
     )

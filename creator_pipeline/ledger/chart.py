@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CURRENCIES = 4
+BAR_DAYS = 0.8
+"""Width of a bar."""
 
 Rows = Iterable[tuple[date, str, str, int]]
 
@@ -71,9 +73,10 @@ def draw(rows: Rows, last: date, sources: Sequence[Source], days: int = 90, shap
     panels = currencies or ["USD"]
     height = shape.first + shape.further * (len(panels) - 1)
     figure = Figure(figsize=(shape.width, height), dpi=shape.dpi, layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     axes_of = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     first = last - timedelta(days=days - 1)
+    axes_of[0].xaxis_date()
     for currency, axes in zip(panels, axes_of, strict=True):
         shown = [row for row in data if row[2] == currency and first <= row[0] <= last]
         _panel(axes, shown, currency, shape.points, sources)
@@ -88,41 +91,46 @@ def draw(rows: Rows, last: date, sources: Sequence[Source], days: int = 90, shap
             named.values(), named.keys(), loc="outside upper left", ncols=3, frameon=False, fontsize=shape.points
         )
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    # Not savefig: that draws everything once more before.
+    canvas.print_png(buffer)
     return buffer.getvalue()
 
 
 def _dates(axes: Axes, shape: Shape) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, num2date
 
     # A locator counts ticks for a picture of usual width; in a narrow one they would run into each other.
     locator = AutoDateLocator(maxticks=max(4, int(shape.width * 1.2)))
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    begin, end = num2date(axes.get_xlim())
+    ticks = locator.tick_values(begin, end)
+    words = ConciseDateFormatter(locator, show_offset=False).format_ticks(list(ticks))
+    # Once: the locator is asked again for each panel, and for each pass.
+    axes.set_xticks(ticks, words)
 
 
 def _panel(
     axes: Axes, rows: list[tuple[date, str, str, int]], currency: str, points: float, sources: Sequence[Source]
 ) -> None:
-    import numpy as np
+    from matplotlib.collections import PolyCollection
+    from matplotlib.dates import date2num
 
     bottom: dict[tuple[date, bool], float] = {}
     for source in sources:
-        bars = [(day, net / MICROS) for day, name, _, net in sorted(rows) if name == source.provider]
-        if not bars:
-            continue
-        # What went back hangs below the line; it must not eat a piece of another platform's bar.
-        base = [bottom.get((day, net < 0), 0.0) for day, net in bars]
-        axes.bar(
-            np.array([day for day, _ in bars], dtype="datetime64[D]"),
-            [net for _, net in bars],
-            bottom=base,
-            color=source.colour,
-            label=source.label,
-            width=0.8,
-        )
-        for (day, net), start in zip(bars, base, strict=True):
-            bottom[day, net < 0] = start + net
+        bars = list[list[tuple[float, float]]]()
+        for day, name, _, net in sorted(rows):
+            if name != source.provider:
+                continue
+            # What went back hangs below the line; it must not eat a piece of another platform's bar.
+            start, middle = bottom.get((day, net < 0), 0.0), float(date2num(day))
+            end = bottom[day, net < 0] = start + net / MICROS
+            left, right = middle - BAR_DAYS / 2, middle + BAR_DAYS / 2
+            bars.append([(left, start), (left, end), (right, end), (right, start)])
+        if bars:
+            # One shape for all bars: one for each, as axes.bar makes them, takes six times as long.
+            shape = PolyCollection(bars, facecolors=source.colour, label=source.label)
+            shape.sticky_edges.y.append(0.0)
+            axes.add_collection(shape)
+    axes.autoscale_view()
     axes.set_ylabel(currency, fontsize=points)
     axes.tick_params(labelsize=points)
     axes.locator_params(axis="y", nbins=3)

@@ -36,7 +36,7 @@ def draw_payouts(weeks: Sequence[Week], last: date, count: int, shape: Shape = W
     panels = [name for name, _ in Counter(week.currency for week in weeks).most_common(MOST_CURRENCIES)] or ["USD"]
     height = shape.first + shape.further * (len(panels) - 1)
     figure = Figure(figsize=(shape.width, height), dpi=shape.dpi, layout="constrained")
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     axes_of = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for currency, axes in zip(panels, axes_of, strict=True):
         shown = [week for week in weeks if week.currency == currency]
@@ -63,5 +63,5 @@ def draw_payouts(weeks: Sequence[Week], last: date, count: int, shape: Shape = W
     if weeks:
         figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False, fontsize=shape.points)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    canvas.print_png(buffer)
     return buffer.getvalue()

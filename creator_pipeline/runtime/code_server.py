@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
@@ -41,6 +39,8 @@ class CodeServer:
     @property
     def starts_runs(self) -> bool:
         """Whether runs are its child processes, by the launcher of ``dagster.yaml``."""
+        import dagster as dg
+
         instance = self._held["_instance"]
         return instance is not None and isinstance(instance.run_launcher, dg.DefaultRunLauncher)
 

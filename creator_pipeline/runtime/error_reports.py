@@ -11,7 +11,6 @@ from typing import Any
 from creator_pipeline import settings
 from creator_pipeline.core.errors import ConfigError, PipelineError
 from creator_pipeline.core.sentry import report_errors
-from creator_pipeline.runtime.run_logs import OURS, RUN_FAILURE, own_text, root_error
 
 _FRAME = re.compile(r'File "(?P<filename>.+)", line (?P<lineno>\d+), in (?P<function>.+)')
 _log = logging.getLogger(__name__)
@@ -35,6 +34,8 @@ def of_run(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | N
     meta: dict[str, Any] = getattr(hint.get("log_record"), "dagster_meta", None) or {}
     if not meta:
         return event
+    from creator_pipeline.runtime.run_logs import RUN_FAILURE, root_error
+
     what, run_id = meta.get("dagster_event"), str(meta.get("run_id"))
     # Dagster logs everything twice, for itself and for the console; and a run fails because its step did.
     if meta["log_message_id"] in _reported or (what and what.event_type == RUN_FAILURE and run_id in _reported):
@@ -48,6 +49,8 @@ def of_run(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | N
 
 
 def _exception(error: Any) -> dict[str, Any]:
+    from creator_pipeline.runtime.run_logs import OURS, own_text
+
     found = [match.groupdict() for line in error.stack if (match := _FRAME.search(line))]
     return {
         "type": error.cls_name,

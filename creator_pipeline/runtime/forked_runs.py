@@ -56,6 +56,9 @@ AHEAD = (
     "dagster._core.system_config.composite_descent",
     "dagster_postgres",
     "fsspec.implementations.local",
+    # The picture of each roll-up.
+    "matplotlib.backends.backend_agg",
+    "matplotlib.dates",
     "psycopg2.extras",
     "redis",
     "sentry_sdk",

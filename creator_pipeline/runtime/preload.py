@@ -13,12 +13,15 @@ import logging
 import os
 import pkgutil
 import sys
+import time
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 VARIABLE = "CREATOR_PIPELINE_PRELOAD"
 """Of the environment, where a fork server begins: arguments of :func:`load` and ``path`` for ``sys.path``, as JSON."""
+ENDING_SECONDS = 2.0
+"""How long a thread may take to end that an import has begun and ended."""
 
 
 def load(module: str, ahead: Iterable[str], ready: str) -> None:
@@ -36,6 +39,8 @@ def load(module: str, ahead: Iterable[str], ready: str) -> None:
     import dagster as dg
 
     warnings.simplefilter("ignore")
+    # Or numpy begins a thread for each processor, and no run has linear algebra to do.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for name in _each(ahead):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
@@ -43,7 +48,10 @@ def load(module: str, ahead: Iterable[str], ready: str) -> None:
         if isinstance(value, dg.Definitions):
             value.get_repository_def().load_all_definitions()
     warnings.resetwarnings()
-    threads = len(list(Path("/proc/self/task").iterdir()))
+    # A timer that matplotlib cancels has a thread for a moment more.
+    deadline = time.monotonic() + ENDING_SECONDS
+    while (threads := len(list(Path("/proc/self/task").iterdir()))) > 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
     if threads > 1:
         raise RuntimeError(f"{threads} threads: a fork would lose all but one.")
     # Else the collector writes to what forks share with this process.

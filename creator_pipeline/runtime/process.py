@@ -4,6 +4,8 @@ The command line and the gateway call :func:`start` themselves. The code server,
 workers are started by Dagster, which loads its instance from ``dagster.yaml`` before the definitions. There
 :class:`creator_pipeline.runtime.storage.EnvStorage` calls it, and :class:`creator_pipeline.runtime.run_logs.RunLines`
 where the storage is another one, as with Dagster's Helm chart.
+
+Dagster itself is not imported here: a command that doesn't need it starts in a third of the time.
 """
 
 from __future__ import annotations
@@ -13,8 +15,6 @@ import gc
 import warnings
 from functools import cache
 
-import dagster as dg
-
 COLLECT_EVERY = 50_000
 """New objects between two runs of the garbage collector. With Python's own 700 it takes a sixth of the time that the
 definitions need to load (benchmarks/import_time.py)."""
@@ -23,17 +23,18 @@ definitions need to load (benchmarks/import_time.py)."""
 @cache
 def start() -> None:
     """Set up this process; a second call does nothing."""
-    from creator_pipeline.runtime import error_reports, forked_runs, partition_keys
+    from dagster_shared.utils.warnings import BetaWarning, PreviewWarning
+
+    from creator_pipeline.runtime import error_reports, forked_runs
     from creator_pipeline.runtime.code_server import watch_code_server
 
     # The pin in pyproject.toml makes these safe; without this each command begins with a page of them.
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    warnings.filterwarnings("ignore", category=BetaWarning)
+    warnings.filterwarnings("ignore", category=PreviewWarning)
     # What is loaded by now stays to the end: the collector needn't look at it again.
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 10, 10)
     # At exit Python collects once more, which costs each run a third of a second for memory that is freed anyway.
     atexit.register(gc.freeze)
     error_reports.start()
-    partition_keys.make_quickly()
     watch_code_server(forked_runs.prepare)

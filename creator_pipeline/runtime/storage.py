@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import make_url
 
-from creator_pipeline.runtime import process
-from creator_pipeline.runtime.dagster_internals import ConfigurableClassData, DagsterStorage, sqlite_storage
+from creator_pipeline.runtime import event_batches, partition_keys, process
+from creator_pipeline.runtime.dagster_internals import ConfigurableClassData, DagsterStorage
 from creator_pipeline.store.engine import KEEPALIVE
 
 
@@ -32,6 +32,7 @@ class EnvStorage(DagsterStorage):
     ) -> DagsterStorage:
         """Make the storage; Dagster calls it in each of its processes, before it loads the definitions."""
         process.start()
+        partition_keys.make_quickly()
         url = os.environ.get(config_value.get("url_env", "DAGSTER_POSTGRES_URL"))
         if url:
             return postgres_storage(url, inst_data)
@@ -46,10 +47,18 @@ def postgres_storage(url: str, inst_data: ConfigurableClassData | None = None) -
         url: of the database, with or without a driver.
         inst_data: what ``dagster.yaml`` says of the class, where it was made for that.
     """
-    from creator_pipeline.runtime import event_batches
+    from creator_pipeline.runtime.postgres_events import BatchingStorage
 
     event_batches.switch_on()
-    return event_batches.BatchingStorage(_with_keepalive(url), inst_data=inst_data)
+    return BatchingStorage(_with_keepalive(url), inst_data=inst_data)
+
+
+def sqlite_storage(base_dir: str, inst_data: ConfigurableClassData | None = None) -> DagsterStorage:
+    """Dagster's storage in SQLite files below ``base_dir``, which is made if it doesn't exist."""
+    from creator_pipeline.runtime.sqlite_events import SqliteStorage
+
+    event_batches.switch_on()
+    return SqliteStorage(base_dir, inst_data)
 
 
 def _with_keepalive(url: str) -> str:

@@ -18,7 +18,7 @@ BACKFILL = ("backfill", "gumroad", "--profile", "alice", "--from", FIRST, "--to"
 def test_a_backfill_here_and_now_loads_every_day_also_when_it_was_killed_in_the_middle(with_alice):
     """Guards: half a year that stays half after a power cut, and a second attempt that doubles the first half."""
     project = with_alice
-    code, said = project.run("creator-pipeline", *BACKFILL)
+    code, said = project.fork("creator-pipeline", *BACKFILL)
     assert code == 0, said
     assert f"{WINDOW.days} days of alice are in the ledger (1 run)" in said
     assert small.wrong_days(project.warehouse, project.server, "alice") == []
@@ -37,7 +37,7 @@ def test_a_backfill_here_and_now_loads_every_day_also_when_it_was_killed_in_the_
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     project.server.faults.clear()
-    code, said = project.run("creator-pipeline", *BACKFILL)
+    code, said = project.fork("creator-pipeline", *BACKFILL)
     assert code == 0, said
     assert "Resumed" in said
     assert digests(project.warehouse) == whole
@@ -46,22 +46,22 @@ def test_a_backfill_here_and_now_loads_every_day_also_when_it_was_killed_in_the_
 def test_several_profiles_in_one_command_and_one_fault_keeps_no_other(with_alice):
     """Incident: a command for each of a dozen profiles, and a script that stopped at the first that failed."""
     line = ["backfill", "gumroad", "--from", LAST, "--to", LAST]
-    code, said = with_alice.run("creator-pipeline", *line, "--profile", "nobody", "--profile", "alice")
+    code, said = with_alice.fork("creator-pipeline", *line, "--profile", "nobody", "--profile", "alice")
     assert (code, "no profile 'nobody'" in said, "1 day of alice is in the ledger (1 run)" in said) == (
         2,
         True,
         True,
     ), said
-    code, said = with_alice.run("creator-pipeline", *line, "--all")
+    code, said = with_alice.fork("creator-pipeline", *line, "--all")
     assert (code, "1 day of alice is in the ledger (1 run)" in said) == (0, True), said
-    code, said = with_alice.run("creator-pipeline", *line)
+    code, said = with_alice.fork("creator-pipeline", *line)
     assert (code, "--all" in said) == (2, True), said
 
 
 def test_a_failed_backfill_says_so_by_its_exit_code(with_alice):
     """Guards: a cron job that is green over a hole in the ledger."""
     with_alice.server.world.gumroad.revoke("alice")
-    code, said = with_alice.run("creator-pipeline", *BACKFILL)
+    code, said = with_alice.fork("creator-pipeline", *BACKFILL)
     assert "refuses the token" in said
     assert "Run the same command again" in said
     assert code == 1, said
@@ -87,6 +87,6 @@ def test_a_failed_backfill_says_so_by_its_exit_code(with_alice):
 )
 def test_dagsters_own_commands_load_a_range(with_alice, line):
     """Guards: a documented line that stopped working with a release."""
-    code, said = with_alice.run(*line)
+    code, said = with_alice.fork(*line)
     assert code == 0, said[-3000:]
     assert small.wrong_days(with_alice.warehouse, with_alice.server, "alice") == []

@@ -29,9 +29,9 @@ from creator_pipeline.runtime.tags import account_tags, range_tags
 from creator_pipeline_tests.drills.undone import progress, undone
 from creator_pipeline_tests.faults import oracle
 from creator_pipeline_tests.faults.forked_system import PROFILES, ForkedSystem
-from creator_pipeline_tests.faults.forkserver import Child
 from creator_pipeline_tests.faults.system import DAYS
 from creator_pipeline_tests.faults.traffic import Traffic
+from creator_pipeline_tests.support.forkserver import Child
 
 VICTIMS = ("code", "daemon", "gateway", "run", "command")
 WITHIN_SECONDS = 120.0

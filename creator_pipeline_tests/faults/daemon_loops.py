@@ -8,6 +8,7 @@ webserver is what the heavy rounds are for.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -37,6 +38,7 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 
 from creator_pipeline import settings
 from creator_pipeline.store.engine import open_warehouse
+from creator_pipeline_tests.support import forkserver
 
 ITERATIONS = Path("iterations")
 """Holds how many iterations were done, in the working directory."""
@@ -103,6 +105,8 @@ def warm_up() -> None:
     """Before the first fork: build what Dagster and the libraries otherwise build in each of them."""
     from creator_pipeline.definitions import defs
 
+    forkserver.load()
+    importlib.import_module("creator_pipeline_tests.faults.worker")
     for name in (
         "gumroad_refresh",
         "gumroad_sync",
@@ -115,8 +119,17 @@ def warm_up() -> None:
         defs.resolve_job_def(name)
 
 
+def command() -> None:
+    """``creator-pipeline``, whose clock can be made to jump."""
+    from creator_pipeline.cli import main
+
+    _listen_for_jumps()
+    main()
+
+
 def daemon() -> None:
     """Iterate until SIGTERM."""
+    _listen_for_jumps()
     stopped = _until_stopped()
     _hurry()
     while not stopped():
@@ -162,6 +175,7 @@ def worker() -> None:
     """
     from creator_pipeline_tests.faults import worker as request_folder
 
+    _listen_for_jumps()
     stopped = _until_stopped()
     _hurry()
     done = 0
@@ -194,7 +208,7 @@ def _jump(_number: int, _frame: Any) -> None:
         _travels[-1].start()
 
 
-def listen_for_jumps() -> None:
+def _listen_for_jumps() -> None:
     """SIGUSR1 makes the clock jump."""
     signal.signal(signal.SIGUSR1, _jump)
 

@@ -19,16 +19,17 @@ from creator_pipeline.platforms.whop.jobs import CHANGES
 from creator_pipeline.queue.jobs import HEAL_SECONDS
 from creator_pipeline.runtime.tags import range_tags
 from creator_pipeline_tests.faults.daemon_loops import ITERATIONS
-from creator_pipeline_tests.faults.forkserver import Child, ForkServer
 from creator_pipeline_tests.faults.parts import PARTS
 from creator_pipeline_tests.faults.proxy import Proxy
 from creator_pipeline_tests.faults.system import DAYS, System
+from creator_pipeline_tests.support.forkserver import Child, ForkServer
 from creator_pipeline_tests.support.sandbox import World
 
 Runner = Literal["worker", "daemon", "processes"]
 PROFILES = ("alice", "bea", "chen")
 SENSOR_SECONDS = 10.0
 """Longest interval of a sensor that works."""
+_CHILDREN = "creator_pipeline_tests.faults.daemon_loops"
 LEASES = 150
 """Seconds: longer than any lease and any wait between attempts of jobs and mails."""
 
@@ -60,7 +61,7 @@ class ForkedSystem(System):
             if name in ("postgres", "redis", "sandbox", "gateway"):
                 self.proxies[name] = Proxy(lambda port=port: port).__enter__()
                 self.via[name] = self.proxies[name].port
-        self.fork_server = ForkServer(self.folder / "home")
+        self.fork_server = ForkServer(self.folder / "home", f"{_CHILDREN}:warm_up")
         return self
 
     def __exit__(
@@ -100,7 +101,9 @@ class ForkedSystem(System):
     def fork(self, *arguments: str, environment: Mapping[str, str] | None = None, log: str = "commands") -> Child:
         """``creator-pipeline ARGUMENTS``, or ``daemon``, in a process of its own."""
         variables = {**self.environment(), **(environment or {})}
-        return self.fork_server.fork(arguments, variables, self.folder / "home", self._log(log))
+        own = arguments[0] in ("daemon", "worker")
+        call, words = (arguments[0], arguments) if own else ("command", ("creator-pipeline", *arguments))
+        return self.fork_server.fork(f"{_CHILDREN}:{call}", words, variables, self.folder / "home", self._log(log))
 
     def command(self, *arguments: str, environment: Mapping[str, str] | None = None, seconds: float = 60.0) -> int:
         """Exit code of ``creator-pipeline ARGUMENTS``."""

@@ -33,9 +33,9 @@ from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.core.windows import today
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.faults import accounts, cleanup, configuration, parts
-from creator_pipeline_tests.faults.forkserver import Child
 from creator_pipeline_tests.faults.parts import PARTS, SERVERS
 from creator_pipeline_tests.faults.progress import Progress
+from creator_pipeline_tests.support.forkserver import Child
 from creator_pipeline_tests.support.paths import ROOT
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.servers import free_port

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +25,7 @@ from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs, webhook_events
-from creator_pipeline_tests.support import local_http, servers
+from creator_pipeline_tests.support import forkserver, local_http, servers
 from creator_pipeline_tests.support.gateway import (
     ACCOUNT,
     WHOP_SECRET,
@@ -114,12 +112,12 @@ def test_senders_are_sent_away_when_too_many_wait(warehouse: Warehouse, monkeypa
 
 
 @contextmanager
-def command(url: str, port: int, home: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The real command, killed at the end if it still runs."""
+def command(url: str, port: int, home: Path) -> Iterator[forkserver.Child]:
+    """The real command in a process of its own, killed at the end if it still runs."""
     environment = os.environ | {"DATABASE_URL": url, "WHOP_WEBHOOK_SECRET": WHOP_SECRET, "REDIS_URL": ""}
-    line = [sys.executable, "-c", "from creator_pipeline.cli import main; main()", "gateway", "--port", str(port)]
-    with (home / "log").open("ab") as log:
-        process = subprocess.Popen(line, env=environment, cwd=home, stderr=log, stdout=log)
+    process = forkserver.start(
+        "creator-pipeline", "gateway", "--port", str(port), environment=environment, folder=home, log=home / "log"
+    )
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -132,7 +130,7 @@ def command(url: str, port: int, home: Path) -> Iterator[subprocess.Popen[bytes]
                 time.sleep(0.05)
         yield process
     finally:
-        process.kill()
+        process.send_signal(signal.SIGKILL)
         process.wait()
 
 

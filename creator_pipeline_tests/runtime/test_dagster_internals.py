@@ -38,7 +38,7 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.orchestration.notifications import _ENDED
 from creator_pipeline.runtime import dagster_internals as internals
-from creator_pipeline.runtime.event_batches import BatchingEventLogStorage, BatchingStorage
+from creator_pipeline.runtime.postgres_events import BatchingEventLogStorage, BatchingStorage
 from creator_pipeline.runtime.storage import EnvStorage
 from creator_pipeline_tests.support import servers
 
@@ -80,12 +80,10 @@ def test_dagster_storage() -> None:
     assert {"event_log_storage", "run_storage", "schedule_storage"} == internals.DagsterStorage.__abstractmethods__
 
 
-def test_sqlite_storage(tmp_path: Path) -> None:
-    base_dir = str(tmp_path / "new" / "folder")
-    run = dg.DagsterRun("a_job", status=dg.DagsterRunStatus.SUCCESS)
-    internals.sqlite_storage(base_dir, None).run_storage.add_run(run)
-    again = internals.sqlite_storage(base_dir, None)
-    assert [found.run_id for found in again.run_storage.get_runs()] == [run.run_id]
+def test_dagster_sqlite_storage(tmp_path: Path) -> None:
+    made = internals.DagsterSqliteStorage(str(tmp_path))
+    assert type(made.event_log_storage) is internals.SqliteEventLogStorage
+    assert Path(internals.SqliteEventLogStorage(str(tmp_path)).path_for_shard("run")) == tmp_path / "run.db"
 
 
 def test_log_materializations(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy import event as listening
 
 from creator_pipeline.runtime.outcome import Outcome
@@ -31,16 +32,19 @@ def both(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
     yield from ()
 
 
-@pytest.fixture
-def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    url = servers.postgres().fresh_database()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def instance(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    url = servers.postgres().fresh_database() if request.param == "postgresql" else ""
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
     monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     with dg.DagsterInstance.get() as made:
         yield made
-    servers.postgres().drop(url)
+    if url:
+        servers.postgres().drop(url)
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
 
 
@@ -48,14 +52,17 @@ def test_a_range_of_days_is_written_in_a_few_statements_and_each_day_is_there(in
     """Incident: a first load of a thousand days spent a minute and a half on event rows, a write for each."""
     storage, inserts = instance.event_log_storage, list[str]()
 
-    @listening.listens_for(storage._engine, "before_cursor_execute")
+    @listening.listens_for(Engine, "before_cursor_execute")
     def note(_connection, _cursor, statement, *_rest) -> None:
         inserts.extend([statement] if statement.startswith("INSERT") else [])
 
     days = daily.get_partition_keys()[:DAYS]
-    result = dg.materialize(
-        [both], instance=instance, run_config=QUIET, tags={RANGE_START: days[0], RANGE_END: days[-1]}
-    )
+    try:
+        result = dg.materialize(
+            [both], instance=instance, run_config=QUIET, tags={RANGE_START: days[0], RANGE_END: days[-1]}
+        )
+    finally:
+        listening.remove(Engine, "before_cursor_execute", note)
     assert result.success
     assert len(inserts) < DAYS
     for key in (FIRST, SECOND):

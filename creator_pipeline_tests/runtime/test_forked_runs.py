@@ -190,8 +190,9 @@ def test_the_code_of_this_project_can_be_loaded_ahead(lines: Path) -> None:
     whole._forks._stop()
 
 
-def test_a_process_with_threads_is_never_forked(tmp_path: Path) -> None:
+def test_a_process_with_threads_is_never_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards: a lock that a thread held when its process was forked, and that nobody ever opens."""
+    monkeypatch.setattr(preload, "ENDING_SECONDS", 0.0)
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait)
     thread.start()

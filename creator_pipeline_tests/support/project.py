@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from creator_pipeline.store.engine import Warehouse, open_warehouse
+from creator_pipeline_tests.support import forkserver
 from creator_pipeline_tests.support.paths import ROOT
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
@@ -45,14 +46,18 @@ class Project:
             **options,
         )
 
-    def run(self, command: str, *arguments: str, cwd: Path | None = None) -> tuple[int, str]:
-        """Exit code, and all that was said."""
-        process = self.start(command, *arguments, cwd=cwd or self.root)
+    def run(self, command: str, *arguments: str) -> tuple[int, str]:
+        """Exit code, and all that was said, of a command by a new interpreter, as a person starts it."""
+        process = self.start(command, *arguments)
         try:
             said, _ = process.communicate(timeout=200)
         finally:
             process.kill()
         return process.returncode, said
+
+    def fork(self, command: str, *arguments: str) -> tuple[int, str]:
+        """As :meth:`run`, of a process whose code is loaded already: a tenth of the processor time."""
+        return forkserver.run(command, *arguments, environment=self.env, folder=self.root)
 
 
 def copy_project(root: Path) -> None:

@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 def with_alice(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Alice added by the command that adds profiles."""
     token = project.server.world.gumroad["alice"].token
-    code, said = project.run(
+    code, said = project.fork(
         "creator-pipeline", "profiles", "add", "alice", "--email", "alice@example.com", "--gumroad-token", token
     )
     assert code == 0, said

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import sys
 import time
 import uuid
@@ -37,27 +38,38 @@ if TYPE_CHECKING:
 
     # ``storage: custom`` of dagster.yaml takes only a class that has this base.
     from dagster._core.storage.base_storage import DagsterStorage
+
+    # ``storage: sqlite`` of dagster.yaml can't depend on a variable, and writes each event by itself.
+    from dagster._core.storage.event_log import SqliteEventLogStorage
+    from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
     from sqlalchemy import Table
 
 # What is imported here for others; the functions below need no such word.
 __all__ = [
     "CheckRunHealthResult",
     "ConfigurableClassData",
+    "DagsterSqliteStorage",
     "DagsterStorage",
     "InstigatorState",
     "PartitionBackfill",
     "QueuedRunCoordinator",
+    "SqliteEventLogStorage",
     "SubmitRunContext",
     "WorkerStatus",
 ]
 
 
-def __getattr__(name: str) -> object:
-    # Its module loads SQLAlchemy's ORM and alembic, which the definitions don't need.
-    if name == "DagsterStorage":
-        from dagster._core.storage.base_storage import DagsterStorage
+_STORAGES = {
+    "DagsterSqliteStorage": "sqlite_storage",
+    "DagsterStorage": "base_storage",
+    "SqliteEventLogStorage": "event_log",
+}
 
-        return DagsterStorage
+
+def __getattr__(name: str) -> object:
+    # Their modules load SQLAlchemy's ORM and alembic, which the definitions don't need.
+    if module := _STORAGES.get(name):
+        return getattr(importlib.import_module(f"dagster._core.storage.{module}"), name)
     raise AttributeError(name)
 
 
@@ -146,16 +158,6 @@ def runs_of_location(instance: dg.DagsterInstance, location: str) -> Generator[N
         yield
     finally:
         del instance.create_run_for_job
-
-
-def sqlite_storage(base_dir: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:
-    """Dagster's own storage in SQLite files below ``base_dir``, which is made if it doesn't exist.
-
-    The class is private, and ``storage: sqlite`` of dagster.yaml can't depend on a variable.
-    """
-    from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-
-    return DagsterSqliteStorage.from_local(base_dir, inst_data)
 
 
 def log_materializations(

@@ -1,7 +1,6 @@
 """What changes at Whop reaches the tables: by webhooks, by the nightly look, by the weekly scan, by the command."""
 
-import subprocess
-import sys
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.tags import PROFILE_TAG, RANGE_END, RANGE_START
 from creator_pipeline.store import profiles
 from creator_pipeline.store.tables import daily_revenue, email_messages, ingestion_jobs, platform_connections
+from creator_pipeline_tests.support import forkserver
 from creator_pipeline_tests.support import whop_installation as small
 from creator_pipeline_tests.support.code_location import schedule_named
 from creator_pipeline_tests.support.installation import failure_text, landed, run_waiting
@@ -282,9 +282,7 @@ def test_who_wants_no_mail_gets_none_and_an_address_that_cannot_be_used_holds_up
 
 def command(*arguments: str) -> tuple[int, str]:
     """The console script in a process of its own; its exit code and all it said."""
-    script = Path(sys.executable).parent / "creator-pipeline"
-    done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=200, check=False)
-    return done.returncode, done.stdout + done.stderr
+    return forkserver.run("creator-pipeline", *arguments, environment=os.environ, folder=Path.cwd())
 
 
 def test_the_command_backfills_one_profile(whop_warehouse, whop_sandbox):

@@ -1,0 +1,73 @@
+"""Dagster's storage in PostgreSQL, which writes many events at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from sqlalchemy import func, select
+
+from creator_pipeline.runtime.dagster_internals import event_rows
+from creator_pipeline.runtime.event_batches import BATCHED
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from creator_pipeline.runtime.dagster_internals import ConfigurableClassData
+
+_PLANNED_LANDED = [kind.value for kind in reversed(BATCHED)]
+
+
+class BatchingEventLogStorage(PostgresEventLogStorage):
+    """Dagster's own has batches of one asset's materializations; here of several assets', and of what a run plans."""
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Write the events of one batch; Dagster calls it with them in their order."""
+        batched = [one for one in events if one.dagster_event_type in BATCHED]
+        if batched:
+            with self._connect() as connection:
+                insert = self.prepare_insert_event_batch(batched)
+                rows = connection.execute(insert.returning(insert.table.c.id))
+                ids = [int(row[0]) for row in rows]
+            newest = {one.get_dagster_event().asset_key: at for at, one in enumerate(batched)}
+            with self.index_transaction() as connection:
+                self._store_asset_event_tags(connection, batched, ids)
+                # The row of an asset says what its last event says.
+                for at in newest.values():
+                    self._store_asset_event(connection, batched[at], ids[at])
+        for one in events:
+            if one.dagster_event_type not in BATCHED:
+                self.store_event(one)
+
+    def get_latest_asset_partition_materialization_attempts_without_materializations(
+        self, asset_key: dg.AssetKey, after_storage_id: int | None = None
+    ) -> Mapping[str, tuple[str, int]]:
+        """Partitions whose newest planned event no materialization has followed, to the run and the event.
+
+        Dagster's own fetches the newest events of all partitions, by two statements that each look for them anew, and
+        then leaves out what has landed afterwards: nearly everything of an asset page's first look.
+        """
+        events = event_rows().c
+        planned, landed = (func.max(events.id).filter(events.dagster_event_type == kind) for kind in _PLANNED_LANDED)
+        newest = select(planned).where(
+            events.asset_key == asset_key.to_string(),
+            events.partition.is_not(None),
+            events.dagster_event_type.in_(_PLANNED_LANDED),
+        )
+        if after_storage_id is not None:
+            newest = newest.where(events.id > after_storage_id)
+        newest = newest.group_by(events.partition).having(planned > func.coalesce(landed, 0))
+        newest = self._add_assets_wipe_filter_to_query(newest, self._get_assets_details([asset_key]), [asset_key])
+        with self.index_connection() as connection:
+            ids = connection.execute(newest).scalars().all()
+            rows = connection.execute(select(events.partition, events.run_id, events.id).where(events.id.in_(ids)))
+            return {partition: (run_id, at) for partition, run_id, at in rows}
+
+
+class BatchingStorage(DagsterPostgresStorage):
+    """Dagster's storage in PostgreSQL, with batches of events."""
+
+    def __init__(self, postgres_url: str, *, inst_data: ConfigurableClassData | None) -> None:
+        super().__init__(postgres_url, inst_data=inst_data)
+        self._event_log_storage = BatchingEventLogStorage(postgres_url)
