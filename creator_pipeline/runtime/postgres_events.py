@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from sqlalchemy import func, select
 
-from creator_pipeline.runtime.dagster_internals import event_rows
+from creator_pipeline.runtime.dagster_internals.records import event_rows
 from creator_pipeline.runtime.event_batches import BATCHED
 
 if TYPE_CHECKING:

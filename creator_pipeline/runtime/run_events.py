@@ -17,7 +17,7 @@ import dagster as dg
 from sqlalchemy import Connection, Select, bindparam, delete, exists, func, or_, select, text, union, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from creator_pipeline.runtime import dagster_internals
+from creator_pipeline.runtime.dagster_internals import records
 
 BATCH = 500
 """Events that are changed in one transaction."""
@@ -48,7 +48,7 @@ def needed(instance: dg.DagsterInstance, run_ids: Collection[str], failed: Colle
 
 
 def _last_words(run_ids: list[str], failed: list[str]) -> list[Select[Any]]:
-    events = dagster_internals.event_rows()
+    events = records.event_rows()
     here, newer = events.alias("here").c, events.alias("newer").c
     asset = (newer.asset_key == here.asset_key, newer.id > here.id)
     alone = (*asset, newer.partition.is_(None))
@@ -75,7 +75,7 @@ def _last_words(run_ids: list[str], failed: list[str]) -> list[Select[Any]]:
 
 
 def _last_checks(run_ids: list[str]) -> Select[Any]:
-    table = dagster_internals.check_rows()
+    table = records.check_rows()
     columns = table.c
     words = (columns.asset_key, columns.check_name, columns.partition)
     last = (
@@ -107,7 +107,7 @@ def release(instance: dg.DagsterInstance, run_id: str, tags: Mapping[str, str]) 
         run_id: of a run that is about to go.
         tags: what is to be known of the run later; see :func:`tags_of`.
     """
-    events, count = dagster_internals.event_rows(), 0
+    events, count = records.event_rows(), 0
     here, newer = events.alias("here").c, events.alias("newer").c
     later = exists(
         select(1).where(
@@ -131,7 +131,7 @@ def release(instance: dg.DagsterInstance, run_id: str, tags: Mapping[str, str]) 
             rows = connection.execute(some).all()
             if not rows:
                 return count
-            kept = [{"at": row.id, "kept": dagster_internals.of_no_run(row.event, tags)} for row in rows]
+            kept = [{"at": row.id, "kept": records.of_no_run(row.event, tags)} for row in rows]
             connection.execute(change, kept)
         count += len(rows)
 
@@ -143,7 +143,7 @@ def tags_of(entry: dg.EventLogEntry) -> Mapping[str, str]:
 
 def forget_checks(instance: dg.DagsterInstance, run_ids: Collection[str]) -> None:
     """Delete what checks said in these runs, which ``delete_run`` leaves."""
-    table = dagster_internals.check_rows()
+    table = records.check_rows()
     with transaction(instance) as connection:
         connection.execute(delete(table).where(table.c.run_id.in_(list(run_ids))))
 
@@ -157,7 +157,7 @@ def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
     instance.event_log_storage.delete_events(run_id)
     instance.compute_log_manager.delete_logs(prefix=[run_id])
     instance.delete_run(run_id)
-    if name := dagster_internals.run_file(instance, run_id):
+    if name := records.run_file(instance, run_id):
         _remove_file(Path(name))
 
 
@@ -168,7 +168,7 @@ def remove_files(instance: dg.DagsterInstance, before: float) -> int:
         instance: in a storage that has no such files nothing is found.
         before: of what was changed last before this moment, in seconds.
     """
-    if not (name := dagster_internals.run_file(instance, "any")):
+    if not (name := records.run_file(instance, "any")):
         return 0
     folder, count = Path(name).parent, 0
     old = [file for file in folder.glob("*.db") if _looks_like_run(file.stem) and file.stat().st_mtime < before]

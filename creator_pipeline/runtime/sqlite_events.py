@@ -18,7 +18,8 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 
-from creator_pipeline.runtime.dagster_internals import DagsterSqliteStorage, SqliteEventLogStorage, event_rows
+from creator_pipeline.runtime.dagster_internals import DagsterSqliteStorage, SqliteEventLogStorage
+from creator_pipeline.runtime.dagster_internals.records import event_rows
 from creator_pipeline.runtime.event_batches import BATCHED
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from creator_pipeline.core.windows import now
 from creator_pipeline.orchestration import old_runs
 from creator_pipeline.orchestration.old_runs import delete_old_runs
 from creator_pipeline.runtime import dagster_internals, run_events
+from creator_pipeline.runtime.dagster_internals import records
 from creator_pipeline.runtime.outcome import Outcome
 from creator_pipeline.runtime.tags import KEEP_TAG, PROFILE_TAG, RANGE_END, RANGE_START, TRIGGER_TAG
 from creator_pipeline.store import health_reports
@@ -140,7 +141,7 @@ class Shown:
 
 def rows(instance: dg.DagsterInstance) -> tuple[int, int]:
     """Of events that belong to a run, and of what checks said."""
-    events, checks = dagster_internals.event_rows(), dagster_internals.check_rows()
+    events, checks = records.event_rows(), records.check_rows()
     with run_events.transaction(instance) as connection:
         with_run = connection.execute(
             select(func.count()).select_from(events).where(events.c.run_id != "")
@@ -151,7 +152,7 @@ def rows(instance: dg.DagsterInstance) -> tuple[int, int]:
 
 def files(instance: dg.DagsterInstance) -> set[str]:
     """Runs that have a file of events."""
-    name = dagster_internals.run_file(instance, "any")
+    name = records.run_file(instance, "any")
     return {one.stem for one in Path(name).parent.glob("*-*.db")} if name else set()
 
 
@@ -249,7 +250,7 @@ def test_killed_at_any_step_the_next_one_goes_on(instance: dg.DagsterInstance, s
         assert ids(instance) == {newest}, name
     run_events.remove_files(instance, (now() + timedelta(hours=1)).timestamp())
     assert files(instance) <= {newest}
-    events = dagster_internals.event_rows()
+    events = records.event_rows()
     with run_events.transaction(instance) as connection:
         assert set(connection.execute(select(events.c.run_id).distinct()).scalars()) == {"", newest}
 

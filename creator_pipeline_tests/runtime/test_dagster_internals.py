@@ -38,6 +38,7 @@ from sqlalchemy import select
 from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.orchestration.notifications import _ENDED
 from creator_pipeline.runtime import dagster_internals as internals
+from creator_pipeline.runtime.dagster_internals import records
 from creator_pipeline.runtime.postgres_events import BatchingEventLogStorage, BatchingStorage
 from creator_pipeline.runtime.storage import EnvStorage
 from creator_pipeline_tests.support import servers
@@ -273,7 +274,7 @@ def test_an_interrupt_of_a_step_is_told_as_one() -> None:
 
 def test_rows_of_events_and_checks(instance: dg.DagsterInstance) -> None:
     instance.report_runless_asset_event(dg.AssetMaterialization("daily_asset", partition="2026-01-01"))
-    events, checks = internals.event_rows(), internals.check_rows()
+    events, checks = records.event_rows(), records.check_rows()
     assert {"asset_key", "check_name", "partition", "run_id", "execution_status"} <= set(checks.c.keys())
     with instance.event_log_storage.index_transaction() as connection:
         row = connection.execute(select(events)).one()
@@ -286,7 +287,7 @@ def test_of_no_run_is_what_dagster_reports_without_one(instance: dg.DagsterInsta
     assert dg.materialize([daily_asset], partition_key="2026-01-02", instance=instance).success
     wanted = dg.AssetRecordsFilter(dg.AssetKey("daily_asset"))
     made = instance.fetch_materializations(wanted, limit=1).records[0].event_log_entry
-    kept = deserialize_value(internals.of_no_run(serialize_value(made), {"a": "b"}), dg.EventLogEntry)
+    kept = deserialize_value(records.of_no_run(serialize_value(made), {"a": "b"}), dg.EventLogEntry)
     assert made.asset_materialization is not None
     instance.report_runless_asset_event(made.asset_materialization)
     reported = instance.fetch_materializations(wanted, limit=1).records[0].event_log_entry
@@ -298,9 +299,9 @@ def test_of_no_run_is_what_dagster_reports_without_one(instance: dg.DagsterInsta
 
 def test_run_file(instance: dg.DagsterInstance) -> None:
     run = dg.materialize([daily_asset], partition_key="2026-01-02", instance=instance)
-    assert Path(internals.run_file(instance, run.run_id)).is_file()
+    assert Path(records.run_file(instance, run.run_id)).is_file()
     with dg.DagsterInstance.ephemeral() as other:
-        assert internals.run_file(other, run.run_id) == ""
+        assert records.run_file(other, run.run_id) == ""
 
 
 def test_with_default_status() -> None:

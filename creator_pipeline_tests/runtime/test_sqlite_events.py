@@ -13,7 +13,8 @@ import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 
 from creator_pipeline.runtime import storage
-from creator_pipeline.runtime.dagster_internals import DagsterSqliteStorage, event_rows
+from creator_pipeline.runtime.dagster_internals import DagsterSqliteStorage
+from creator_pipeline.runtime.dagster_internals.records import event_rows
 from creator_pipeline.runtime.sqlite_events import FILES, SqliteEvents
 
 KEY = dg.AssetKey("one")
