@@ -27,7 +27,14 @@ from creator_pipeline.platforms.gumroad.sandbox.payouts_api import (
     payout_json,
     payouts_page,
 )
-from creator_pipeline.platforms.gumroad.sandbox.replies import JSON, PUBLIC_SCOPES, SALES_SCOPES, answer, failure
+from creator_pipeline.platforms.gumroad.sandbox.replies import (
+    JSON,
+    PUBLIC_SCOPES,
+    SALES_SCOPES,
+    answer,
+    bad_parameter,
+    failure,
+)
 from creator_pipeline.platforms.gumroad.sandbox.sale_json import product_fields, sale_json
 from creator_pipeline.platforms.gumroad.sandbox.shapes import opaque_id
 from creator_pipeline.platforms.gumroad.sandbox.summary import GROUPS, summary
@@ -38,11 +45,6 @@ NO_STORE = {"cache-control": "no-store, no-cache"}
 SUMMARY_MAX_DAYS = 731
 Handler = Callable[[Request, GumroadSeller, set[str]], Response]
 Answering = Callable[[Request], Awaitable[Response]]
-
-
-def bad_parameter(message: str) -> Response:
-    """400 in its own shape, without ``success``."""
-    return Response(orjson.dumps({"status": 400, "error": message}), 400, media_type=JSON)
 
 
 def _unauthorized(reason: str) -> Response:

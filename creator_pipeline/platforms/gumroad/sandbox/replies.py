@@ -21,3 +21,8 @@ def answer(**fields: object) -> Response:
 def failure(message: str, status: int = 200) -> Response:
     """``success: false``, as a rule with 200: not found, not valid."""
     return Response(orjson.dumps({"success": False, "message": message}), status, media_type=JSON)
+
+
+def bad_parameter(message: str) -> Response:
+    """400 in its own shape, without ``success``."""
+    return Response(orjson.dumps({"status": 400, "error": message}), 400, media_type=JSON)

@@ -11,8 +11,14 @@ from starlette.routing import Route
 
 from creator_pipeline.platforms.gumroad.sandbox import tables
 from creator_pipeline.platforms.gumroad.sandbox.account import GumroadSeller
-from creator_pipeline.platforms.gumroad.sandbox.lists import TIMED_OUT, BadParameterError
-from creator_pipeline.platforms.gumroad.sandbox.replies import PUBLIC_SCOPES, SALES_SCOPES, answer, failure
+from creator_pipeline.platforms.gumroad.sandbox.lists import TIMED_OUT
+from creator_pipeline.platforms.gumroad.sandbox.replies import (
+    PUBLIC_SCOPES,
+    SALES_SCOPES,
+    answer,
+    bad_parameter,
+    failure,
+)
 from creator_pipeline.sandbox.responses import not_found
 
 if TYPE_CHECKING:
@@ -34,7 +40,7 @@ def routes(api: GumroadApi, guard: Guard) -> list[Route]:
                 return failure("The product was not found.")
             fault, key = request.scope.get("sandbox_fault"), request.query_params.get("page_key")
             if fault == "timeout_400":
-                raise BadParameterError(TIMED_OUT)
+                return bad_parameter(TIMED_OUT)
             if fault == "arrivals" and key and name == "subscribers":
                 api.part.add_sale(seller.profile, product=product.id, subscription_id=f"new{len(seller.sales)}==")
             items = tables.rows(seller, name, product.id)
