@@ -9,7 +9,6 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
