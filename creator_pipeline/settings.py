@@ -250,8 +250,8 @@ def load() -> Settings:
     """
     # Dagster puts .env into the environment when it starts: without this a flag could not be changed while it runs.
     try:
-        written = dotenv.dotenv_values(".env")
-        return _load(frozenset(os.environ.items()), frozenset(written.items()))
+        written = frozenset(dotenv.dotenv_values(".env").items())
+        return _load(frozenset(one for one in os.environ.items() if one[0].lower() in Settings.model_fields), written)
     except UnicodeDecodeError:
         raise _not_utf8() from None
     except ValidationError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,30 +16,28 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    MetaData,
     Table,
-    and_,
-    case,
-    exists,
     func,
     insert,
     select,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.schema import CreateTable
 
 from creator_pipeline.core.errors import DataError
 from creator_pipeline.core.text import number
 from creator_pipeline.store.engine import is_postgres
+from creator_pipeline.store.load_statements import (
+    known_and_equal,
+    missing,
+    same_content,
+    same_key,
+    stage_of,
+    written_of,
+)
 from creator_pipeline.store.pg_copy import copy
-from creator_pipeline.store.upserts import insert_into
 
 BATCH = 2_000
 """Rows handed to the database at once: bounds memory, and costs no speed (see benchmarks)."""
-STAMPS = frozenset({"ingested_at"})
-"""Columns that say when a row changed, so they can't be what changed."""
-KEPT = frozenset({"first_seen_at", "since"})
-"""Columns that keep the value of the first load."""
 
 GUARD_ROWS = 50
 GUARD_SHARE = 0.5
@@ -144,31 +141,10 @@ def row_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(values.get(name) for name in table.c.keys())  # noqa: SIM118 - a collection of columns, not a dict
 
 
-@lru_cache(maxsize=64)
-def _stage_of(table: Table, *, postgres: bool) -> tuple[Table, str]:
-    """The stage of a table, and the statement that makes it: the same object each time keeps statements compiled."""
-    indexed = not postgres
-    stage = Table(
-        f"stage_{table.name}",
-        MetaData(),
-        # PostgreSQL joins an unindexed stage by hashing; SQLite would compare every row with every row.
-        *(
-            Column(column.name, column.type, primary_key=column.primary_key and indexed, nullable=True)
-            for column in table.c
-        ),
-        prefixes=["TEMPORARY"],
-    )
-    if indexed:
-        from sqlalchemy.dialects.sqlite import dialect as sql
-    else:
-        from sqlalchemy.dialects.postgresql import dialect as sql
-    return stage, str(CreateTable(stage).compile(dialect=sql()))
-
-
 @contextmanager
 def staged(connection: Connection, table: Table, rows: Iterable[Row]) -> Generator[tuple[Table, int]]:
     """A temporary table with the columns of ``table`` that holds ``rows``, and their number; dropped at the end."""
-    stage, create = _stage_of(table, postgres=is_postgres(connection))
+    stage, create = stage_of(table, postgres=is_postgres(connection))
     connection.exec_driver_sql(create)
     try:
         source, count = iter(rows), 0
@@ -216,15 +192,6 @@ class _Found(NamedTuple):
     equal: int
 
 
-def _same_key(table: Table, stage: Table) -> ColumnElement[bool]:
-    return and_(*(stage.c[column.name] == column for column in table.primary_key))
-
-
-def _same_content(table: Table, stage: Table) -> ColumnElement[bool]:
-    names = [column.name for column in table.c if not column.primary_key and column.name not in STAMPS | KEPT]
-    return and_(*(table.c[name].is_not_distinct_from(stage.c[name]) for name in names))
-
-
 @contextmanager
 def _hashing(connection: Connection) -> Generator[None]:
     """PostgreSQL knows nothing of how many rows a stage has, and would compare every row with every row."""
@@ -240,9 +207,7 @@ def _compared(
     connection: Connection, table: Table, stage: Table, count: int, scope: ColumnElement[bool] | None = None
 ) -> _Found:
     def found(*where: ColumnElement[bool]) -> tuple[int, int]:
-        equal = func.sum(case((_same_content(table, stage), 1), else_=0))
-        both = stage.join(table, _same_key(table, stage))
-        known, same = connection.execute(select(func.count(), equal).select_from(both).where(*where)).one()
+        known, same = connection.execute(known_and_equal(table, stage).where(*where)).one()
         return known, int(same or 0)
 
     if scope is None:
@@ -260,8 +225,7 @@ def _compared(
 def _delete_missing(
     connection: Connection, table: Table, stage: Table, scope: ColumnElement[bool], tell: Sequence[Column[Any]]
 ) -> Change:
-    present = exists(select(1).select_from(stage).where(_same_key(table, stage)))
-    count, touched = _done(connection, table.delete().where(scope, ~present), tell)
+    count, touched = _done(connection, table.delete().where(scope, missing(table, stage)), tell)
     return Change(deleted=count, touched=touched)
 
 
@@ -278,14 +242,7 @@ def _merge(
     if count == found.equal:
         return Change(unchanged=count)
     before = _told_before(connection, table, stage, tell) if tell and found.known > found.equal else frozenset[Any]()
-    # Equal rows are left out here and not by ON CONFLICT, which would lock, and so write, each of them.
-    equal = exists(select(1).select_from(table).where(_same_key(table, stage), _same_content(table, stage)))
-    statement = insert_into(connection, table).from_select(table.c.keys(), select(stage).where(~equal))
-    changed = [column.name for column in table.c if not column.primary_key and column.name not in KEPT]
-    statement = statement.on_conflict_do_update(
-        index_elements=list(table.primary_key), set_={name: statement.excluded[name] for name in changed}
-    )
-    written, touched = _done(connection, statement, tell)
+    written, touched = _done(connection, written_of(table, stage, postgres=is_postgres(connection)), tell)
     inserted = count - found.known
     updated = max(0, written - inserted)
     return Change(inserted, updated, 0, found.known - updated, touched | before)
@@ -293,7 +250,7 @@ def _merge(
 
 def _told_before(connection: Connection, table: Table, stage: Table, tell: Sequence[Column[Any]]) -> frozenset[Any]:
     """What is to be told of the rows that the stage is about to change, as they are."""
-    both = stage.join(table, _same_key(table, stage))
+    both = stage.join(table, same_key(table, stage))
     with _hashing(connection):
-        rows = connection.execute(select(*tell).select_from(both).where(~_same_content(table, stage)))
+        rows = connection.execute(select(*tell).select_from(both).where(~same_content(table, stage)))
         return frozenset(tuple(row) for row in rows)

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT of the connection's dialect; both have ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+    return insert_for(table, postgres=is_postgres(connection))
+
+
+def insert_for(table: Table, *, postgres: bool) -> postgresql.Insert | sqlite.Insert:
+    """As :func:`insert_into`, for PostgreSQL or for SQLite."""
     # The engine has loaded its own dialect; the other one, with all of its drivers, need not be.
-    if is_postgres(connection):
+    if postgres:
         from sqlalchemy.dialects.postgresql import insert
     else:
         from sqlalchemy.dialects.sqlite import insert
