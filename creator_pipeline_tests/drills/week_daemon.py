@@ -182,7 +182,8 @@ class Daemon:
                 their ticks come before the one that looks at them.
         """
         if not self.launcher.away:
-            list(launch_scheduled_runs(self.workspace, _log, datetime.now(UTC), self._times))
+            tries = self.instance.scheduler.max_tick_retries  # pyright: ignore[reportOptionalMemberAccess,reportAttributeAccessIssue]
+            list(launch_scheduled_runs(self.workspace, _log, datetime.now(UTC), self._times, max_tick_retries=tries))
             if quiet:
                 with patch.object(sensor_daemon, "is_under_min_interval", _is_watcher):
                     list(sensor_daemon.execute_sensor_iteration(self.workspace, _log, None, None))
@@ -242,7 +243,7 @@ def daemon(clock: Clock, home: Path, schedules: frozenset[str]) -> Generator[Dae
         compute_log_manager=NoOpComputeLogManager(),
         run_coordinator=Coordinator(**(queue_config | {"dequeue_use_threads": False})),
         run_launcher=Launcher(clock),
-        scheduler=DagsterDaemonScheduler(),
+        scheduler=DagsterDaemonScheduler(**config["scheduler"]["config"]),
         settings={name: config[name] for name in ("run_monitoring", "run_retries", "concurrency", "telemetry")},
     )
     target = LoadableTargetOrigin(executable_path="python", module_name="creator_pipeline.definitions")

@@ -1,7 +1,6 @@
 """Every private part of Dagster that the package uses, each with its reason: Dagster 1.13 has no public way to do it.
 
-``creator_pipeline_tests/runtime/test_dagster_internals.py`` has a test of each, so an upgrade fails there by name;
-:mod:`.moving` has its own.
+``creator_pipeline_tests/runtime/test_dagster_internals.py`` has a test of each, so an upgrade fails there by name.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 # A run coordinator of dagster.yaml extends the one that queues, to tag runs as they come.
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
-# What dagster.yaml says of a class: Dagster hands it to the class and asks for it again.
+# What dagster.yaml says of a class.
 from dagster._serdes import ConfigurableClassData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
