@@ -2,7 +2,8 @@
 
 Twelve sellers on two platforms. Schedules, sensors, queue, retries and monitoring are the loops of Dagster's daemon with
 the project's ``dagster.yaml``; runs really read the stand-ins and write to PostgreSQL, and mails go by the outbox to the
-stand-in of Resend. Only the clock isn't real: a week is over in some minutes. What was told is read from the stand-in's
+stand-in of Resend. A run that is killed is one that has begun in a process that is gone; processes are killed by
+:mod:`.kills`. Only the clock isn't real: a week is over in some minutes. What was told is read from the stand-in's
 inbox; what failed, from Dagster's own table of runs. Exit 1 when a failure was told to nobody or twice, when there are
 more mails than causes, or a creator heard of what is none of theirs.
 """

@@ -127,6 +127,7 @@ class Launcher(RunLauncher, ConfigurableClass):
             instance.report_dagster_event(_begun(run), run.run_id)
             instance.add_run_tags(run.run_id, {liveness.PROCESS_TAG: _of_gone_process()})
             return
+        assert context.job_code_origin is not None
         job: Any = recon_job_from_origin(context.job_code_origin)
         with self._clock.aside():
             list(core_execute_run(job, run, instance, inject_env_vars=False))

@@ -82,7 +82,8 @@ def installation(
     world = World.invented(5, today=today(), sizes=sizes[0], whop_sizes=sizes[1], days=days + HISTORY_DAYS)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        sandbox = stack.enter_context(SandboxServer(world))
+        sandbox = SandboxServer(world)
+        stack.enter_context(sandbox)
         heard = stack.enter_context(monitor())
         line, tell, url = None, lambda _seconds: None, f"sqlite:///{folder / 'warehouse.db'}"
         if postgres_url:
@@ -139,7 +140,7 @@ def monitor() -> Generator[tuple[str, list[datetime]]]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
