@@ -172,7 +172,9 @@ def schedules(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition)
         last = _last_tick(instance, state)
         if last is None:
             continue  # switched on and not due yet, as far as can be told
-        due = next_execution(schedule, last)
+        # What was due while a person had it off, nobody waits for.
+        begun = getattr(state.instigator_data, "start_timestamp", None) or 0.0
+        due = next_execution(schedule, max(last, datetime.fromtimestamp(begun, UTC)))
         if now() > due + SCHEDULE_GRACE:
             text = f"Schedule {state.name} was due at {due:%Y-%m-%d %H:%M} UTC and did not run."
             hint = "Restart dagster-daemon; what it missed is read by the weekly look-back, or by the command backfill."

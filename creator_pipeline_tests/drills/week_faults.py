@@ -110,7 +110,7 @@ def revoke(name: str) -> Action:
 
 
 def reconnect(name: str) -> Action:
-    return lambda week: week.place.connect(name)
+    return lambda week: week.place.connect(name, "gumroad")
 
 
 def drop(name: str) -> Action:
@@ -141,6 +141,7 @@ def schedule(name: str, *, on: bool) -> Action:
 
 WEEK: tuple[Fault, ...] = (
     Fault("an endpoint is missing", (("02:00", api("404", "/v2/products")), ("07:00", api_well)), 1),
+    # One when it begins, and one of those whose runs had tried for an hour and more.
     Fault("HTTP 500 of everything, for two hours", (("02:00", api("500", "/v2/")), ("04:00", api_well)), 2),
     Fault("time-outs of one endpoint", (("02:00", api("slow", "/v2/sales")), ("04:00", api_well)), 1),
     Fault(
@@ -180,6 +181,8 @@ PLAN = (
     ("06:12", MINUTE),
     ("06:19", timedelta(minutes=7)),
     ("06:22", MINUTE),
+    ("06:34", timedelta(minutes=12)),
+    ("06:38", MINUTE),
     ("08:00", timedelta(hours=1)),
     ("08:04", MINUTE),
     ("24:00", timedelta(hours=6)),

@@ -53,8 +53,8 @@ class Installation:
         """All that was sent."""
         return letters(self.sandbox.resend.inbox)
 
-    def connect(self, name: str) -> None:
-        """A seller connects both platforms, or connects them again."""
+    def connect(self, name: str, *providers: str) -> None:
+        """A seller connects these platforms, or connects them again."""
         seller, account = self.sandbox.world.gumroad[name], self.sandbox.world.whop[name]
         for grant in seller.grants:
             grant.revoked = False
@@ -63,7 +63,8 @@ class Installation:
                 ("gumroad", seller.token, seller.seller_id),
                 ("whop", account.key, account.id),
             ):
-                profiles.connect(connection, self.ring, provider, name, token, external_account_id=id_)
+                if provider in providers:
+                    profiles.connect(connection, self.ring, provider, name, token, external_account_id=id_)
 
 
 @contextmanager
@@ -115,7 +116,7 @@ def installation(
             for name in names:
                 profiles.add_profile(connection, name, f"{name}@example.com")
         for name in names:
-            made.connect(name)
+            made.connect(name, "gumroad", "whop")
         stack.callback(open_warehouse.cache_clear)
         yield made, stack.enter_context(daemon(clock, folder, SCHEDULES))
 
