@@ -136,6 +136,8 @@ def test_every_dagster_yaml_has_the_same_policy() -> None:
     }
     assert runs["tagConcurrencyLimits"] == limits
     assert chart["pythonLogs"]["dagsterHandlerConfig"] == ours["python_logs"]["dagster_handler_config"]
+    tries = ours["scheduler"]["config"]["max_tick_retries"]
+    assert chart["scheduler"]["config"]["daemonScheduler"] == {"maxTickRetries": tries}
     daemon = chart["dagsterDaemon"]
     assert daemon["runCoordinator"]["config"]["customRunCoordinator"] == ours["run_coordinator"]
     assert (

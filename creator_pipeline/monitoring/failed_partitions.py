@@ -11,7 +11,7 @@ import dagster as dg
 
 from creator_pipeline.core.checks import Check, Finding
 from creator_pipeline.core.text import number
-from creator_pipeline.core.windows import contiguous
+from creator_pipeline.core.windows import contiguous, now
 from creator_pipeline.monitoring import ended_runs
 from creator_pipeline.monitoring.ended_runs import Ended
 from creator_pipeline.monitoring.platform_checks import checks_of, label
@@ -30,6 +30,8 @@ _planned: dict[str, list[tuple[dg.AssetKey, str]]] = {}
 """What runs that ended badly had planned: it doesn't change any more."""
 _PLANNED, _LANDED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION
 _CHUNK = 1_000
+RECONNECTED = timedelta(days=1) + freshness.GRACE
+"""From a new connection to the end of the next night."""
 _BAD = [dg.DagsterRunStatus.FAILURE]
 """Who stops a run knows it: what a canceled run left is nobody's problem."""
 
@@ -83,9 +85,12 @@ def failed_partitions(
     with warehouse.read() as connection:
         refused = {(one.provider, one.profile_id) for one in freshness.every(connection) if one.status != "active"}
         known = {str(row["id"]): row for row in health_reports.open_ones(connection)}
+        # Who has connected again is read by the next night at the latest; until then the refusal was told once.
+        again = health_reports.open_since(connection, "connection/", now() - RECONNECTED)
     for (source, unit, owner), runs in sorted(left.items()):
         platform = of_name(source)
-        elsewhere = platform is not None and (platform.in_ledger, owner) in refused
+        account = (platform.in_ledger, owner) if platform else ("", owner)
+        elsewhere = account in refused or "/".join(("connection", *account)) in again
         why = ended_runs.newest(instance, set(runs.values()))
         yield _partitions_left(source, unit, owner, sorted(runs), why, told=elsewhere and why.needs_access)
     for source, unit, owner in sorted(pending - left.keys()):

@@ -28,6 +28,8 @@ LATE = "late/"
 """Names of the findings begin with it."""
 LONGEST_RUN = timedelta(hours=48)
 """A run that reads the account for less than this is work and no silence: a first load can take a day."""
+TURN = timedelta(hours=1)
+"""A run that waits for less than this waits for its turn."""
 _STARTED = {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED}
 _RUNS = 20
 _OF_RUNS = {"failed", "queue", "hangs", "nothing"}
@@ -136,6 +138,9 @@ def _finding(
     if seen.at_work_since is not None and moment - seen.at_work_since < LONGEST_RUN:
         return None
     word, reason, hint = _why(platform, one, dagster, seen)
+    its_turn = word == "queue" and seen.queued_since is not None and moment - seen.queued_since < TURN
+    if its_turn and f"{LATE}{one.provider}/{owner}" not in told:
+        return None  # after a daemon that was down all runs wait at once
     since = f"since {one.fresh_at:%Y-%m-%d %H:%M} UTC" if one.fresh_at else "yet"
     text = f"{platform.label} of {owner} was not read {since}: {reason}"
     elsewhere = one.status != "active" or _told(told, platform, owner, word)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from creator_pipeline.core.windows import now
 from creator_pipeline.store.tables import health_reports
@@ -56,6 +56,13 @@ def solved_ones(connection: Connection) -> list[dict[str, Any]]:
     wanted = (table.c.resolved_at.is_not(None), table.c.mended_told_at.is_(None))
     asked = select(table).where(*wanted).order_by(table.c.resolved_at, table.c.id)
     return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def open_since(connection: Connection, prefix: str, moment: datetime) -> set[str]:
+    """Ids that begin so of reports that are not solved, or were solved after a moment."""
+    table = health_reports.c
+    open_ = or_(table.resolved_at.is_(None), table.resolved_at > moment)
+    return set(connection.execute(select(table.id).where(table.id.startswith(prefix), open_)).scalars())
 
 
 def changed(connection: Connection, report_id: str, **values: object) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from creator_pipeline_tests.drills.week import Week, api, api_well, kill
+from creator_pipeline_tests.drills.week_faults import Week, api, api_well, kill
 from creator_pipeline_tests.drills.week_installation import installation
 from creator_pipeline_tests.drills.week_told import OPS, failures, told_twice, untold
 
@@ -27,7 +27,7 @@ def test_what_fails_in_a_night_is_told_once_a_cause_and_to_operators_only() -> N
         until(8)
         api_well(week)
         # Each of two runs, and both tries of each.
-        kill("gumroad_sync", 6)(week)
+        kill("gumroad_sync")(week)
         until(19)
         assert daemon.launcher.killed == ["gumroad_sync"] * 6
         mails, failed = place.mails(), failures(daemon.instance)

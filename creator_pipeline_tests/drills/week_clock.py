@@ -41,13 +41,14 @@ class Clock(AbstractContextManager["Clock"]):
         self._traveller = self._travel.start()
         time.sleep = self._sleep
         # A step's wait for its next attempt. The monotonic clock of the others stays: servers of this process have it.
-        monotonic = lambda: time.monotonic() + self._skipped  # noqa: E731
-        dagster_internals.time = SimpleNamespace(sleep=self._sleep, monotonic=monotonic, time=time.time)  # pyright: ignore
+        own: Any = dagster_internals
+        own.time = SimpleNamespace(sleep=self._sleep, monotonic=self._monotonic, time=time.time)
         self._told(self.ahead)
         return self
 
     def __exit__(self, *_: object) -> None:
-        time.sleep, dagster_internals.time = _real_sleep, time
+        own: Any = dagster_internals
+        time.sleep, own.time = _real_sleep, time
         self._travel.stop()
 
     @property
@@ -79,6 +80,9 @@ class Clock(AbstractContextManager["Clock"]):
             _real_sleep(seconds)
         else:
             self._skip(seconds)
+
+    def _monotonic(self) -> float:
+        return time.monotonic() + self._skipped
 
     def _skip(self, seconds: float) -> None:
         self._skipped += seconds

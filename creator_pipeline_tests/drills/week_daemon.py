@@ -127,6 +127,7 @@ class Launcher(RunLauncher, ConfigurableClass):
             instance.report_dagster_event(_begun(run), run.run_id)
             instance.add_run_tags(run.run_id, {liveness.PROCESS_TAG: _of_gone_process()})
             return
+        assert context.job_code_origin is not None
         job: Any = recon_job_from_origin(context.job_code_origin)
         with self._clock.aside():
             list(core_execute_run(job, run, instance, inject_env_vars=False))
@@ -182,7 +183,8 @@ class Daemon:
                 their ticks come before the one that looks at them.
         """
         if not self.launcher.away:
-            list(launch_scheduled_runs(self.workspace, _log, datetime.now(UTC), self._times))
+            tries = self.instance.scheduler.max_tick_retries  # pyright: ignore[reportOptionalMemberAccess,reportAttributeAccessIssue]
+            list(launch_scheduled_runs(self.workspace, _log, datetime.now(UTC), self._times, max_tick_retries=tries))
             if quiet:
                 with patch.object(sensor_daemon, "is_under_min_interval", _is_watcher):
                     list(sensor_daemon.execute_sensor_iteration(self.workspace, _log, None, None))
@@ -242,7 +244,7 @@ def daemon(clock: Clock, home: Path, schedules: frozenset[str]) -> Generator[Dae
         compute_log_manager=NoOpComputeLogManager(),
         run_coordinator=Coordinator(**(queue_config | {"dequeue_use_threads": False})),
         run_launcher=Launcher(clock),
-        scheduler=DagsterDaemonScheduler(),
+        scheduler=DagsterDaemonScheduler(**config["scheduler"]["config"]),
         settings={name: config[name] for name in ("run_monitoring", "run_retries", "concurrency", "telemetry")},
     )
     target = LoadableTargetOrigin(executable_path="python", module_name="creator_pipeline.definitions")

@@ -53,8 +53,8 @@ class Installation:
         """All that was sent."""
         return letters(self.sandbox.resend.inbox)
 
-    def connect(self, name: str) -> None:
-        """A seller connects both platforms, or connects them again."""
+    def connect(self, name: str, *providers: str) -> None:
+        """A seller connects these platforms, or connects them again."""
         seller, account = self.sandbox.world.gumroad[name], self.sandbox.world.whop[name]
         for grant in seller.grants:
             grant.revoked = False
@@ -63,7 +63,8 @@ class Installation:
                 ("gumroad", seller.token, seller.seller_id),
                 ("whop", account.key, account.id),
             ):
-                profiles.connect(connection, self.ring, provider, name, token, external_account_id=id_)
+                if provider in providers:
+                    profiles.connect(connection, self.ring, provider, name, token, external_account_id=id_)
 
 
 @contextmanager
@@ -82,7 +83,8 @@ def installation(
     world = World.invented(5, today=today(), sizes=sizes[0], whop_sizes=sizes[1], days=days + HISTORY_DAYS)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        sandbox = stack.enter_context(SandboxServer(world))
+        sandbox = SandboxServer(world)
+        stack.enter_context(sandbox)
         heard = stack.enter_context(monitor())
         line, tell, url = None, lambda _seconds: None, f"sqlite:///{folder / 'warehouse.db'}"
         if postgres_url:
@@ -114,7 +116,7 @@ def installation(
             for name in names:
                 profiles.add_profile(connection, name, f"{name}@example.com")
         for name in names:
-            made.connect(name)
+            made.connect(name, "gumroad", "whop")
         stack.callback(open_warehouse.cache_clear)
         yield made, stack.enter_context(daemon(clock, folder, SCHEDULES))
 
@@ -139,7 +141,7 @@ def monitor() -> Generator[tuple[str, list[datetime]]]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -137,6 +137,8 @@ def untold(failed: Sequence[Failure], mails: Sequence[Letter]) -> list[Failure]:
 
 
 def _tells_of(failure: Failure, one: Said) -> bool:
-    """Whether a problem is that this job failed."""
+    """Whether a problem is that this job failed, or why."""
+    if one.id == f"connection/{failure.job.partition('_')[0]}/{failure.owner}":
+        return True
     name = PROBLEMS.get(failure.job, failure.job).format(owner=failure.owner)
     return one.id == name if "/" in name else name in one.id

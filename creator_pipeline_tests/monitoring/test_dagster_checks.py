@@ -25,6 +25,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
+from creator_pipeline.monitoring import failed_partitions, told_together
 from creator_pipeline.platforms.gumroad.jobs import DRIFT
 from creator_pipeline.store import profiles
 from creator_pipeline_tests.support import installation as small
@@ -36,7 +37,14 @@ def origin(name: str) -> RemoteInstigatorOrigin:
     return RemoteInstigatorOrigin(RemoteRepositoryOrigin(place, "__repository__"), name)
 
 
-def ticked(w: Watched, kind: InstigatorType, name: str, seconds_ago: float, error: str | None = None) -> None:
+def ticked(
+    w: Watched,
+    kind: InstigatorType,
+    name: str,
+    seconds_ago: float,
+    error: str | None = None,
+    cause: SerializableErrorInfo | None = None,
+) -> None:
     """A tick as the daemon writes it."""
     what = origin(name)
     selector = what.get_selector().get_id()
@@ -50,7 +58,7 @@ def ticked(w: Watched, kind: InstigatorType, name: str, seconds_ago: float, erro
             kind,
             TickStatus.FAILURE if error else TickStatus.SKIPPED,
             time.time() - seconds_ago,
-            error=SerializableErrorInfo(error, [], None) if error else None,
+            error=SerializableErrorInfo(error, [], None, cause) if error else None,
             selector_id=selector,
         )
     )
@@ -142,6 +150,63 @@ CASES: dict[str, Case] = {
 def test_each_thing_that_breaks_is_named_with_its_hint_and_told_once(watched: Watched, name: str) -> None:
     """Incident: a sensor had been dead for a week; nobody looks at a page that is always green."""
     told_once_and_solved_once(watched, name, CASES[name])
+
+
+def test_what_stops_all_of_them_is_one_mail_and_says_why(watched: Watched) -> None:
+    """Incident: the database was away for eight minutes, and six mails said "Error occurred during the execution of…";
+    a daemon that came back after a night made a mail of each sensor."""
+    watched.monkeypatch.setattr(told_together, "QUIET", timedelta(0))
+    below = SerializableErrorInfo("psycopg2.OperationalError: connection to 10.0.0.5 refused\n", [], "OperationalError")
+    away = "creator_pipeline.core.errors.TransientError: The warehouse can't be reached.\nIs it up?\n"
+    why = SerializableErrorInfo(away, [], "TransientError", below)
+    for kind, name in ((SENSOR, "webhook_jobs"), (SENSOR, "kdp_inbox"), (SCHEDULE, "gumroad_nightly")):
+        ticked(watched, kind, name, 30, "dagster._core.errors.SensorExecutionError: Error occurred\n", why)
+    watched.tick()
+    [mail] = watched.mails()
+    assert mail.startswith("[ops] Automation, 3 problems: ")
+    assert mail.endswith("fails: The warehouse can't be reached.")
+    for kind, name in ((SENSOR, "webhook_jobs"), (SENSOR, "kdp_inbox"), (SCHEDULE, "gumroad_nightly")):
+        ticked(watched, kind, name, 1)
+    watched.tick()
+    ticked(watched, SENSOR, "profiles", 7200)
+    ticked(watched, SENSOR, "email_outbox", 7200)
+    watched.tick()
+    assert [one.partition(", ")[0] for one in watched.mails()[2:]] == ["[ops] The daemon"]
+
+
+def test_a_schedule_that_was_off_when_it_was_due_was_not_missed(watched: Watched) -> None:
+    """Incident: a schedule was switched on again at noon, and a mail said that it had not run in the night."""
+    what = origin("gumroad_nightly")
+    selector = what.get_selector().get_id()
+    ticked(watched, SCHEDULE, "gumroad_nightly", 2 * DAY)
+    watched.tick()
+    assert set(watched.open()) == {"schedule/gumroad_nightly"}
+    data = ScheduleInstigatorData("10 2 * * *", time.time() - 60)
+    watched.instance.update_instigator_state(InstigatorState(what, SCHEDULE, InstigatorStatus.RUNNING, data))
+    assert watched.instance.get_instigator_state(what.get_id(), selector) is not None
+    assert watched.tick() == "All is well."
+
+
+def test_who_connects_again_is_not_told_what_the_refusal_had_done(watched: Watched) -> None:
+    """Incident: 'mended' came when the seller had connected again, and a minute later two mails of what had failed
+    before. Guards: days that nobody reads after that, and nobody is told of."""
+    watched.monkeypatch.setattr(told_together, "QUIET", timedelta(0))
+    with watched.warehouse.write() as connection:
+        profiles.mark_revoked(connection, "gumroad", "alice", "Gumroad refuses the token.")
+    lose_scope(watched)
+    watched.tick()
+    assert set(watched.open()) == {"connection/gumroad/alice", "partitions/gumroad/alice"}
+    seller = watched.server.world.gumroad["alice"]
+    with watched.warehouse.write() as connection:
+        profiles.connect(connection, watched.ring, "gumroad", "alice", seller.token)
+    for _ in range(3):
+        watched.tick()
+    assert set(watched.open()) == {"partitions/gumroad/alice"}
+    assert [one.split()[1] for one in watched.mails()] == ["The", "Mended:"]
+    watched.monkeypatch.setattr(failed_partitions, "RECONNECTED", timedelta(0))
+    watched.tick()
+    watched.tick()
+    assert watched.mails()[-1].startswith("[ops] 2 partitions of gumroad failed")
 
 
 def test_what_was_deleted_is_no_problem_any_more(watched: Watched) -> None:

@@ -25,7 +25,7 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 # A run coordinator of dagster.yaml extends the one that queues, to tag runs as they come.
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
-# What dagster.yaml says of a class: Dagster hands it to the class and asks for it again.
+# What dagster.yaml says of a class.
 from dagster._serdes import ConfigurableClassData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
