@@ -177,6 +177,12 @@ class Installation:
         finally:
             connection.close()
 
+    def forget_statuses(self) -> None:
+        """Let Dagster keep nothing of which partitions have landed."""
+        with psycopg2.connect(self.urls["dagster"]) as connection, connection.cursor() as cursor:
+            cursor.execute("UPDATE asset_keys SET cached_status_data = NULL")
+        connection.close()
+
     def rows(self) -> int:
         """Of Dagster's event log."""
         connection = psycopg2.connect(self.urls["dagster"])
