@@ -114,15 +114,20 @@ def wait_for_webserver(ui: httpx.Client, url: str) -> None:
             return
 
 
-def page(place: Installation) -> dict[str, str]:
-    """The asset page's queries: first, again, and how large the answer is."""
+def page(place: Installation, when: str) -> dict[str, str]:
+    """The asset page's queries to a webserver of its own: first, again, and how large the answer is.
+
+    Args:
+        place: whose page.
+        when: of the look, for the names of the figures.
+    """
     port, found = servers.free_port(), dict[str, str]()
     began = time.monotonic()
     words = ["-p", str(port), "-w", "workspace.yaml", "--db-statement-timeout", str(place.statement_ms)]
     with process(place, "dagster_webserver", *words), httpx.Client(timeout=600) as ui:
         url = f"http://127.0.0.1:{port}"
         wait_for_webserver(ui, url)
-        found["webserver with code location up"] = f"{time.monotonic() - began:.1f}"
+        found[f"webserver with code location up{when}"] = f"{time.monotonic() - began:.1f}"
 
         def ask(query: str, variables: dict[str, Any]) -> int:
             answer = ui.post(f"{url}/graphql", json={"query": query, "variables": variables})
@@ -131,8 +136,8 @@ def page(place: Installation) -> dict[str, str]:
             return len(answer.content)
 
         for name, query, variables in (
-            ("page: partition health", HEALTH, {"assetKey": KEY}),
-            ("page: live data", LIVE, {"assetKeys": [KEY]}),
+            (f"page{when}: partition health", HEALTH, {"assetKey": KEY}),
+            (f"page{when}: live data", LIVE, {"assetKeys": [KEY]}),
         ):
             size = 0
             for turn in ("first", "again"):
@@ -143,8 +148,16 @@ def page(place: Installation) -> dict[str, str]:
                 except LookupError as error:
                     found[f"{name}, {turn}"] = str(error)
             found[f"{name}, kB"] = f"{size / 1000:.0f}"
-        found["reload of the code location"] = f"{seconds(lambda: ask(RELOAD, {})):.1f}"
+        found[f"reload of the code location{when}"] = f"{seconds(lambda: ask(RELOAD, {})):.1f}"
     return found
+
+
+def statuses(place: Installation) -> None:
+    """What the job ``retention`` reads of the assets' partitions."""
+    from creator_pipeline.orchestration.asset_pages import read_statuses
+    from creator_pipeline.platforms import PLATFORMS
+
+    read_statuses(place.instance, (asset for one in PLATFORMS for asset in one.dagster.get().assets))
 
 
 def submit(place: Installation) -> str:
@@ -193,7 +206,12 @@ def measure(folder: Path, count: int, statement_ms: int) -> dict[str, str]:
         problems = {str(row["id"]) for row in health.open_problems(place.warehouse)}
         assert f"partitions/gumroad/{place.names[-1]}" in problems, problems
         found["sensor pipeline_health, again"] = evaluate(health_sensor.pipeline_health, place, "pipeline_health")
-        found |= page(place)
+        found |= page(place, ", never seen")
+        # As the job `retention` leaves it, after what it has kept is gone once more.
+        place.forget_statuses()
+        found["statuses read at night, the first time"] = f"{seconds(lambda: statuses(place)):.1f}"
+        found["statuses read at night, again"] = f"{seconds(lambda: statuses(place)):.1f}"
+        found |= page(place, ", after a night")
         found["nightly runs submitted"] = submit(place)
         return found
     finally:
@@ -217,11 +235,11 @@ def main() -> None:
         for count in sizes:
             columns.append(measure(folder, count, options.statement_ms))
             for name, value in columns[-1].items():
-                print(f"  {name:<34}{value:>14}", file=sys.stderr)
+                print(f"  {name:<44}{value:>14}", file=sys.stderr)
             print(f"{count} profiles measured, load average {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
-        print(f"{'seconds, where no unit is named':<34}" + "".join(f"{count:>14,}" for count in sizes))
+        print(f"{'seconds, where no unit is named':<44}" + "".join(f"{count:>14,}" for count in sizes))
         for name in columns[-1]:
-            print(f"{name:<34}" + "".join(f"{column.get(name, ''):>14}" for column in columns))
+            print(f"{name:<44}" + "".join(f"{column.get(name, ''):>14}" for column in columns))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

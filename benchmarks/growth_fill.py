@@ -167,14 +167,21 @@ class Installation:
         connection.close()
 
     def size(self, name: str) -> int:
-        """Bytes of a database."""
+        """Bytes of a database, without the catalogues that it shares with the server's others."""
         connection = psycopg2.connect(self.urls[name])
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r'")
+                own = "SELECT oid FROM pg_class WHERE relkind = 'r' AND NOT relisshared"
+                cursor.execute(f"SELECT sum(pg_total_relation_size(oid)) FROM ({own}) AS own")
                 return int(cursor.fetchone()[0])
         finally:
             connection.close()
+
+    def forget_statuses(self) -> None:
+        """Let Dagster keep nothing of which partitions have landed."""
+        with psycopg2.connect(self.urls["dagster"]) as connection, connection.cursor() as cursor:
+            cursor.execute("UPDATE asset_keys SET cached_status_data = NULL")
+        connection.close()
 
     def rows(self) -> int:
         """Of Dagster's event log."""

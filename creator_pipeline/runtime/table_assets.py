@@ -197,7 +197,8 @@ def requests_a_night(stream: TableStream) -> str:
         return "none"
     if stream.parents is None:
         return "1 a page"
-    return "1 a list and page" if stream.parents.again is None else f"at most {stream.parents.a_night}"
+    each = "1 a list" if stream.in_pages else "1 a list and page"
+    return each if stream.parents.again is None else f"at most {stream.parents.a_night}"
 
 
 def remember(warehouse: Warehouse, source: Source, profile_id: str, stream: TableStream, read: TableRead) -> None:
