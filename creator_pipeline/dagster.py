@@ -112,13 +112,13 @@ class CreatorLedgerComponent(dg.Component, dg.Resolvable):
         )
 
     def _spec(self, spec: dg.AssetSpec) -> dg.AssetSpec:
-        from creator_pipeline.orchestration.external import GROUP
+        from creator_pipeline.orchestration.external import BANK
 
         told: dict[str, Any] = {}
         if self.owners is not None and spec.owners:
             told["owners"] = list(self.owners)
         # Those of the ledger; a partition of a platform is read when its night or its webhook comes.
-        made = spec.partitions_def is None and spec.deps and spec.group_name != GROUP
+        made = spec.partitions_def is None and spec.deps and spec.group_name != BANK
         if self.automation_condition is not None and made:
             told["automation_condition"] = self.automation_condition
         return spec.replace_attributes(**told) if told else spec

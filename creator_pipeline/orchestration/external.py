@@ -10,7 +10,7 @@ from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.links import external, see
 
-GROUP = "external"
+BANK = "bank"
 
 
 def specs(platforms: Sequence[Platform]) -> Iterator[dg.AssetSpec]:
@@ -24,17 +24,18 @@ def specs(platforms: Sequence[Platform]) -> Iterator[dg.AssetSpec]:
             yield dg.AssetSpec(
                 external(platform.name),
                 description=platform.origin.about,
-                group_name=GROUP,
+                # In the box of what is read from it.
+                group_name=platform.name,
                 kinds={platform.name},
                 metadata={"url": dg.MetadataValue.url(platform.origin.url)},
             )
     books = [asset_key("books", platform.name) for platform in platforms if platform.books is not None]
     if books:
         yield dg.AssetSpec(
-            external("bank"),
+            external(BANK),
             deps=books,
             description="The sellers' bank accounts, to which payouts go. Nothing is read from a bank: that a payout "
             f"has arrived is the platform's word.{see('books.md')}",
-            group_name=GROUP,
-            kinds={"bank"},
+            group_name=BANK,
+            kinds={BANK},
         )

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,15 +177,18 @@ def play(folder: Path) -> list[str]:
         project.run("dg", "launch", "--job", "ledger")
         engine = create_engine(url)
         with engine.connect() as connection:
-            count = "SELECT count(*) FROM gumroad_sales WHERE profile_id = 'alice'"
-            rows = int(connection.execute(text(count)).scalar_one())
+            asked = text(
+                "SELECT count(*), sum(gross_micros) FROM sales_events "
+                "WHERE event_type = 'sale' AND profile_id = 'alice' AND occurred_on = :day"
+            )
+            rows, gross = connection.execute(asked, {"day": day}).one()
         engine.dispose()
-        there = sum(
-            str(datetime.fromtimestamp(sale.created, UTC).date()) == day
-            for sale in world.gumroad["alice"].sales.values()
+        told = world.gumroad.totals("alice")[date.fromisoformat(day)]
+        print(
+            f"  {rows} sales of {day} have landed, {gross} micros; the sandbox says {told.sales}, {told.gross_cents} cents"
         )
-        print(f"  {rows} sales of {day} have landed, the sandbox has {there}")
-        wrong += [f"{rows} sales have landed, the sandbox has {there}."] if rows != there or not rows else []
+        if (rows, gross) != (told.sales, told.gross_cents * 10_000):
+            wrong.append(f"{rows} sales of {day} have landed, {gross} micros, and the sandbox says {told}.")
         wrong += locations(project.asked())
     return wrong
 

@@ -27,7 +27,7 @@ from creator_pipeline_tests.support.paths import ROOT
 
 MOMENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
-OWN = {name: spec for name, spec in SPECS.items() if spec.group_name != "external"}
+OWN = {name: spec for name, spec in SPECS.items() if not name.startswith("external/")}
 PAYMENT = WhopPayment(
     "alice", "pay_1", MOMENT, MOMENT, "prod_1", "Club", "paid", "usd", 20_000_000, 1_000_000, "[]", "[]", None, 1
 )
