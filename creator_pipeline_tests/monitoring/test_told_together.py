@@ -136,6 +136,7 @@ def test_a_failure_is_one_notice_with_check_profile_amount_step_and_run(
     over = [one[:2] for one in notices(sqlite_warehouse) if one[1].startswith("Over")]
     assert sorted(over) == [("discord", f"Over: {title}"), ("json", f"Over: {title}")]
     assert len(notices(sqlite_warehouse)) == 4
+    assert not any("Next step" in body for _, said, body in notices(sqlite_warehouse) if said.startswith("Over"))
     assert len(tick.mails()) == 2
 
 

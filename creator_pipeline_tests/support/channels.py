@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-TOKENS = "T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+TOKENS = f"T1JJ3T3L2/A1BRTD4JD/{'Tiajkdn7' * 3}"
 """Team, application and token, as Slack gives them."""
 
 
