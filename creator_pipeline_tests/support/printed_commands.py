@@ -32,6 +32,7 @@ _VALUES = {
     "today()": "2026-01-31",
     "options[0]": "--gumroad-token",
     "source": "gumroad",
+    "platform.name": "gumroad",
     "unit": "gumroad/products",
     "first": "2026-01-01",
     "last": "2026-01-31",
