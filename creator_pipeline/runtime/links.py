@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -12,10 +14,24 @@ from creator_pipeline import settings
 from creator_pipeline.core.declared import Place
 from creator_pipeline.runtime.keys import asset_key, named_key
 
-_PACKAGE = Path(settings.__file__).parent
+_ROOT = f"{Path(settings.__file__).parent.parent}{os.sep}"
 
 Lineage = Mapping[str, Mapping[str, tuple[str, ...]]]
 """An asset, as ``gumroad/sales``, to its columns, each with the columns of the ledger that are made of it."""
+
+
+class Urls(NamedTuple):
+    """Where the documentation and the source are read; None where that isn't set."""
+
+    docs: str | None
+    source: str | None
+
+
+@lru_cache(maxsize=1)
+def urls() -> Urls:
+    """Those of this process: a hundred links are made while the definitions load."""
+    config = settings.load()
+    return Urls(config.docs_url, config.source_url)
 
 
 def see(page: str) -> str:
@@ -24,7 +40,7 @@ def see(page: str) -> str:
     Args:
         page: of the folder ``docs``, as ``books.md``.
     """
-    url = settings.load().docs_url
+    url = urls().docs
     return f" See [docs/{page}]({url}/{page})." if url else f" See `docs/{page}`."
 
 
@@ -34,7 +50,7 @@ def code(*where: Callable[..., Any] | Place) -> dict[str, Any]:
     Args:
         where: functions, or places of declarations, the most telling first.
     """
-    base = settings.load().source_url
+    base = urls().source
     found = [_reference(one if isinstance(one, Place) else _place(one), base) for one in where]
     return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=found)}
 
@@ -46,8 +62,7 @@ def _place(function: Callable[..., Any]) -> Place:
 
 
 def _reference(place: Place, base: str | None) -> dg.LocalFileCodeReference | dg.UrlCodeReference:
-    path = Path(place.path)
-    inside = path.relative_to(_PACKAGE.parent).as_posix() if path.is_relative_to(_PACKAGE.parent) else path.name
+    inside = place.path.removeprefix(_ROOT).replace(os.sep, "/")
     label = f"{inside}:{place.line}"
     if base:
         return dg.UrlCodeReference(url=f"{base}/{inside}#L{place.line}", label=label)

@@ -93,10 +93,13 @@ def test_links_lead_where_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> N
     """Incident: a link into a folder of the machine that built the image."""
     monkeypatch.setenv("DOCS_URL", "https://docs.example.com/pipeline/")
     monkeypatch.setenv("SOURCE_URL", "https://git.example.com/us/pipeline/blob/main")
+    links.urls.cache_clear()
     assert links.see("books.md") == " See [docs/books.md](https://docs.example.com/pipeline/books.md)."
     made: Any = links.code(links.see)["dagster/code_references"].code_references[0]
     line = links.see.__code__.co_firstlineno
     assert made.url == f"https://git.example.com/us/pipeline/blob/main/creator_pipeline/runtime/links.py#L{line}"
+    monkeypatch.undo()
+    links.urls.cache_clear()
 
 
 def test_the_lineage_begins_at_the_platforms_and_ends_at_the_bank() -> None:
