@@ -187,5 +187,6 @@ def _prepare() -> None:
 
     requests.Session.send = noted
     # An address that can't be used is quoted in an error; a request's path in a line of DEBUG.
-    logging.getLogger("apprise").disabled = True
+    # By its level: whoever sets up logging afterwards, as Dagster does, switches a disabled logger on again.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
