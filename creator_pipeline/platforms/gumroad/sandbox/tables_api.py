@@ -24,6 +24,11 @@ _OF_PRODUCT = ("subscribers", "offer_codes", "product_reviews", "variant_categor
 _SCOPES: Mapping[str, frozenset[str]] = {"subscribers": SALES_SCOPES}
 
 
+def _check_in_time(fault: str | None) -> None:
+    if fault == "timeout_400":
+        raise BadParameterError(TIMED_OUT)
+
+
 def routes(api: GumroadApi, guard: Guard) -> list[Route]:
     """Of one list each, before those that take the rest of a path for a product's id."""
 
@@ -33,8 +38,7 @@ def routes(api: GumroadApi, guard: Guard) -> list[Route]:
             if product is None:
                 return failure("The product was not found.")
             fault, key = request.scope.get("sandbox_fault"), request.query_params.get("page_key")
-            if fault == "timeout_400":
-                raise BadParameterError(TIMED_OUT)
+            _check_in_time(fault)
             if fault == "arrivals" and key and name == "subscribers":
                 api.part.add_sale(seller.profile, product=product.id, subscription_id=f"new{len(seller.sales)}==")
             items = tables.rows(seller, name, product.id)
