@@ -21,7 +21,7 @@ from creator_pipeline.sandbox.compare import DayFigures
 from creator_pipeline.store import profiles as people
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.erasure import erase_buyer
-from creator_pipeline.store.load import STAMPS
+from creator_pipeline.store.load_statements import STAMPS
 from creator_pipeline.store.tables import profiles, sales_events, whop_payments, whop_subscriptions
 from creator_pipeline_tests.support.sandbox import SandboxServer, World
 from creator_pipeline_tests.support.whop_samples import EVERYTHING, TODAY, happen, open_client
