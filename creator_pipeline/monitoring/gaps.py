@@ -113,7 +113,8 @@ def _finding(platform: Platform, owner: str, missing: list[date], opened: Collec
     more = "" if len(contiguous(missing)) <= 3 else " and others"
     days = number(len(missing), "day")
     text = f"{days} of {platform.label} of {owner} between days that were read never landed: {spans}{more}."
-    hint = f"creator-pipeline backfill {platform.name} --profile {owner} --from {first} --to {last}"
+    source = platform.name
+    hint = f"creator-pipeline backfill {source} --profile {owner} --from {first} --to {last}"
     explained = (
         f"late/{platform.in_ledger}/{owner}",
         f"partitions/{platform.name}/{owner}",

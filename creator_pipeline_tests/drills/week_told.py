@@ -15,6 +15,9 @@ OPS = "ops@example.com"
 WITHIN = timedelta(minutes=20)
 """From the end of a run that failed to the mail of it: a cause is told a quarter of an hour after its beginning at most,
 and the sensor comes each minute."""
+JOINED = timedelta(hours=2)
+"""The same where its cause was told shortly before: who joins it is told with all others an hour after, and the drill's
+iterations are an hour apart then."""
 PROBLEMS = {
     "gumroad_sync": "partitions/gumroad/{owner}",
     "gumroad_catalogue": "partitions/gumroad/products/{owner}",
@@ -121,10 +124,10 @@ def untold(failed: Sequence[Failure], mails: Sequence[Letter]) -> list[Failure]:
     by_owner = defaultdict[str, list[Said]](list)
     for one in said(mails):
         by_owner[one.whose].append(one)
-    left = list[Failure]()
+    left, everything = list[Failure](), list(said(mails))
     for one in failed:
         told = [each for each in by_owner[one.owner or "the pipeline"] if _tells_of(one, each)]
-        before = [each for each in told if each.at <= one.at + WITHIN]
+        before = [each for each in told if each.at <= one.at + _limit(one, told, everything)]
         still_open = bool(before) and (not before[-1].mended or before[-1].at >= one.at)
         to_owner = any(
             mail.to.partition("@")[0] == one.owner and one.at - timedelta(minutes=2) <= mail.at <= one.at + WITHIN
@@ -134,6 +137,16 @@ def untold(failed: Sequence[Failure], mails: Sequence[Letter]) -> list[Failure]:
         if not still_open and not to_owner:
             left.append(one)
     return left
+
+
+def _limit(failure: Failure, told: Sequence[Said], everything: Sequence[Said]) -> timedelta:
+    known = {_reason(one) for one in everything if not one.mended and failure.at - JOINED < one.at <= failure.at}
+    joins = any(_reason(one) in known for one in told if one.at > failure.at)
+    return JOINED if joins else WITHIN
+
+
+def _reason(one: Said) -> str:
+    return _DIFFERS.sub("#", one.what.partition(". ")[2])
 
 
 def _tells_of(failure: Failure, one: Said) -> bool:
