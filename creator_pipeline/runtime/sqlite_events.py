@@ -38,7 +38,7 @@ class SqliteEvents(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str) -> None:
         self._opened = OrderedDict[str, Engine]()
-        self._owner, self._empty, self._one_at_a_time = os.getpid(), b"", threading.Lock()
+        self._owner, self._empty, self._one_at_a_time = os.getpid(), b"", threading.RLock()
         super().__init__(base_dir)
 
     @contextmanager

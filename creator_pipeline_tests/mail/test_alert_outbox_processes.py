@@ -30,7 +30,8 @@ def send(database: str, variables: dict[str, str], slack: str, point: str, kille
     """Flush until nothing is open; die at the n-th notice, at a point of its way."""
     os.environ.update(variables)
     channels.slack_at(slack)
-    alert_outbox.LEASE_SECONDS = 0.5
+    # Longer than an attempt takes on a busy machine, or it counts as left behind.
+    alert_outbox.LEASE_SECONDS = 4.0
     alert_rows.backoff = lambda _attempts: 0.05
     warehouse, settings = open_warehouse(database), environment.load()
     sent, claim, counts = Service.send, alert_rows.claim, Counter[str]()

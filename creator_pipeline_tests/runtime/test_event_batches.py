@@ -87,3 +87,18 @@ def test_what_landed_before_an_error_is_logged(instance) -> None:
     tags = {RANGE_START: "2026-01-01", RANGE_END: "2026-01-03"}
     assert not dg.materialize([broken], instance=instance, run_config=QUIET, tags=tags, raise_on_error=False).success
     assert instance.event_log_storage.get_materialized_partitions(FIRST) == {"2026-01-01"}
+
+
+def test_the_catalogue_is_asked_once_whether_tables_are_migrated(instance) -> None:
+    """Incident: two thirds of what a night asked PostgreSQL for was which tables and columns there are."""
+    storage, asked = instance.event_log_storage, list[str]()
+    tags = {RANGE_START: "2026-01-01", RANGE_END: "2026-01-02"}
+    assert dg.materialize([both], instance=instance, run_config=QUIET, tags=tags).success
+    instance.all_instigator_state()
+    for one in (storage, instance.run_storage, instance.schedule_storage):
+        listening.listen(one._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    assert dg.materialize([both], instance=instance, run_config=QUIET, tags=tags).success
+    instance.all_instigator_state()
+    assert asked
+    assert [one for one in asked if "pg_catalog" in one] == []
+    assert not storage.has_table("not_there")
