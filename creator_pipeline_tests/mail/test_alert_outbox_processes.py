@@ -43,7 +43,9 @@ def send(database: str, variables: dict[str, str], slack: str, point: str, kille
 
     def sending(self: Service, payload: Any) -> Any:
         outcome = sent(self, payload)
-        reached(AFTER_SEND)
+        # One that was refused would be missing as it should, and told of.
+        if outcome.action == "sent":
+            reached(AFTER_SEND)
         return outcome
 
     def claiming(*words: Any) -> Any:

@@ -89,6 +89,7 @@ def test_what_landed_before_an_error_is_logged(instance) -> None:
     assert instance.event_log_storage.get_materialized_partitions(FIRST) == {"2026-01-01"}
 
 
+@pytest.mark.parametrize("instance", ["postgresql"], indirect=True)
 def test_the_catalogue_is_asked_once_whether_tables_are_migrated(instance) -> None:
     """Incident: two thirds of what a night asked PostgreSQL for was which tables and columns there are."""
     storage, asked = instance.event_log_storage, list[str]()
