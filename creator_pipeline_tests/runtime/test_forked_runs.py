@@ -5,6 +5,7 @@ With Dagster's own code server in this process, and a real fork server of its ow
 
 from __future__ import annotations
 
+import contextvars
 import importlib.util
 import logging
 import os
@@ -198,7 +199,8 @@ def test_a_process_with_threads_is_never_forked(tmp_path: Path, monkeypatch: pyt
     thread.start()
     try:
         with pytest.raises(RuntimeError, match="threads"):
-            preload.load(MODULE, (), str(tmp_path / "ready"))
+            # A context of its own, as a new process has: Dagster leaves its last instance in the tests' one.
+            contextvars.Context().run(preload.load, MODULE, (), str(tmp_path / "ready"))
     finally:
         ended.set()
         thread.join()
