@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
     from creator_pipeline.store.engine import Warehouse
 
-_SEEN = """{ instance { info } assetNodes { assetKey { path } assetChecksOrError { ... on AssetChecks { checks {
+SETTLE_SECONDS = 60
+"""How long the runs that are at work may take before the checks are shown as they are."""
+_SEEN = """{ instance { info }
+    runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]}) { ... on Runs { count } }
+    assetNodes { assetKey { path } assetChecksOrError { ... on AssetChecks { checks {
     name executionForLatestMaterialization { status evaluation { success description } } } } } } }"""
 
 
@@ -77,9 +82,7 @@ def show_checks(warehouse: Warehouse, ui: str) -> bool:
     """
     from creator_pipeline.monitoring.health import open_problems
 
-    answer: Any = httpx.post(f"{ui}/graphql", json={"query": _SEEN}, timeout=60).json()["data"]
-    if str(settings.load().home) not in answer["instance"]["info"]:
-        raise TransientError(f"Another process has taken {ui}.", hint="Start the demo again: it takes a free port.")
+    answer = _settled(ui)
     seen = [
         (f"{'/'.join(node['assetKey']['path'])} {check['name']}", check["executionForLatestMaterialization"])
         for node in answer["assetNodes"]
@@ -91,6 +94,21 @@ def show_checks(warehouse: Warehouse, ui: str) -> bool:
     for line in [*red, *found]:
         click.echo(f"    {line}", err=True)
     return not red and not found
+
+
+def _settled(ui: str) -> dict[str, Any]:
+    """What the UI shows once no run is at work. The daemon has runs of its own, for the upload and the sale.
+
+    A run stores an asset first and then its checks; between the two, a check has no result.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        answer: Any = httpx.post(f"{ui}/graphql", json={"query": _SEEN}, timeout=60).json()["data"]
+        if str(settings.load().home) not in answer["instance"]["info"]:
+            raise TransientError(f"Another process has taken {ui}.", hint="Start the demo again: it takes a free port.")
+        if not answer["runsOrError"]["count"] or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.2)
 
 
 def _why(ran: dict[str, Any] | None) -> str:

@@ -33,6 +33,10 @@ class Server:
                 step = owner.script.pop(0) if len(owner.script) > 1 else owner.script[0]
                 step(self)
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
             def log_message(self, *_: object) -> None:
                 """Quiet."""
 
