@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import sleep
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listens_for
@@ -26,6 +27,10 @@ from creator_pipeline_tests.support.sandbox import SandboxServer, World
 
 # From here on the warehouse's metadata has every table.
 platforms.declared()
+
+# How long an example takes says what else the machine does.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 pytest_plugins = [
     f"creator_pipeline_tests.support.{name}" for name in ("pipeline_fixtures", "project_fixtures", "sandbox_fixtures")

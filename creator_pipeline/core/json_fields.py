@@ -72,10 +72,11 @@ class FieldReader:
         Raises:
             DataError: it is neither, or its key is missing and ``absent_is_null`` is False.
         """
-        self._check_presence(what, item, key, "text or null")
         value = item.get(key)
-        if value is None or isinstance(value, str):
+        if isinstance(value, str):
             return value
+        if value is None and self._may_be_null(item, key):
+            return None
         raise self.bad(what, item, key, "text or null")
 
     def time(self, what: str, item: Json, key: str) -> datetime:
@@ -106,8 +107,12 @@ class FieldReader:
 
     def optional_flag(self, what: str, item: Json, key: str) -> bool:
         """True or false; null is false."""
-        self._check_presence(what, item, key, "true or false")
-        return item.get(key) is not None and self.flag(what, item, key)
+        value = item.get(key)
+        if isinstance(value, bool):
+            return value
+        if value is None and self._may_be_null(item, key):
+            return False
+        raise self.bad(what, item, key, "true or false")
 
     def whole(self, what: str, item: Json, key: str, most: int, expected: str = "a whole number") -> int:
         """A whole number.
@@ -143,9 +148,8 @@ class FieldReader:
         except ValueError:
             raise self.bad(what, item, key, "a number") from None
 
-    def _check_presence(self, what: str, item: Json, key: str, expected: str) -> None:
-        if key not in item and not self.absent_is_null:
-            raise self.bad(what, item, key, expected)
+    def _may_be_null(self, item: Json, key: str) -> bool:
+        return self.absent_is_null or key in item
 
 
 def is_whole(value: object, most: int) -> TypeGuard[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _CODE = re.compile(r"[A-Z]{3}")
 _DOLLARS = frozenset({"AUD", "CAD", "HKD", "SGD", "TWD", "NZD", "BRL", "MXN", "COP"})
@@ -85,6 +86,7 @@ def decimals(currency: str) -> int:
     return 0 if currency in SINGLE_UNIT else 2
 
 
+@lru_cache(maxsize=1024)
 def currency_of(told: str, candidates: str | None = None) -> str | None:
     """The code of a currency told by its code or its symbol; None where several share the symbol.
 

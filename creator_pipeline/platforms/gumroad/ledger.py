@@ -11,8 +11,8 @@ from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.sale_history import NOTHING, History
 from creator_pipeline.platforms.gumroad.sale_lines import Place, Row, SaleLine, distinct
-from creator_pipeline.platforms.gumroad.sale_models import GumroadSale, Refund
-from creator_pipeline.platforms.gumroad.sale_rows import RowsOfSale
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale, Refund, gone_back
+from creator_pipeline.platforms.gumroad.sale_rows import RowsOfSale, plain_row
 
 
 class SaleLedger(NamedTuple):
@@ -72,6 +72,8 @@ def sale_ledger(
     rows = distinct(lines) if lines else []
     if sale is not None and sale.kind != "sale":
         return SaleLedger(sale.created_at.date(), [], {}, rows)
+    if sale is not None and not rows and not gone_back(sale) and not sale.affiliate_micros:
+        return SaleLedger(sale.created_at.date(), [plain_row(sale, moment)], {})
     sold = [row for row in rows if row.type == payout_catalog.SALE]
     basis = sale or _from_line(profile_id, sale_id, sold)
     day = basis.created_at.date() if basis else min(row.occurred_on for row in rows)
@@ -79,9 +81,6 @@ def sale_ledger(
     made = RowsOfSale(profile_id, sale_id, basis, sale is not None, day, moment, by_processor)
     if basis:
         made.sale(sold)
-    if sale and not rows and not sale.refunded_micros and not (sale.chargedback or sale.dispute_won):
-        # Nearly every sale of a load, and half of what its rows cost.
-        return SaleLedger(day, made.events, made.settles)
     refunds = made.refunds([row for row in rows if row.type in payout_catalog.REFUNDS | payout_catalog.CONNECT_REFUNDS])
     failed = [row for row in rows if row.type in (payout_catalog.FAILED_REFUND, payout_catalog.FAILED_REFUND_REVERSAL)]
     if sale and sale.refunded_micros:

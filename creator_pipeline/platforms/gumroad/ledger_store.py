@@ -26,7 +26,7 @@ from creator_pipeline.platforms.gumroad.sale_history import (
     next_ids,
 )
 from creator_pipeline.platforms.gumroad.sale_lines import Place, SaleLine
-from creator_pipeline.platforms.gumroad.sale_models import GumroadSale
+from creator_pipeline.platforms.gumroad.sale_models import GumroadSale, gone_back
 from creator_pipeline.store.load import Change
 from creator_pipeline.store.tables import gumroad_sales, ledger_first_seen, payout_lines, payouts
 
@@ -116,10 +116,6 @@ def _stored_sales(connection: Connection, profile_id: str, sale_ids: Sequence[st
     return {sale.id: sale for sale in (GumroadSale(*row) for row in rows)}
 
 
-def _gone_back(sale: GumroadSale) -> bool:
-    return sale.refunded_micros != 0 or sale.chargedback or sale.dispute_won
-
-
 def _flags(sale: GumroadSale) -> Flags:
     partly = sale.refunded_micros is None
     won = sale.dispute_won and not sale.chargedback
@@ -143,7 +139,7 @@ def _histories(
 
     What wasn't seen before is seen now.
     """
-    flags = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale" and _gone_back(sale)}
+    flags = {sale.id: _flags(sale) for sale in sales if sale.kind == "sale" and gone_back(sale)}
     known = dict[str, Seen]()
     ids, left, number = [id_ for sale_id in flags for id_ in first_ids(profile_id, sale_id)], set(flags), 0
     while ids:

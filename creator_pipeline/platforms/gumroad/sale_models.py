@@ -35,6 +35,11 @@ class GumroadSale(NamedTuple):
     fee_told: bool = True
 
 
+def gone_back(sale: GumroadSale) -> bool:
+    """Whether money of a sale went back, or may have: a refund whose amount isn't known."""
+    return sale.refunded_micros != 0 or sale.chargedback or sale.dispute_won
+
+
 @dataclass
 class Refund:
     """A refund, from a line or estimated. Amounts in micros.

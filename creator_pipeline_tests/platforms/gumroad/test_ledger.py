@@ -1,11 +1,14 @@
 """From a sale to its ledger rows: pure, and true for every sale."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad.ledger import gumroad_events
+from creator_pipeline.platforms.gumroad.sale_rows import RowsOfSale
 from creator_pipeline.store.tables import sales_events
 from creator_pipeline_tests.support.ledger_samples import NOW, sale
 
@@ -121,3 +124,12 @@ def test_ids_are_of_the_platform_the_profile_and_the_sale():
 def test_a_row_has_the_columns_of_the_table_in_their_order():
     """Guards: a fee in the column of the net."""
     assert list(LedgerEvent._fields) == sales_events.c.keys()
+
+
+@pytest.mark.parametrize("over", [{}, {"fee_micros": 0, "fee_told": False}, {"processor": "paypal"}, {"quantity": 3}])
+def test_a_sale_that_nothing_else_tells_of_has_the_row_that_any_sale_has(over: dict[str, Any]) -> None:
+    """Guards: two ways to make a row that drift apart."""
+    one = sale(**over)
+    made = RowsOfSale(one.profile_id, one.id, one, True, one.created_at.date(), NOW, bool(one.processor))
+    made.sale([])
+    assert gumroad_events(one, NOW) == made.events
