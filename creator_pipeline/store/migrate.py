@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-HEAD = "0023"
+HEAD = "0024"
 """Newest revision: known here so that a process at head needn't import Alembic (a test compares the two)."""
 LOCK_SECONDS = 1.0
 """Longest wait for a table. Whoever wants the table meanwhile queues up behind a migration that waits."""

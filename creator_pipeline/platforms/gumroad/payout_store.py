@@ -81,7 +81,6 @@ def rewrite_payouts(
     moment: datetime,
     *,
     near: Collection[str] | None = None,
-    neighbours: bool = True,
     heads: Mapping[str, StoredPayout] | None = None,
 ) -> Change:
     """Make the rows of payouts that belong to no sale what everything that is stored says.
@@ -91,7 +90,6 @@ def rewrite_payouts(
         profile_id: whose payouts.
         moment: when the rows are made.
         near: only these payouts and their neighbours in time; all where it is None.
-        neighbours: whether those too.
         heads: of :func:`.ledger_store.stored_payouts`, where they are at hand.
 
     Returns:
@@ -99,7 +97,7 @@ def rewrite_payouts(
     """
     paid = stored_payouts(connection, profile_id) if heads is None else heads
     ordered = sorted(paid.values(), key=lambda one: (one.created_at, one.payout_id))
-    made = _around([one.payout_id for one in ordered], near, NEIGHBOURS if neighbours else 0)
+    made = _around([one.payout_id for one in ordered], near, NEIGHBOURS)
     read = _around([one.payout_id for one in ordered], made, NEIGHBOURS) if near is not None else made
     if not made:
         return Change()
@@ -148,26 +146,31 @@ def _paid_again(connection: Connection, profile_id: str, ordered: Iterable[Store
     """Payouts that came back, each with the first later one that counts and lists the same sales."""
     every = list(ordered)
     found: dict[str, str] = {}
+    lines = and_(
+        _LINES.provider == PLATFORM, _LINES.profile_id == profile_id, _LINES.type == payout_catalog.SALE, about_sales()
+    )
     for released in (one for one in every if not one.live):
-        sold = select(_LINES.sale_id).where(
-            _mine(profile_id, [released.payout_id]), _LINES.type == payout_catalog.SALE, about_sales()
-        )
-        same = select(_LINES.payout_id).where(
-            _LINES.provider == PLATFORM,
-            _LINES.profile_id == profile_id,
-            _LINES.type == payout_catalog.SALE,
-            _LINES.sale_id.in_(sold),
-            about_sales(),
-        )
+        listed = select(_LINES.sale_id).where(lines, _LINES.payout_id == released.payout_id)
         # What a processor paid is listed by every payout whose days hold it.
-        elsewhere = select(_SALES.id).where(_SALES.profile_id == profile_id, _SALES.processor.is_not(None))
-        same = same.where(_LINES.sale_id.not_in(elsewhere))
-        if told := released.kept.get(PAID_ELSEWHERE):
-            same = same.where(_LINES.sale_id.not_in(told))
-        others = set(connection.execute(same.distinct()).scalars())
+        sold = set(connection.execute(listed).scalars()) - set(released.kept.get(PAID_ELSEWHERE, ()))
+        others = set[str]()
+        for some in chunks(sold - _past_balance(connection, profile_id, sold)):
+            same = select(_LINES.payout_id).where(lines, _LINES.sale_id.in_(some)).distinct()
+            others |= set(connection.execute(same).scalars())
         later = [one for one in every if one.live and one.created_at > released.created_at and one.payout_id in others]
         if later:
             found[released.payout_id] = later[0].payout_id
+    return found
+
+
+def _past_balance(connection: Connection, profile_id: str, sale_ids: Iterable[str]) -> set[str]:
+    """Those of these sales whose money a processor moved by itself."""
+    found = set[str]()
+    for some in chunks(sale_ids):
+        elsewhere = select(_SALES.id).where(
+            _SALES.profile_id == profile_id, _SALES.id.in_(some), _SALES.processor.is_not(None)
+        )
+        found |= set(connection.execute(elsewhere).scalars())
     return found
 
 

@@ -225,7 +225,7 @@ def _store_reading(
         profile_id: whose payout.
         reading: of the payout by its id.
         found: is added to.
-        neighbours: make those of the payouts around it anew too; False where all are made anew in the end.
+        neighbours: make the rows of it and of the payouts around it anew; False where all are made anew in the end.
     """
     moment, payout_id = now(), reading.head.payout_id
     with warehouse.write() as connection:
@@ -255,11 +255,13 @@ def _replace_lines(connection: Connection, profile_id: str, reading: Reading) ->
 def _rewrite(
     connection: Connection, profile_id: str, payout_ids: set[str], moment: datetime, *, neighbours: bool = True
 ) -> Change:
-    """The ledger rows of these payouts and of their sales."""
+    """The ledger rows of these payouts' sales and, where ``neighbours``, those of the payouts themselves."""
     heads = stored_payouts(connection, profile_id)
     ids = sales_of(connection, profile_id, payout_ids)
     change, _ = rewrite_sales(connection, profile_id, ids, moment, heads=heads)
-    return change + rewrite_payouts(connection, profile_id, moment, near=payout_ids, neighbours=neighbours, heads=heads)
+    if neighbours:
+        change += rewrite_payouts(connection, profile_id, moment, near=payout_ids, heads=heads)
+    return change
 
 
 def _store_rest(

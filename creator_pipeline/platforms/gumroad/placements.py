@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from creator_pipeline.platforms.gumroad.adjustments import Part
@@ -58,8 +57,8 @@ def place(rests: Sequence[int | None], items: Sequence[Item], bound: int = BOUND
     """
     left = list(rests)
     for _ in range(_OPEN + 1):
-        search = _Search(left, bound)
-        chosen = search.run(items)
+        search = _Search(left, items, bound)
+        chosen = search.run()
         if chosen is not None:
             return _placed(left, items, chosen)
         left[search.deepest] = None
@@ -89,6 +88,13 @@ def _given_up(rests: Sequence[int | None], items: Sequence[Item]) -> set[int]:
     return none | {at for at, number in enumerate(shared) if number > _SHARED}
 
 
+class _Open(NamedTuple):
+    """An item with what it can do at a place."""
+
+    name: str
+    options: list[_Taken]
+
+
 class _Taken(NamedTuple):
     """What an item does at a place: a choice, or None where it waits for a later one; and the micros of it there."""
 
@@ -96,67 +102,81 @@ class _Taken(NamedTuple):
     micros: int
 
 
-@dataclass
 class _Search:
-    """Depth first, one payout after the other in the order of time."""
+    """Depth first, one payout after the other in the order of time.
 
-    rests: Sequence[int | None]
-    bound: int
-    deepest: int = 0
-    steps: int = 0
-    chosen: dict[str, Choice] = field(default_factory=dict[str, Choice])
+    Args:
+        rests: by place; None where any sum will do.
+        items: that are to be placed.
+        bound: of the steps.
 
-    def run(self, items: Sequence[Item]) -> dict[str, Choice] | None:
-        return self.chosen if self._at(0, list(items), [rest or 0 for rest in self.rests]) else None
+    Attributes:
+        deepest: the latest place whose rest could not be made nothing.
+    """
 
-    def _at(self, at: int, undecided: list[Item], rests: list[int]) -> bool:
+    def __init__(self, rests: Sequence[int | None], items: Sequence[Item], bound: int) -> None:
+        self.deepest = 0
+        self._rests = rests
+        self._items = items
+        self._bound = bound
+        self._steps = 0
+        self._chosen: dict[str, Choice] = {}
+        self._beginning: list[list[_Open]] = [[] for _ in rests]
+        for item in items:
+            for at in {min(move.place for move in choice) for choice in item.choices if choice}:
+                self._beginning[at].append(_Open(item.name, _options(item, at)))
+        for here in self._beginning:
+            # What has no later place goes first: it leaves the least to choose.
+            here.sort(key=lambda one: (one.options[-1].choice is None, len(one.options), one.name))
+
+    def run(self) -> dict[str, Choice] | None:
+        if not self._at(0, [rest or 0 for rest in self._rests]):
+            return None
+        return {item.name: self._chosen.get(item.name, ()) for item in self._items}
+
+    def _at(self, at: int, rests: list[int]) -> bool:
         if at == len(rests):
-            self.chosen.update({item.name: () for item in undecided})
             return True
-        if self.rests[at] is not None and self.steps <= self.bound:
+        if self._rests[at] is not None and self._steps <= self._bound:
             self.deepest = max(self.deepest, at)
-        here = [(item, taken) for item in undecided if len(taken := _options(item, at)) > 1 or taken[0].choice]
-        # What has no later place goes first: it leaves the least to choose.
-        here.sort(key=lambda one: (one[1][-1].choice is None, len(one[1]), one[0].name))
-        settled = {item.name for item, _ in here}
-        others = [item for item in undecided if item.name not in settled]
-        for picked in self._fitting(here, None if self.rests[at] is None else rests[at]):
-            left, waiting = list(rests), list(others)
-            for (item, _), taken in zip(here, picked, strict=True):
-                if taken.choice is None:
-                    waiting.append(item)
-                    self.chosen.pop(item.name, None)
-                    continue
-                self.chosen[item.name] = taken.choice
-                for move in taken.choice:
-                    left[move.place] -= move.micros
-            if self._at(at + 1, waiting, left):
+        here = [one for one in self._beginning[at] if one.name not in self._chosen]
+        for picked in self._fitting(here, None if self._rests[at] is None else rests[at]):
+            left, names = list(rests), list[str]()
+            for one, taken in zip(here, picked, strict=True):
+                if taken.choice is not None:
+                    names.append(one.name)
+                    self._chosen[one.name] = taken.choice
+                    for move in taken.choice:
+                        left[move.place] -= move.micros
+            if self._at(at + 1, left):
                 return True
-            if self.steps > self.bound:
+            for name in names:
+                del self._chosen[name]
+            if self._steps > self._bound:
                 return False
         return False
 
-    def _fitting(self, here: Sequence[tuple[Item, list[_Taken]]], rest: int | None) -> Iterator[list[_Taken]]:
+    def _fitting(self, here: Sequence[_Open], rest: int | None) -> Iterator[list[_Taken]]:
         """The ways in which the items at a place come to its rest."""
         reached: list[set[int]] = [{0}]
-        for _, options in reversed(here) if rest is not None else ():
-            reached.append({micros + taken.micros for micros in reached[-1] for taken in options})
-            self.steps += len(reached[-1]) // _SUMS_A_STEP
-            if self.steps > self.bound:
+        for one in reversed(here) if rest is not None else ():
+            reached.append({micros + taken.micros for micros in reached[-1] for taken in one.options})
+            self._steps += len(reached[-1]) // _SUMS_A_STEP
+            if self._steps > self._bound:
                 return
         reached.reverse()
         yield from self._picks(here, reached, rest, [])
 
     def _picks(
-        self, here: Sequence[tuple[Item, list[_Taken]]], reached: Sequence[set[int]], rest: int | None, so: list[_Taken]
+        self, here: Sequence[_Open], reached: Sequence[set[int]], rest: int | None, so: list[_Taken]
     ) -> Iterator[list[_Taken]]:
-        self.steps += 1
-        if self.steps > self.bound or (rest is not None and rest not in reached[len(so)]):
+        self._steps += 1
+        if self._steps > self._bound or (rest is not None and rest not in reached[len(so)]):
             return
         if len(so) == len(here):
             yield so
             return
-        options = here[len(so)][1]
+        options = here[len(so)].options
         for taken in options if rest is not None else reversed(options):
             yield from self._picks(here, reached, None if rest is None else rest - taken.micros, [*so, taken])
 
