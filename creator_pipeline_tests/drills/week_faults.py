@@ -110,7 +110,7 @@ def revoke(name: str) -> Action:
 
 
 def reconnect(name: str) -> Action:
-    return lambda week: week.place.connect(name, "gumroad")
+    return lambda week: week.place.connect_again(name)
 
 
 def drop(name: str) -> Action:
