@@ -51,6 +51,14 @@ FAMILY = dict(
 )
 
 
+def snake(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of the chart by the names that it renders them with into dagster.yaml."""
+    return {
+        re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", key): snake(one) if isinstance(one, dict) else one
+        for key, one in values.items()
+    }
+
+
 def test_images_are_of_this_release_and_of_a_python_that_is_supported() -> None:
     """Guards: a cluster that goes on with the former image, and an image whose Python no wheel is made for."""
     tags = re.findall(r'(?:creator-pipeline:|tag: ")(\d[\w.]*)', "\n".join(TEXTS.values()))
@@ -127,28 +135,41 @@ def test_every_dagster_yaml_has_the_same_policy() -> None:
     for key in ("start_timeout_seconds", "poll_interval_seconds"):
         celery["run_monitoring"][key] = ours["run_monitoring"][key]
     assert {key: value for key, value in celery.items() if key not in own} == ours
+
+
+def test_the_chart_is_told_the_policy_of_dagster_yaml() -> None:
+    """Incident: the chart's values were silent about sensors, so a cluster had a thread too few for webhooks."""
+    ours = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     chart = yaml.safe_load(TEXTS["kubernetes/values.yaml"])
-    limits = ours["concurrency"]["runs"]["tag_concurrency_limits"]
-    runs = chart["concurrency"]["runs"]
-    assert runs["tagConcurrencyLimits"].pop() == {
-        "key": "creator_pipeline/can_wait",
-        "limit": runs["maxConcurrentRuns"] - 1,
+    daemon, runs = chart["dagsterDaemon"], chart["concurrency"]["runs"]
+    told = {
+        "scheduler": {**ours["scheduler"], "config": snake(chart["scheduler"]["config"]["daemonScheduler"])},
+        "run_coordinator": daemon["runCoordinator"]["config"]["customRunCoordinator"],
+        "run_monitoring": snake(daemon["runMonitoring"]),
+        "run_retries": snake(daemon["runRetries"]),
+        "sensors": snake(daemon["sensors"]),
+        "schedules": snake(daemon["schedules"]),
+        "retention": snake(chart["retention"]),
+        "python_logs": {"dagster_handler_config": chart["pythonLogs"]["dagsterHandlerConfig"]},
+        "telemetry": chart["telemetry"],
+        "concurrency": {
+            "runs": {"tag_concurrency_limits": runs["tagConcurrencyLimits"]},
+            "pools": {"granularity": chart["concurrency"]["pools"]["granularity"]},
+        },
+        **chart["additionalInstanceConfig"],
     }
-    assert runs["tagConcurrencyLimits"] == limits
-    assert chart["pythonLogs"]["dagsterHandlerConfig"] == ours["python_logs"]["dagster_handler_config"]
-    tries = ours["scheduler"]["config"]["max_tick_retries"]
-    assert chart["scheduler"]["config"]["daemonScheduler"] == {"maxTickRetries": tries}
-    daemon = chart["dagsterDaemon"]
-    assert daemon["runCoordinator"]["config"]["customRunCoordinator"] == ours["run_coordinator"]
-    assert (
-        daemon["runMonitoring"]["freeSlotsAfterRunEndSeconds"]
-        == ours["run_monitoring"]["free_slots_after_run_end_seconds"]
-    )
-    assert daemon["runRetries"] == {
-        "enabled": True,
-        "maxRetries": ours["run_retries"]["max_retries"],
-        "retryOnAssetOrOpFailure": ours["run_retries"]["retry_on_asset_or_op_failure"],
-    }
+    # The chart's own: PostgreSQL, a switch for each section, and how long a tick that has begun is kept.
+    del ours["storage"]
+    del told["retention"]["enabled"]
+    assert told["retention"]["sensor"]["purge_after_days"].pop("started") == -1
+    # A cluster is larger, and a pod's start takes longer. A slot is left for webhooks in both.
+    assert told["run_monitoring"].pop("start_timeout_seconds") > ours["run_monitoring"].pop("start_timeout_seconds")
+    most = [runs["maxConcurrentRuns"], ours["concurrency"]["runs"].pop("max_concurrent_runs")]
+    pools = [chart["concurrency"]["pools"]["defaultLimit"], ours["concurrency"]["pools"].pop("default_limit")]
+    waiting = [one["concurrency"]["runs"]["tag_concurrency_limits"].pop() for one in (told, ours)]
+    assert pools == most
+    assert waiting == [{"key": "creator_pipeline/can_wait", "limit": number - 1} for number in most]
+    assert told == ours
 
 
 def test_the_code_location_has_one_name_everywhere() -> None:

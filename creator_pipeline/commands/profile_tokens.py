@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from creator_pipeline.core.errors import ConfigError, TransientError
 from creator_pipeline.core.secrets import KeyRing
@@ -12,7 +12,6 @@ from creator_pipeline.settings import Settings
 from creator_pipeline.store import accounts, profiles
 from creator_pipeline.store.accounts import SellerAccount
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import platform_connections
 
 
 def named(account: SellerAccount | None) -> str:
@@ -92,10 +91,3 @@ def connect(
     account_id = account.id if account else account_id
     profiles.connect(connection, ring, provider, profile_id, token, external_account_id=account_id)
     return True
-
-
-def was_connected(connection: Connection, platform: Platform, profile_id: str) -> bool:
-    """Whether the profile had a connection to the platform before, a revoked one too."""
-    table = platform_connections.c
-    asked = select(table.status).where(table.provider == platform.in_ledger, table.profile_id == profile_id)
-    return connection.execute(asked).first() is not None

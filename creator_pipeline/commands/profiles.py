@@ -60,7 +60,7 @@ def _option_name(platform: Platform) -> str:
     is_flag=True,
     help="The token is of another account than the profile's sales, on purpose: those are deleted before it is read.",
 )
-@click.option("--no-first-load", is_flag=True, help="Don't read the history of a new account: a backfill will.")
+@click.option("--no-first-load", is_flag=True, help="Don't read the history of the account: a backfill will.")
 @_token_options
 def add(
     profile_id: str,
@@ -75,8 +75,8 @@ def add(
 ) -> None:
     """Add a profile, or change one: what isn't given stays. Connect it to the platforms whose tokens are given.
 
-    The history of an account that is new here, from PIPELINE_START_DATE on, is read as soon as the daemon runs, and
-    webhooks are registered where the platform lets us.
+    The history of an account that is new here or was disconnected, from PIPELINE_START_DATE on, is read as soon as the
+    daemon runs, and webhooks are registered where the platform lets us.
     """
     stored, ring, config = warehouse(), key_ring(), settings.load()
     given = {platform.name: _given(platform, tokens) or "" for platform in PLATFORMS}
@@ -94,12 +94,12 @@ def add(
             token, account = given[platform.name], found.get(platform.name)
             if account is not None:
                 accounts.claim(connection, platform.source, profile_id, account, replace=replace_account)
-            known = profile_tokens.was_connected(connection, platform, profile_id)
+            works = profiles.is_connected(connection, platform.in_ledger, profile_id)
             if platform.credential and profile_tokens.connect(
                 connection, ring, config, platform, profile_id, token, account
             ):
                 connected.append(platform)
-                if platform.first_load and not no_first_load and (replace_account or not known):
+                if platform.first_load and not no_first_load and (replace_account or not works):
                     loads.append(first_load(config, platform, profile_id))
         queue.add(connection, loads)
     queue.announce(loads)

@@ -160,7 +160,8 @@ def _name(source: str, unit: str, owner: str) -> str:
 
 
 def _partitions_left(source: str, unit: str, owner: str, keys: list[str], why: Ended, *, told: bool) -> Finding:
-    shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+    # One alone, so that the reason isn't cut off a mail's subject; the command of the hint names the others.
+    shown = keys[0] + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
     text = f"{number(len(keys), 'partition')} of {source} failed: {shown}. {why.message}".strip()
     if unit == "days":
         subject = f"Some days of {label(of_name(source), source)}"

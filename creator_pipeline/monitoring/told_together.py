@@ -43,6 +43,7 @@ CHANNEL = "alerts/"
 """Ids of problems of a channel begin with it; its name follows."""
 
 _REQUEST = re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE) /\S*:? ")
+_BEGINS = re.compile(r"[.:] ")
 _DIFFERS = re.compile(r"\S*\d\S*|'[^']*'|\"[^\"]*\"")
 
 Row = Mapping[str, Any]
@@ -185,7 +186,7 @@ def values(group: Sequence[Row], settings: Settings) -> dict[str, Any]:
     title = first["text"]
     if len(group) > 1:
         who = number(len(owners), "profile") if len(owners) > 1 else number(len(group), "problem")
-        title = f"{first['subject'] or 'The pipeline'}, {who}: {first['text']}"
+        title = f"{first['subject'] or 'The pipeline'}, {who}: {_shared([row['text'] for row in group])}"
     return {
         "title": title,
         "profiles": ", ".join(owners[:SHOWN]),
@@ -206,3 +207,10 @@ def values(group: Sequence[Row], settings: Settings) -> dict[str, Any]:
         ],
         "more": max(0, len(group) - SHOWN),
     }
+
+
+def _shared(texts: Sequence[str]) -> str:
+    """The end that all texts share, from a sentence's begin or behind a colon; the first text where they share none."""
+    begins = (0, *(found.end() for found in _BEGINS.finditer(texts[0])))
+    ends = (texts[0][begin:] for begin in begins)
+    return next((end for end in ends if end and all(text.endswith(end) for text in texts)), texts[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from creator_pipeline import settings
 from creator_pipeline.cli import cli
@@ -14,7 +14,7 @@ from creator_pipeline.platforms.gumroad.catalog import RESOURCES
 from creator_pipeline.platforms.webhooks import Account
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
-from creator_pipeline.store.tables import ingestion_jobs
+from creator_pipeline.store.tables import ingestion_jobs, platform_connections
 from creator_pipeline_tests.support.sandbox import SandboxServer
 
 SECRET = "a" * 32
@@ -58,6 +58,22 @@ def test_a_token_registers_the_pings_and_starts_the_first_load_once(
     again = run(*words)
     assert len(seller.subscriptions) == len(RESOURCES)
     assert loads(public) == [("gumroad", "alice")], again.output
+
+
+def test_an_account_that_was_disconnected_is_read_again(public: Warehouse, gumroad_sandbox: SandboxServer) -> None:
+    """Incident: after a revoked token and a new one, the day that the nights no longer read stayed unread, and was told
+    as revoked a day after it was connected again."""
+    token = gumroad_sandbox.world.gumroad["alice"].token
+    words = ("add", "alice", "--email", "alice@example.com", "--gumroad-token", token)
+    assert run(*words).exit_code == 0
+    with public.write() as connection:
+        connection.execute(update(platform_connections).values(status="revoked"))
+    assert run(*words, "--no-first-load").exit_code == 0
+    assert loads(public) == [("gumroad", "alice")]
+    with public.write() as connection:
+        connection.execute(update(platform_connections).values(status="revoked"))
+    assert run(*words).exit_code == 0
+    assert loads(public) == [("gumroad", "alice")] * 2
 
 
 def test_the_address_is_printed_and_registered_again(public: Warehouse, gumroad_sandbox: SandboxServer) -> None:

@@ -16,6 +16,9 @@ from creator_pipeline import settings
 from creator_pipeline.core import transport
 from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import today
+from creator_pipeline.platforms.first_load import first_load
+from creator_pipeline.platforms.gumroad import PLATFORM
+from creator_pipeline.queue.jobs import JobQueue
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.drills.week_clock import Clock, of_postgres
@@ -54,7 +57,7 @@ class Installation:
         return letters(self.sandbox.resend.inbox)
 
     def connect(self, name: str, *providers: str) -> None:
-        """A seller connects these platforms, or connects them again."""
+        """A seller connects these platforms."""
         seller, account = self.sandbox.world.gumroad[name], self.sandbox.world.whop[name]
         for grant in seller.grants:
             grant.revoked = False
@@ -65,6 +68,12 @@ class Installation:
             ):
                 if provider in providers:
                     profiles.connect(connection, self.ring, provider, name, token, external_account_id=id_)
+
+    def connect_again(self, name: str) -> None:
+        """A seller whose Gumroad was disconnected gives a new token, and the history is read as after any connecting."""
+        self.connect(name, "gumroad")
+        with self.warehouse.write() as connection:
+            JobQueue(self.warehouse, None).add(connection, [first_load(settings.load(), PLATFORM, name)])
 
 
 @contextmanager

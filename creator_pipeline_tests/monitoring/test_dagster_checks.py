@@ -164,7 +164,7 @@ def test_what_stops_all_of_them_is_one_mail_and_says_why(watched: Watched) -> No
     watched.tick()
     [mail] = watched.mails()
     assert mail.startswith("[ops] Automation, 3 problems: ")
-    assert mail.endswith("fails: The warehouse can't be reached.")
+    assert mail.endswith("problems: The warehouse can't be reached.")
     for kind, name in ((SENSOR, "webhook_jobs"), (SENSOR, "kdp_inbox"), (SCHEDULE, "gumroad_nightly")):
         ticked(watched, kind, name, 1)
     watched.tick()

@@ -20,7 +20,7 @@ CAUSE = failed_cause("gumroad", "", "Gumroad can't be reached.")
 
 
 def failure(owner: str, cause: str = CAUSE) -> Finding:
-    detail = f"1 partition of gumroad failed: 2026-11-27|{owner}."
+    detail = f"1 partition of gumroad failed: 2026-11-27|{owner}. Gumroad can't be reached."
     return Finding(f"partitions/gumroad/{owner}", "no", detail, f"backfill {owner}", "Some days", owner, cause=cause)
 
 
@@ -57,12 +57,27 @@ def test_one_cause_of_many_profiles_is_one_mail_and_one_when_it_is_over(tick: Ti
     for count in range(1, 25):
         assert tick(*map(failure, names[:count]), minutes=0.5) == []
     [mail] = tick(*map(failure, names), minutes=0.5) + tick(*map(failure, names))
-    assert mail.startswith("[ops] Some days, 24 profiles: 1 partition of gumroad failed")
+    assert mail == "[ops] Some days, 24 profiles: Gumroad can't be reached."
     assert tick(*map(failure, names)) == []
     assert tick() == []
     [mended] = tick()
     assert mended.startswith("[ops] Mended: Some days, 24 profiles")
     assert tick() == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "title"),
+    [
+        (("{} was not read: the schedule is off.",) * 2, "the schedule is off."),
+        (("days of {} failed. GET /sales: HTTP 500.", "{} failed. GET /products: HTTP 500."), "HTTP 500."),
+        (("The pool is full.",) * 2, "The pool is full."),
+        (("{} waits.",) * 2, "alice waits."),
+    ],
+)
+def test_the_subject_of_many_says_what_is_true_of_all(tick: Ticks, texts: tuple[str, str], title: str) -> None:
+    """Incident: "12 profiles: 5 partitions failed: 2026-11-19|alice, …", and the reason was cut off."""
+    found = [replace(failure(who), detail=text.format(who)) for who, text in zip(("alice", "bea"), texts, strict=True)]
+    assert tick(*found) + tick(*found) == [f"[ops] Some days, 2 profiles: {title}"]
 
 
 def test_a_cause_that_always_grows_is_told_all_the_same(tick: Ticks) -> None:
@@ -129,7 +144,7 @@ def test_a_failure_is_one_notice_with_check_profile_amount_step_and_run(
         "Profile: alice\nCheck: books/gumroad/alice\nAmount: 12.34 USD\nSince: 28 November 2026, 02:11 UTC\n"
         "Run: https://dagster.example.com/runs/5b1f6a1c\nNext step: backfill alice"
     )
-    title = "1 partition of gumroad failed: 2026-11-27|alice."
+    title = "1 partition of gumroad failed: 2026-11-27|alice. Gumroad can't be reached."
     assert sorted(notices(sqlite_warehouse)) == [("json", title, body), ("slack", title, body)]
     told()
     told()
