@@ -62,7 +62,7 @@ def main() -> int:
         sums = {payout_id: micros for payout_id, micros in connection.execute(by_payout)}  # noqa: C416 - rows
         listed = set(connection.execute(select(head.payout_id)).scalars())
         sold = connection.execute(select(func.count()).where(event.event_type == "sale")).scalar_one()
-    live = {one.id: one.balance_cents * 10_000 for one in account.books.run.payouts}
+    live = {one.id: (one.balance_cents - one.fee_cents) * 10_000 for one in account.books.run.payouts}
     wrong = sorted(listed ^ live.keys()) + [one for one in live if sums.get(one) != live[one]]
     print(f"{asked.sales:,} sales of {asked.days} days, {len(live)} payouts, load {os.getloadavg()[0]:.1f}")
     print(f"{requests} requests at {asked.per_minute:g} a minute: {seconds:.0f} s, {processor:.1f} s of processor")

@@ -106,7 +106,11 @@ class FieldReader:
         return value
 
     def optional_flag(self, what: str, item: Json, key: str) -> bool:
-        """True or false; null is false."""
+        """True or false; null is false.
+
+        Raises:
+            DataError: it is neither, or its key is missing and ``absent_is_null`` is False.
+        """
         value = item.get(key)
         if isinstance(value, bool):
             return value

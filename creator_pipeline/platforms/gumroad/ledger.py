@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
+from creator_pipeline.core.windows import partition_key
 from creator_pipeline.ledger.by_payouts import SOURCE
 from creator_pipeline.ledger.events import LedgerEvent
 from creator_pipeline.platforms.gumroad import payout_catalog
-from creator_pipeline.platforms.gumroad.sale_history import NOTHING, History
+from creator_pipeline.platforms.gumroad.sale_history import NOTHING, History, row_id
 from creator_pipeline.platforms.gumroad.sale_lines import Place, Row, SaleLine, distinct
 from creator_pipeline.platforms.gumroad.sale_models import GumroadSale, Refund, gone_back
-from creator_pipeline.platforms.gumroad.sale_rows import RowsOfSale, plain_row
+from creator_pipeline.platforms.gumroad.sale_rows import RowsOfSale
 
 
 class SaleLedger(NamedTuple):
@@ -73,7 +74,7 @@ def sale_ledger(
     if sale is not None and sale.kind != "sale":
         return SaleLedger(sale.created_at.date(), [], {}, rows)
     if sale is not None and not rows and not gone_back(sale) and not sale.affiliate_micros:
-        return SaleLedger(sale.created_at.date(), [plain_row(sale, moment)], {})
+        return SaleLedger(sale.created_at.date(), [_plain_row(sale, moment)], {})
     sold = [row for row in rows if row.type == payout_catalog.SALE]
     basis = sale or _from_line(profile_id, sale_id, sold)
     day = basis.created_at.date() if basis else min(row.occurred_on for row in rows)
@@ -92,6 +93,39 @@ def sale_ledger(
         if row.kind == "adjustment":
             made.add("adjustment", f"adjustment:{row.name}", row.occurred_on, row.net_micros, 0, rows=[row])
     return SaleLedger(day, made.events, made.settles, rows, refunds)
+
+
+def _plain_row(sale: GumroadSale, moment: datetime) -> LedgerEvent:
+    """The one row of a stored sale of which nothing went back and no line tells, as :class:`RowsOfSale` makes it.
+
+    Nearly every sale of a first load is such a one, and this takes a third of the time.
+
+    Args:
+        sale: as stored.
+        moment: when the row is made.
+    """
+    day = sale.created_at.date()
+    return LedgerEvent(
+        id=row_id(sale.profile_id, sale.id, "sale"),
+        profile_id=sale.profile_id,
+        platform="gumroad",
+        event_type="sale",
+        external_id=sale.id,
+        product_id=sale.product_id,
+        product_name=sale.product_name,
+        occurred_at=sale.created_at,
+        occurred_on=day,
+        quantity=sale.quantity,
+        gross_micros=sale.price_micros,
+        fee_micros=sale.fee_micros,
+        net_micros=sale.price_micros - sale.fee_micros,
+        currency="USD",
+        source=partition_key(day, sale.profile_id),
+        first_seen_at=moment,
+        ingested_at=moment,
+        fee_exact=sale.fee_told,
+        past_balance=bool(sale.processor),
+    )
 
 
 def _from_line(profile_id: str, sale_id: str, sold: Sequence[Row]) -> GumroadSale | None:

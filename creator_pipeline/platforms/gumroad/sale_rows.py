@@ -26,39 +26,6 @@ LISTED_AGAIN = "listed by another payout too"
 WHOLE_PRICE = "shows the whole price; what its refunds had left is booked"
 
 
-def plain_row(sale: GumroadSale, moment: datetime) -> LedgerEvent:
-    """The one row of a stored sale of which nothing went back and no line tells, as :class:`RowsOfSale` makes it.
-
-    Nearly every sale of a first load is such a one, and this takes a third of the time.
-
-    Args:
-        sale: as stored.
-        moment: when the row is made.
-    """
-    day = sale.created_at.date()
-    return LedgerEvent(
-        id=row_id(sale.profile_id, sale.id, "sale"),
-        profile_id=sale.profile_id,
-        platform="gumroad",
-        event_type="sale",
-        external_id=sale.id,
-        product_id=sale.product_id,
-        product_name=sale.product_name,
-        occurred_at=sale.created_at,
-        occurred_on=day,
-        quantity=sale.quantity,
-        gross_micros=sale.price_micros,
-        fee_micros=sale.fee_micros,
-        net_micros=sale.price_micros - sale.fee_micros,
-        currency="USD",
-        source=partition_key(day, sale.profile_id),
-        first_seen_at=moment,
-        ingested_at=moment,
-        fee_exact=sale.fee_told,
-        past_balance=bool(sale.processor),
-    )
-
-
 @dataclass
 class RowsOfSale:
     """The rows of one sale, and which lines of payouts each of them settles.
