@@ -123,8 +123,6 @@ def _emptied_postgres(request: pytest.FixtureRequest) -> str:
     statements = "; ".join(f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables))
     with warehouse.write() as connection:
         connection.execute(text(statements))
-    warehouse.engine.dispose()
-    open_warehouse.cache_clear()
     return url
 
 
@@ -147,10 +145,10 @@ def warehouse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 def _opened(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
     monkeypatch.setenv("DATABASE_URL", url)
+    # It stays open for the next test of this URL: a new one would compile each statement again.
     warehouse = open_warehouse(url)
     yield warehouse
     warehouse.engine.dispose()
-    open_warehouse.cache_clear()
 
 
 @pytest.fixture
