@@ -19,6 +19,7 @@ from creator_pipeline.core.windows import today
 from creator_pipeline.platforms.first_load import first_load
 from creator_pipeline.platforms.gumroad import PLATFORM
 from creator_pipeline.queue.jobs import JobQueue
+from creator_pipeline.sandbox.resend import KEY
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline_tests.drills.week_clock import Clock, of_postgres
@@ -107,7 +108,7 @@ def installation(
             "GUMROAD_API_URL": sandbox.gumroad_url,
             "WHOP_API_URL": sandbox.whop_url,
             "RESEND_API_URL": sandbox.resend_url,
-            "RESEND_API_KEY": "re_key_of_a_drill",
+            "RESEND_API_KEY": KEY,
             "FROM_EMAIL": "pipeline@example.com",
             "OPS_EMAIL": OPS,
             "HEARTBEAT_URL": heard[0],
