@@ -178,7 +178,7 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, fa
     if trigger == "webhook" and failed and not _given_up(warehouse, run.run_id):
         return []  # the queue hands its jobs out again
     if failed and not told.message and BACKFILL_TAG in run.tags:
-        return _abandoned(warehouse, config, source, run, told)
+        return [] if _went_on(warehouse, instance, run) else _abandoned(warehouse, config, source, run, told)
     event_id = f"{run.root_run_id or run.run_id}:{source.name}"
     hurt = list(told.failed) or (profiles_of(warehouse, source, run) if failed else [])
     ids: list[str] = []
@@ -210,6 +210,17 @@ def tell(instance: dg.DagsterInstance, run: dg.DagsterRun, source: Source, *, fa
             unit=_unit(source, run),
         )
     return ids
+
+
+def _went_on(warehouse: Warehouse, instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the backfill of a killed run was resumed or has ended since: its command tells of its end."""
+    backfill_id, jobs = run.tags[BACKFILL_TAG], ingestion_jobs.c
+    newest = instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: backfill_id}), limit=1)
+    if newest and newest[0].run_id != run.run_id:
+        return True
+    with warehouse.read() as connection:
+        status = connection.execute(select(jobs.status).where(jobs.id == backfill_id)).scalar()
+    return status in {"completed", "failed", "canceled"}
 
 
 def _abandoned(

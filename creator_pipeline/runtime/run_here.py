@@ -127,10 +127,16 @@ def _watched(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
         return
     ended = threading.Event()
 
+    def terminated() -> bool:
+        try:
+            run = instance.get_run_by_id(run_id)
+        except Exception:  # noqa: BLE001 - the next look may succeed, and the run itself tells of an instance that is gone
+            return False
+        return run is not None and run.status in _TERMINATED
+
     def watch() -> None:
         while not ended.wait(WATCH_SECONDS):
-            run = instance.get_run_by_id(run_id)
-            if run is not None and run.status in _TERMINATED and not ended.is_set():
+            if terminated() and not ended.is_set():
                 os.kill(os.getpid(), signal.SIGINT)
                 return
 

@@ -16,7 +16,7 @@ from creator_pipeline.core.windows import DayWindow, today
 from creator_pipeline.definitions import defs
 from creator_pipeline.mail.notify import notify_backfill
 from creator_pipeline.monitoring import failed_partitions
-from creator_pipeline.orchestration import notifications
+from creator_pipeline.orchestration import backfill, notifications
 from creator_pipeline.orchestration.backfill import submit
 from creator_pipeline.runtime import hooks
 from creator_pipeline.runtime.tags import BACKFILL_TAG, TRIGGER_TAG, range_tags
@@ -159,6 +159,19 @@ def test_a_killed_backfill_tells_what_is_left_and_once_that_it_was_done(
         done = {"profile_id": "chen", "backfill_id": "b1", "source": GUMROAD, "partitions": 7, "failed": 0}
         notify_backfill(loaded, settings.load(), **done)
     assert sorted(kind for kind, _ in mails(loaded)) == ["backfill_failed", "backfill_finished"]
+
+
+def test_a_killed_backfill_that_was_resumed_is_not_told_as_failed(
+    loaded: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    """Incident: a backfill was killed and resumed while the daemon was down; then its owner read that 89 days failed."""
+    todo = backfill.plan(loaded, instance, "gumroad", "chen", WEEK)
+    run = killed(instance, **{TRIGGER_TAG: "backfill", BACKFILL_TAG: todo.job_id})
+    again = backfill.plan(loaded, instance, "gumroad", "chen", WEEK)
+    assert (again.job_id, again.resumed) == (todo.job_id, True)
+    assert backfill.execute(defs, loaded, instance, again, allow_shrink=False, on_progress=lambda _: None) == []
+    hooks.tell(instance, run, GUMROAD, failed=True)
+    assert mails(loaded) == []
 
 
 def test_a_broken_hook_fails_no_run(

@@ -1,12 +1,15 @@
 """A run in this process ends when somebody stops it, wherever it is: real signals, real runs."""
 
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 import dagster as dg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from creator_pipeline import cli
 from creator_pipeline.runtime.outcome import RETRY
@@ -92,6 +95,26 @@ def test_terminate_in_the_ui_cancels_the_run(instance) -> None:
         ctrl_c()
 
     assert "STEP_UP_FOR_RETRY" not in stopped_run(instance, work)
+
+
+def test_terminate_in_the_ui_works_after_a_look_that_failed(instance, monkeypatch) -> None:
+    """Incident: the instance was locked at one look; after it, Terminate in the UI did nothing to a command's run."""
+    look, failed = dg.DagsterInstance.get_run_by_id, threading.Event()
+
+    def looked(self: dg.DagsterInstance, run_id: str) -> dg.DagsterRun | None:
+        if threading.current_thread().name == "terminate" and not failed.is_set():
+            failed.set()
+            raise OperationalError("SELECT", {}, Exception("database table is locked: runs"))
+        return look(self, run_id)
+
+    def work(context: dg.OpExecutionContext) -> None:
+        assert failed.wait(60)
+        instance.report_run_canceling(context.run)
+        time.sleep(60)
+
+    monkeypatch.setattr("creator_pipeline.runtime.run_here.WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(dg.DagsterInstance, "get_run_by_id", looked)
+    stopped_run(instance, work)
 
 
 def test_ctrl_c_ends_a_run_that_waits_for_a_slot(instance, monkeypatch) -> None:

@@ -48,7 +48,7 @@ def make_cheaper() -> None:
         InMemoryRunStorage._template = _copy_of(made.run_storage)
         InMemoryEventLogStorage._template = _copy_of(made.event_log_storage)
     InMemoryRunStorage.__init__ = _begin_runs
-    InMemoryRunStorage.connect = lambda self: _transaction(self._engine)
+    InMemoryRunStorage.connect = _locked_transaction
     InMemoryEventLogStorage.__init__ = _begin_events
     InMemoryEventLogStorage._connect = _locked_transaction
     InMemoryEventLogStorage._statements = _Statements()
@@ -73,6 +73,8 @@ def _copy_of(storage: Any) -> sqlite3.Connection:
 
 def _begin_runs(self: Any, preload: object = None) -> None:
     assert preload is None
+    # With a shared cache nobody waits: SQLite refuses at once to read a table that another thread has written to.
+    self._db_lock = threading.RLock()
     _open(self, "runs")
 
 

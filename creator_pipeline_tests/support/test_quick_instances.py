@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,14 @@ def test_two_instances_in_memory_share_nothing() -> None:
         one.add_dynamic_partitions("people", ["alice"])
         assert one.get_dynamic_partitions("people") == ["alice"]
         assert other.get_dynamic_partitions("people") == []
+
+
+def test_a_thread_waits_for_what_another_one_writes_of_runs() -> None:
+    """Incident: on a busy machine a look at a run met the writing of another: "database table is locked: runs"."""
+    with dg.DagsterInstance.ephemeral() as instance, ThreadPoolExecutor(1) as other:
+        run = instance.create_run_for_job(dg.Definitions([fails]).resolve_implicit_global_asset_job_def())
+        with instance.run_storage.connect() as connection:
+            connection.execute(text("UPDATE runs SET status = 'STARTED'"))
+            look = other.submit(instance.get_run_by_id, run.run_id)
+            assert not wait([look], 0.2).done
+        assert look.result(60)
