@@ -86,7 +86,7 @@ def test_slack_gets_each_event_once_though_senders_race_and_are_killed(
     for sender in senders:
         sender.start()
     for sender in senders:
-        sender.join(40)
+        sender.join()
     assert [sender.exitcode for sender in senders] == [*[-signal.SIGKILL] * 3, 0]
     got = Counter(title for title, _ in slack.taken)
     about = {title for title in got if title.startswith("A notice may not have arrived here: Event ")}

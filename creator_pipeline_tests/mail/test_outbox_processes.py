@@ -87,7 +87,7 @@ def test_each_event_is_one_mail_though_senders_race_and_die_and_resend_fails(
     for sender in senders:
         sender.start()
     for sender in senders:
-        sender.join(40)
+        sender.join()
     assert [sender.exitcode for sender in senders] == [-signal.SIGKILL, -signal.SIGKILL, 0]
     assert Counter(mail.idempotency_key for mail in resend.inbox) == Counter(f"e/{n}" for n in range(MAILS))
     with warehouse.read() as connection:

@@ -146,7 +146,7 @@ def test_an_erasure_waits_for_a_transaction_that_writes_for_the_profile(warehous
         assert eraser.is_alive()
         fill_again = {"id": "late", "account_profile_id": "mallory", "plan_name": "late of mallory"}
         connection.execute(update(whop_subscriptions).values(fill_again))
-    eraser.join(20)
+    eraser.join()
     assert "mallory" not in everything(warehouse)
 
 

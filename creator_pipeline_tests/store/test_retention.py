@@ -198,7 +198,7 @@ def test_sweeps_beside_each_other_and_beside_work_delete_each_row_once(
     done = queue.dequeue(10, 60)
     assert queue.ack_all(done)
     for worker in workers:
-        worker.join(30)
+        worker.join()
     assert sum(counts) == 300
     assert keys(warehouse, ingestion_jobs) == {f"new-{number}" for number in range(20)}
 

@@ -122,10 +122,10 @@ def test_no_read_and_no_sync_fails_while_keys_are_rotated(warehouse: Warehouse, 
                 rotate()
                 time.sleep(0.05)
             (home / "stop").touch()
-            said, complained = worker.communicate(timeout=30)
+            said, complained = worker.communicate()
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join()
     assert (worker.returncode, complained) == (0, "")
     assert int(said) >= 2
     assert failures == []
