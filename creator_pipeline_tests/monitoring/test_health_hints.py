@@ -132,7 +132,8 @@ def test_the_command_beside_a_problem_ends_it(watched: Watched, name: str) -> No
     home = Path(watched.instance.root_directory)
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
     watched.monkeypatch.setenv("DAGSTER_HOME", str(home))
-    watched.monkeypatch.chdir(ROOT)
+    # Not the project: Dagster would take the .env of whoever has set it up.
+    watched.monkeypatch.chdir(home)
     break_it(watched)
     watched.tick()
     found = next((one for one in watched.open() if one.startswith(name)), None)
