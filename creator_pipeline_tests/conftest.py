@@ -14,7 +14,6 @@ from time import sleep
 
 import hypothesis
 import pytest
-from dagster._core.definitions.partitions.context import _current_ctx
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listens_for
 
@@ -86,9 +85,6 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_SECRET_KEYS", os.environ.setdefault("CREATOR_PIPELINE_TEST_KEY", new_key()))
     monkeypatch.setenv("GUMROAD_REQUESTS_PER_MINUTE", "60000000")
     monkeypatch.chdir(tmp_path)
-    # A generator of Dagster that an earlier test left half way sets back what was there before it, whenever it goes:
-    # partitions would be looked for in that test's instance.
-    _current_ctx.set(None)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
