@@ -2,7 +2,7 @@
 
 One seller of the sandbox with so many sales, paid every week. Everything that payouts tell is read by one process at
 Gumroad's real pace, as a first load does before it reads a sale. Printed: requests, seconds, and what the ledger has by
-then. Each payout's rows of the ledger are compared with the sum that was sent; a difference ends the run with 1.
+then. The lines of each payout are compared with the sum that was sent; a difference ends the run with 1.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def main() -> int:
         processor = time.process_time() - processor
     line, head, event = payout_lines.c, payouts.c, sales_events.c
     with warehouse.read() as connection:
-        by_payout = select(line.payout_id, func.sum(line.net_micros)).group_by(line.payout_id)
-        sums = {payout_id: micros for payout_id, micros in connection.execute(by_payout)}  # noqa: C416 - rows
+        by_payout = select(line.payout_id, func.sum(line.net_micros).label("net")).group_by(line.payout_id)
+        sums = {row.payout_id: row.net for row in connection.execute(by_payout)}
         listed = set(connection.execute(select(head.payout_id)).scalars())
         sold = connection.execute(select(func.count()).where(event.event_type == "sale")).scalar_one()
     live = {one.id: (one.balance_cents - one.fee_cents) * 10_000 for one in account.books.run.payouts}

@@ -138,7 +138,7 @@ def test_every_dagster_yaml_has_the_same_policy() -> None:
 
 
 def test_the_chart_is_told_the_policy_of_dagster_yaml() -> None:
-    """Incident: the chart's values were silent about sensors, so a cluster had a thread too few for webhooks."""
+    """Incident: the chart's values were silent about sensors, and nobody had chosen a cluster's threads for them."""
     ours = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     chart = yaml.safe_load(TEXTS["kubernetes/values.yaml"])
     daemon, runs = chart["dagsterDaemon"], chart["concurrency"]["runs"]

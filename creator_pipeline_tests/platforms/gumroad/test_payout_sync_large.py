@@ -42,7 +42,7 @@ def test_a_line_is_found_by_its_key_before_the_database_has_any_statistics(wareh
 def test_adjustments_are_searched_once_for_all_payouts_of_a_first_reading(
     sqlite_warehouse: Warehouse, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Incident: each payout that was read began the search among all its neighbours; an hour for 100,000 sales."""
+    """Incident: each payout that was read began a search among its neighbours."""
     searched, placed = list[int](), payout_store.placed_parts
 
     def counted(profile_id: str, payouts: Any, *given: Any) -> Any:
