@@ -210,7 +210,8 @@ def values(group: Sequence[Row], settings: Settings) -> dict[str, Any]:
 
 
 def _shared(texts: Sequence[str]) -> str:
-    """The end that all texts share, from a sentence's begin or behind a colon; the first text where they share none."""
+    """The end that all texts share, from a sentence's begin or behind a colon; else the first, and how many more."""
     begins = (0, *(found.end() for found in _BEGINS.finditer(texts[0])))
     ends = (texts[0][begin:] for begin in begins)
-    return next((end for end in ends if end and all(text.endswith(end) for text in texts)), texts[0])
+    many = f"{texts[0].removesuffix('.')}, and {len(texts) - 1} more."
+    return next((end for end in ends if end and all(text.endswith(end) for text in texts)), many)

@@ -71,7 +71,7 @@ def test_one_cause_of_many_profiles_is_one_mail_and_one_when_it_is_over(tick: Ti
         (("{} was not read: the schedule is off.",) * 2, "the schedule is off."),
         (("days of {} failed. GET /sales: HTTP 500.", "{} failed. GET /products: HTTP 500."), "HTTP 500."),
         (("The pool is full.",) * 2, "The pool is full."),
-        (("{} waits.",) * 2, "alice waits."),
+        (("{} waits.",) * 2, "alice waits, and 1 more."),
     ],
 )
 def test_the_subject_of_many_says_what_is_true_of_all(tick: Ticks, texts: tuple[str, str], title: str) -> None:
