@@ -123,7 +123,7 @@ def _emptied_postgres(request: pytest.FixtureRequest) -> str:
     warehouse = open_warehouse(url)
     # TRUNCATE makes new files for each table and index: half a second for what is nearly empty.
     with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        sizes = {name: size for name, size in connection.execute(text(_FILLED))}
+        sizes = dict(map(tuple, connection.execute(text(_FILLED))))
         names = [table.name for table in reversed(metadata.sorted_tables) if table.name in sizes]
         if names:
             connection.execute(text("; ".join(f'DELETE FROM "{name}"' for name in names)))
