@@ -166,6 +166,7 @@ def _store(
             _in_window(profile_id, window),
             what=what,
             allow_shrink=allow_shrink,
+            before=len(before),
         )
         sales = {row.id: ledger_sale(row) for row in kept}
         gone = before - sales.keys()
