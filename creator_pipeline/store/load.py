@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -110,7 +111,7 @@ def replace(
         before = connection.execute(select(func.count()).select_from(table).where(scope)).scalar_one()
     if not before and isinstance(rows, Sequence) and (not rows or _copied(connection, table, rows)):
         places = [table.c.keys().index(column.name) for column in tell]
-        told = (tuple(row[place] for place in places) for row in rows if places)
+        told = zip(*(map(itemgetter(place), rows) for place in places), strict=True)
         return Change(inserted=len(rows), touched=frozenset(told))
     with staged(connection, table, rows) as (stage, count):
         if before >= GUARD_ROWS and count < before * GUARD_SHARE and not allow_shrink:
