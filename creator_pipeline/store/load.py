@@ -37,7 +37,7 @@ from creator_pipeline.store.load_statements import (
 )
 from creator_pipeline.store.pg_copy import copy
 
-BATCH = 2_000
+BATCH = 500
 """Rows handed to the database at once: bounds memory, and costs no speed (see benchmarks)."""
 
 GUARD_ROWS = 50
