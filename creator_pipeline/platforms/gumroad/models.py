@@ -215,13 +215,18 @@ def sale_row(
         recurring_charge=FIELDS.optional_flag("sale", sale, "recurring_charge"),
         buyer_hash=ring.hash_address(address) if isinstance(address, str) and address else None,
         country=FIELDS.optional_text("sale", sale, "country_iso2"),
-        raw=_raw(sale),
+        raw=kept_json(sale),
         ingested_at=ingested_at,
         processor=_processor(sale),
     )
 
 
-def _raw(sale: Json) -> str:
+def kept_json(sale: Json) -> str:
+    """The JSON of a sale as it is kept: without what is personal, or changes by itself.
+
+    Raises:
+        DataError: it is nested deeper than can be written.
+    """
     # Asked once for all that would ask: each question looks at all keys of the sale.
     if catalog.SALE_KEYS.issuperset(sale):
         return stored_as_known(sale, _NOT_KEPT)
