@@ -59,14 +59,28 @@ def first_seen(
             )
         ).all()
     )
-    new = [
-        {"id": id_, "profile_id": profile_id, "platform": platform, "gross_micros": micros, "first_seen_at": moment}
-        for id_, micros in sorted(seen.items())
-        if id_ not in known
-    ]
-    if new:
-        connection.execute(insert_into(connection, ledger_first_seen).on_conflict_do_nothing(), new)
+    note_first_seen(connection, platform, profile_id, {id_: seen[id_] for id_ in seen if id_ not in known}, moment)
     return {id_: known.get(id_, moment) for id_ in seen}
+
+
+def note_first_seen(
+    connection: Connection, platform: str, profile_id: str, new: Mapping[str, int | None], moment: datetime
+) -> None:
+    """Remember rows of the ledger that were never seen before.
+
+    Args:
+        connection: of the transaction.
+        platform: as the ledger calls it.
+        profile_id: whose rows.
+        new: id of the row to what had gone back by then, in micros, or None.
+        moment: of the reading.
+    """
+    rows = [
+        {"id": id_, "profile_id": profile_id, "platform": platform, "gross_micros": micros, "first_seen_at": moment}
+        for id_, micros in sorted(new.items())
+    ]
+    if rows:
+        connection.execute(insert_into(connection, ledger_first_seen).on_conflict_do_nothing(), rows)
 
 
 def with_closed_months(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -20,7 +21,9 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union,
 )
+from sqlalchemy.sql.elements import BooleanClauseList
 
 from creator_pipeline.core import json_fields
 from creator_pipeline.core.windows import DayWindow, now, partition_key
@@ -64,13 +67,32 @@ def replace_events(
     """
     rows = with_closed_months(connection, platform, profile_id, scope, events)
     columns = sales_events.c
-    here = and_(columns.platform == platform, columns.profile_id == profile_id, scope(columns))
-    before = set(connection.execute(select(columns.occurred_on).where(here).distinct()).scalars())
-    told = [columns[name] for name in ("event_type", "source", "occurred_on", "belongs_to")]
-    change = replace(connection, sales_events, rows, here, what=what, allow_shrink=allow_shrink, tell=told)
+    mine, within = and_(columns.platform == platform, columns.profile_id == profile_id), scope(columns)
+    before = _stored_by_day(connection, mine, within)
+    change = replace(
+        connection,
+        sales_events,
+        rows,
+        and_(mine, within),
+        what=what,
+        allow_shrink=allow_shrink,
+        tell=[columns[name] for name in ("event_type", "source", "occurred_on", "belongs_to")],
+        before=sum(before.values()),
+    )
     if change.any:
-        note_changes(connection, platform, profile_id, before | {row.occurred_on for row in rows})
+        note_changes(connection, platform, profile_id, before.keys() | {row.occurred_on for row in rows})
     return change
+
+
+def _stored_by_day(connection: Connection, mine: ColumnElement[bool], within: ColumnElement[bool]) -> dict[date, int]:
+    columns = sales_events.c
+    # Each part of an OR by itself, by its own index: before the table has statistics, and a first load ends before
+    # that, PostgreSQL would look at all rows of the profile.
+    either = isinstance(within, BooleanClauseList) and within.operator is operator.or_
+    parts = within.clauses if either else [within]
+    each = union(*(select(columns.id, columns.occurred_on).where(mine, part) for part in parts)).subquery().c
+    rows = connection.execute(select(each.occurred_on, func.count()).group_by(each.occurred_on))
+    return {day: count for day, count in rows}  # noqa: C416 - a Row is no tuple to the checker
 
 
 class Place(NamedTuple):

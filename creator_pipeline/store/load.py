@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -36,7 +37,7 @@ from creator_pipeline.store.load_statements import (
 )
 from creator_pipeline.store.pg_copy import copy
 
-BATCH = 2_000
+BATCH = 500
 """Rows handed to the database at once: bounds memory, and costs no speed (see benchmarks)."""
 
 GUARD_ROWS = 50
@@ -91,6 +92,7 @@ def replace(
     what: str,
     allow_shrink: bool = False,
     tell: Sequence[Column[Any]] = (),
+    before: int | None = None,
 ) -> Change:
     """Make the rows of ``table`` within ``scope`` equal to ``rows``, inside the transaction of ``connection``.
 
@@ -100,14 +102,16 @@ def replace(
         what: names the unit in an error, e.g. ``sales of alice, 2026-11-22``.
         allow_shrink: accept a load that drops sharply more rows than it brings.
         tell: columns that :attr:`Change.touched` has of each row that differs now, as it was and as it is.
+        before: how many rows the scope has, where that was asked already.
 
     Raises:
         DataError: the load would leave less than half of :data:`GUARD_ROWS` or more rows; nothing is written.
     """
-    before = connection.execute(select(func.count()).select_from(table).where(scope)).scalar_one()
+    if before is None:
+        before = connection.execute(select(func.count()).select_from(table).where(scope)).scalar_one()
     if not before and isinstance(rows, Sequence) and (not rows or _copied(connection, table, rows)):
         places = [table.c.keys().index(column.name) for column in tell]
-        told = (tuple(row[place] for place in places) for row in rows if places)
+        told = zip(*(map(itemgetter(place), rows) for place in places), strict=True)
         return Change(inserted=len(rows), touched=frozenset(told))
     with staged(connection, table, rows) as (stage, count):
         if before >= GUARD_ROWS and count < before * GUARD_SHARE and not allow_shrink:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import delete, select
+import pytest
+from sqlalchemy import delete, select, text
 
-from creator_pipeline.core.windows import DayWindow
+from creator_pipeline.core.windows import DayWindow, partition_key
+from creator_pipeline.ledger.closing import Scope
 from creator_pipeline.ledger.events import LedgerEvent
-from creator_pipeline.ledger.replace import note_changes, replace_sales, replace_window
+from creator_pipeline.ledger.replace import (
+    note_changes,
+    own_days,
+    own_partitions,
+    replace_events,
+    replace_sales,
+    replace_window,
+)
 from creator_pipeline.platforms.gumroad.ledger import GumroadSale, gumroad_events
-from creator_pipeline.store.engine import Warehouse
+from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import ledger_changes, sales_events
 
 T0 = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -108,3 +118,44 @@ def test_every_changed_day_is_noted_however_many_they_are(warehouse: Warehouse) 
         assert len(before) == len(after) == 1
         assert before != after
         assert noted(warehouse) == {("gumroad", "alice", day) for day in days[:count]}
+
+
+@pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("scope_of", [own_days, own_partitions])
+def test_the_rest_of_a_ledger_is_not_read_before_the_database_has_any_statistics(
+    warehouse_url: str, scope_of: Callable[[DayWindow], Scope]
+) -> None:
+    """Incident: each part of a first load read all rows that the parts before it had stored, twice."""
+    read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'sales_events'"
+    stored = [event(f"s{number}", DAYS[number % 2]) for number in range(2_000)]
+    days = DayWindow(DAYS[2], DAYS[2] + timedelta(days=1))
+    warehouse = open_warehouse(warehouse_url)
+    warehouse.ensure_migrated()
+    with warehouse.write() as connection:
+        replace_window(connection, "gumroad", "alice", DayWindow(DAYS[0], DAYS[2]), stored)
+    with warehouse.write() as connection:
+        change = replace_events(
+            connection, "gumroad", "alice", scope_of(days), [event("new", days.start)], what="a part"
+        )
+        rows = connection.execute(text(read)).scalar_one()
+    warehouse.engine.dispose()
+    assert change.inserted == 1
+    assert rows < 100
+
+
+def test_what_is_booked_later_counts_once_among_what_a_scope_has(warehouse: Warehouse) -> None:
+    """Guards: the parts of a scope that overlap, or of which one is left out: the days that changed would be wrong."""
+    days = DayWindow(DAYS[0], DAYS[2])
+    late = event("late", DAYS[2])._replace(belongs_to=DAYS[1])
+    refund = event("refund", DAYS[2])._replace(event_type="refund", source=partition_key(DAYS[0], "alice"))
+    for scope, rows in (
+        (own_days(days), [event("s1", DAYS[0]), late]),
+        (own_partitions(days), [event("s2", DAYS[1]), refund]),
+    ):
+        with warehouse.write() as connection:
+            assert replace_events(connection, "gumroad", "alice", scope, rows, what="a part").inserted == 2
+        noted(warehouse)
+        with warehouse.write() as connection:
+            change = replace_events(connection, "gumroad", "alice", scope, [], what="a part")
+        assert (change.deleted, change.inserted) == (2, 0)
+        assert noted(warehouse) == {("gumroad", "alice", row.occurred_on) for row in rows}

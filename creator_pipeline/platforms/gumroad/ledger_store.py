@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, and_, bindparam, exists, not_, select, update
 
 from creator_pipeline.core.windows import DayWindow
-from creator_pipeline.ledger.closing import first_seen
+from creator_pipeline.ledger.closing import note_first_seen
 from creator_pipeline.ledger.replace import note_changes, replace_sales
 from creator_pipeline.platforms.gumroad import payout_catalog
 from creator_pipeline.platforms.gumroad.ledger import SaleLedger, sale_ledger
@@ -150,9 +150,8 @@ def _histories(
     new: dict[str, int | None] = {}
     for sale_id, one in flags.items():
         new |= news(profile_id, sale_id, one, history_of(profile_id, sale_id, known))
-    for some in chunks(new):
-        at = first_seen(connection, PLATFORM, profile_id, {id_: new[id_] for id_ in some}, moment)
-        known |= {id_: Seen(new[id_], at[id_]) for id_ in some}
+    note_first_seen(connection, PLATFORM, profile_id, new, moment)
+    known |= {id_: Seen(gross, moment) for id_, gross in new.items()}
     return {sale_id: history_of(profile_id, sale_id, known) for sale_id in flags}
 
 

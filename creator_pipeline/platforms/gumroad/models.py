@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
-from creator_pipeline.core.json_fields import FieldReader, Json, is_whole, stored
+from creator_pipeline.core.json_fields import FieldReader, Json, is_whole, stored, stored_as_known
 from creator_pipeline.core.money import MICROS, from_cents
 from creator_pipeline.core.secrets import KeyRing
 from creator_pipeline.platforms.gumroad import catalog
@@ -215,10 +215,22 @@ def sale_row(
         recurring_charge=FIELDS.optional_flag("sale", sale, "recurring_charge"),
         buyer_hash=ring.hash_address(address) if isinstance(address, str) and address else None,
         country=FIELDS.optional_text("sale", sale, "country_iso2"),
-        raw=stored(without_processor(sale, catalog.SALE_KEYS), catalog.SALE_KEYS, _NOT_KEPT),
+        raw=kept_json(sale),
         ingested_at=ingested_at,
         processor=_processor(sale),
     )
+
+
+def kept_json(sale: Json) -> str:
+    """The JSON of a sale as it is kept: without what is personal, or changes by itself.
+
+    Raises:
+        DataError: it is nested deeper than can be written.
+    """
+    # Asked once for all that would ask: each question looks at all keys of the sale.
+    if catalog.SALE_KEYS.issuperset(sale):
+        return stored_as_known(sale, _NOT_KEPT)
+    return stored(without_processor(sale, catalog.SALE_KEYS), catalog.SALE_KEYS, _NOT_KEPT)
 
 
 def _processor(sale: Json) -> str | None:

@@ -127,9 +127,11 @@ def keep_odd(
         window: half-open UTC days whose sales are all here; None where they were read by their ids.
     """
     provider, keys = PLATFORM.in_ledger, {(one.part, one.object_id) for one in odd}
-    store.forget(connection, provider, profile_id, {(SALES, sale_id) for sale_id in read} - keys)
-    if window is not None:
-        store.forget_unseen(connection, provider, profile_id, keys, lambda one: _covered(one, window))
+    # Of nearly every account nothing is kept: one question instead of two for each part of a load.
+    if store.unreadable_of(connection, provider, profile_id):
+        store.forget(connection, provider, profile_id, {(SALES, sale_id) for sale_id in read} - keys)
+        if window is not None:
+            store.forget_unseen(connection, provider, profile_id, keys, lambda one: _covered(one, window))
     store.remember(connection, provider, profile_id, odd, now())
 
 

@@ -19,15 +19,13 @@ from creator_pipeline.platforms.gumroad.ledger_store import (
     stored_payouts,
 )
 from creator_pipeline.platforms.gumroad.models import SaleRow
-from creator_pipeline.platforms.gumroad.payout_facts import REACH, Known, facts
+from creator_pipeline.platforms.gumroad.payout_facts import Known, facts
 from creator_pipeline.platforms.gumroad.payout_items import placed_parts
 from creator_pipeline.platforms.gumroad.payout_rows import Payout, PayoutRows, rows_of, source_of
 from creator_pipeline.platforms.gumroad.payouts import PAID_ELSEWHERE, Line, lines_without_sale
 from creator_pipeline.store.load import Change, replace
 from creator_pipeline.store.tables import gumroad_sales, payout_lines, sales_events
 
-NEIGHBOURS = 2 * REACH
-"""Payouts on each side of one that changed whose adjustments may be made of other parts now."""
 _LINES, _SALES = payout_lines.c, gumroad_sales.c
 
 
@@ -80,7 +78,6 @@ def rewrite_payouts(
     profile_id: str,
     moment: datetime,
     *,
-    near: Collection[str] | None = None,
     heads: Mapping[str, StoredPayout] | None = None,
 ) -> Change:
     """Make the rows of payouts that belong to no sale what everything that is stored says.
@@ -89,7 +86,6 @@ def rewrite_payouts(
         connection: of the transaction.
         profile_id: whose payouts.
         moment: when the rows are made.
-        near: only these payouts and their neighbours in time; all where it is None.
         heads: of :func:`.ledger_store.stored_payouts`, where they are at hand.
 
     Returns:
@@ -97,9 +93,7 @@ def rewrite_payouts(
     """
     paid = stored_payouts(connection, profile_id) if heads is None else heads
     ordered = sorted(paid.values(), key=lambda one: (one.created_at, one.payout_id))
-    made = _around([one.payout_id for one in ordered], near, NEIGHBOURS)
-    read = _around([one.payout_id for one in ordered], made, NEIGHBOURS) if near is not None else made
-    if not made:
+    if not ordered:
         return Change()
     again = _paid_again(connection, profile_id, ordered)
     payouts = [
@@ -112,12 +106,11 @@ def rewrite_payouts(
             adjusted=one.read_at is not None and str(one.kept.get("currency")).lower() == "usd",
         )
         for one in ordered
-        if one.payout_id in read
     ]
     summing = [one for one in payouts if any(line.type in payout_catalog.PIECED_TYPES for line in one.lines)]
     sales: dict[str, Known] = {}
     if summing:
-        ids = _sales_that_matter(connection, profile_id, read)
+        ids = _sales_that_matter(connection, profile_id, paid.keys())
         if any(line.type == payout_catalog.TECHNICAL_ADJUSTMENT for one in summing for line in one.lines):
             ids |= _estimated(connection, profile_id)
         found = ledgers_of(connection, profile_id, ids, moment, heads=paid)
@@ -126,20 +119,12 @@ def rewrite_payouts(
     placed, names = placed_parts(profile_id, payouts, sales, told)
     rows, used = list[PayoutRows](), set(names)
     for one in payouts:
-        if one.payout_id in made:
-            shares, expected, possible = told[one.payout_id]
-            possible = [part for part in possible if part.once not in used]
-            rows.append(rows_of(profile_id, one, shares, expected, possible, moment, placed.get(one.payout_id)))
-            used |= rows[-1].used
+        shares, expected, possible = told[one.payout_id]
+        possible = [part for part in possible if part.once not in used]
+        rows.append(rows_of(profile_id, one, shares, expected, possible, moment, placed.get(one.payout_id)))
+        used |= rows[-1].used
     _store_pieces(connection, profile_id, rows)
-    return _store_events(connection, profile_id, made, rows)
-
-
-def _around(ordered: Sequence[str], ids: Collection[str] | None, reach: int) -> set[str]:
-    if ids is None:
-        return set(ordered)
-    places = [place for place, payout_id in enumerate(ordered) if payout_id in ids]
-    return {one for place in places for one in ordered[max(0, place - reach) : place + reach + 1]}
+    return _store_events(connection, profile_id, paid.keys(), rows)
 
 
 def _paid_again(connection: Connection, profile_id: str, ordered: Iterable[StoredPayout]) -> dict[str, str]:

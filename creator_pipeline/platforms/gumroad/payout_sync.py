@@ -16,7 +16,7 @@ from creator_pipeline.platforms.books import NotReadable
 from creator_pipeline.platforms.gumroad import payout_catalog, payout_settled, payouts, unreadable
 from creator_pipeline.platforms.gumroad.answers import Json, NoScopeError, NotFoundError
 from creator_pipeline.platforms.gumroad.client import GumroadClient
-from creator_pipeline.platforms.gumroad.ledger_store import PLATFORM, rewrite_sales, stored_payouts
+from creator_pipeline.platforms.gumroad.ledger_store import PLATFORM, rewrite_sales
 from creator_pipeline.platforms.gumroad.odd_payouts import LISTED, PLANNED, READ, OddPayouts, is_kept, keep
 from creator_pipeline.platforms.gumroad.payout_heads import (
     completed_when_read,
@@ -36,9 +36,6 @@ from creator_pipeline.store.load import Change, replace, upsert
 from creator_pipeline.store.locks import lock_profile
 from creator_pipeline.store.tables import payout_lines, platform_balances
 from creator_pipeline.store.tables import payouts as table
-
-FEW = 3
-"""Payouts read at once up to which the payouts around each are made anew with it."""
 
 
 @dataclass
@@ -113,7 +110,7 @@ def load_payouts(
             # The others would cost a request each and tell no more.
             no_lines = True
             break
-        _store_reading(warehouse, profile_id, reading, found, neighbours=len(wanted) <= FEW)
+        _store_reading(warehouse, profile_id, reading, found)
     with warehouse.read() as connection:
         left = payout_settled.is_left(connection, profile_id)
     if left:
@@ -193,7 +190,7 @@ def _store_heads(
         upsert(connection, table, [rows[head.payout_id] for head in heads])
         if moved:
             payout_settled.begin(connection, profile_id)
-            found.ledger += _rewrite(connection, profile_id, moved, moment)
+            found.ledger += _rewrite_sales_of(connection, profile_id, moved, moment)
     return rows
 
 
@@ -215,17 +212,14 @@ def _reading(client: GumroadClient, payout_id: str, found: PayoutsRead) -> Readi
     return made
 
 
-def _store_reading(
-    warehouse: Warehouse, profile_id: str, reading: Reading, found: PayoutsRead, *, neighbours: bool
-) -> None:
-    """Store what a payout tells, if it counts.
+def _store_reading(warehouse: Warehouse, profile_id: str, reading: Reading, found: PayoutsRead) -> None:
+    """Store what a payout tells, if it counts; the rows of all payouts are made anew once all are read.
 
     Args:
         warehouse: where the tables are.
         profile_id: whose payout.
         reading: of the payout by its id.
         found: is added to.
-        neighbours: make the rows of it and of the payouts around it anew; False where all are made anew in the end.
     """
     moment, payout_id = now(), reading.head.payout_id
     with warehouse.write() as connection:
@@ -241,7 +235,7 @@ def _store_reading(
         elif after.state == before.state:
             return
         payout_settled.begin(connection, profile_id)
-        found.ledger += _rewrite(connection, profile_id, {payout_id}, moment, neighbours=neighbours)
+        found.ledger += _rewrite_sales_of(connection, profile_id, {payout_id}, moment)
 
 
 def _replace_lines(connection: Connection, profile_id: str, reading: Reading) -> None:
@@ -252,16 +246,8 @@ def _replace_lines(connection: Connection, profile_id: str, reading: Reading) ->
     replace(connection, payout_lines, rows, mine, what=f"lines of payout {payout_id}", allow_shrink=True)
 
 
-def _rewrite(
-    connection: Connection, profile_id: str, payout_ids: set[str], moment: datetime, *, neighbours: bool = True
-) -> Change:
-    """The ledger rows of these payouts' sales and, where ``neighbours``, those of the payouts themselves."""
-    heads = stored_payouts(connection, profile_id)
-    ids = sales_of(connection, profile_id, payout_ids)
-    change, _ = rewrite_sales(connection, profile_id, ids, moment, heads=heads)
-    if neighbours:
-        change += rewrite_payouts(connection, profile_id, moment, near=payout_ids, heads=heads)
-    return change
+def _rewrite_sales_of(connection: Connection, profile_id: str, payout_ids: set[str], moment: datetime) -> Change:
+    return rewrite_sales(connection, profile_id, sales_of(connection, profile_id, payout_ids), moment)[0]
 
 
 def _store_rest(

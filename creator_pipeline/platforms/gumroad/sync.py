@@ -21,6 +21,7 @@ from creator_pipeline.platforms.gumroad.catalog import SALE_KEYS
 from creator_pipeline.platforms.gumroad.client import GumroadClient
 from creator_pipeline.platforms.gumroad.fetch import fetch_sales
 from creator_pipeline.platforms.gumroad.ledger_store import (
+    StoredPayout,
     known_by_lines,
     ledgers_of,
     note_moved,
@@ -166,17 +167,19 @@ def _store(
             _in_window(profile_id, window),
             what=what,
             allow_shrink=allow_shrink,
+            before=len(before),
         )
         sales = {row.id: ledger_sale(row) for row in kept}
         gone = before - sales.keys()
+        heads = stored_payouts(connection, profile_id)
         events, ledger_change = write_window(
-            connection, profile_id, window, sales.keys(), moment, allow_shrink=allow_shrink, written=sales
+            connection, profile_id, window, sales.keys(), moment, heads, allow_shrink=allow_shrink, written=sales
         )
         if gone:
             # Lines of payouts may tell of them still, on another day.
-            ledger_change += rewrite_sales(connection, profile_id, gone, moment)[0]
+            ledger_change += rewrite_sales(connection, profile_id, gone, moment, heads=heads)[0]
         if sales_change.any and (ledger_change.deleted or matters_to_payouts(rows)):
-            ledger_change += rewrite_payouts(connection, profile_id, moment)
+            ledger_change += rewrite_payouts(connection, profile_id, moment, heads=heads)
         keep_odd(connection, profile_id, odd, (row.id for row in rows), window)
     return Loaded(window, rows, events, sales_change, ledger_change, new_keys, odd=odd)
 
@@ -191,6 +194,7 @@ def write_window(
     window: DayWindow,
     sale_ids: AbstractSet[str],
     moment: datetime,
+    heads: Mapping[str, StoredPayout],
     *,
     allow_shrink: bool = False,
     written: Mapping[str, GumroadSale] | None = None,
@@ -203,13 +207,13 @@ def write_window(
         window: half-open UTC days of the sales.
         sale_ids: the stored sales of these days.
         moment: when the rows are made.
+        heads: of :func:`stored_payouts`.
         allow_shrink: accept that most rows go away.
         written: those sales that this transaction has just stored, as they are stored.
 
     Returns:
         the rows, and what became of the ledger.
     """
-    heads = stored_payouts(connection, profile_id)
     ids = set(sale_ids)
     if heads:
         ids |= known_by_lines(connection, profile_id, window)
@@ -240,8 +244,9 @@ def rebuild_ledger(warehouse: Warehouse, profile_id: str, window: DayWindow, *, 
     with warehouse.write() as connection:
         lock_profile(connection, profile_id)
         ids = _ids(connection, profile_id, window)
-        events, change = write_window(connection, profile_id, window, ids, moment, allow_shrink=allow_shrink)
-        change += rewrite_payouts(connection, profile_id, moment)
+        heads = stored_payouts(connection, profile_id)
+        events, change = write_window(connection, profile_id, window, ids, moment, heads, allow_shrink=allow_shrink)
+        change += rewrite_payouts(connection, profile_id, moment, heads=heads)
     return Loaded(window, [], events, Change(), change)
 
 

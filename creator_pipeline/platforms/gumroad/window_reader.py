@@ -16,7 +16,7 @@ from creator_pipeline.platforms.gumroad.catalog import PAGE_SIZE
 from creator_pipeline.platforms.gumroad.client import GumroadClient, SalesPage
 from creator_pipeline.platforms.gumroad.page_keys import PageKeys
 
-CHUNK_ROWS = 1_000
+CHUNK_ROWS = 2_000
 """Rows of complete days that make a chunk before the window is read to its end: bounds memory."""
 RECENT_IDS = 2_000
 """Ids remembered, to recognize a sale that a later page repeats."""
