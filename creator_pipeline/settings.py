@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-import dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from creator_pipeline.core import addresses, secrets
+from creator_pipeline.core import addresses, env_file, secrets
 from creator_pipeline.core.errors import ConfigError
 
 WHERE_TO_GET = {
@@ -250,8 +249,8 @@ def load() -> Settings:
     """
     # Dagster puts .env into the environment when it starts: without this a flag could not be changed while it runs.
     try:
-        written = frozenset(dotenv.dotenv_values(".env").items())
-        return _load(frozenset(one for one in os.environ.items() if one[0].lower() in Settings.model_fields), written)
+        given = frozenset(one for one in os.environ.items() if one[0].lower() in Settings.model_fields)
+        return _load(given, env_file.read())
     except UnicodeDecodeError:
         raise _not_utf8() from None
     except ValidationError as error:
@@ -276,7 +275,7 @@ def load_env_file() -> None:
         ConfigError: the file isn't UTF-8.
     """
     try:
-        written = dotenv.dotenv_values(Path(".env"))
+        written = dict(env_file.read())
     except UnicodeDecodeError:
         raise _not_utf8() from None
     os.environ.update({name: value for name, value in written.items() if value and not os.environ.get(name)})

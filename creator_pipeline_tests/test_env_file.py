@@ -12,6 +12,7 @@ import dotenv
 import pytest
 
 from creator_pipeline import settings
+from creator_pipeline.core import env_file
 from creator_pipeline_tests.support.paths import ROOT
 
 
@@ -61,3 +62,16 @@ def test_an_empty_value_is_none_on_either_side(tmp_path: Path, monkeypatch: pyte
         "DATABASE_URL": "sqlite:////there",
         "OPS_EMAIL": "a@x",
     }
+
+
+def test_a_change_of_it_or_of_what_it_names_counts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: a key that was changed in .env, and a code server that went on with the one it had read before."""
+    monkeypatch.chdir(tmp_path)
+    said = list[str | None]()
+    for domain, line in (("x", "a@x"), ("x", "b@x"), ("x", "c@${DOMAIN}"), ("y", "c@${DOMAIN}")):
+        monkeypatch.setenv("DOMAIN", domain)
+        Path(".env").write_text(f"FROM_EMAIL={line}\n", encoding="utf-8")
+        said.append(dict(env_file.read())["FROM_EMAIL"])
+    assert said == ["a@x", "b@x", "c@x", "c@y"]
+    Path(".env").unlink()
+    assert env_file.read() == frozenset()

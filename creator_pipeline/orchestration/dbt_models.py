@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 from creator_pipeline import settings
 from creator_pipeline.core.declared import Place
-from creator_pipeline.core.errors import DataError
+from creator_pipeline.core.errors import ConfigError, DataError
 from creator_pipeline.datasets.declared import DAILY_REVENUE, DATASETS, LEDGER
 from creator_pipeline.orchestration import export
 from creator_pipeline.runtime.describe import OWNERS
@@ -30,6 +30,8 @@ from creator_pipeline.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 GROUP = "dbt"
+PARTIAL_PARSE = "partial_parse.msgpack"
+"""What dbt goes on with, so that it doesn't parse the project again."""
 FILES = "export_files"
 """The dbt source of the exported files; any other is the warehouse."""
 _READ_BY = {
@@ -174,14 +176,18 @@ def _manifest(config: Settings, target: str) -> Path:
     kept = config.home / "dbt" / digest.hexdigest()[:16]
     if not (kept / "manifest.json").is_file():
         kept.mkdir(parents=True, exist_ok=True)
-        fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
+        fresh, known = kept.with_name(f"{kept.name}.{os.getpid()}"), dict(os.environ)
         where = ["--project-dir", str(project()), "--profiles-dir", str(project()), "--log-path", str(fresh)]
         asked = [_executable(), "--no-use-colors", "parse", "--target", target, "--target-path", str(fresh), *where]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=config.home)  # noqa: S603 - our own words
+        # A run goes on with what was parsed only where its profile is the same.
+        with suppress(ConfigError):
+            known.update(environment(config))
+        done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=config.home, env=known)  # noqa: S603 - our own words
         if done.returncode:
             raise DataError(f"dbt can't read the models: {done.stdout[-2000:]}", hint="See docs/dbt.md.")
         # Another process may do the same at this moment.
-        (fresh / "manifest.json").replace(kept / "manifest.json")
+        for name in (PARTIAL_PARSE, "manifest.json"):
+            (fresh / name).replace(kept / name)
         shutil.rmtree(fresh, ignore_errors=True)
     return kept / "manifest.json"
 
@@ -221,7 +227,9 @@ def _models(config: Settings, target: str) -> dg.AssetsDefinition:
                 metadata={**spec.metadata, **code(model)},
             )
 
-    @dbt_assets(manifest=_manifest(config, target), dagster_dbt_translator=Translator(), name="build_dbt_models")
+    manifest = _manifest(config, target)
+
+    @dbt_assets(manifest=manifest, dagster_dbt_translator=Translator(), name="build_dbt_models")
     def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
         """Build and test the models that are asked for.
 
@@ -230,6 +238,10 @@ def _models(config: Settings, target: str) -> dg.AssetsDefinition:
         """
         now = settings.load()
         folder = now.home / "dbt" / "runs" / context.run.run_id[:8]
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            # Half of a run's processor time: dbt would parse the project again.
+            shutil.copy(manifest.with_name(PARTIAL_PARSE), folder)
         # A test of two models, of which one isn't built here, is none of this run; it may never have been built.
         with _set({**environment(now), "DBT_INDIRECT_SELECTION": "buildable"}):
             there = str(project())

@@ -12,13 +12,19 @@ import threading
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine, event
 
-from creator_pipeline.runtime.dagster_internals import DagsterSqliteStorage, SqliteEventLogStorage
+from creator_pipeline.runtime.dagster_internals import (
+    DagsterSqliteStorage,
+    SqliteEventLogStorage,
+    SqliteRunStorage,
+    SqliteScheduleStorage,
+)
 from creator_pipeline.runtime.dagster_internals.records import event_rows
 from creator_pipeline.runtime.event_batches import BATCHED
 
@@ -139,10 +145,38 @@ def _trust_the_system(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
+@lru_cache(maxsize=FILES)
+def _kept_engine(url: str) -> Engine:
+    # Compiled statements and no connection: each tick of a sensor opens the storage anew, and forks take it over.
+    return create_engine(url, poolclass=NullPool)
+
+
+class _KeptEngine:
+    """For a storage that compiles its statements anew with each connection."""
+
+    _conn_string: str
+
+    @contextmanager
+    def connect(self) -> Generator[Connection]:
+        """A transaction; Dagster calls it for whatever it reads or writes."""
+        with _kept_engine(self._conn_string).connect() as connection, connection.begin():
+            yield connection
+
+
+class SqliteRuns(_KeptEngine, SqliteRunStorage):
+    """As Dagster's."""
+
+
+class SqliteSchedules(_KeptEngine, SqliteScheduleStorage):
+    """As Dagster's."""
+
+
 class SqliteStorage(DagsterSqliteStorage):
     """Dagster's storage in SQLite files below a folder, which is made if it doesn't exist."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         Path(base_dir).mkdir(parents=True, exist_ok=True)
         super().__init__(base_dir, inst_data)
+        self._run_storage = SqliteRuns(vars(self._run_storage)["_conn_string"])
+        self._schedule_storage = SqliteSchedules(vars(self._schedule_storage)["_conn_string"])
         self._event_log_storage = SqliteEvents(str(Path(self._event_log_storage.path_for_shard("any")).parent))

@@ -10,7 +10,7 @@ import dagster as dg
 from sqlalchemy import make_url
 
 from creator_pipeline.runtime import event_batches, partition_keys, process
-from creator_pipeline.runtime.dagster_internals import ConfigurableClassData, DagsterStorage
+from creator_pipeline.runtime.dagster_internals import ConfigurableClassData, DagsterStorage, read_migrations_once
 from creator_pipeline.store.engine import KEEPALIVE
 
 
@@ -50,6 +50,7 @@ def postgres_storage(url: str, inst_data: ConfigurableClassData | None = None) -
     from creator_pipeline.runtime.postgres_events import BatchingStorage
 
     event_batches.switch_on()
+    read_migrations_once()
     return BatchingStorage(_with_keepalive(url), inst_data=inst_data)
 
 
@@ -58,6 +59,7 @@ def sqlite_storage(base_dir: str, inst_data: ConfigurableClassData | None = None
     from creator_pipeline.runtime.sqlite_events import SqliteStorage
 
     event_batches.switch_on()
+    read_migrations_once()
     return SqliteStorage(base_dir, inst_data)
 
 

@@ -103,20 +103,8 @@ def _work(ref: Any, context: LaunchRunContext) -> None:
 
 def warm_up() -> None:
     """Before the first fork: build what Dagster and the libraries otherwise build in each of them."""
-    from creator_pipeline.definitions import defs
-
     forkserver.load()
-    importlib.import_module("creator_pipeline_tests.faults.worker")
-    for name in (
-        "gumroad_refresh",
-        "gumroad_sync",
-        "whop_refresh",
-        "whop_sync",
-        "whop_changes",
-        "kdp_ingest",
-        "ledger",
-    ):
-        defs.resolve_job_def(name)
+    importlib.import_module("creator_pipeline_tests.faults.worker").warm_up()
 
 
 def command() -> None:
@@ -179,15 +167,14 @@ def worker() -> None:
     stopped = _until_stopped()
     _hurry()
     done = 0
-    with dg.DagsterInstance.ephemeral() as instance:
-        while not stopped():
-            try:
-                request_folder.work_once(instance)
-            except Exception:  # noqa: BLE001 - it is said, and the next iteration tries again
-                _log.exception("An iteration failed")
-            done += 1
-            ITERATIONS.write_text(str(done))
-            _sleep(IDLE_SECONDS)
+    while not stopped():
+        try:
+            request_folder.work_once(request_folder.instance())
+        except Exception:  # noqa: BLE001 - it is said, and the next iteration tries again
+            _log.exception("An iteration failed")
+        done += 1
+        ITERATIONS.write_text(str(done))
+        _sleep(IDLE_SECONDS)
 
 
 def _reap() -> None:

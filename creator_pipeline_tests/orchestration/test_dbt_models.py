@@ -30,11 +30,18 @@ needs_dbt = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.AssetsDefinition]:
+def dbt_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the project is parsed."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def models(dbt_home: Path) -> Iterator[dg.AssetsDefinition]:
     """The models on DuckDB."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBT_TARGET", "duckdb")
-        patch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("DAGSTER_HOME", str(dbt_home))
+        patch.setenv("EXPORT_URL", "export")
         (made,) = dbt_models.assets()
         yield made
 
@@ -168,11 +175,13 @@ def test_a_run_builds_the_model_that_is_asked_for(
     models: dg.AssetsDefinition,
     sqlite_warehouse: Warehouse,
     instance: dg.DagsterInstance,
-    tmp_path: Path,
+    dbt_home: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Guards: a green box whose table had never been written, and an empty ledger that dbt can't read."""
     monkeypatch.setenv("DBT_TARGET", "duckdb")
+    monkeypatch.setenv("DAGSTER_HOME", str(dbt_home))
     missing = dg.materialize([models], instance=instance, selection="dbt/fct_payouts", raise_on_error=False)
     (failed,) = missing.get_step_failure_events()
     assert "EXPORT_URL is not set" in failed.step_failure_data.error_display_string
@@ -184,6 +193,10 @@ def test_a_run_builds_the_model_that_is_asked_for(
     done = dg.materialize([models], instance=instance, selection="dbt/fct_payouts")
     assert [event.asset_key.path[-1] for event in done.get_asset_materialization_events()] == ["fct_payouts"]
     assert {one.passed for one in done.get_asset_check_evaluations()} == {True}
+    # The project is parsed once: that is half of a run's processor time.
+    said = "".join(capfd.readouterr())
+    assert "Finished running" in said
+    assert "partial parsing" not in said
     with duckdb.connect(str(settings.load().home / "models.duckdb"), read_only=True) as opened:
         assert opened.execute("select count(*) from analytics.fct_payouts").fetchall() == [(0,)]
 

@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import alembic.util
 import dagster as dg
 import pytest
+from alembic.script import ScriptDirectory
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
+from dagster._core.storage import sql, sqlite_storage
+from sqlalchemy import create_engine
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from creator_pipeline.runtime import storage
-from creator_pipeline.runtime.dagster_internals import DagsterSqliteStorage
+from creator_pipeline.runtime.dagster_internals import DagsterSqliteStorage, read_migrations_once
 from creator_pipeline.runtime.dagster_internals.records import event_rows
 from creator_pipeline.runtime.sqlite_events import FILES, SqliteEvents
 
@@ -114,3 +119,39 @@ def test_threads_and_storages_write_at_once(events: SqliteEvents, tmp_path: Path
     with events.index_connection() as connection:
         assert len(connection.execute(event_rows().select()).all()) == 30
     other.dispose()
+
+
+def test_the_newest_migration_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Incident: an installation at rest used a third of a processor, most of it to look which migration is the newest."""
+    read, load = list[str](), alembic.util.load_python_file
+
+    def note(folder: str, name: str) -> object:
+        read.append(name)
+        return load(folder, name)
+
+    monkeypatch.setattr(sql, "ScriptDirectory", ScriptDirectory)
+    monkeypatch.setattr(alembic.util, "load_python_file", note)
+    read_migrations_once()
+    config, known = sql.get_alembic_config(str(sqlite_storage.__file__)), list[Any]()
+    with create_engine("sqlite://").connect() as connection:
+        known += [sql.check_alembic_revision(config, connection) for _ in range(2)]
+        assert len(read) == len(set(read)) > 10
+        monkeypatch.setattr(sql, "ScriptDirectory", ScriptDirectory)
+        assert known == [sql.check_alembic_revision(config, connection)] * 2
+
+
+def test_runs_and_ticks_compile_a_statement_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: a daemon whose work is to build the same statement for each look at a sensor."""
+    compiled, compile_ = list[str](), SQLCompiler.__init__
+
+    def note(self: SQLCompiler, *given: Any, **named: Any) -> None:
+        compile_(self, *given, **named)
+        compiled.append(self.string)
+
+    monkeypatch.setattr(SQLCompiler, "__init__", note)
+    for number in range(2):
+        made = storage.sqlite_storage(str(tmp_path))
+        begun = len(compiled)
+        assert made.run_storage.get_runs(limit=1) == []
+        assert made.schedule_storage.all_instigator_state() == []
+        assert (len(compiled) > begun) is (number == 0), compiled[begun:]

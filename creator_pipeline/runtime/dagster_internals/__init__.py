@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dagster as dg
 from dagster._core.events import DagsterEventBatchMetadata
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
     # ``storage: sqlite`` of dagster.yaml can't depend on a variable, and writes each event by itself.
     from dagster._core.storage.event_log import SqliteEventLogStorage
+
+    # Each opens its file by a new engine for each statement.
+    from dagster._core.storage.runs import SqliteRunStorage
+    from dagster._core.storage.schedules import SqliteScheduleStorage
     from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 # What is imported here for others; the functions below need no such word.
@@ -53,6 +57,8 @@ __all__ = [
     "PartitionBackfill",
     "QueuedRunCoordinator",
     "SqliteEventLogStorage",
+    "SqliteRunStorage",
+    "SqliteScheduleStorage",
     "SubmitRunContext",
     "WorkerStatus",
 ]
@@ -62,6 +68,8 @@ _STORAGES = {
     "DagsterSqliteStorage": "sqlite_storage",
     "DagsterStorage": "base_storage",
     "SqliteEventLogStorage": "event_log",
+    "SqliteRunStorage": "runs",
+    "SqliteScheduleStorage": "schedules",
 }
 
 
@@ -70,6 +78,30 @@ def __getattr__(name: str) -> object:
     if module := _STORAGES.get(name):
         return getattr(importlib.import_module(f"dagster._core.storage.{module}"), name)
     raise AttributeError(name)
+
+
+def read_migrations_once() -> None:
+    """Let this process read the migrations of Dagster's tables once.
+
+    Whoever opens a storage asks which one is the newest, a sensor's tick three times: forty modules each time.
+    """
+    from alembic.script import ScriptDirectory
+
+    class Scripts(ScriptDirectory):
+        """A folder of migrations; Dagster asks for the newest only, one thread at a time."""
+
+        read: ClassVar[dict[str | None, ScriptDirectory]] = {}
+
+        @classmethod
+        def from_config(cls, config: Any) -> ScriptDirectory:
+            folder = config.get_main_option("script_location")
+            if folder not in cls.read:
+                cls.read[folder] = super().from_config(config)
+            return cls.read[folder]
+
+    sql: Any = importlib.import_module("dagster._core.storage.sql")
+    if sql.ScriptDirectory is ScriptDirectory:
+        sql.ScriptDirectory = Scripts
 
 
 class RetryErrors(dg.RetryPolicy):
