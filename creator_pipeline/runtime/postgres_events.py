@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
-from sqlalchemy import func, select
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
+from sqlalchemy import Engine, NullPool, create_engine, func, select
 
 from creator_pipeline.runtime.dagster_internals.records import event_rows
 from creator_pipeline.runtime.event_batches import BATCHED
@@ -34,7 +41,46 @@ _STAYS_TRUE = (
 tick: two thirds of what a night asked PostgreSQL for, by samples of pg_stat_activity."""
 
 
-class BatchingEventLogStorage(PostgresEventLogStorage):
+KEPT_CONNECTIONS = 2
+"""That a process keeps open between statements; whoever wants more opens one and closes it."""
+
+
+@lru_cache(maxsize=8)
+def _kept_engine(url: str) -> Engine:
+    """The engine of this process for a database: each tick of a sensor makes the storage anew."""
+    engine = create_engine(
+        url, isolation_level="AUTOCOMMIT", pool_size=KEPT_CONNECTIONS, max_overflow=-1, pool_pre_ping=True
+    )
+    # A connection belongs to the process that opened it; a run is a fork.
+    os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
+    return engine
+
+
+class _Kept:
+    """For a storage that opens a connection for each statement: most of what a night cost PostgreSQL."""
+
+    _own_engine: Engine
+
+    @property
+    def _engine(self) -> Engine:
+        return self._own_engine
+
+    @_engine.setter
+    def _engine(self, engine: Engine) -> None:
+        # Dagster's first one; that of its webserver has a pool.
+        unpooled = isinstance(engine.pool, NullPool)
+        self._own_engine = _kept_engine(engine.url.render_as_string(hide_password=False)) if unpooled else engine
+
+
+class _Runs(_Kept, PostgresRunStorage):
+    """As Dagster's."""
+
+
+class _Schedules(_Kept, PostgresScheduleStorage):
+    """As Dagster's."""
+
+
+class BatchingEventLogStorage(_Kept, PostgresEventLogStorage):
     """Dagster's own has batches of one asset's materializations; here of several assets', and of what a run plans."""
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
@@ -97,8 +143,12 @@ class BatchingStorage(DagsterPostgresStorage):
     """Dagster's storage in PostgreSQL, with batches of events."""
 
     def __init__(self, postgres_url: str, *, inst_data: ConfigurableClassData | None) -> None:
-        super().__init__(postgres_url, inst_data=inst_data)
+        self.postgres_url, self.should_autocreate_tables, self._inst_data = postgres_url, True, inst_data
+        self._run_storage = _Runs(postgres_url)
         self._event_log_storage = BatchingEventLogStorage(postgres_url)
+        self._schedule_storage = _Schedules(postgres_url)
+        # Past Dagster's own, which makes these three by itself.
+        super(DagsterPostgresStorage, self).__init__()
         for storage in (self._event_log_storage, self._run_storage, self._schedule_storage):
             for name in _STAYS_TRUE:
                 if ask := getattr(storage, name, None):
