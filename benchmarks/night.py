@@ -105,7 +105,7 @@ def night(count: int, sales: int) -> None:
         print(f"the ledger: {system.ask(SUMS)}; load average {os.getloadavg()[0]:.1f}", flush=True)
         for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])):
             told = [one.dagster_event for one in instance.all_logs(run.run_id) if one.dagster_event]
-            print(run.job_name, [event.message[:300] for event in told if event.is_failure][:2])
+            print(run.job_name, *(one.step_failure_data.error for one in told if one.is_step_failure), sep="\n")
         assert not counts.get("FAILURE"), "a run failed"
 
 
