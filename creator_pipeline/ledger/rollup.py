@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, case, func, literal, select, tuple_
 
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.locks import lock
 from creator_pipeline.store.tables import daily_revenue, ledger_changes, sales_events
 
 _KEYS_AT_ONCE = 200
@@ -41,6 +42,8 @@ def roll_up(warehouse: Warehouse) -> RolledUp:
     total = Change()
     for part in _batches(waiting):
         with warehouse.write() as connection:
+            # Of two runs at once both would add the days that neither sees yet.
+            lock(connection, daily_revenue.name)
             total += _roll_up(connection, [(day, profile, platform) for day, profile, platform, _ in part])
             # Only the change that was seen: one that came meanwhile has another id and stays.
             connection.execute(

@@ -12,6 +12,7 @@ from creator_pipeline.ledger.movements import LIVE
 from creator_pipeline.platforms.books import Books, Identity
 from creator_pipeline.platforms.contract import Platform
 from creator_pipeline.store.load import Change, replace
+from creator_pipeline.store.locks import lock
 from creator_pipeline.store.tables import payout_lines, payouts, sales_events, unexplained
 
 NAMES = {
@@ -158,6 +159,7 @@ def keep_unexplained(connection: Connection, platform: Platform, profile_id: str
         (platform.in_ledger, profile_id, scope, key, currency, reason, amount, moment)
         for (scope, key, currency, reason), amount in sums.items()
     ]
+    lock(connection, f"{unexplained.name} {platform.in_ledger} {profile_id}")
     columns = unexplained.c
     mine = and_(columns.provider == platform.in_ledger, columns.profile_id == profile_id)
     return replace(connection, unexplained, rows, mine, what=f"unexplained of {profile_id}", allow_shrink=True)

@@ -14,6 +14,7 @@ from creator_pipeline.platforms import PLATFORMS, sources
 from creator_pipeline.runtime.describe import OWNERS, column_schema, plotted
 from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.links import code, see
+from creator_pipeline.runtime.outcome import RETRY
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.step_checks import figures
 from creator_pipeline.store.tables import daily_revenue, sales_events
@@ -39,6 +40,7 @@ def daily_revenue_asset() -> dg.AssetsDefinition:
         freshness_policy=dg.FreshnessPolicy.time_window(
             fail_window=timedelta(hours=48), warn_window=timedelta(hours=26)
         ),
+        retry_policy=RETRY,
     )
     def roll_up_ledger(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
         """Add up the days that changed and draw the last ninety."""

@@ -20,12 +20,13 @@ from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.keys import asset_key
 from creator_pipeline.runtime.links import code, see
+from creator_pipeline.runtime.outcome import RETRY
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
-from creator_pipeline.store.locks import lock_profile
+from creator_pipeline.store.locks import lock, lock_profile
 from creator_pipeline.store.tables import products, profiles, sales_events
 
 KEY = asset_key("products")
@@ -60,6 +61,7 @@ def build(warehouse: Warehouse, works: Mapping[str, Work]) -> Change:
         names = connection.execute(select(profiles.c.id).order_by(profiles.c.id)).scalars().all()
     for profile_id in names:
         with warehouse.write() as connection:
+            lock(connection, products.name)
             lock_profile(connection, profile_id)
             rows = list(_rows(connection, profile_id, works))
             mine, what = products.c.profile_id == profile_id, f"products of {profile_id}"
@@ -105,6 +107,7 @@ def _rows(connection: Connection, profile_id: str, works: Mapping[str, Work]) ->
     f"{see('products.md')}",
     metadata={**column_schema(products), **code(build)},
     freshness_policy=NIGHTLY,
+    retry_policy=RETRY,
 )
 def list_products(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
     """List what was sold."""

@@ -15,12 +15,13 @@ from creator_pipeline.runtime.asset_jobs import asset_job
 from creator_pipeline.runtime.describe import OWNERS, column_schema
 from creator_pipeline.runtime.keys import asset_key, named_key
 from creator_pipeline.runtime.links import code, see
+from creator_pipeline.runtime.outcome import RETRY
 from creator_pipeline.runtime.resources import WarehouseResource
 from creator_pipeline.runtime.stream_assets import NIGHTLY
 from creator_pipeline.runtime.tags import run_tags
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.load import Change, replace
-from creator_pipeline.store.locks import lock_profile
+from creator_pipeline.store.locks import lock, lock_profile
 from creator_pipeline.store.tables import platform_connections, profiles, subscriptions_daily
 
 KEY = asset_key("subscriptions_daily")
@@ -37,6 +38,7 @@ def build(warehouse: Warehouse) -> Change:
         names = _profiles(connection)
     for profile_id in names:
         with warehouse.write() as connection:
+            lock(connection, subscriptions_daily.name)
             lock_profile(connection, profile_id)
             rows = [
                 (day, profile_id, platform.in_ledger, currency, *counts, now())
@@ -73,6 +75,7 @@ def subscriptions_asset() -> dg.AssetsDefinition:
         f"by profile, platform and currency.{see('subscriptions.md')}",
         metadata={**column_schema(subscriptions_daily), **code(build)},
         freshness_policy=NIGHTLY,
+        retry_policy=RETRY,
     )
     def count_subscriptions(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
         """Count the days of every profile."""

@@ -72,11 +72,11 @@ class _Kept:
         self._own_engine = _kept_engine(engine.url.render_as_string(hide_password=False)) if unpooled else engine
 
 
-class _Runs(_Kept, PostgresRunStorage):
+class PostgresRuns(_Kept, PostgresRunStorage):
     """As Dagster's."""
 
 
-class _Schedules(_Kept, PostgresScheduleStorage):
+class PostgresSchedules(_Kept, PostgresScheduleStorage):
     """As Dagster's."""
 
 
@@ -144,9 +144,9 @@ class BatchingStorage(DagsterPostgresStorage):
 
     def __init__(self, postgres_url: str, *, inst_data: ConfigurableClassData | None) -> None:
         self.postgres_url, self.should_autocreate_tables, self._inst_data = postgres_url, True, inst_data
-        self._run_storage = _Runs(postgres_url)
+        self._run_storage = PostgresRuns(postgres_url)
         self._event_log_storage = BatchingEventLogStorage(postgres_url)
-        self._schedule_storage = _Schedules(postgres_url)
+        self._schedule_storage = PostgresSchedules(postgres_url)
         # Past Dagster's own, which makes these three by itself.
         super(DagsterPostgresStorage, self).__init__()
         for storage in (self._event_log_storage, self._run_storage, self._schedule_storage):

@@ -10,6 +10,7 @@ from creator_pipeline.core.errors import DataError
 from creator_pipeline.ledger import rollup
 from creator_pipeline.ledger.rollup import last_days, pending, roll_up
 from creator_pipeline.store.tables import daily_revenue, ledger_changes
+from creator_pipeline_tests.support.at_once import met
 from creator_pipeline_tests.support.ledger_samples import DAY, on, write
 from creator_pipeline_tests.support.tables import rows
 
@@ -34,6 +35,13 @@ def test_days_are_added_up_once_and_a_rerun_has_nothing_to_do(warehouse):
     assert (roll_up(warehouse).days, waiting(warehouse)) == (0, 0)
     write(warehouse, [on(0, 1), on(0, 2, refunded_micros=10_000_000), on(2, 3)], days=3)
     assert waiting(warehouse) == 0
+
+
+def test_two_at_once_wait_for_each_other(warehouse, monkeypatch):
+    """Guards: two runs that add up the same days, each in its order, and wait for each other for ever."""
+    write(warehouse, [on(0, 1), on(1, 2)], days=2)
+    assert not met(monkeypatch, rollup, "replace", lambda: roll_up(warehouse))
+    assert (len(rows(warehouse, daily_revenue)), waiting(warehouse)) == (2, 0)
 
 
 def test_a_won_dispute_is_one_unit_and_no_refund(warehouse):

@@ -10,10 +10,12 @@ from sqlalchemy import insert, select
 
 from creator_pipeline.core.errors import ConfigError
 from creator_pipeline.ledger.works import read_works
+from creator_pipeline.orchestration import products as module
 from creator_pipeline.orchestration.products import build, unmapped, works_of
 from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import kdp_royalties, products, sales_events
+from creator_pipeline_tests.support.at_once import met
 from creator_pipeline_tests.support.ledger_samples import event
 
 BOOK = {
@@ -50,6 +52,11 @@ def stored(warehouse: Warehouse) -> Warehouse:
             insert(kdp_royalties).values(upload_id="u", profile_id="alice", asin="B0TIDE", isbn="9783161484100", **BOOK)
         )
     return warehouse
+
+
+def test_two_at_once_wait_for_each_other(stored: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards: two runs that add the same new products, each in its order, and wait for each other for ever."""
+    assert not met(monkeypatch, module, "replace", lambda: build(stored, {}))
 
 
 def test_what_was_sold_anywhere_is_tied_to_its_work_and_the_rest_is_named(stored: Warehouse) -> None:
