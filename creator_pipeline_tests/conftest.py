@@ -135,11 +135,9 @@ def _emptied_postgres(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def sqlite_warehouse(migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """An empty SQLite warehouse, also the one that ``DATABASE_URL`` names; a new file at the same path each time."""
-    copy = migrated_sqlite.with_name("copy.sqlite")
-    for end in ("", "-wal", "-shm"):
-        copy.with_name(copy.name + end).unlink(missing_ok=True)
+def sqlite_warehouse(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """An empty SQLite warehouse, also the one that ``DATABASE_URL`` names."""
+    copy = tmp_path / "warehouse.sqlite"
     shutil.copyfile(migrated_sqlite, copy)
     yield from _opened(f"sqlite:///{copy}", monkeypatch)
 

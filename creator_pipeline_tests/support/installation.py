@@ -34,7 +34,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @contextmanager
 def small_sandbox() -> Iterator[SandboxServer]:
     """Three sellers with few sales on twelve days."""
-    with SandboxServer(World.invented(7, today=today(), sizes=SIZES, whop_sizes={}, days=DAYS)) as server:
+    with SandboxServer(World.invented(7, today=today(), sizes=SIZES, days=DAYS)) as server:
         yield server
 
 
