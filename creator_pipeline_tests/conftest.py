@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import socketserver
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from time import sleep
 
 import hypothesis
 import pytest
+from dagster._core.storage.defs_state.base import _current_storage
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listens_for
 
@@ -22,11 +24,16 @@ from creator_pipeline.core.secrets import KeyRing, new_key
 from creator_pipeline.core.windows import today
 from creator_pipeline.store.engine import Warehouse, open_warehouse
 from creator_pipeline.store.tables import metadata
-from creator_pipeline_tests.support import servers
-from creator_pipeline_tests.support.sandbox import SandboxServer, World
+from creator_pipeline_tests.support import quick_engines, servers
+from creator_pipeline_tests.support.sandbox import WHOP_SIZES, SandboxServer, World
 
 # From here on the warehouse's metadata has every table.
 platforms.declared()
+
+quick_engines.share_statements()
+
+# Servers of http.server write head and body one by one: the body would wait 40 ms for the client's delayed ACK.
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 # How long an example takes says what else the machine does.
 hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -49,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
     _wait_for_midnight(config)
     if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
         gc.enable()  # it only starts those that collect
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The few that may take minutes begin first: at the end all but one worker would wait for them."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
 # While modules are imported and tests collected nearly all objects stay: to look for others took two seconds.
@@ -88,6 +100,8 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_SECRET_KEYS", os.environ.setdefault("CREATOR_PIPELINE_TEST_KEY", new_key()))
     monkeypatch.setenv("GUMROAD_REQUESTS_PER_MINUTE", "60000000")
     monkeypatch.chdir(tmp_path)
+    # An instance of Dagster that was entered twice stays here when it has ended, and definitions would ask it.
+    _current_storage.set(None)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -169,7 +183,7 @@ def ring() -> KeyRing:
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
     """Stand-ins of the platforms with a world of their own; settings point at them."""
-    with SandboxServer(World.invented(7, today=today())) as server:
+    with SandboxServer(World.invented(7, today=today(), whop_sizes=WHOP_SIZES)) as server:
         monkeypatch.setenv("GUMROAD_API_URL", server.gumroad_url)
         yield server
 

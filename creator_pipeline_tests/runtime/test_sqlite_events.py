@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 from dagster._core.storage import sql, sqlite_storage
 from sqlalchemy import create_engine
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from creator_pipeline.runtime import storage
@@ -143,6 +144,8 @@ def test_the_newest_migration_is_read_once(monkeypatch: pytest.MonkeyPatch) -> N
 def test_runs_and_ticks_compile_a_statement_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards: a daemon whose work is to build the same statement for each look at a sensor."""
     compiled, compile_ = list[str](), SQLCompiler.__init__
+    # What the tests' engines share would have been compiled before.
+    monkeypatch.delattr(SQLiteDialect_pysqlite, "engine_created")
 
     def note(self: SQLCompiler, *given: Any, **named: Any) -> None:
         compile_(self, *given, **named)

@@ -21,7 +21,7 @@ from creator_pipeline.store import profiles
 from creator_pipeline.store.engine import Warehouse
 from creator_pipeline.store.tables import ingestion_jobs
 from creator_pipeline_tests.support.code_location import sensor_named
-from creator_pipeline_tests.support.sandbox import SandboxServer, World
+from creator_pipeline_tests.support.sandbox import WHOP_SIZES, SandboxServer, World
 
 SIZES = {"alice": 60, "bea": 40, "chen": 12}
 DAYS = 12
@@ -34,7 +34,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @contextmanager
 def small_sandbox() -> Iterator[SandboxServer]:
     """Three sellers with few sales on twelve days."""
-    with SandboxServer(World.invented(7, today=today(), sizes=SIZES, days=DAYS)) as server:
+    with SandboxServer(World.invented(7, today=today(), sizes=SIZES, whop_sizes=WHOP_SIZES, days=DAYS)) as server:
         yield server
 
 

@@ -21,6 +21,9 @@ from creator_pipeline.platforms.whop.sandbox.data import WhopPart
 from creator_pipeline.platforms.whop.sandbox.webhooks import WebhookSender
 from creator_pipeline.sandbox import server, world
 
+WHOP_SIZES = {"alice": 6, "bea": 4, "chen": 2}
+"""Memberships, where a test needs accounts of Whop and asks nothing of them: a world takes 3 ms to copy instead of 15."""
+
 _RLOCK = type(threading.RLock())
 STAND_INS = [platform.stand_in.get() for platform in PLATFORMS if platform.stand_in]
 
