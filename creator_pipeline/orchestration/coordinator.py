@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from dagster import DagsterRunStatus
+from dagster import DagsterRunStatus, QueuedRunCoordinator
 
 from creator_pipeline.platforms import PLATFORMS
-from creator_pipeline.runtime.dagster_internals import QueuedRunCoordinator, look_at_sensors_every
+from creator_pipeline.runtime.dagster_internals import look_at_sensors_every
 from creator_pipeline.runtime.liveness import HERE_TAG, NOT_HERE
 from creator_pipeline.runtime.run_here import NO_RETRY_TAG
 from creator_pipeline.runtime.tags import (
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from creator_pipeline.platforms.contract import Platform
-    from creator_pipeline.runtime.dagster_internals import SubmitRunContext
 
 _log = logging.getLogger(__name__)
 BY_HAND = "ui"
@@ -55,7 +54,7 @@ class Coordinator(QueuedRunCoordinator):
         """Seconds between two looks into the queue: half of what dagster.yaml says, where one is the least."""
         return super().dequeue_interval_seconds / 2
 
-    def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
+    def submit_run(self, context: dg.SubmitRunContext) -> dg.DagsterRun:
         """Put a run into the queue, tagged."""
         run = context.dagster_run
         try:

@@ -81,12 +81,10 @@ def test_the_queue_of_dagster_yaml_tags_what_it_takes(tmp_path) -> None:
         """Does nothing."""
 
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides=OVERRIDES) as instance:
-        from dagster._core.run_coordinator import SubmitRunContext
-
         with runs_of_location(instance, "creator_pipeline"):
             made = instance.create_run_for_job(gumroad_some, tags={PARTITION: "2026-11-22|alice"})
         # The workspace is of no account to it.
-        context = SubmitRunContext(made, None)  # pyright: ignore[reportArgumentType] - see above
+        context = dg.SubmitRunContext(made, None)  # pyright: ignore[reportArgumentType] - see above
         queued = instance.run_coordinator.submit_run(context)
         assert queued.status == dg.DagsterRunStatus.QUEUED
         assert {TRIGGER_TAG: "ui", **ALICE}.items() <= queued.tags.items()
@@ -94,19 +92,18 @@ def test_the_queue_of_dagster_yaml_tags_what_it_takes(tmp_path) -> None:
 
 def test_a_command_s_run_that_is_run_again_is_the_launcher_s(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Incident: run again in the UI, it had the tags of the command: Terminate waited for a command that was long gone."""
-    from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
     @dg.job
     def gumroad_some() -> None:
         """Does nothing."""
 
     told = list[str]()
-    monkeypatch.setattr(QueuedRunCoordinator, "cancel_run", lambda _self, run_id: told.append(run_id) or True)
+    monkeypatch.setattr(dg.QueuedRunCoordinator, "cancel_run", lambda _self, run_id: told.append(run_id) or True)
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides=OVERRIDES) as instance:
         with runs_of_location(instance, "creator_pipeline"):
             tags = {HERE_TAG: "true", run_here.NO_RETRY_TAG: "0", TRIGGER_TAG: "backfill"}
             made = instance.create_run_for_job(gumroad_some, tags=tags)
-        context = SubmitRunContext(made, None)  # pyright: ignore[reportArgumentType] - the workspace is of no account
+        context = dg.SubmitRunContext(made, None)  # pyright: ignore[reportArgumentType] - the workspace is of no account
         queued = instance.run_coordinator.submit_run(context)
         assert queued.tags[run_here.NO_RETRY_TAG] == str(instance.run_retries_max_retries)
         assert instance.run_coordinator.cancel_run(queued.run_id)

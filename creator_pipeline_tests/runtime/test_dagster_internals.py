@@ -30,7 +30,6 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from dagster._daemon import sensor as sensor_daemon
-from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.error import SerializableErrorInfo
 from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy import select
@@ -287,7 +286,7 @@ def test_of_no_run_is_what_dagster_reports_without_one(instance: dg.DagsterInsta
     assert dg.materialize([daily_asset], partition_key="2026-01-02", instance=instance).success
     wanted = dg.AssetRecordsFilter(dg.AssetKey("daily_asset"))
     made = instance.fetch_materializations(wanted, limit=1).records[0].event_log_entry
-    kept = deserialize_value(records.of_no_run(serialize_value(made), {"a": "b"}), dg.EventLogEntry)
+    kept = dg.deserialize_value(records.of_no_run(dg.serialize_value(made), {"a": "b"}), dg.EventLogEntry)
     assert made.asset_materialization is not None
     instance.report_runless_asset_event(made.asset_materialization)
     reported = instance.fetch_materializations(wanted, limit=1).records[0].event_log_entry

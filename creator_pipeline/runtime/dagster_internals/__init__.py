@@ -22,9 +22,6 @@ from dagster._core.events import DagsterEventBatchMetadata
 # A run launcher answers run monitoring with these two types.
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
-# A run coordinator of dagster.yaml extends the one that queues, to tag runs as they come.
-from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
-
 # What dagster.yaml says of a class.
 from dagster._serdes import ConfigurableClassData
 from dagster._utils.schedules import schedule_execution_time_iterator
@@ -55,11 +52,9 @@ __all__ = [
     "DagsterStorage",
     "InstigatorState",
     "PartitionBackfill",
-    "QueuedRunCoordinator",
     "SqliteEventLogStorage",
     "SqliteRunStorage",
     "SqliteScheduleStorage",
-    "SubmitRunContext",
     "WorkerStatus",
 ]
 
@@ -158,12 +153,10 @@ def end_waits_when_stopped() -> None:
 
 def stopped_in_step(entry: dg.EventLogEntry) -> bool:
     """Whether an event tells of a step that an interrupt has ended."""
-    from dagster._core.execution.plan.objects import ErrorSource
-
     event = entry.dagster_event
     if event is None or event.event_type != dg.DagsterEventType.STEP_FAILURE:
         return False
-    return event.step_failure_data.error_source == ErrorSource.INTERRUPT
+    return event.step_failure_data.error_source.value == "INTERRUPT"
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.instance import RUNLESS_RUN_ID
+
+from creator_pipeline.runtime.dagster_internals.records import RUNLESS_RUN_ID
 
 if TYPE_CHECKING:
-    from dagster._core.scheduler.instigation import InstigatorState
-    from dagster._core.storage.base_storage import DagsterStorage
+    from creator_pipeline.runtime.dagster_internals import DagsterStorage, InstigatorState
 
 
 def store_of_no_run(storage: DagsterStorage, entries: Sequence[dg.EventLogEntry]) -> None:

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+# What Dagster writes for an event that no run has logged.
+from dagster._core.instance import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
+
+from creator_pipeline.runtime import dagster_internals
+
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
@@ -34,10 +39,7 @@ def of_no_run(event: str, tags: Mapping[str, str]) -> str:
         event: the text of its row.
         tags: what is to be known of its run, in the event's ``logging_tags``.
     """
-    from dagster._core.instance import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
-    from dagster._serdes import deserialize_value, serialize_value
-
-    entry = deserialize_value(event, dg.EventLogEntry)
+    entry = dg.deserialize_value(event, dg.EventLogEntry)
     landed = entry.get_dagster_event()
     kept = dg.DagsterEvent(
         event_type_value=landed.event_type_value,
@@ -46,14 +48,12 @@ def of_no_run(event: str, tags: Mapping[str, str]) -> str:
         message=landed.message,
         logging_tags=tags,
     )
-    return serialize_value(
+    return dg.serialize_value(
         entry._replace(run_id=RUNLESS_RUN_ID, job_name=RUNLESS_JOB_NAME, step_key=None, dagster_event=kept)
     )
 
 
 def run_file(instance: dg.DagsterInstance, run_id: str) -> str:
     """The SQLite file that has a run's events; empty in other storages. ``delete_run`` empties it and leaves it."""
-    from dagster._core.storage.event_log import SqliteEventLogStorage
-
     storage = instance.event_log_storage
-    return storage.path_for_shard(run_id) if isinstance(storage, SqliteEventLogStorage) else ""
+    return storage.path_for_shard(run_id) if isinstance(storage, dagster_internals.SqliteEventLogStorage) else ""
