@@ -32,6 +32,8 @@ _LOG = logging.getLogger(__name__)
 GROUP = "dbt"
 PARTIAL_PARSE = "partial_parse.msgpack"
 """What dbt goes on with, so that it doesn't parse the project again."""
+ELSEWHERE = "dbt"
+"""What PATH finds, where no executable is beside this Python: it may be of another version than the library here."""
 FILES = "export_files"
 """The dbt source of the exported files; any other is the warehouse."""
 _READ_BY = {
@@ -156,7 +158,7 @@ def _set(variables: Mapping[str, str]) -> Generator[None]:
 
 def _executable() -> str:
     beside = Path(sys.executable).with_name("dbt")
-    return str(beside) if beside.is_file() else "dbt"
+    return str(beside) if beside.is_file() else ELSEWHERE
 
 
 def _manifest(config: Settings, target: str) -> Path:
@@ -194,6 +196,7 @@ def _manifest(config: Settings, target: str) -> Path:
 
 def _models(config: Settings, target: str) -> dg.AssetsDefinition:
     from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+    from dagster_dbt.compat import DBT_PYTHON_VERSION
 
     there = project()
 
@@ -244,8 +247,11 @@ def _models(config: Settings, target: str) -> dg.AssetsDefinition:
             shutil.copy(manifest.with_name(PARTIAL_PARSE), folder)
         # A test of two models, of which one isn't built here, is none of this run; it may never have been built.
         with _set({**environment(now), "DBT_INDIRECT_SELECTION": "buildable"}):
-            there = str(project())
-            dbt = DbtCliResource(project_dir=there, profiles_dir=there, target=target, dbt_executable=_executable())
+            there, executable = str(project()), _executable()
+            dbt = DbtCliResource(project_dir=there, profiles_dir=there, target=target, dbt_executable=executable)
+            if executable != ELSEWHERE:
+                # It would start dbt once more to ask for it: more than a second of processor.
+                vars(dbt)["_cli_version"] = DBT_PYTHON_VERSION
             yield from dbt.cli(["build"], context=context, target_path=folder).stream()
         # What failed is looked up there; what went well is in Dagster.
         shutil.rmtree(folder, ignore_errors=True)

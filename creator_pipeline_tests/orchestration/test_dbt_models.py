@@ -190,6 +190,8 @@ def test_a_run_builds_the_model_that_is_asked_for(
     monkeypatch.setenv("EXPORT_URL", "export")
     assert line() == ("ok", "")
     run.export(sqlite_warehouse, "export")
+    asked = "dagster_dbt.core.resource.check_output"
+    monkeypatch.setattr(asked, lambda words: pytest.fail(f"another process, to ask for dbt's version: {words}"))
     done = dg.materialize([models], instance=instance, selection="dbt/fct_payouts")
     assert [event.asset_key.path[-1] for event in done.get_asset_materialization_events()] == ["fct_payouts"]
     assert {one.passed for one in done.get_asset_check_evaluations()} == {True}
