@@ -116,15 +116,15 @@ def night(count: int, sales: int) -> None:
             instance.add_dynamic_partitions(partitions, names)
         warm_up(system)
         schedules = make_due(system, instance)
-        ((last,),) = system.ask(LAST, "dagster")
+        ((newest,),) = system.ask(LAST, "dagster")
         began = {part: spent(psutil.Process(system.processes[part].pid)) for part in ("code", "postgres", "redis")}
         system.start("daemon")
         deadline, counts = time.monotonic() + PATIENCE, dict[str, int]()
         while sum(counts.values()) < count * len(schedules) or set(counts) - {"SUCCESS", "FAILURE", "CANCELED"}:
             assert time.monotonic() < deadline, counts
             time.sleep(0.5)
-            counts = dict(system.ask(OVER.format(last=last), "dagster"))
-        first, last, inside = (float(value) for value in system.ask(SPAN.format(last=last), "dagster")[0])
+            counts = dict(system.ask(OVER.format(last=newest), "dagster"))
+        first, last, inside = (float(value) for value in system.ask(SPAN.format(last=newest), "dagster")[0])
         took, runs = last - first, sum(counts.values())
         print(f"{count} profiles, {len(schedules)} schedules: {counts}")
         print(f"{runs} runs in {took:.1f} s, {runs / took * 60:.1f} a minute; a run took {inside / runs:.2f} s")
